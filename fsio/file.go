@@ -9,7 +9,7 @@ import (
 
 // File is a plain file that is open for reading. It lives in its owner's memory, so that opening
 // one allocates nothing; the zero File is closed and ready for OpenCached or Open. One goroutine
-// at a time uses it, and it must not be copied while it is open.
+// at a time uses it, and it must not be copied while it is open. Reading a closed File panics.
 type File struct {
 	root        *Root // Nil while it is closed.
 	name        Name
@@ -49,8 +49,12 @@ func (r *Root) open(f *File, n Name, cached bool) error {
 		err = r.openPortable(f, n)
 	}
 	if err != nil {
-		if cached && KindOf(err) == KindWouldBlock {
+		switch {
+		case !wouldBlock(err):
+		case cached:
 			return ErrWouldBlock
+		default:
+			err = errBusy // Another program holds a lease on the file; it was told to let go.
 		}
 		return newError(OpOpen, n, err)
 	}
@@ -65,7 +69,8 @@ func (r *Root) openPortable(f *File, n Name) error {
 	}
 	info, err := file.Stat()
 	if err != nil {
-		return errors.Join(err, file.Close())
+		closeRead(file)
+		return err
 	}
 	f.portable = file
 	f.fd = int(file.Fd())
@@ -124,7 +129,7 @@ func (f *File) ReadCached(p []byte, off int64) (int, error) {
 		return 0, nil
 	}
 	if err := r.fault(OpRead, f.name); err != nil {
-		if KindOf(err) == KindWouldBlock {
+		if wouldBlock(err) {
 			return 0, ErrWouldBlock
 		}
 		return 0, newError(OpRead, f.name, err)
@@ -134,16 +139,13 @@ func (f *File) ReadCached(p []byte, off int64) (int, error) {
 	}
 	n, err := readNoWait(f.fd, p, off)
 	switch {
+	case wouldBlock(err):
+		return 0, ErrWouldBlock
+	case errors.Is(err, errors.ErrUnsupported):
+		r.noWait.add(f.device)
+		return 0, ErrWouldBlock
 	case err != nil:
-		switch KindOf(err) {
-		case KindWouldBlock:
-			return 0, ErrWouldBlock
-		case KindUnsupported:
-			r.noWait.add(f.device)
-			return 0, ErrWouldBlock
-		default:
-			return 0, newError(OpRead, f.name, err)
-		}
+		return 0, newError(OpRead, f.name, err)
 	case n == len(p):
 		return n, nil
 	case off+int64(n) < f.size:
@@ -168,7 +170,7 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	} else {
 		n, err = readFull(f.fd, p, off)
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return n, io.EOF
 	}
 	return n, newError(OpRead, f.name, err)
@@ -187,7 +189,7 @@ func (f *File) Cached(off, n int64) bool {
 		return true
 	}
 	cached, err := pagesCached(f.fd, off, n)
-	if KindOf(err) == KindUnsupported {
+	if errors.Is(err, errors.ErrUnsupported) {
 		r.noCachestat.Store(true)
 	}
 	return cached && err == nil
@@ -207,7 +209,7 @@ func (f *File) ReadAhead(off, n int64, scratch []byte) error {
 	}
 	for n > 0 {
 		got, err := f.ReadAt(scratch[:min(n, int64(len(scratch)))], off)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -218,3 +220,31 @@ func (f *File) ReadAhead(off, n int64, scratch []byte) error {
 	}
 	return nil
 }
+
+// openPortable opens a plain file by way of os.Root, its type looked at first. A FIFO or device
+// that takes its place in between is met with O_NONBLOCK, looked at again and closed.
+func openPortable(root *os.Root, name string) (*os.File, error) {
+	before, err := root.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, errNotPlain
+	}
+	f, err := root.OpenFile(name, openPlainFlags, 0)
+	if err != nil {
+		return nil, err
+	}
+	after, err := f.Stat()
+	if err == nil && !after.Mode().IsRegular() {
+		err = errNotPlain
+	}
+	if err != nil {
+		closeRead(f)
+		return nil, err
+	}
+	return f, nil
+}
+
+// closeRead closes what was only read: there is nothing that could fail to reach the disk.
+func closeRead(f *os.File) { _ = f.Close() }

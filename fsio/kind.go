@@ -168,40 +168,47 @@ func KindOf(err error) Kind {
 	return KindIO
 }
 
-// kindOfErrno is the one place that turns an errno into a kind.
+// errnoKinds is the one place that turns an errno into a kind.
+var errnoKinds = map[syscall.Errno]Kind{
+	syscall.ENOENT:       KindNotFound,
+	syscall.ELOOP:        KindNotFound,
+	syscall.EISDIR:       KindNotPlain,
+	syscall.ENXIO:        KindNotPlain,
+	syscall.ENODEV:       KindNotPlain,
+	syscall.ENOTDIR:      KindNotFolder,
+	syscall.EACCES:       KindDenied,
+	syscall.EPERM:        KindDenied,
+	syscall.EROFS:        KindDenied,
+	syscall.EXDEV:        KindDenied, // The word of openat2 for a name that would leave the root.
+	syscall.ENAMETOOLONG: KindBadName,
+	syscall.EILSEQ:       KindBadName,
+	syscall.EEXIST:       KindExists,
+	syscall.ENOTEMPTY:    KindExists,
+	syscall.ENOSPC:       KindNoSpace,
+	syscall.EDQUOT:       KindNoSpace,
+	syscall.EFBIG:        KindTooLarge,
+	syscall.EMFILE:       KindTooMany,
+	syscall.ENFILE:       KindTooMany,
+	syscall.EAGAIN:       KindWouldBlock,
+	syscall.EBUSY:        KindBusy,
+	syscall.ETXTBSY:      KindBusy,
+	syscall.ENOMEM:       KindBusy,
+}
+
 func kindOfErrno(errno syscall.Errno) Kind {
-	switch errno {
-	case 0:
-		return KindNone
-	case syscall.ENOENT, syscall.ELOOP:
-		return KindNotFound
-	case syscall.EISDIR, syscall.ENXIO, syscall.ENODEV:
-		return KindNotPlain
-	case syscall.ENOTDIR:
-		return KindNotFolder
-	case syscall.EACCES, syscall.EPERM, syscall.EROFS, syscall.EXDEV:
-		// EXDEV is openat2's word for a name that would leave the root.
-		return KindDenied
-	case syscall.ENAMETOOLONG, syscall.EILSEQ:
-		return KindBadName
-	case syscall.EEXIST, syscall.ENOTEMPTY:
-		return KindExists
-	case syscall.ENOSPC, syscall.EDQUOT:
-		return KindNoSpace
-	case syscall.EFBIG:
-		return KindTooLarge
-	case syscall.EMFILE, syscall.ENFILE:
-		return KindTooMany
-	case syscall.EAGAIN:
-		return KindWouldBlock
-	case syscall.EBUSY, syscall.ETXTBSY, syscall.ENOMEM, syscall.EDEADLK:
-		return KindBusy
+	if kind, ok := errnoKinds[errno]; ok {
+		return kind
 	}
-	// Two of the three errnos for this are one and the same on some systems.
+	// Two of the errnos for this are one and the same on some systems, which a table refuses.
 	if errno.Is(errors.ErrUnsupported) {
 		return KindUnsupported
 	}
 	return KindIO
+}
+
+// wouldBlock tells an answer that has to be fetched in the pool, without allocating.
+func wouldBlock(err error) bool {
+	return errors.Is(err, ErrWouldBlock) || errors.Is(err, syscall.EAGAIN)
 }
 
 // cause is a reason of this package's own, where the system has no errno for it.
@@ -214,16 +221,9 @@ func (c *cause) Error() string { return c.text }
 
 // Is lets errors.Is(err, errors.ErrUnsupported) and its like work with our own reasons.
 func (c *cause) Is(target error) bool {
-	switch c.kind {
-	case KindUnsupported:
-		return target == errors.ErrUnsupported
-	case KindExists:
-		return target == fs.ErrExist
-	case KindDenied:
-		return target == fs.ErrPermission
-	default:
-		return false
-	}
+	return c.kind == KindUnsupported && target == errors.ErrUnsupported ||
+		c.kind == KindExists && target == fs.ErrExist ||
+		c.kind == KindDenied && target == fs.ErrPermission
 }
 
 var (
@@ -252,6 +252,10 @@ func newError(op Op, n Name, err error) error {
 
 // strip takes the path off an error of package os.
 func strip(err error) error {
+	var c *cause
+	if errors.As(err, &c) {
+		return c
+	}
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
 		if errno == syscall.EXDEV {

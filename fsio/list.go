@@ -47,7 +47,7 @@ func (r *Root) entries(n Name) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer d.close() // A folder that was only read.
+	defer d.close()
 	if err := r.fault(OpList, n); err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (p *Pending) begin(r *Root, n Name, o CreateOptions) error {
 		err = p.createTemporary()
 	}
 	if err != nil {
-		_ = d.close() // A folder in which nothing was left.
+		d.close()
 		return err
 	}
 	return nil
@@ -197,7 +197,7 @@ func (p *Pending) SpliceFrom(pipe int, off int64, n int) (int, error) {
 		return 0, newError(OpWrite, p.name, errUnsupported)
 	}
 	moved, err := spliceTo(p.FD(), pipe, off, n)
-	if KindOf(err) == KindWouldBlock {
+	if wouldBlock(err) {
 		return moved, ErrWouldBlock
 	}
 	return moved, newError(OpWrite, p.name, err)
@@ -230,7 +230,8 @@ func (p *Pending) Allocate(off, n int64) error {
 // Commit gives the file its name, at once and whole, and closes it. What had the name is
 // replaced, a symbolic link itself and never what it leads to. It may block, closing included. It
 // ends the Pending either way: after an error the temporary file is gone and what had the name is
-// as it was. A further Commit returns the same.
+// as it was. A further Commit returns the same. What closing would have to tell (on network
+// filesystems: that bytes did not arrive) is asked before the file takes its name.
 //
 // Nothing is forced to the disk: what a killed server leaves is whole, while a power cut may take
 // the last seconds.
@@ -238,23 +239,34 @@ func (p *Pending) Commit(o CommitOptions) error {
 	if p.ended {
 		return p.result
 	}
-	err := p.rename(p.noReplace || o.NoReplace)
+	err := p.flush()
+	if err == nil {
+		err = p.rename(p.noReplace || o.NoReplace)
+	}
 	if err != nil {
 		_ = p.Abort() // The first error says why.
 		p.result = err
 		return err
 	}
 	p.ended = true
-	p.result = p.close()
-	return p.result
+	p.close()
+	return nil
 }
 
-func (p *Pending) rename(noReplace bool) error {
+// flush gives back blocks that were not used, and asks what closing the file would tell.
+func (p *Pending) flush() error {
 	if p.allocated {
 		if err := p.trim(); err != nil {
 			return newError(OpTruncate, p.name, err)
 		}
 	}
+	if err := p.root.fault(OpClose, p.name); err != nil {
+		return newError(OpClose, p.name, err)
+	}
+	return newError(OpClose, p.name, closeCopy(p.file))
+}
+
+func (p *Pending) rename(noReplace bool) error {
 	if err := p.root.fault(OpRename, p.name); err != nil {
 		return newError(OpRename, p.name, err)
 	}
@@ -293,20 +305,13 @@ func (p *Pending) Abort() error {
 		err = p.folder.remove(p.temporary)
 	}
 	// The lock is held until the name is gone: no sweep comes between.
-	closed := p.close()
-	if err != nil {
-		return newError(OpUnlink, p.name, err)
-	}
-	return closed
+	p.close()
+	return newError(OpUnlink, p.name, err)
 }
 
-// close closes the file and the folder. On network filesystems it is closing that may say that
-// the bytes did not arrive.
-func (p *Pending) close() error {
-	err := p.file.Close()
-	if fault := p.root.fault(OpClose, p.name); fault != nil {
-		err = fault
-	}
-	_ = p.folder.close() // A folder has nothing left to write.
-	return newError(OpClose, p.name, err)
+// close closes the file and the folder. The file was aborted, or Commit has asked already what
+// there is to tell.
+func (p *Pending) close() {
+	_ = p.file.Close()
+	p.folder.close()
 }

@@ -33,12 +33,13 @@ func (r *Root) Sweep() (removed int, err error) {
 func (r *Root) sweepFolder(n Name) (inner []Name, removed int, err error) {
 	d, err := r.openFolder(n, useSweep)
 	if err != nil {
-		if gone(err) {
+		// A path that is too long for the system is too long for ParseName.
+		if gone(err) || KindOf(err) == KindBadName {
 			return nil, 0, nil
 		}
 		return nil, 0, newError(OpFolder, n, err)
 	}
-	defer d.close() // Nothing is written to it by way of this descriptor.
+	defer d.close()
 	err = r.fault(OpList, n)
 	var entries []entry
 	if err == nil {
@@ -78,7 +79,7 @@ func (r *Root) sweepFile(d folder, n Name, base string) (bool, error) {
 		}
 		return false, newError(OpOpen, name, err)
 	}
-	defer f.Close() // It was only looked at.
+	defer closeRead(f)
 	err = r.fault(OpLock, name)
 	locked := false
 	if err == nil {
