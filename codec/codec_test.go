@@ -1,0 +1,167 @@
+package codec
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// TestConstantsArePinned holds the numbers of the protocol, and the room an idle session takes.
+func TestConstantsArePinned(t *testing.T) {
+	for name, c := range map[string][2]int64{
+		"FieldSize":  {FieldSize, 10},
+		"FieldMax":   {FieldMax, 9_999_999_999},
+		"CommandMax": {CommandMax, 4096},
+	} {
+		if c[0] != c[1] {
+			t.Errorf("%s is %d, the protocol says %d", name, c[0], c[1])
+		}
+	}
+	if size := unsafe.Sizeof(Decoder{}); size > 64 {
+		t.Errorf("a decoder takes %d bytes, 64 are allowed", size)
+	}
+}
+
+func TestFieldsGoBothWays(t *testing.T) {
+	for text, n := range map[string]int64{
+		"0000000000": 0, "0000000011": 11, "0000065535": 65535, "9999999999": FieldMax,
+	} {
+		if got := string(AppendField([]byte("x"), n)); got != "x"+text {
+			t.Errorf("%d became %q", n, got)
+		}
+		if got, err := ParseField([]byte(text)); got != n || err != nil {
+			t.Errorf("%q became %d, %v", text, got, err)
+		}
+	}
+}
+
+func TestFieldsOfOthersAreRead(t *testing.T) {
+	for text, n := range map[string]int64{
+		"        11": 11, "11        ": 11, "11\x00\x00\x00\x00\x00\x00\x00\x00": 11,
+		"  0011 \x00 \x00": 11, "         0": 0, "0\x00        ": 0,
+	} {
+		if got, err := ParseField([]byte(text)); got != n || err != nil {
+			t.Errorf("%q became %d, %v", text, got, err)
+		}
+	}
+}
+
+func TestBrokenFieldsAreRefused(t *testing.T) {
+	for text, offset := range map[string]int64{
+		"": 0, "1": 1, "123456789": 9, "12345678901": 10, "          ": 9, "-000000001": 0,
+		"+000000001": 0, "00000000x1": 8, "1 1       ": 2, "\t000000001": 0, "000000001\n": 9,
+		" \x00        ": 1, "0x00000010": 1, "１００": 0,
+	} {
+		n, err := ParseField([]byte(text))
+		var pe *ProtocolError
+		if !errors.As(err, &pe) || pe.Offset != offset || n != 0 {
+			t.Errorf("%q became %d, %v; an error at byte %d was due", text, n, err, offset)
+		}
+	}
+}
+
+func TestFieldsOutOfRangePanic(t *testing.T) {
+	for _, n := range []int64{-1, FieldMax + 1} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%d was encoded", n)
+				}
+			}()
+			AppendField(nil, n)
+		}()
+	}
+}
+
+func TestCommandsAreTakenApart(t *testing.T) {
+	for text, want := range map[string]struct {
+		verb Verb
+		name string
+	}{
+		"get a": {VerbGet, "a"}, "GET a": {VerbGet, "a"}, "gEt  a b ": {VerbGet, " a b "},
+		"get": {VerbGet, ""}, "get ": {VerbGet, ""}, "put x/y": {VerbPut, "x/y"},
+		"ls": {VerbList, ""}, "LS -l": {VerbList, "-l"}, "quit": {VerbQuit, ""},
+		"Quit now": {VerbQuit, "now"}, "ls\n": {VerbUnknown, ""}, "gets a": {VerbUnknown, ""},
+		"get\x00": {VerbUnknown, ""}, " get a": {VerbUnknown, ""}, "": {VerbUnknown, ""},
+		"[]T a": {VerbUnknown, ""}, "g\xe5t a": {VerbUnknown, ""}, "frobnicate": {VerbUnknown, ""},
+	} {
+		c := ParseCommand([]byte(text))
+		if c.Verb != want.verb || string(c.Name) != want.name || string(c.Text) != text {
+			t.Errorf("%q became %v %q", text, c.Verb, c.Name)
+		}
+	}
+}
+
+func TestCommandsGoBothWays(t *testing.T) {
+	for _, v := range []Verb{VerbGet, VerbPut, VerbList, VerbQuit} {
+		for _, name := range []string{"", "a", "a b/c", strings.Repeat("n", CommandMax-5)} {
+			wire, err := AppendCommand(nil, v, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := NewDecoder(Commands)
+			ev, n := d.Next(wire)
+			if ev.Kind != EventCommand || n != len(wire) {
+				t.Fatalf("%q became %v", wire, ev)
+			}
+			if c := ParseCommand(ev.Data); c.Verb != v || string(c.Name) != name {
+				t.Errorf("%v %q became %v %q", v, name, c.Verb, c.Name)
+			}
+		}
+	}
+	if _, err := AppendCommand(nil, VerbGet, strings.Repeat("n", CommandMax)); err == nil {
+		t.Error("a command over the limit was encoded")
+	}
+	if _, err := AppendCommand(nil, VerbUnknown, ""); err == nil {
+		t.Error("a command of nothing was encoded")
+	}
+}
+
+func TestMessagesAreToTheLetter(t *testing.T) {
+	for want, got := range map[string][]byte{
+		"500 frob: unknown command\n":     AppendUnknown(nil, []byte("frob it")),
+		"500 ?[2J: unknown command\n":     AppendUnknown(nil, []byte("\x1b[2J")),
+		"550 a b/c: no such folder\n":     AppendNoFolder(nil, []byte("a b/c")),
+		"550 a?550 x: no such folder\n":   AppendNoFolder(nil, []byte("a\n550 x")),
+		"x550 \xff\x7e: no such folder\n": AppendNoFolder([]byte("x"), []byte("\xff\x7e")),
+	} {
+		if string(got) != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestLegalityIsPinned holds the whole table: a change of what is legal shows here.
+func TestLegalityIsPinned(t *testing.T) {
+	const want = `
+idle: ask->asked quit->leaving end->over
+asked: port->offered end->over
+offered: connect->moving expire->idle end->over
+moving: done->idle end->over
+leaving: port->over end->over
+over:`
+	var got strings.Builder
+	for s := Idle; s < stateCount; s++ {
+		got.WriteString("\n" + s.String() + ":")
+		for p := Ask; p < stepCount; p++ {
+			e := Exchange{s}
+			if e.Can(p) {
+				e.Take(p)
+				got.WriteString(" " + p.String() + "->" + e.State().String())
+				continue
+			}
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("step %v in state %v passed", p, s)
+					}
+				}()
+				e.Take(p)
+			}()
+		}
+	}
+	if got.String() != want {
+		t.Errorf("the table is\n%s", got.String())
+	}
+}

@@ -1,0 +1,320 @@
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// trace runs a decoder over the input given in pieces and writes down everything it says, pieces
+// of a record joined, the verdict on the end included.
+func trace(g Grammar, pieces ...[]byte) []string {
+	var out []string
+	var body []byte
+	flush := func() {
+		if body != nil {
+			out = append(out, fmt.Sprintf("bytes %q", body))
+			body = nil
+		}
+	}
+	d := NewDecoder(g)
+	defer d.Release()
+	for _, in := range pieces {
+		// The decoder may keep nothing of the input: give it memory that is overwritten after.
+		own := bytes.Clone(in)
+		for rest := own; ; {
+			ev, n := d.Next(rest)
+			rest = rest[n:]
+			if ev.Kind == EventBytes {
+				body = append(body, ev.Data...)
+				continue
+			}
+			if ev.Kind == EventNone {
+				break
+			}
+			flush()
+			out = append(out, describe(ev))
+			if ev.Kind == EventError {
+				return append(out, fmt.Sprintf("offset %d", d.Offset()))
+			}
+		}
+		for i := range own {
+			own[i] = 0xff
+		}
+	}
+	flush()
+	end := "end clean"
+	if err := d.End(); err != nil {
+		end = "end: " + err.Error()
+	}
+	return append(out, end, fmt.Sprintf("offset %d", d.Offset()))
+}
+
+func describe(ev Event) string {
+	switch ev.Kind {
+	case EventCommand:
+		return fmt.Sprintf("command %q", ev.Data)
+	case EventField:
+		return fmt.Sprintf("field %d", ev.N)
+	case EventSize:
+		return fmt.Sprintf("size %d", ev.N)
+	case EventRecordEnd:
+		return "record end"
+	case EventError:
+		return ev.Err.Error()
+	default:
+		return fmt.Sprintf("event %d", ev.Kind)
+	}
+}
+
+func wantTrace(t *testing.T, g Grammar, want []string, pieces ...[]byte) {
+	t.Helper()
+	got := trace(g, pieces...)
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("pieces %q:\n got %q\nwant %q", pieces, got, want)
+	}
+}
+
+func f(n int64) string { return string(AppendField(nil, n)) }
+
+var decoderCases = []struct {
+	name    string
+	grammar Grammar
+	in      string
+	want    []string
+}{
+	{"nothing", Commands, "", []string{"end clean", "offset 0"}},
+	{
+		"one command", Commands, "0000000011get abc.txt",
+		[]string{`command "get abc.txt"`, "end clean", "offset 21"},
+	},
+	{
+		"three at once", Commands, f(2) + "ls" + f(5) + "get a" + f(4) + "quit",
+		[]string{
+			`command "ls"`, `command "get a"`, `command "quit"`, "end clean", "offset 41",
+		},
+	},
+	{
+		"padding of others", Commands, "         2ls2         ls2\x00\x00\x00\x00\x00\x00\x00\x00\x00ls",
+		[]string{`command "ls"`, `command "ls"`, `command "ls"`, "end clean", "offset 36"},
+	},
+	{
+		"command of nothing", Commands, "0000000000",
+		[]string{"protocol error at byte 0: a command of no bytes", "offset 10"},
+	},
+	{
+		"command too long", Commands, "ls        ",
+		[]string{"protocol error at byte 0: " + reasonFieldByte, "offset 0"},
+	},
+	{
+		"longer than the limit", Commands, f(4) + "quit" + f(4097) + "x",
+		[]string{
+			`command "quit"`, "protocol error at byte 14: a command longer than the limit", "offset 24",
+		},
+	},
+	{
+		"minus", Commands, "-000000001x",
+		[]string{"protocol error at byte 0: " + reasonFieldByte, "offset 0"},
+	},
+	{
+		"digit after padding", Commands, "1 1       x",
+		[]string{"protocol error at byte 2: " + reasonFieldByte, "offset 2"},
+	},
+	{
+		"no digit", Commands, "          x",
+		[]string{"protocol error at byte 9: " + reasonFieldEmpty, "offset 9"},
+	},
+	{
+		"NUL on the left", Commands, "\x00000000001x",
+		[]string{"protocol error at byte 0: " + reasonFieldByte, "offset 0"},
+	},
+	{
+		"half a field", Commands, "00000",
+		[]string{"end: protocol error at byte 5: " + reasonFieldCut, "offset 5"},
+	},
+	{
+		"half a command", Commands, f(5) + "get",
+		[]string{"end: protocol error at byte 13: " + reasonCommandCut, "offset 13"},
+	},
+	{
+		"ports", Fields, f(1024) + f(65535),
+		[]string{"field 1024", "field 65535", "end clean", "offset 20"},
+	},
+	{
+		"largest field", Fields, "9999999999",
+		[]string{"field 9999999999", "end clean", "offset 10"},
+	},
+	{
+		"a record", Record, f(5) + "hello",
+		[]string{"size 5", `bytes "hello"`, "record end", "end clean", "offset 15"},
+	},
+	{"an empty record", Record, f(0), []string{"size 0", "record end", "end clean", "offset 10"}},
+	{
+		"no record", Record, "",
+		[]string{"end: protocol error at byte 0: " + reasonFieldCut, "offset 0"},
+	},
+	{
+		"bytes behind a record", Record, f(1) + "ab",
+		[]string{"size 1", `bytes "a"`, "record end", "protocol error at byte 11: " + reasonTrailing, "offset 11"},
+	},
+	{
+		"cut record", Record, f(5) + "he",
+		[]string{"size 5", `bytes "he"`, "end: protocol error at byte 12: " + reasonRecordCut, "offset 12"},
+	},
+	{
+		"records", Records, f(2) + "ab" + f(0) + f(3) + "cde",
+		[]string{
+			"size 2", `bytes "ab"`, "record end", "size 0", "record end",
+			"size 3", `bytes "cde"`, "record end", "end clean", "offset 35",
+		},
+	},
+	{"no records", Records, "", []string{"end clean", "offset 0"}},
+	{
+		"records, then letters", Records, f(1) + "a" + "bcd",
+		[]string{"size 1", `bytes "a"`, "record end", "protocol error at byte 11: " + reasonFieldByte, "offset 11"},
+	},
+}
+
+// TestCutsChangeNothing runs every case whole, byte by byte, in every cut in two, and with an
+// empty read between.
+func TestCutsChangeNothing(t *testing.T) {
+	for _, c := range decoderCases {
+		t.Run(c.name, func(t *testing.T) {
+			in := []byte(c.in)
+			wantTrace(t, c.grammar, c.want, in)
+			var single [][]byte
+			for i := range in {
+				single = append(single, in[i:i+1])
+			}
+			wantTrace(t, c.grammar, c.want, single...)
+			for cut := range len(in) + 1 {
+				wantTrace(t, c.grammar, c.want, in[:cut], nil, in[cut:])
+			}
+		})
+	}
+}
+
+// TestEveryTruncationIsToldFromTheWhole checks that no proper beginning of a command or record
+// ends cleanly.
+func TestEveryTruncationIsToldFromTheWhole(t *testing.T) {
+	for g, in := range map[Grammar]string{
+		Commands: f(5) + "get a", Fields: f(2121), Record: f(3) + "abc", Records: f(3) + "abc",
+	} {
+		for cut := 1; cut < len(in); cut++ {
+			d := NewDecoder(g)
+			for rest := []byte(in[:cut]); ; {
+				ev, n := d.Next(rest)
+				if rest = rest[n:]; ev.Kind == EventNone {
+					break
+				}
+			}
+			if d.End() == nil {
+				t.Errorf("grammar %d: %q ends cleanly", g, in[:cut])
+			}
+			d.Release()
+		}
+	}
+}
+
+func TestSkippedBytesCountAsReceived(t *testing.T) {
+	d := NewDecoder(Records)
+	ev, n := d.Next([]byte(f(1000) + "abc"))
+	if ev.Kind != EventSize || ev.N != 1000 || n != FieldSize {
+		t.Fatalf("got %v, %d", ev, n)
+	}
+	d.Skip(990)
+	if d.Remaining() != 10 || d.End() == nil {
+		t.Fatalf("remaining %d, end %v", d.Remaining(), d.End())
+	}
+	if ev, n = d.Next([]byte("0123456789" + f(7))); string(ev.Data) != "0123456789" || n != 10 {
+		t.Fatalf("got %v, %d", ev, n)
+	}
+	if ev, _ = d.Next([]byte(f(7))); ev.Kind != EventRecordEnd {
+		t.Fatalf("got %v", ev)
+	}
+	if d.Offset() != 1010 {
+		t.Fatalf("offset %d", d.Offset())
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a skip outside a record passed")
+		}
+	}()
+	d.Skip(1)
+}
+
+func TestLoweredCommandLimitHolds(t *testing.T) {
+	d := NewDecoder(Commands)
+	d.LimitCommand(5)
+	if ev, _ := d.Next([]byte(f(5) + "get a")); ev.Kind != EventCommand {
+		t.Fatalf("got %v", ev)
+	}
+	ev, _ := d.Next([]byte(f(6) + "get ab"))
+	if ev.Kind != EventError || !errors.Is(ev.Err, ev.Err) || ev.Err.Reason != reasonCommandLong {
+		t.Fatalf("got %v", ev)
+	}
+}
+
+func TestDecodingAllocatesNothing(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	whole := []byte(f(11) + "get abc.txt")
+	cuts := [][]byte{whole[:4], whole[4:13], whole[13:]}
+	d := NewDecoder(Commands)
+	if n := testing.AllocsPerRun(1000, func() {
+		drain(&d, whole)
+		for _, c := range cuts {
+			drain(&d, c)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for two commands", n)
+	}
+	field := make([]byte, 0, FieldSize)
+	if n := testing.AllocsPerRun(1000, func() {
+		field = AppendField(field[:0], 123)
+		if v, err := ParseField(field); v != 123 || err != nil {
+			t.Fatal(v, err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for a field", n)
+	}
+}
+
+func drain(d *Decoder, in []byte) {
+	for {
+		ev, n := d.Next(in)
+		if in = in[n:]; ev.Kind == EventNone {
+			return
+		}
+	}
+}
+
+// FuzzDecoderCuts feeds arbitrary bytes in arbitrary cuts, and compares with the whole.
+func FuzzDecoderCuts(f *testing.F) {
+	for _, c := range decoderCases {
+		f.Add(uint8(c.grammar), []byte(c.in), []byte{1, 3, 0, 9})
+	}
+	f.Fuzz(func(t *testing.T, grammar uint8, in, cuts []byte) {
+		g := Grammar(grammar%4) + Commands
+		var pieces [][]byte
+		rest := in
+		for _, c := range cuts {
+			n := min(int(c), len(rest))
+			pieces = append(pieces, rest[:n])
+			rest = rest[n:]
+		}
+		wantTrace(t, g, trace(g, in), append(pieces, rest)...)
+	})
+}
+
+func BenchmarkDecodeCommand(b *testing.B) {
+	in := []byte(f(11) + "get abc.txt")
+	d := NewDecoder(Commands)
+	b.SetBytes(int64(len(in)))
+	for b.Loop() {
+		drain(&d, in)
+	}
+}
