@@ -24,7 +24,6 @@ type driver struct {
 	address unix.SockaddrInet4 // the port changes with every transfer
 	command []byte
 	want    []byte // the field and the file's bytes
-	buf     []byte
 	active  int
 
 	transfers int64
@@ -128,8 +127,11 @@ func (d *driver) turn(length time.Duration) (transfers int64, took time.Duration
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		if err != nil || n == 0 {
-			d.giveUp(fmt.Errorf("%d clients heard nothing for %v (%w)", d.active, silenceMax, err))
+		if n == 0 && err == nil {
+			err = fmt.Errorf("%d clients heard nothing for %v", d.active, silenceMax)
+		}
+		if err != nil {
+			d.giveUp(err)
 			break
 		}
 		more := time.Since(begin) < length

@@ -40,8 +40,8 @@ func BenchmarkFloor(b *testing.B) {
 	compareFloor(b, floor, ferryd, floorTurn)
 }
 
-// BenchmarkControl compares the floor with itself in the same way: how far its ratio is from one says
-// how far BenchmarkFloor's may be believed.
+// BenchmarkControl compares the floor with itself in the same way: how far its ratio is from one
+// says how far BenchmarkFloor's may be believed.
 func BenchmarkControl(b *testing.B) {
 	again := startFloor(b)
 	again.name = "again"
@@ -83,7 +83,9 @@ func (s *contender) turn(t testing.TB, length time.Duration) turn {
 	server, own := cpuOf(t, s.pid), cpuOf(t, os.Getpid())
 	n, took := s.driver.turn(length)
 	server, own = cpuOf(t, s.pid)-server, cpuOf(t, os.Getpid())-own
-	per := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / float64(max(n, 1)) }
+	per := func(d time.Duration) float64 {
+		return float64(d.Nanoseconds()) / 1e3 / float64(max(n, 1))
+	}
 	got := turn{n, float64(n) / took.Seconds(), per(server), per(own)}
 	s.turns = append(s.turns, got)
 	return got
@@ -115,7 +117,8 @@ func compareFloor(b *testing.B, floor, ferryd *contender, length time.Duration) 
 		report(b, out, s)
 	}
 	fmt.Fprintf(out, "%s's time a transfer is %.2f times the floor's (%.2f to %.2f, with %.0f %% "+
-		"confidence, %d turns)\n", ferryd.name, ratio.Center, ratio.Lo, ratio.Hi, 100*ratio.Confidence, len(ratios))
+		"confidence, %d turns)\n", ferryd.name, ratio.Center, ratio.Lo, ratio.Hi,
+		100*ratio.Confidence, len(ratios))
 	b.ReportMetric(ratio.Center, "ratio")
 	b.ReportMetric(0, "ns/op") // a turn's length says nothing
 	if ratio.Center > floorRatio {
@@ -216,7 +219,8 @@ func startBuilt(t testing.TB, folder string) *contender {
 	program := os.Getenv("FERRY_SERVER")
 	if program == "" {
 		program = filepath.Join(t.TempDir(), "ferryd")
-		out, err := exec.Command("go", "build", "-o", program, "ferry/reactor/ferryd").CombinedOutput()
+		out, err := exec.Command("go", "build", "-o", program,
+			"ferry/reactor/ferryd").CombinedOutput()
 		if err != nil {
 			t.Fatalf("ferryd: %v\n%s", err, out)
 		}
@@ -250,6 +254,7 @@ func contend(t testing.TB, name, address string, pid int) *contender {
 // disk's file system is part of the figure.
 func diskFolder(t testing.TB) string {
 	t.Helper()
+	//nolint:usetesting // The folder of t.TempDir may be in memory.
 	folder, err := os.MkdirTemp(cmp.Or(os.Getenv("FERRY_FLOOR_DIR"), "/var/tmp"), "ferry-floor-")
 	if err != nil {
 		t.Fatal(err)

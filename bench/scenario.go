@@ -53,8 +53,8 @@ const (
 	dialsMax = 128
 )
 
-// validate returns every fault at once.
-func (s *Scenario) validate() error {
+// Validate returns every fault at once. No address is no fault: a Plan finds one.
+func (s *Scenario) Validate() error {
 	var faults []error
 	fault := func(wrong bool, text string) {
 		if wrong {
@@ -73,7 +73,8 @@ func (s *Scenario) validate() error {
 	fault(s.Gets < 0, "a negative number of gets")
 	fault(s.Sources < 0 || s.Sources > sourcesMax, "sources outside 127.0.0.0/8")
 	at, err := netip.ParseAddrPort(s.Address)
-	fault(s.Sources > 1 && (err != nil || !at.Addr().Is4() || !at.Addr().IsLoopback()),
+	spreads := err == nil && at.Addr().Is4() && at.Addr().IsLoopback()
+	fault(s.Sources > 1 && s.Address != "" && !spreads,
 		"more than one source needs a server on 127.0.0.0/8, by number")
 	fault(s.Timeout < 0, "a negative time-out")
 	fault(s.ErrorsMax < 0, "a negative number of errors")
@@ -117,7 +118,7 @@ type run struct {
 // Run drives the scenario. Errors of transfers are in the report; the error of Run says that the
 // scenario is at fault. A context that ends stops the run early, with a report on what was.
 func Run(ctx context.Context, s Scenario) (*Report, error) {
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)

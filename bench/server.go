@@ -58,8 +58,8 @@ func FindServer(ctx context.Context, scratch string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", built,
 		"ferry/reactor/ferryd").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("no ferryd beside this program or in PATH, and it did not build here "+
-			"(name one with --server): %w: %s", err, bytes.TrimSpace(out))
+		return "", fmt.Errorf("no ferryd beside this program or in PATH, and it did not build "+
+			"here (name one with --server): %w: %s", err, bytes.TrimSpace(out))
 	}
 	return built, nil
 }
@@ -78,8 +78,8 @@ func StartServer(ctx context.Context, program, folder string, args ...string) (*
 		return nil, err
 	}
 	defer func() { _ = log.Close() }() // the process has its own
-	s.cmd = exec.Command(program, append([]string{"0", "--listen", "127.0.0.1", "--root", root,
-		"--addr-file", announced}, args...)...)
+	own := []string{"0", "--listen", "127.0.0.1", "--root", root, "--addr-file", announced}
+	s.cmd = exec.Command(program, append(own, args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		return nil, err

@@ -120,8 +120,8 @@ func (w *worker) get(ctx context.Context, size int, sum xxh3.Uint128) bool {
 	return true
 }
 
-// fail counts an error, gives the session up, since what would come on it is unknown, and rests. What
-// fails because the run ends is no error of the server's.
+// fail counts an error, gives the session up, since what would come on it is unknown, and rests.
+// What fails because the run ends is no error of the server's.
 func (w *worker) fail(ctx context.Context, err error) {
 	if w.client != nil {
 		_ = w.client.Close()
