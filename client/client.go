@@ -1,0 +1,246 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"ferry/codec"
+)
+
+// Client is a session with one server. One call runs at a time; Close alone may come from another
+// goroutine.
+type Client struct {
+	options Options
+	dialer  net.Dialer
+	// peer is the address that control reached: data connections go there and nowhere else.
+	peer netip.Addr
+	addr string
+	conn *net.TCPConn
+
+	// fields takes control's input apart; unread is what came beyond the field asked for.
+	fields codec.Decoder
+	unread []byte
+	input  [4 * codec.FieldSize]byte
+	// command is kept from call to call for its memory.
+	command []byte
+
+	// stop ends the watch over the running call's context; interrupted gets one token when the
+	// context ended first. Both belong to the running call.
+	stop        func() bool
+	interrupt   func()
+	interrupted chan struct{}
+
+	// mu guards what Close and an ending context share with the running call.
+	mu   sync.Mutex
+	data *net.TCPConn
+	// over is why the session has ended, nil while it stands.
+	over *Error
+}
+
+// Dial makes a session with the server at addr, HOST:PORT. A host may be a name, whose addresses
+// are tried one after another, or a number, IPv6 in brackets.
+func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
+	if err := o.validate(); err != nil {
+		return nil, &Error{"options", ErrConnect, err}
+	}
+	if err := checkAddress(addr); err != nil {
+		return nil, &Error{addr, ErrConnect, err}
+	}
+	o = o.filled()
+	c := &Client{
+		options:     o,
+		dialer:      net.Dialer{Timeout: max(o.DialTimeout, 0), Control: o.Control},
+		fields:      codec.NewDecoder(codec.Fields),
+		interrupted: make(chan struct{}, 1),
+	}
+	if o.LocalAddr.IsValid() {
+		c.dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(o.LocalAddr, 0))
+	}
+	conn, err := c.dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, dialError(ctx, addr, err)
+	}
+	c.conn = conn.(*net.TCPConn)
+	remote := c.conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+	c.addr, c.peer = remote.String(), remote.Addr()
+	c.interrupt = c.onInterrupt
+	// A data connection lives with deadlines of its own and needs no probes.
+	c.dialer.KeepAlive = -1
+	return c, nil
+}
+
+// Addr is the address that control reached, HOST:PORT in numbers.
+func (c *Client) Addr() string { return c.addr }
+
+// Quit ends the session in order: it tells the server, reads the parting port and closes. A server
+// that closes without an answer has understood too.
+func (c *Client) Quit(ctx context.Context) error {
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	defer c.end()
+	_, err := c.ask(ctx, codec.VerbQuit, "")
+	_ = c.Close()
+	if errors.Is(err, ErrLost) && (errors.Is(err, io.EOF) || isReset(err)) {
+		return nil
+	}
+	return err
+}
+
+// Close ends the session at once, and with it a call that runs. It returns nil.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over == nil {
+		c.over = &Error{Kind: ErrClosed}
+		_ = c.conn.Close()
+	}
+	if c.data != nil {
+		_ = c.data.Close()
+	}
+	return nil
+}
+
+// begin starts a call: the session must stand, and the context is watched until end.
+func (c *Client) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return &Error{"", ErrGivenUp, err}
+	}
+	c.mu.Lock()
+	over := c.over
+	c.mu.Unlock()
+	if over != nil {
+		return over
+	}
+	if ctx.Done() != nil {
+		c.stop = context.AfterFunc(ctx, c.interrupt)
+	}
+	return nil
+}
+
+// end waits for an interrupt that has begun, so that it cannot reach into the next call.
+func (c *Client) end() {
+	if c.stop != nil && !c.stop() {
+		<-c.interrupted
+	}
+	c.stop = nil
+}
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// onInterrupt wakes the running call by deadlines that have passed.
+func (c *Client) onInterrupt() {
+	c.mu.Lock()
+	_ = c.conn.SetDeadline(longAgo)
+	if c.data != nil {
+		_ = c.data.SetDeadline(longAgo)
+	}
+	c.mu.Unlock()
+	c.interrupted <- struct{}{}
+}
+
+// allow gives conn d from now; negative means for ever. The context is looked at afterwards: if it
+// ends later than that, onInterrupt's deadline comes after this one.
+func allow(ctx context.Context, conn *net.TCPConn, d time.Duration) error {
+	var deadline time.Time
+	if d >= 0 {
+		deadline = time.Now().Add(d)
+	}
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
+
+// ask sends a command and returns the number that answers it. What goes wrong on control ends the
+// session: client and server would no longer agree on what comes next.
+func (c *Client) ask(ctx context.Context, verb codec.Verb, name string) (int64, error) {
+	command, err := codec.AppendCommand(c.command[:0], verb, name)
+	c.command = command
+	if err != nil {
+		return 0, &Error{name[:min(len(name), 32)] + "…", ErrName, err}
+	}
+	if len(c.unread) > 0 {
+		return 0, c.lose(ctx, &Error{"", ErrProtocol, errUnasked})
+	}
+	if err := allow(ctx, c.conn, c.options.ReplyTimeout); err != nil {
+		return 0, c.lose(ctx, err)
+	}
+	if _, err := c.conn.Write(command); err != nil {
+		return 0, c.lose(ctx, err)
+	}
+	for {
+		ev, n := c.fields.Next(c.unread)
+		c.unread = c.unread[n:]
+		switch ev.Kind {
+		case codec.EventField:
+			return ev.N, nil
+		case codec.EventError:
+			return 0, c.lose(ctx, &Error{"", ErrProtocol, ev.Err})
+		default:
+			n, err := c.conn.Read(c.input[:])
+			if c.unread = c.input[:n]; n == 0 && err != nil {
+				return 0, c.lose(ctx, err)
+			}
+		}
+	}
+}
+
+var errUnasked = errors.New("a field that no command asked for")
+
+// lose ends the session and says why.
+func (c *Client) lose(ctx context.Context, cause error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over != nil {
+		return c.over
+	}
+	c.over = &Error{"", ErrLost, cause}
+	_ = c.conn.Close()
+	if done := ctx.Err(); done != nil {
+		c.over.Err = errHalfWay
+		return &Error{"", ErrGivenUp, done}
+	}
+	return c.over
+}
+
+var errHalfWay = errors.New("a command was given up before its answer")
+
+// checkAddress says what is wrong with HOST:PORT.
+func checkAddress(addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return errors.New("an address is HOST:PORT, an IPv6 host in brackets")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return errors.New("a port is a number from 1 to 65535")
+	}
+	return nil
+}
+
+// dialError says in a few words why nobody answered.
+func dialError(ctx context.Context, addr string, err error) error {
+	if done := ctx.Err(); done != nil {
+		return &Error{addr, ErrGivenUp, done}
+	}
+	if isRefused(err) {
+		return &Error{addr, ErrConnect, &nobodyListens{err}}
+	}
+	return &Error{addr, ErrConnect, err}
+}
+
+// nobodyListens puts "connection refused" into words of its own.
+type nobodyListens struct{ error }
+
+// Error says what was refused.
+func (e *nobodyListens) Error() string { return "nobody listens there (connection refused)" }
+
+// Unwrap gives the refusal itself.
+func (e *nobodyListens) Unwrap() error { return e.error }

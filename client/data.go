@@ -1,0 +1,121 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
+
+	"ferry/codec"
+)
+
+const (
+	dataPortMin = 1024
+	dataPortMax = 65535
+	// A port that refuses is tried again after these waits, each twice the one before: the
+	// first serves a server that is a moment late, the last keeps a second from being a flood.
+	retryWaitMin = 5 * time.Millisecond
+	retryWaitMax = 160 * time.Millisecond
+)
+
+// open sends a command and makes the data connection that it is answered with. The caller gives
+// the connection back to done.
+func (c *Client) open(ctx context.Context, verb codec.Verb, name string) (*net.TCPConn, error) {
+	port, err := c.ask(ctx, verb, name)
+	if err != nil {
+		return nil, err
+	}
+	// PROTOCOL, Base exchange: "field(port), 1024 or more".
+	if port < dataPortMin || port > dataPortMax {
+		return nil, c.lose(ctx, &Error{"", ErrProtocol, fmt.Errorf("it told port %d", port)})
+	}
+	conn, err := c.connect(ctx, uint16(port))
+	if err != nil {
+		if done := ctx.Err(); done != nil {
+			return nil, &Error{name, ErrGivenUp, done}
+		}
+		return nil, &Error{name, ErrNoData, &portError{port, err}}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over != nil {
+		_ = conn.Close()
+		return nil, c.over
+	}
+	c.data = conn
+	return conn, nil
+}
+
+// portError says which port could not be reached.
+type portError struct {
+	port int64
+	err  error
+}
+
+// Error names the port and the cause.
+func (e *portError) Error() string {
+	return "port " + strconv.FormatInt(e.port, 10) + ": " + causeText(e.err)
+}
+
+// Unwrap gives the cause.
+func (e *portError) Unwrap() error { return e.err }
+
+// connect reaches the data port, on the address that control reached.
+func (c *Client) connect(ctx context.Context, port uint16) (*net.TCPConn, error) {
+	address := netip.AddrPortFrom(c.peer, port).String()
+	var first time.Time
+	for wait := retryWaitMin; ; wait = min(2*wait, retryWaitMax) {
+		conn, err := c.dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn.(*net.TCPConn), nil
+		}
+		if first.IsZero() {
+			first = time.Now()
+		}
+		if !isRefused(err) || time.Since(first)+wait > c.options.DataRetry {
+			return nil, err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// done gives a data connection up: closed in order, or reset when the transfer failed, so that the
+// server neither waits nor takes a part for the whole.
+func (c *Client) done(conn *net.TCPConn, failed bool) {
+	c.mu.Lock()
+	c.data = nil
+	c.mu.Unlock()
+	if failed {
+		_ = conn.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+// buffer is memory that moves bytes, borrowed for one transfer.
+type buffer struct{ bytes []byte }
+
+// buffers serves every client of the process: with thousands of them few move bytes at once.
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// borrow gets a buffer of BufferSize bytes and a field's room before them.
+func (c *Client) borrow() *buffer {
+	b := buffers.Get().(*buffer)
+	if size := codec.FieldSize + c.options.BufferSize; cap(b.bytes) < size {
+		b.bytes = make([]byte, size)
+	} else {
+		b.bytes = b.bytes[:size]
+	}
+	return b
+}
+
+// giveBack returns a buffer.
+func (b *buffer) giveBack() { buffers.Put(b) }

@@ -1,0 +1,19 @@
+// Package client fetches files from a ferry server and stores files there, in the base exchange.
+//
+// A [Client] is one control connection. Each transfer makes a data connection of its own, on the
+// port that the server tells, to the address that control reached and to no other. One call runs
+// at a time on a client; only [Client.Close] may come from elsewhere meanwhile. Every call that
+// waits takes a context, and gives up when it ends.
+//
+// Base hardly tells errors, and the package says no more than it knows. A size of 0 may be an
+// empty file or a missing one: [ErrNothingSent]. A put is [Confirmed] by a clean close, fails by a
+// reset ([ErrRefused]), and is [Unconfirmed] when the server stays silent. Errors that concern one
+// transfer leave the session as it was; after [ErrLost] it is gone.
+//
+// The package speaks to other servers of the same ten-byte fields too. It reads a field in
+// whatever pieces it arrives, takes the announced size for the end of a record, and never waits
+// for a close behind it. What a server sends beyond the announced bytes is neither written nor
+// reported: it may arrive late or never, so that a report would depend on chance.
+//
+// The line-mode program's shell stands here as [Shell]; client/ferry is its main function.
+package client

@@ -1,0 +1,17 @@
+//go:build !windows
+
+package client
+
+import (
+	"errors"
+	"syscall"
+)
+
+// isReset says whether the peer broke the connection.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, syscall.ECONNABORTED)
+}
+
+// isRefused says whether nobody listens on the port.
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

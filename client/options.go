@@ -1,0 +1,84 @@
+package client
+
+import (
+	"errors"
+	"net/netip"
+	"syscall"
+	"time"
+)
+
+// Options sets a client's limits and waits. The zero value serves.
+type Options struct {
+	// DialTimeout bounds making a connection, control or data, every address of a name
+	// included. 0 means 10 s, long enough for two lost SYNs; negative means no bound.
+	DialTimeout time.Duration
+	// DataRetry is how long a data port that refuses is tried again, since other servers tell
+	// a port a moment before they listen on it. 0 means 1 s; negative means a single try.
+	DataRetry time.Duration
+	// ReplyTimeout bounds the wait for the answer to a command. 0 means 2 min, because a busy
+	// server lets commands wait for a free port; negative means no bound.
+	ReplyTimeout time.Duration
+	// StallTimeout bounds how long a transfer may go without a byte moving. 0 means 1 min, as
+	// long as a server of ours waits; negative means no bound.
+	StallTimeout time.Duration
+	// ConfirmWait is how long a put waits for the server's close. 0 means 5 s; negative means
+	// not at all, so that every put that is not refused before its end is Unconfirmed.
+	ConfirmWait time.Duration
+	// BufferSize is how many bytes move at a time where the system cannot copy by itself. A
+	// put's field and its first BufferSize bytes leave in one write. 0 means 32 KiB; less than
+	// 512 is refused.
+	BufferSize int
+	// ListingMax bounds a listing in bytes, which is held in memory. 0 means 64 MiB, about a
+	// million names; negative is refused.
+	ListingMax int64
+	// LocalAddr is the address that connections are made from. Its zero value lets the system
+	// choose.
+	LocalAddr netip.Addr
+	// Control, when set, sees every socket before it is bound and connected, as that of
+	// net.Dialer does.
+	Control func(network, address string, c syscall.RawConn) error
+}
+
+const (
+	dialTimeoutDefault  = 10 * time.Second
+	dataRetryDefault    = time.Second
+	replyTimeoutDefault = 2 * time.Minute
+	stallTimeoutDefault = time.Minute
+	confirmWaitDefault  = 5 * time.Second
+	bufferSizeDefault   = 32 << 10
+	bufferSizeMin       = 512
+	listingMaxDefault   = 64 << 20
+)
+
+// validate returns every fault at once.
+func (o *Options) validate() error {
+	var faults []error
+	if o.BufferSize != 0 && o.BufferSize < bufferSizeMin {
+		faults = append(faults, errors.New("BufferSize: less than 512 bytes"))
+	}
+	if o.ListingMax < 0 {
+		faults = append(faults, errors.New("ListingMax: negative"))
+	}
+	return errors.Join(faults...)
+}
+
+// filled is o with its zero values replaced by what they mean.
+func (o Options) filled() Options {
+	o.DialTimeout = orDefault(o.DialTimeout, dialTimeoutDefault)
+	o.DataRetry = orDefault(o.DataRetry, dataRetryDefault)
+	o.ReplyTimeout = orDefault(o.ReplyTimeout, replyTimeoutDefault)
+	o.StallTimeout = orDefault(o.StallTimeout, stallTimeoutDefault)
+	o.ConfirmWait = orDefault(o.ConfirmWait, confirmWaitDefault)
+	o.BufferSize = orDefault(o.BufferSize, bufferSizeDefault)
+	o.ListingMax = orDefault(o.ListingMax, listingMaxDefault)
+	return o
+}
+
+// orDefault is v, or what stands for zero.
+func orDefault[T comparable](v, zero T) T {
+	var none T
+	if v == none {
+		return zero
+	}
+	return v
+}
