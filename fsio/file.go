@@ -178,7 +178,8 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 
 // Cached reports whether all of the n bytes at off are in memory, so that sending them waits for
 // no disk. What lies past the file's end counts as there. It is false when the system cannot
-// say, which on Linux includes files that this user neither owns nor may write.
+// say, which on Linux includes files that this user neither owns nor may write. It does not wait
+// and does not allocate.
 func (f *File) Cached(off, n int64) bool {
 	r := f.root
 	if r.options.Portable || r.noCachestat.Load() || r.fault(OpRead, f.name) != nil {
@@ -192,7 +193,17 @@ func (f *File) Cached(off, n int64) bool {
 	if errors.Is(err, errors.ErrUnsupported) {
 		r.noCachestat.Store(true)
 	}
-	return cached && err == nil
+	if !cached || err != nil {
+		return false
+	}
+	// cachestat counts pages that a read-ahead has asked for and that have not arrived; sendfile
+	// would wait for them. They arrive in order, nearly, so that the last one tells.
+	if r.noWait.has(f.device) {
+		return true
+	}
+	var last [1]byte
+	_, err = readNoWait(f.fd, last[:], off+n-1)
+	return !wouldBlock(err)
 }
 
 // ReadAhead brings the n bytes at off into memory, and asks the system to begin with the n bytes
