@@ -4,6 +4,7 @@ package reactor
 
 import (
 	"os"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,11 +37,13 @@ type watcher struct {
 	epoll, timer, stopper int
 	slots                 []watchSlot
 	free                  []uint32
-	// events and fetched belong to the doorbell until it rings, then to the loop until resume.
+	// events and fetched belong to the doorbell until it sets full, then to the loop until it
+	// clears full. A turn that was rung for another reason may run meanwhile.
 	events  []unix.EpollEvent
 	fetched int
-	// lent says that the doorbell waits for resume.
-	lent    bool
+	full    atomic.Bool
+	// taken says that the loop has handed this batch out and owes a resume.
+	taken   bool
 	resumed chan struct{}
 	done    chan struct{}
 	// armed is when the timer goes off, 0 while it does not.
@@ -149,7 +152,7 @@ func (w *watcher) listen() {
 			}
 		}
 		w.fetched = n
-		w.lent = true
+		w.full.Store(true)
 		w.ring()
 		<-w.resumed
 	}
@@ -157,9 +160,11 @@ func (w *watcher) listen() {
 
 // dispatch hands the fetched events to their owners.
 func (w *watcher) dispatch() {
-	n := w.fetched
-	w.fetched = 0
-	for i := range n {
+	if !w.full.Load() {
+		return
+	}
+	w.taken = true
+	for i := range w.fetched {
 		ev := &w.events[i]
 		if ev.Fd == slotTimer {
 			w.armed = 0
@@ -182,8 +187,9 @@ func (w *watcher) dispatch() {
 
 // resume lets the doorbell listen again.
 func (w *watcher) resume() {
-	if w.lent {
-		w.lent = false
+	if w.taken {
+		w.taken = false
+		w.full.Store(false)
 		w.resumed <- struct{}{}
 	}
 }
