@@ -67,7 +67,7 @@ func (r *reactor) begin(loop gnet.EventLoop, kicker int) {
 	r.now = r.clock()
 	if !r.started {
 		r.started = true
-		r.eachSocket(func(d *dataSocket) { r.watcher.add(d.fd, d) })
+		r.eachSocket(func(d *dataSocket) { d.slot = r.watcher.addListener(d.fd, d) })
 		go r.watcher.listen()
 	}
 	r.mu.Lock()

@@ -21,9 +21,9 @@ type dataPort struct {
 
 // dataSocket is one listening socket of a data port.
 type dataSocket struct {
-	port   *dataPort
-	fd     int
-	queued bool
+	port *dataPort
+	fd   int
+	slot slot
 }
 
 // address is what the loop knows of one client address: the leases on the data ports and the
@@ -229,31 +229,18 @@ func (r *reactor) untaken(t *transfer) {
 	r.feed(s, input{kind: inExpire})
 }
 
-// ready accepts what has come to the port.
-func (d *dataSocket) ready(readiness) { d.port.r.enqueue(d) }
-
-// acceptsMax is how many connections a port accepts in a turn, so that a flood at one port leaves
-// the others their share.
-const acceptsMax = 64
-
-// move accepts, and says whether there may be more.
-func (d *dataSocket) move() (more bool) {
+// ready accepts one connection. If there are more, the watcher says so again after this turn: a
+// flood at one port leaves the others their share.
+func (d *dataSocket) ready(readiness) {
 	r := d.port.r
-	for range acceptsMax {
-		fd, peer, err := accept(d.fd)
-		switch {
-		case err == errAgain:
-			return false
-		case err == errAborted:
-			continue
-		case err != nil:
-			r.acceptFailed(d, err)
-			return false
-		}
+	fd, peer, err := accept(d.fd)
+	switch {
+	case err == nil:
 		r.count.dataConnections++
 		r.meet(d.port, fd, peer.Addr())
+	case err != errAgain && err != errAborted:
+		r.acceptFailed(d, err)
 	}
-	return true
 }
 
 // meet gives a new data connection to the offer that stands for its address on the port. (PROTOCOL,

@@ -87,8 +87,7 @@ type mover interface {
 	isQueued() *bool
 }
 
-func (t *transfer) isQueued() *bool   { return &t.queued }
-func (d *dataSocket) isQueued() *bool { return &d.queued }
+func (t *transfer) isQueued() *bool { return &t.queued }
 
 func newReactor(s *Server, index int) *reactor {
 	return &reactor{
@@ -210,6 +209,7 @@ func (r *reactor) kick() {
 // where they are until a while later.
 func (r *reactor) acceptFailed(d *dataSocket, err error) {
 	r.logAcceptFailed(d.port, err)
+	r.watcher.pause(d.slot)
 	retry := &acceptRetry{socket: d}
 	retry.deadline.owner = retry
 	r.deadlines.set(&retry.deadline, r.now+acceptRetryAfter)
@@ -223,4 +223,4 @@ type acceptRetry struct {
 	deadline deadline
 }
 
-func (a *acceptRetry) expire(*deadline) { a.socket.port.r.enqueue(a.socket) }
+func (a *acceptRetry) expire(*deadline) { a.socket.port.r.watcher.again(a.socket.slot) }

@@ -3,7 +3,9 @@
 package reactor
 
 import (
+	"encoding/binary"
 	"net/netip"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,25 +22,30 @@ func sendFile(socket, file int, offset int64, n int64) (int, error) {
 	return max(sent, 0), socketError(err)
 }
 
-// sendMore writes a field; more says that something follows at once and should share its segment.
-func sendMore(fd int, field []byte, more bool) error {
-	flags := unix.MSG_NOSIGNAL
-	if more {
-		flags |= unix.MSG_MORE
-	}
-	// A fresh socket always has room for ten bytes, whole.
-	_, err := unix.SendmsgN(fd, field, nil, nil, flags)
-	return socketError(err)
+// sendMore writes bytes behind which something follows at once, more bytes or the end, so that they
+// should share its segment.
+func sendMore(fd int, p []byte) (int, error) {
+	n, err := unix.SendmsgN(fd, p, nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
+	return max(n, 0), socketError(err)
 }
 
 // accept takes a connection, non-blocking, with its peer's address as leases know it: an IPv4
 // address mapped into IPv6 counts as IPv4.
 func accept(fd int) (int, netip.AddrPort, error) {
-	nfd, sa, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	if err != nil {
-		return -1, netip.AddrPort{}, acceptError(err)
+	// Not unix.Accept4: that allocates the address, and asks the new socket for its protocol.
+	var sa unix.RawSockaddrInet6
+	size := uint32(unsafe.Sizeof(sa))
+	n, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa)),
+		uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return -1, netip.AddrPort{}, acceptError(errno)
 	}
-	return nfd, addrPort(sa), nil
+	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&sa.Port))[:])
+	if sa.Family == unix.AF_INET {
+		v4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(&sa))
+		return int(n), netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), port), nil
+	}
+	return int(n), netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), port), nil
 }
 
 // pipeBytes is the size of a pipe that carries an upload.

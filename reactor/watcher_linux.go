@@ -104,8 +104,18 @@ func (w *watcher) control(fd int, index, generation uint32, events uint32) error
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
-// add watches a descriptor. Its owner hears at once what it is ready for.
+// add watches a data socket, edge-triggered. Its owner hears at once what it is ready for.
 func (w *watcher) add(fd int, owner watched) slot {
+	return w.put(fd, owner, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
+}
+
+// addListener watches a listening socket, level-triggered: one connection is accepted for one event,
+// and no call is made only to hear that there is no other.
+func (w *watcher) addListener(fd int, owner watched) slot {
+	return w.put(fd, owner, unix.EPOLLIN)
+}
+
+func (w *watcher) put(fd int, owner watched, events uint32) slot {
 	var i uint32
 	if n := len(w.free); n > 0 {
 		i = w.free[n-1]
@@ -117,12 +127,21 @@ func (w *watcher) add(fd int, owner watched) slot {
 	s := &w.slots[i]
 	s.owner, s.fd = owner, fd
 	s.generation++
-	const events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 	if err := w.control(fd, i, s.generation, events); err != nil {
 		// The kernel had no memory for it. Its owner ends by its deadline.
 		return slot(i) | slot(s.generation)<<32
 	}
 	return slot(i) | slot(s.generation)<<32
+}
+
+// pause takes a descriptor out of the epoll set and keeps its slot; again puts it back.
+func (w *watcher) pause(s slot) {
+	_ = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, w.slots[s.index()].fd, nil)
+}
+
+func (w *watcher) again(s slot) {
+	at := &w.slots[s.index()]
+	_ = w.control(at.fd, s.index(), s.generation(), unix.EPOLLIN)
 }
 
 // remove forgets a descriptor that is closed right after, which takes it out of the epoll set.
