@@ -80,7 +80,10 @@ func (e *Error) Unwrap() []error {
 // causeText leaves out what packages net and os repeat: operation, addresses, paths.
 func causeText(err error) string {
 	var port *portError
+	var nobody *nobodyListens
 	switch {
+	case errors.As(err, &nobody):
+		return nobody.Error()
 	case errors.As(err, &port):
 		return port.Error()
 	case errors.Is(err, os.ErrDeadlineExceeded):
