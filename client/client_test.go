@@ -231,11 +231,13 @@ func TestPortThatStaysClosedLeavesTheSession(t *testing.T) {
 
 func TestQuitEndsTheSession(t *testing.T) {
 	for name, handle := range map[string]func(s *session, command string){
-		"told":   serveFiles(nil),
+		"told":   func(s *session, _ string) { s.part() },
 		"closed": func(s *session, _ string) { _ = s.control.Close() },
 		"reset":  func(s *session, _ string) { reset(s.control) },
 	} {
-		c := newFake(t, "127.0.0.1", handle).dial(Options{})
+		f := newFake(t, "127.0.0.1", handle)
+		f.ownQuit.Store(true)
+		c := f.dial(Options{})
 		if err := c.Quit(t.Context()); err != nil {
 			t.Errorf("%s: quit: %v", name, err)
 		}

@@ -95,6 +95,10 @@ func causeText(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "out of time"
 	}
+	var lookup *net.DNSError
+	if errors.As(err, &lookup) {
+		return lookup.Err
+	}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		err = op.Err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ type fake struct {
 	listener net.Listener
 	handle   func(s *session, command string)
 	running  sync.WaitGroup
+	// ownQuit says that handle answers quit too.
+	ownQuit atomic.Bool
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -85,6 +88,10 @@ func (s *session) serve() {
 		in = in[n:]
 		switch ev.Kind {
 		case codec.EventCommand:
+			if string(ev.Data) == "quit" && !s.ownQuit.Load() {
+				s.part()
+				return
+			}
 			s.handle(s, string(ev.Data))
 		case codec.EventError:
 			s.t.Errorf("the client sent: %v", ev.Err)
@@ -96,6 +103,14 @@ func (s *session) serve() {
 			}
 		}
 	}
+}
+
+// part answers quit.
+func (s *session) part() {
+	l := s.listen()
+	s.tell(portOf(l))
+	_ = l.Close()
+	_ = s.control.CloseWrite()
 }
 
 // tell sends a number as a field on control.
@@ -185,11 +200,6 @@ func serveFiles(files map[string]string) func(s *session, command string) {
 				}
 			}
 			finish(s.data(), record(list.String()))
-		case codec.VerbQuit:
-			l := s.listen()
-			s.tell(portOf(l))
-			_ = l.Close()
-			_ = s.control.CloseWrite()
 		default:
 			s.t.Errorf("unexpected command %q", command)
 		}

@@ -245,17 +245,18 @@ func parseTarget(words []string) (addr string, rest []string, err error) {
 	if checkAddress(first) == nil {
 		return first, words[1:], nil
 	}
-	if len(words) > 1 && isPort(words[1]) {
+	if len(words) > 1 && IsPort(words[1]) {
 		host := strings.TrimSuffix(strings.TrimPrefix(first, "["), "]")
 		return net.JoinHostPort(host, words[1]), words[2:], nil
 	}
-	if isPort(first) {
+	if IsPort(first) {
 		return net.JoinHostPort("localhost", first), words[1:], nil
 	}
 	return "", nil, errTarget
 }
 
-func isPort(word string) bool {
+// IsPort says whether a word is a port's number, as the program's command line needs to know.
+func IsPort(word string) bool {
 	n, err := strconv.ParseUint(word, 10, 16)
 	return err == nil && n > 0
 }

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -70,7 +71,16 @@ func command(shell *client.Shell, status *int) *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+
+		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args, err := lateFlags(cmd, args)
+			if err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("help") {
+				return cmd.Help()
+			}
 			if err := checkFolder(shell.Dir); err != nil {
 				return err
 			}
@@ -89,17 +99,32 @@ func command(shell *client.Shell, status *int) *cobra.Command {
 	flags.SetInterspersed(false)
 	flags.SortFlags = false
 	flags.StringVar(&shell.Dir, "dir", ".",
-		"local folder that files are got into and put from")
+		"local `FOLDER` that files are got into and put from")
 	flags.DurationVar(&silence, "timeout", 2*time.Minute,
-		"give up on a server that is silent for so long, 0 never;\n"+
+		"give up on a server that is silent for `TIME`, 0 never;\n"+
 			"a busy one may let a command wait its turn")
 	flags.DurationVar(&connect, "connect-timeout", 10*time.Second,
-		"give up on connecting after so long, 0 never;\n"+
+		"give up on connecting after `TIME`, 0 never;\n"+
 			"time for two lost packets on each try")
 	flags.DurationVar(&confirm, "confirm-timeout", 5*time.Second,
-		"wait so long for a server to confirm a put, 0 not at all;\n"+
+		"wait `TIME` for a server to confirm a put, 0 not at all;\n"+
 			"some servers never do")
 	return cmd
+}
+
+// lateFlags takes flags that stand between the server and the command.
+func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
+	at := 1
+	if len(args) > 1 && client.IsPort(args[1]) {
+		at = 2
+	}
+	if len(args) <= at || !strings.HasPrefix(args[at], "-") {
+		return args, nil
+	}
+	if err := cmd.Flags().Parse(args[at:]); err != nil {
+		return nil, err
+	}
+	return append(args[:at:at], cmd.Flags().Args()...), nil
 }
 
 // bound turns a flag's 0, which means none, into an option's, which is negative.
