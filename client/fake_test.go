@@ -19,7 +19,7 @@ const patience = 10 * time.Second
 
 // fake is a server whose every answer is a test's own.
 type fake struct {
-	t        *testing.T
+	t        testing.TB
 	addr     string
 	listener net.Listener
 	handle   func(s *session, command string)
@@ -38,7 +38,7 @@ type session struct {
 }
 
 // newFake serves on host until the test ends, calling handle for each command.
-func newFake(t *testing.T, host string, handle func(s *session, command string)) *fake {
+func newFake(t testing.TB, host string, handle func(s *session, command string)) *fake {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {

@@ -185,3 +185,37 @@ func TestLargeFileThatBreaksOffLeavesNothing(t *testing.T) {
 		wantFiles(t, dir, nil)
 	}
 }
+
+// endOnWrite is a writer that ends a context with the bytes that it takes.
+type endOnWrite struct{ end context.CancelFunc }
+
+func (w endOnWrite) Write(b []byte) (int, error) {
+	w.end()
+	return len(b), nil
+}
+
+func TestLateInterruptNeverReachesTheNextCall(t *testing.T) {
+	f := newFake(t, "127.0.0.1", serveFiles(map[string]string{"a": "text"}))
+	c := f.dial(Options{})
+	for range 200 {
+		// The record is whole with the write that ends the context: the call is done.
+		ctx, cancel := context.WithCancel(t.Context())
+		if _, err := c.Get(ctx, "a", endOnWrite{cancel}); err != nil {
+			t.Fatal(err)
+		}
+		wantGet(t, c, "a", "text")
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	text := strings.Repeat("a", 4096)
+	f := newFake(b, "127.0.0.1", serveFiles(map[string]string{"a": text}))
+	c := f.dial(Options{})
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Get(b.Context(), "a", io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
