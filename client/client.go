@@ -78,6 +78,16 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 // Addr is the address that control reached, HOST:PORT in numbers.
 func (c *Client) Addr() string { return c.addr }
 
+// Err is why the session has ended, nil while it stands.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over == nil {
+		return nil
+	}
+	return c.over
+}
+
 // Quit ends the session in order: it tells the server, reads the parting port and closes. A server
 // that closes without an answer has understood too.
 func (c *Client) Quit(ctx context.Context) error {
@@ -112,11 +122,8 @@ func (c *Client) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return &Error{"", ErrGivenUp, err}
 	}
-	c.mu.Lock()
-	over := c.over
-	c.mu.Unlock()
-	if over != nil {
-		return over
+	if err := c.Err(); err != nil {
+		return err
 	}
 	if ctx.Done() != nil {
 		c.stop = context.AfterFunc(ctx, c.interrupt)

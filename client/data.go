@@ -33,10 +33,16 @@ func (c *Client) open(ctx context.Context, verb codec.Verb, name string) (*net.T
 		return nil, c.lose(ctx, &Error{"", ErrProtocol, fmt.Errorf("it told port %d", port)})
 	}
 	conn, err := c.connect(ctx, uint16(port))
-	if err != nil {
-		if done := ctx.Err(); done != nil {
-			return nil, &Error{name, ErrGivenUp, done}
-		}
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return nil, &Error{name, ErrGivenUp, ctx.Err()}
+	case isReset(err) && verb == codec.VerbPut:
+		// The reset was so quick that it met the connect; it means what it always means.
+		return nil, &Error{name, ErrRefused, nil}
+	case isReset(err):
+		return nil, &Error{name, ErrBroken, err}
+	default:
 		return nil, &Error{name, ErrNoData, &portError{port, err}}
 	}
 	c.mu.Lock()

@@ -80,7 +80,10 @@ func (e *Error) Unwrap() []error {
 // causeText leaves out what packages net and os repeat: operation, addresses, paths.
 func causeText(err error) string {
 	var port *portError
+	var nobody *nobodyListens
 	switch {
+	case errors.As(err, &nobody):
+		return nobody.Error()
 	case errors.As(err, &port):
 		return port.Error()
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -91,6 +94,10 @@ func causeText(err error) string {
 		return "canceled"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "out of time"
+	}
+	var lookup *net.DNSError
+	if errors.As(err, &lookup) {
+		return lookup.Err
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {

@@ -62,10 +62,10 @@ const (
 
 // receiver is one record on its way in, owned by the call that fetches it.
 type receiver struct {
-	conn     *net.TCPConn
-	client   *Client
-	name     string
-	decoder  codec.Decoder
+	conn    *net.TCPConn
+	client  *Client
+	name    string
+	decoder codec.Decoder
 	// size is what the server announced, -1 until it has.
 	size     int64
 	received int64

@@ -38,6 +38,9 @@ func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		old = nil
+		if _, err := os.Stat(filepath.Dir(local)); err != nil {
+			return 0, &Error{filepath.Dir(local), ErrLocal, err}
+		}
 	case err != nil:
 		return 0, &Error{local, ErrLocal, err}
 	case !old.Mode().IsRegular():

@@ -1,0 +1,271 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ferry/codec"
+)
+
+// patience bounds what a test waits for; only a broken build ever waits so long.
+const patience = 10 * time.Second
+
+// fake is a server whose every answer is a test's own.
+type fake struct {
+	t        testing.TB
+	addr     string
+	listener net.Listener
+	handle   func(s *session, command string)
+	running  sync.WaitGroup
+	// ownQuit says that handle answers quit too.
+	ownQuit atomic.Bool
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+// session is one control connection of a fake, owned by its goroutine.
+type session struct {
+	*fake
+	control *net.TCPConn
+}
+
+// newFake serves on host until the test ends, calling handle for each command.
+func newFake(t testing.TB, host string, handle func(s *session, command string)) *fake {
+	t.Helper()
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Skipf("no listening on %s: %v", host, err)
+	}
+	f := &fake{t: t, addr: l.Addr().String(), listener: l, handle: handle}
+	f.running.Go(f.accept)
+	t.Cleanup(f.close)
+	return f
+}
+
+func (f *fake) accept() {
+	for {
+		conn, err := f.listener.Accept()
+		if err != nil {
+			return
+		}
+		f.keep(conn)
+		s := &session{fake: f, control: conn.(*net.TCPConn)}
+		f.running.Go(s.serve)
+	}
+}
+
+func (f *fake) close() {
+	_ = f.listener.Close()
+	f.mu.Lock()
+	for _, c := range f.conns {
+		_ = c.Close()
+	}
+	f.mu.Unlock()
+	f.running.Wait()
+}
+
+// keep has a connection closed when the test ends.
+func (f *fake) keep(c net.Conn) {
+	f.mu.Lock()
+	f.conns = append(f.conns, c)
+	f.mu.Unlock()
+}
+
+func (s *session) serve() {
+	decoder := codec.NewDecoder(codec.Commands)
+	buf := make([]byte, 8192)
+	var in []byte
+	for {
+		ev, n := decoder.Next(in)
+		in = in[n:]
+		switch ev.Kind {
+		case codec.EventCommand:
+			if string(ev.Data) == "quit" && !s.ownQuit.Load() {
+				s.part()
+				return
+			}
+			s.handle(s, string(ev.Data))
+		case codec.EventError:
+			s.t.Errorf("the client sent: %v", ev.Err)
+			return
+		default:
+			n, err := s.control.Read(buf)
+			if in = buf[:n]; err != nil {
+				return
+			}
+		}
+	}
+}
+
+// part answers quit.
+func (s *session) part() {
+	l := s.listen()
+	s.tell(portOf(l))
+	_ = l.Close()
+	_ = s.control.CloseWrite()
+}
+
+// tell sends a number as a field on control.
+func (s *session) tell(n int64) { _, _ = s.control.Write(codec.AppendField(nil, n)) }
+
+// listen opens a data port on the fake's own address.
+func (s *session) listen() *net.TCPListener {
+	host, _, _ := net.SplitHostPort(s.addr)
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		s.t.Error(err)
+		return nil
+	}
+	return l.(*net.TCPListener)
+}
+
+func portOf(l net.Listener) int64 { return int64(l.Addr().(*net.TCPAddr).Port) }
+
+// data tells a port and waits for the client on it.
+func (s *session) data() *net.TCPConn {
+	l := s.listen()
+	s.tell(portOf(l))
+	return s.accepted(l)
+}
+
+// accepted waits for the client on a port that was told.
+func (s *session) accepted(l *net.TCPListener) *net.TCPConn {
+	defer l.Close()
+	_ = l.SetDeadline(time.Now().Add(patience))
+	conn, err := l.AcceptTCP()
+	if err != nil {
+		s.t.Errorf("waiting for the data connection: %v", err)
+		return new(net.TCPConn)
+	}
+	s.keep(conn)
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+// finish sends raw bytes on a data connection and ends it as a server should.
+func finish(conn *net.TCPConn, raw string) {
+	_, _ = io.WriteString(conn, raw)
+	_ = conn.CloseWrite()
+	_, _ = io.Copy(io.Discard, conn)
+	_ = conn.Close()
+}
+
+// reset breaks a connection off.
+func reset(conn *net.TCPConn) {
+	_ = conn.SetLinger(0)
+	_ = conn.Close()
+}
+
+// record is a field and the bytes that it announces.
+func record(text string) string {
+	return string(codec.AppendField(nil, int64(len(text)))) + text
+}
+
+// receive reads a put's records to the client's close and returns the bytes.
+func receive(conn *net.TCPConn) (string, error) {
+	raw, err := io.ReadAll(conn)
+	if err != nil {
+		return "", err
+	}
+	if len(raw) < codec.FieldSize {
+		return "", io.ErrUnexpectedEOF
+	}
+	n, err := codec.ParseField(raw[:codec.FieldSize])
+	if err == nil && n != int64(len(raw)-codec.FieldSize) {
+		err = io.ErrUnexpectedEOF
+	}
+	return string(raw[codec.FieldSize:]), err
+}
+
+// serveFiles answers get from the map and ls with its names, a missing file with a size of 0.
+func serveFiles(files map[string]string) func(s *session, command string) {
+	return func(s *session, command string) {
+		c := codec.ParseCommand([]byte(command))
+		switch c.Verb {
+		case codec.VerbGet:
+			finish(s.data(), record(files[string(c.Name)]))
+		case codec.VerbList:
+			var list strings.Builder
+			for name := range files {
+				if rest, ok := strings.CutPrefix(name, folderPrefix(string(c.Name))); ok {
+					list.WriteString(rest + "\n")
+				}
+			}
+			finish(s.data(), record(list.String()))
+		default:
+			s.t.Errorf("unexpected command %q", command)
+		}
+	}
+}
+
+func folderPrefix(path string) string {
+	if path == "" {
+		return ""
+	}
+	return path + "/"
+}
+
+// dial makes a session with the fake, closed when the test ends.
+func (f *fake) dial(o Options) *Client {
+	f.t.Helper()
+	c, err := Dial(f.t.Context(), f.addr, o)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// wantKind fails the test unless err is of the kind.
+func wantKind(t *testing.T, err, kind error) {
+	t.Helper()
+	if !errors.Is(err, kind) {
+		t.Errorf("error %v, want one that is %q", err, kind)
+	}
+}
+
+// wantGet fails the test unless the file comes as it is.
+func wantGet(t *testing.T, c *Client, name, text string) {
+	t.Helper()
+	var got strings.Builder
+	n, err := c.Get(t.Context(), name, &got)
+	if err != nil || got.String() != text || n != int64(len(text)) {
+		t.Errorf("get %s: %q, %d, %v; want %q", name, got.String(), n, err, text)
+	}
+}
+
+// firstWrite is a writer that tells when the first bytes came.
+type firstWrite struct {
+	once sync.Once
+	came chan struct{}
+	n    int
+}
+
+func newFirstWrite() *firstWrite { return &firstWrite{came: make(chan struct{})} }
+
+func (w *firstWrite) Write(b []byte) (int, error) {
+	w.once.Do(func() { close(w.came) })
+	w.n += len(b)
+	return len(b), nil
+}
+
+// cancelOn returns a context that ends when the channel closes.
+func cancelOn(t *testing.T, c <-chan struct{}) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		select {
+		case <-c:
+		case <-t.Context().Done():
+		}
+		cancel()
+	}()
+	return ctx
+}
