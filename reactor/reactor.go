@@ -156,6 +156,23 @@ func (r *reactor) turn() {
 		r.serveStarving()
 	}
 	r.deadlines.run(r.now)
+	r.moveQueued()
+	for range roundsMax {
+		if !r.watcher.more() {
+			break
+		}
+		r.watcher.dispatch()
+		r.moveQueued()
+	}
+	r.rearm()
+	r.watcher.resume()
+}
+
+// roundsMax is how often a turn looks for new events before control has its turn again.
+const roundsMax = 2
+
+// moveQueued gives everything that can move a quantum.
+func (r *reactor) moveQueued() {
 	r.queue, r.queued = r.queued, r.queue[:0]
 	for i, m := range r.queue {
 		r.queue[i] = nil
@@ -164,8 +181,6 @@ func (r *reactor) turn() {
 			r.enqueue(m)
 		}
 	}
-	r.rearm()
-	r.watcher.resume()
 }
 
 // takeOrders takes finished jobs and orders.
