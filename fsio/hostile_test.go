@@ -229,7 +229,8 @@ func TestNothingOutsideIsReadOrWrittenWhileLinksSwap(t *testing.T) {
 	})
 }
 
-// flip swaps a link to a folder, a link to a file and a folder's place until stop is called.
+// flip swaps a link to a folder, a link to a file and a folder's place until stop is called, which
+// the test's end does too.
 func flip(t *testing.T, dir, outside string) (stop func()) {
 	t.Helper()
 	check(t, os.MkdirAll(dir+"/deep/er", 0o777))
@@ -268,8 +269,10 @@ func flip(t *testing.T, dir, outside string) (stop func()) {
 		}
 	})
 	<-begin
-	return func() {
+	stop = func() {
 		ended.Store(true)
 		flipper.Wait()
 	}
+	t.Cleanup(stop)
+	return stop
 }
