@@ -267,6 +267,23 @@ func BenchmarkCachedFile(b *testing.B) {
 	}
 }
 
+// BenchmarkCachedFileWithoutProc opens by name a second time instead of by /proc.
+func BenchmarkCachedFileWithoutProc(b *testing.B) {
+	r, n := small(b)
+	proc := r.kernel.proc
+	r.kernel.proc = -1
+	b.Cleanup(func() { r.kernel.proc = proc })
+	var f File
+	buf := make([]byte, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		check(b, r.OpenCached(&f, n))
+		_, err := f.ReadCached(buf, 0)
+		check(b, err)
+		check(b, f.Close())
+	}
+}
+
 func BenchmarkPortableFile(b *testing.B) {
 	dir := scratch(b)
 	write(b, dir+"/a", string(make([]byte, 4096)))
