@@ -17,7 +17,7 @@ const (
 	faultNone    fault = iota
 	faultContent       // sends one byte wrong
 	faultNothing       // announces a size of 0
-	faultReset         // resets the data connection
+	faultReset         // resets the data connection of a put, after its field
 	faultCut           // ends half-way through the bytes
 	faultField         // sends no field
 	faultPort          // tells a port that nobody listens on
@@ -143,10 +143,11 @@ func (f *fake) transfer(control net.Conn, c codec.Command) bool {
 	}
 	defer f.hold(listener)()
 	if wrong == faultPort {
-		listener.Close()
+		// The client's own port is in use, so that nobody else comes to listen on it.
+		_, err = control.Write(portField(control.RemoteAddr()))
+		return err == nil
 	}
-	port := codec.AppendField(nil, int64(listener.Addr().(*net.TCPAddr).Port))
-	if _, err = control.Write(port); err != nil {
+	if _, err = control.Write(portField(listener.Addr())); err != nil {
 		return false
 	}
 	data, err := listener.Accept()
@@ -167,6 +168,10 @@ func (f *fake) transfer(control net.Conn, c codec.Command) bool {
 		return false
 	}
 	return true
+}
+
+func portField(a net.Addr) []byte {
+	return codec.AppendField(nil, int64(a.(*net.TCPAddr).Port))
 }
 
 func (f *fake) plan(verb codec.Verb) fault {

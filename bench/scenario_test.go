@@ -76,7 +76,6 @@ func TestErrorsAreCountedByKind(t *testing.T) {
 	}{
 		{codec.VerbGet, faultContent, "mismatch"},
 		{codec.VerbGet, faultNothing, "nothing sent"},
-		{codec.VerbGet, faultReset, "broken off"},
 		{codec.VerbGet, faultCut, "broken off"},
 		{codec.VerbGet, faultField, "protocol"},
 		{codec.VerbGet, faultPort, "no data connection"},
