@@ -1,0 +1,8 @@
+//go:build darwin || freebsd
+
+package fsio
+
+import "golang.org/x/sys/unix"
+
+// blockSize is the unit of a filesystem's counts.
+func blockSize(st *unix.Statfs_t) int64 { return int64(st.Bsize) }

@@ -1,0 +1,11 @@
+package fsio
+
+import "golang.org/x/sys/unix"
+
+// blockSize is the unit of a filesystem's counts.
+func blockSize(st *unix.Statfs_t) int64 {
+	if st.Frsize > 0 {
+		return int64(st.Frsize)
+	}
+	return int64(st.Bsize)
+}

@@ -1,0 +1,168 @@
+package fsio
+
+import (
+	"os"
+	"syscall"
+)
+
+// use says what a folder is opened for.
+type use uint8
+
+const (
+	useNames   use = iota // Making, renaming and removing entries.
+	useListing            // Reading its entries.
+	useSweep              // Both, and links on the way to it are not followed.
+)
+
+// entryType is what a folder says about an entry.
+type entryType uint8
+
+const (
+	typeOther entryType = iota // Devices, FIFOs, sockets.
+	typePlain
+	typeFolder
+	typeLink
+)
+
+// entry is a line of a folder.
+type entry struct {
+	name string
+	kind entryType
+}
+
+// folder is an open folder beneath the root. Whatever becomes of its name or of the links on the
+// way to it, its methods work in that folder. Their names are single parts, and links that have
+// those names are never followed. It is owned by one goroutine at a time.
+type folder interface {
+	entries() ([]entry, error)             // In no order; nil and an error when cut short.
+	lookup(base string) (entryType, error) // What has that name, a link itself included.
+	create(base string) (*os.File, error)  // A new file for writing, never one that is there.
+	open(base string) (*os.File, error)    // A plain file for reading.
+	rename(from, to string) error          // Replaces what is there.
+	renameNew(from, to string) error       // Fails with EEXIST when something is there.
+	remove(base string) error              // A file or a link.
+	close()
+}
+
+func (r *Root) openFolder(n Name, u use) (folder, error) {
+	if err := r.fault(OpFolder, n); err != nil {
+		return nil, err
+	}
+	if r.kernel != nil {
+		return r.kernel.folder(n, u)
+	}
+	return openRootFolder(r.root, n)
+}
+
+// follow says what a name leads to, all links beneath the root followed.
+func (r *Root) follow(n Name) (entryType, error) {
+	if err := r.fault(OpStat, n); err != nil {
+		return typeOther, err
+	}
+	if r.kernel != nil {
+		return r.kernel.follow(n)
+	}
+	info, err := r.root.Stat(n.local())
+	if err != nil {
+		return typeOther, err
+	}
+	return typeOfMode(info.Mode()), nil
+}
+
+// rootFolder is a folder by way of os.Root.
+type rootFolder struct {
+	root  *os.Root
+	owned bool // False for the root itself, which stays open.
+}
+
+func openRootFolder(root *os.Root, n Name) (folder, error) {
+	if n.IsRoot() {
+		return rootFolder{root: root}, nil
+	}
+	// OpenRoot would wait for a writer if this were a FIFO. One that takes the folder's place
+	// between the two calls still holds up a worker of the pool, never the loop.
+	info, err := root.Stat(n.local())
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, syscall.ENOTDIR
+	}
+	sub, err := root.OpenRoot(n.local())
+	if err != nil {
+		return nil, err
+	}
+	return rootFolder{root: sub, owned: true}, nil
+}
+
+func (d rootFolder) entries() ([]entry, error) {
+	f, err := d.root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer closeRead(f)
+	lines, err := f.ReadDir(-1)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]entry, len(lines))
+	for i, line := range lines {
+		entries[i] = entry{name: line.Name(), kind: typeOfMode(line.Type())}
+	}
+	return entries, nil
+}
+
+func (d rootFolder) lookup(base string) (entryType, error) {
+	info, err := d.root.Lstat(base)
+	if err != nil {
+		return typeOther, err
+	}
+	return typeOfMode(info.Mode()), nil
+}
+
+func (d rootFolder) create(base string) (*os.File, error) {
+	return d.root.OpenFile(base, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+}
+
+func (d rootFolder) open(base string) (*os.File, error) {
+	kind, err := d.lookup(base)
+	if err != nil {
+		return nil, err
+	}
+	if kind != typePlain {
+		return nil, errNotPlain
+	}
+	return openPortable(d.root, base)
+}
+
+func (d rootFolder) rename(from, to string) error { return d.root.Rename(from, to) }
+
+func (d rootFolder) renameNew(from, to string) error {
+	if err := d.root.Link(from, to); err != nil {
+		return err
+	}
+	// The file has its name. A second name that cannot be removed now is left for the sweep.
+	_ = d.root.Remove(from)
+	return nil
+}
+
+func (d rootFolder) remove(base string) error { return d.root.Remove(base) }
+
+func (d rootFolder) close() {
+	if d.owned {
+		_ = d.root.Close() // A folder has nothing left to write.
+	}
+}
+
+func typeOfMode(mode os.FileMode) entryType {
+	switch mode.Type() {
+	case 0:
+		return typePlain
+	case os.ModeDir:
+		return typeFolder
+	case os.ModeSymlink:
+		return typeLink
+	default:
+		return typeOther
+	}
+}

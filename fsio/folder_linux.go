@@ -1,0 +1,109 @@
+//go:build linux && !ferryportable
+
+package fsio
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+func (k *kernel) folder(n Name, u use) (folder, error) {
+	if n.IsRoot() && u == useNames {
+		return kernelFolder{kernel: k, fd: k.root}, nil
+	}
+	flags, resolve := unix.O_DIRECTORY|unix.O_CLOEXEC, uint64(beneath)
+	switch u {
+	case useNames:
+		flags |= unix.O_PATH
+	case useListing:
+	case useSweep:
+		resolve |= unix.RESOLVE_NO_SYMLINKS
+	}
+	fd, err := openat2(k.root, n.zero(), flags, resolve)
+	if err != nil {
+		return nil, err
+	}
+	return kernelFolder{kernel: k, fd: fd, owned: true}, nil
+}
+
+// kernelFolder is a folder as a descriptor.
+type kernelFolder struct {
+	kernel *kernel
+	fd     int
+	owned  bool // False for the root's own descriptor, which stays open.
+}
+
+func (d kernelFolder) lookup(base string) (entryType, error) {
+	var st unix.Stat_t
+	if err := unix.Fstatat(d.fd, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return typeOther, err
+	}
+	return typeOfStat(&st), nil
+}
+
+func (d kernelFolder) create(base string) (*os.File, error) {
+	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	for {
+		fd, err := unix.Openat(d.fd, base, flags, 0o666)
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), base), nil
+		case !errors.Is(err, unix.EINTR):
+			return nil, err
+		}
+	}
+}
+
+func (d kernelFolder) open(base string) (*os.File, error) {
+	var st unix.Stat_t
+	fd, err := d.kernel.openPlain(d.fd, base+"\x00", beneath|unix.RESOLVE_NO_SYMLINKS, &st)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), base), nil
+}
+
+func (d kernelFolder) rename(from, to string) error {
+	return unix.Renameat(d.fd, from, d.fd, to)
+}
+
+func (d kernelFolder) renameNew(from, to string) error {
+	err := unix.Renameat2(d.fd, from, d.fd, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return d.linkNew(from, to)
+	}
+	return err
+}
+
+// linkNew is renameNew for filesystems that do not know RENAME_NOREPLACE.
+func (d kernelFolder) linkNew(from, to string) error {
+	if err := unix.Linkat(d.fd, from, d.fd, to, 0); err != nil {
+		return err
+	}
+	// The file has its name. A second name that cannot be removed now is left for the sweep.
+	_ = unix.Unlinkat(d.fd, from, 0)
+	return nil
+}
+
+func (d kernelFolder) remove(base string) error { return unix.Unlinkat(d.fd, base, 0) }
+
+func (d kernelFolder) close() {
+	if d.owned {
+		release(d.fd)
+	}
+}
+
+func typeOfStat(st *unix.Stat_t) entryType {
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return typePlain
+	case unix.S_IFDIR:
+		return typeFolder
+	case unix.S_IFLNK:
+		return typeLink
+	default:
+		return typeOther
+	}
+}

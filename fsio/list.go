@@ -1,0 +1,66 @@
+package fsio
+
+import (
+	"slices"
+	"strings"
+)
+
+// List returns the listing of the folder n as the base exchange sends it: a name a line, sorted
+// bytewise, folders with `/`, every line ended by LF. It may block. Errors have KindNotFound,
+// KindNotFolder, KindDenied and others.
+//
+// Left out are names with control characters, our own temporary files, names with a dot at the
+// beginning unless Options.Dotfiles, and whatever get could never serve: FIFOs, devices, sockets,
+// links that lead nowhere or out of the root, and names that are too long with their folder's.
+func (r *Root) List(n Name) ([]byte, error) {
+	entries, err := r.entries(n)
+	if err != nil {
+		return nil, newError(OpList, n, err)
+	}
+	entries = slices.DeleteFunc(entries, func(e entry) bool { return !r.lists(n, e.name) })
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	size := 0
+	for i := range entries {
+		size += len(entries[i].name) + len("/\n")
+	}
+	text := make([]byte, 0, size)
+	for _, e := range entries {
+		if e.kind == typeLink {
+			// The link is resolved from the root, as get would, not from its folder.
+			if e.kind, err = r.follow(n.join(e.name)); err != nil {
+				continue
+			}
+		}
+		switch e.kind {
+		case typePlain:
+			text = append(append(text, e.name...), '\n')
+		case typeFolder:
+			text = append(append(text, e.name...), '/', '\n')
+		case typeLink, typeOther:
+		}
+	}
+	return text, nil
+}
+
+func (r *Root) entries(n Name) ([]entry, error) {
+	d, err := r.openFolder(n, useListing)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	if err := r.fault(OpList, n); err != nil {
+		return nil, err
+	}
+	return d.entries()
+}
+
+// lists reports whether ParseName would take the entry's name, and take it as it is.
+func (r *Root) lists(n Name, name string) bool {
+	switch {
+	case len(n.z)+len(name) > nameBytesMax, len(name) > partBytesMax:
+		return false
+	case name[0] == '.':
+		return r.options.Dotfiles && !isTemporary(name) && !hasControl(name)
+	}
+	return !hasControl(name)
+}

@@ -1,0 +1,171 @@
+package fsio
+
+import (
+	"path"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+func TestParseName(t *testing.T) {
+	long := strings.Repeat("x", partBytesMax)
+	temporary := temporaryName(0x0123456789abcdef)
+	if temporary != ".ferry-0123456789abcdef.tmp" {
+		t.Fatalf("temporary name is %q", temporary)
+	}
+	for _, c := range []struct {
+		in, want string
+		folder   bool
+		err      *cause
+		dotfiles bool
+	}{
+		{in: "a", want: "a"},
+		{in: "a b ", want: "a b "},
+		{in: " ", want: " "},
+		{in: "a/b", want: "a/b"},
+		{in: "/a//b", want: "a/b"},
+		{in: "///a", want: "a"},
+		{in: "./a/./b", want: "a/b"},
+		{in: "a/../b", want: "b"},
+		{in: "a/b/../../c", want: "c"},
+		{in: "a/b/..", want: "a", folder: true},
+		{in: "a/", want: "a", folder: true},
+		{in: "a//", want: "a", folder: true},
+		{in: "a/.", want: "a", folder: true},
+		{in: "", want: ""},
+		{in: ".", want: ""},
+		{in: "/", want: ""},
+		{in: "a/..", want: ""},
+		{in: "\xff\xfe", want: "\xff\xfe"},
+		{in: `a\b`, want: `a\b`},
+		{in: "...", err: errNameDot},
+		{in: "...", want: "...", dotfiles: true},
+		{in: "..a", want: "..a", dotfiles: true},
+		{in: "..", err: errNameLeaves},
+		{in: "/..", err: errNameLeaves},
+		{in: "a/../..", err: errNameLeaves},
+		{in: "../a", err: errNameLeaves},
+		{in: "../root/a", err: errNameLeaves, dotfiles: true},
+		{in: "a\x00", err: errNameControl},
+		{in: "a\nb", err: errNameControl},
+		{in: "a\x7f", err: errNameControl},
+		{in: "a\x1f", err: errNameControl},
+		{in: ".x", err: errNameDot},
+		{in: "a/.x/b", err: errNameDot},
+		{in: ".x/../a", want: "a"},
+		{in: ".x", want: ".x", dotfiles: true},
+		{in: temporary, err: errNameTemporary, dotfiles: true},
+		{in: "a/" + temporary + "/b", err: errNameTemporary, dotfiles: true},
+		{in: strings.ToUpper(temporary), err: errNameTemporary, dotfiles: true},
+		{in: ".ferry-0123456789abcdeg.tmp", want: ".ferry-0123456789abcdeg.tmp", dotfiles: true},
+		{in: long, want: long},
+		{in: long + "x", err: errNamePart},
+		{in: strings.Repeat("a/", 2047) + "ab", want: strings.Repeat("a/", 2047) + "ab"},
+		{in: strings.Repeat("a/", 2047) + "abc", err: errNameLong},
+	} {
+		r := &Root{options: Options{Dotfiles: c.dotfiles}}
+		n, err := r.ParseName([]byte(c.in))
+		if c.err != nil {
+			e, ok := err.(*Error)
+			if !ok || e.Err != c.err || e.Kind != KindBadName || n != (Name{}) {
+				t.Errorf("%q: got %q, %v; want error %v", c.in, n, err, c.err)
+			}
+			continue
+		}
+		if err != nil || n.String() != c.want || n.folder != c.folder {
+			t.Errorf("%q: got %q (folder %t), %v; want %q (%t)",
+				c.in, n, n.folder, err, c.want, c.folder)
+		}
+		if n.IsRoot() != (c.want == "") {
+			t.Errorf("%q: IsRoot is %t", c.in, n.IsRoot())
+		}
+	}
+}
+
+// wantSafeName says what holds for every name that ParseName lets through.
+func wantSafeName(t interface{ Fatalf(string, ...any) }, raw []byte, n Name, dotfiles bool) {
+	text := n.String()
+	if n.IsRoot() {
+		return
+	}
+	if path.IsAbs(text) || path.Clean(text) != text || strings.HasPrefix(text, "..") &&
+		(len(text) == 2 || text[2] == '/') {
+		t.Fatalf("%q became %q, which is not clean or not beneath the root", raw, text)
+	}
+	if clean := path.Clean("/" + string(raw)); clean != "/"+text {
+		t.Fatalf("%q became %q, path.Clean says %q", raw, text, clean)
+	}
+	for part := range strings.SplitSeq(text, "/") {
+		if part == "" || part == "." || part == ".." || len(part) > 255 || isTemporary(part) ||
+			hasControl(part) || part[0] == '.' && !dotfiles {
+			t.Fatalf("%q became %q, which holds the part %q", raw, text, part)
+		}
+	}
+	if z := n.zero(); z[len(z)-1] != 0 || strings.Count(z, "\x00") != 1 {
+		t.Fatalf("%q became %q, which does not end in its only NUL", raw, z)
+	}
+	parent, base := n.split()
+	if joined := parent.join(base); joined.String() != text {
+		t.Fatalf("%q: %q and %q join to %q", raw, parent, base, joined)
+	}
+}
+
+func FuzzParseName(f *testing.F) {
+	for _, seed := range []string{
+		"", ".", "/", "a", "a/../b", "../a", "a/b/../../..", ".x", "a/", "\xff", "a\x00b",
+		".ferry-0123456789abcdef.tmp", strings.Repeat("x", 256), strings.Repeat("a/", 2048) + "a",
+	} {
+		f.Add([]byte(seed), false)
+		f.Add([]byte(seed), true)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, dotfiles bool) {
+		r := &Root{options: Options{Dotfiles: dotfiles}}
+		n, err := r.ParseName(raw)
+		if err != nil {
+			wantKind(t, err, KindBadName)
+			if !utf8.ValidString(err.Error()) {
+				t.Fatalf("%q: error text %q", raw, err)
+			}
+			return
+		}
+		wantSafeName(t, raw, n, dotfiles)
+		again, err := r.ParseName([]byte(n.String()))
+		if err != nil || again.String() != n.String() {
+			t.Fatalf("%q became %q, and that %q, %v", raw, n, again, err)
+		}
+	})
+}
+
+// TestNamesNeverLeaveTheRoot makes names of the parts that matter, and compares with a model.
+func TestNamesNeverLeaveTheRoot(t *testing.T) {
+	parts := rapid.SliceOf(rapid.SampledFrom(
+		[]string{"a", "b", "..", ".", "", ".x", "\x01", temporaryName(1)}))
+	rapid.Check(t, func(t *rapid.T) {
+		list, dotfiles := parts.Draw(t, "parts"), rapid.Bool().Draw(t, "dotfiles")
+		raw := strings.Join(list, "/")
+		ok := !hasControl(raw)
+		var want []string
+		for _, part := range list {
+			switch part {
+			case "", ".":
+			case "..":
+				if len(want) == 0 {
+					ok = false
+				} else {
+					want = want[:len(want)-1]
+				}
+			default:
+				want = append(want, part)
+			}
+		}
+		for _, part := range want {
+			ok = ok && !isTemporary(part) && (dotfiles || part[0] != '.')
+		}
+		n, cause := parseName([]byte(raw), dotfiles)
+		if (cause == nil) != ok || ok && n.String() != strings.Join(want, "/") {
+			t.Fatalf("%q: got %q, %v; want %q, %t", raw, n, cause, want, ok)
+		}
+	})
+}

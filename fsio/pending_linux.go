@@ -1,0 +1,39 @@
+//go:build linux && !ferryportable
+
+package fsio
+
+import (
+	"errors"
+	"io"
+
+	"golang.org/x/sys/unix"
+)
+
+func spliceTo(fd, pipe int, off int64, n int) (int, error) {
+	const flags = unix.SPLICE_F_MOVE | unix.SPLICE_F_NONBLOCK
+	moved := 0
+	for moved < n {
+		got, err := unix.Splice(pipe, nil, fd, &off, n-moved, flags)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
+			return moved, errUnsupported
+		case err != nil:
+			return moved, err
+		case got == 0:
+			return moved, io.ErrUnexpectedEOF // Nobody can write to the pipe any more.
+		default:
+			moved += int(got) // The kernel moves off on.
+		}
+	}
+	return moved, nil
+}
+
+func allocate(fd int, off, n int64) error {
+	for {
+		err := unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, off, n)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package fsio
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+type jobFunc func()
+
+func (f jobFunc) Run() { f() }
+
+func TestPoolRunsJobsInOrder(t *testing.T) {
+	p := NewPool(1)
+	var got []int
+	gate := make(chan struct{})
+	p.Submit(jobFunc(func() { <-gate }))
+	for i := range 1000 { // More than the ring's first length, so that it grows while in use.
+		p.Submit(jobFunc(func() { got = append(got, i) }))
+	}
+	close(gate)
+	p.Close()
+	for i := range 1000 {
+		if len(got) != 1000 || got[i] != i {
+			t.Fatalf("job %d of %d ran out of order", i, len(got))
+		}
+	}
+}
+
+func TestPoolCloseRunsWhatIsQueued(t *testing.T) {
+	p := NewPool(3)
+	var ran atomic.Int64
+	for range 100 {
+		p.Submit(jobFunc(func() {
+			p.Submit(jobFunc(func() { ran.Add(1) })) // Submitted while the pool closes, maybe.
+			ran.Add(1)
+		}))
+	}
+	p.Close()
+	p.Close()
+	if ran.Load() != 200 {
+		t.Fatalf("%d of 200 jobs ran", ran.Load())
+	}
+	defer func() {
+		if recover() == nil {
+			t.Fatal("a closed pool took a job")
+		}
+	}()
+	p.Submit(jobFunc(func() {}))
+}
+
+func TestPoolUsesAllWorkers(t *testing.T) {
+	p := NewPool(4)
+	defer p.Close()
+	var meet, done sync.WaitGroup
+	meet.Add(4)
+	done.Add(4)
+	for range 4 {
+		p.Submit(jobFunc(func() {
+			defer done.Done()
+			meet.Done()
+			meet.Wait() // Ends only if all four run at once.
+		}))
+	}
+	done.Wait()
+}
+
+func TestPoolPanicsEndTheProgram(t *testing.T) {
+	if os.Getenv("FSIO_TEST_PANIC") != "" {
+		p := NewPool(1)
+		p.Submit(jobFunc(func() { panic("a job went wrong") }))
+		p.Close()
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestPoolPanicsEndTheProgram$")
+	cmd.Env = append(os.Environ(), "FSIO_TEST_PANIC=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "panic: a job went wrong") {
+		t.Fatalf("got %v:\n%s", err, out)
+	}
+}
+
+type signalJob struct{ done chan struct{} }
+
+func (j *signalJob) Run() { j.done <- struct{}{} }
+
+func TestPoolSubmitAllocatesNothing(t *testing.T) {
+	skipUnderRace(t)
+	p := NewPool(2)
+	defer p.Close()
+	j := &signalJob{done: make(chan struct{})}
+	if n := testing.AllocsPerRun(1000, func() { p.Submit(j); <-j.done }); n != 0 {
+		t.Fatalf("%v allocations a job", n)
+	}
+}
+
+func BenchmarkPool(b *testing.B) {
+	p := NewPool(2)
+	defer p.Close()
+	j := &signalJob{done: make(chan struct{}, 1)}
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Submit(j)
+		<-j.done
+	}
+}

@@ -1,0 +1,133 @@
+package fsio
+
+import (
+	"os"
+	"sync/atomic"
+	"syscall"
+)
+
+// Options say how a root is served. The zero value serves everything that does not begin with a
+// dot, for reading and writing, in the fastest way that the system has.
+type Options struct {
+	// Dotfiles lets names that have a part beginning with a dot be reached and listed. False
+	// refuses them. Temporary files of our own are never served.
+	Dotfiles bool
+
+	// ReadOnly refuses Create and StoreSmall with KindDenied, and makes Sweep do nothing.
+	ReadOnly bool
+
+	// Portable asks for os.Root and plain reads and writes, even where the system has better.
+	Portable bool
+
+	// Fault, when it is not nil, is asked before each system call of a kind; an error that it
+	// returns is used instead of the call. It is for tests, and is called by any goroutine. A
+	// close is made even if Fault replaces its outcome.
+	Fault func(op Op, name Name) error
+}
+
+// Root is a folder that is served, and the way to everything beneath it. It may be used by any
+// number of goroutines and loops at once. Close it after the last file of it was closed.
+type Root struct {
+	options Options
+	kernel  *kernel  // Resolves names in the kernel; nil where os.Root does it.
+	root    *os.Root // Nil where the kernel does it.
+
+	// noWait are the filesystems that refuse reads that do not wait.
+	noWait deviceSet
+	// noCachestat is set once the system has said that it does not know cachestat.
+	noCachestat atomic.Bool
+}
+
+// OpenRoot opens the folder dir. It probes what the system offers and falls back by itself.
+// Errors have KindNotFound, KindNotFolder or KindDenied, and do not repeat dir.
+func OpenRoot(dir string, o Options) (*Root, error) {
+	r := &Root{options: o}
+	if err := r.fault(OpRoot, Name{}); err != nil {
+		return nil, newError(OpRoot, Name{}, err)
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	if err != nil {
+		return nil, newError(OpRoot, Name{}, err)
+	}
+	if !o.Portable {
+		r.kernel, err = newKernel(dir)
+		if err != nil {
+			return nil, newError(OpRoot, Name{}, err)
+		}
+	}
+	if r.kernel == nil {
+		r.root, err = os.OpenRoot(dir)
+		if err != nil {
+			return nil, newError(OpRoot, Name{}, err)
+		}
+	}
+	return r, nil
+}
+
+// Portable reports whether names are resolved by os.Root, because that was asked for or because
+// the kernel has no way of its own.
+func (r *Root) Portable() bool { return r.kernel == nil }
+
+// Close closes the root's own descriptors. Files and pending files of it stay as they are.
+func (r *Root) Close() error {
+	if r.kernel != nil {
+		return newError(OpClose, Name{}, r.kernel.close())
+	}
+	return newError(OpClose, Name{}, r.root.Close())
+}
+
+// Free returns how many bytes the root's filesystem has left for this process's user. It may
+// block.
+func (r *Root) Free() (int64, error) {
+	if err := r.fault(OpFree, Name{}); err != nil {
+		return 0, newError(OpFree, Name{}, err)
+	}
+	if r.kernel != nil {
+		n, err := r.kernel.free()
+		return n, newError(OpFree, Name{}, err)
+	}
+	f, err := r.root.Open(".")
+	if err != nil {
+		return 0, newError(OpFree, Name{}, err)
+	}
+	defer closeRead(f)
+	n, err := freeBytes(f)
+	return n, newError(OpFree, Name{}, err)
+}
+
+// fault asks Options.Fault.
+func (r *Root) fault(op Op, n Name) error {
+	if r.options.Fault == nil {
+		return nil
+	}
+	return r.options.Fault(op, n)
+}
+
+// deviceSet remembers a few filesystems. It only grows, and forgets those that find no room:
+// they are asked anew every time.
+type deviceSet struct {
+	slots [8]atomic.Uint64 // Device number plus one; a root seldom holds more filesystems.
+}
+
+func (s *deviceSet) has(device uint64) bool {
+	for i := range s.slots {
+		switch s.slots[i].Load() {
+		case device + 1:
+			return true
+		case 0:
+			return false
+		}
+	}
+	return false
+}
+
+func (s *deviceSet) add(device uint64) {
+	for i := range s.slots {
+		if s.slots[i].CompareAndSwap(0, device+1) || s.slots[i].Load() == device+1 {
+			return
+		}
+	}
+}

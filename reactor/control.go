@@ -1,0 +1,278 @@
+package reactor
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"ferry/codec"
+)
+
+// session is one control connection and what it asked for. It is owned by the loop. While it idles
+// it holds nothing but this.
+type session struct {
+	machine
+	r       *reactor
+	id      uint64
+	address *address
+	// conn is nil once gnet has called OnClose: its descriptor's number may be another's then.
+	conn gnet.Conn
+	peer netip.AddrPort
+	dec  codec.Decoder
+	// transfer is the one that the session waits for, nil while it is Idle.
+	transfer *transfer
+	// idle runs out when the session may have been silent for too long.
+	idle deadline
+	// began is when control was accepted, heard when the last whole command came.
+	began, heard instant
+	// ahead is how many bytes were sent ahead of the answer to the last command.
+	ahead int
+	// transfers and bytes are for the log line at the end.
+	transfers uint64
+	bytes     int64
+}
+
+// OnOpen takes a new control connection in, or closes it at once.
+func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
+	if c.LocalAddr().Network() == "unix" {
+		return nil, gnet.None // our own, see reactor.kick
+	}
+	r.now = r.clock()
+	r.count.controlConnections++
+	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return nil, gnet.Close
+	}
+	peer := tcp.AddrPort()
+	ip := peer.Addr().Unmap().WithZone("")
+	if r.draining || !r.admits(ip) {
+		r.count.refused++
+		return nil, gnet.Close
+	}
+	a := r.addressOf(ip)
+	if !r.limiter.takeSession(a.use) {
+		r.count.surplus++
+		r.forget(a)
+		return nil, gnet.Close
+	}
+	a.sessions++
+	s := &session{
+		machine: newMachine(),
+		r:       r,
+		id:      r.server.sessionID.Add(1),
+		address: a,
+		conn:    c,
+		peer:    netip.AddrPortFrom(ip, peer.Port()),
+		dec:     codec.NewDecoder(codec.Commands),
+		began:   r.now,
+		heard:   r.now,
+	}
+	s.dec.LimitCommand(r.limiter.limits.CommandBytes)
+	s.idle.owner = s
+	r.deadlines.set(&s.idle, r.now+r.limiter.limits.IdleTimeout)
+	r.sessions[s] = struct{}{}
+	c.SetContext(s)
+	r.rearm()
+	return nil, gnet.None
+}
+
+// admits says whether an address may connect: Deny goes first, an empty Allow admits all others.
+func (r *reactor) admits(ip netip.Addr) bool {
+	for _, p := range r.server.options.Deny {
+		if p.Contains(ip) {
+			return false
+		}
+	}
+	for _, p := range r.server.options.Allow {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return len(r.server.options.Allow) == 0
+}
+
+// OnTraffic takes what came on a control connection.
+func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
+	s, ok := c.Context().(*session)
+	if !ok || s.conn == nil {
+		_, _ = c.Discard(-1)
+		if !ok && c.LocalAddr().Network() == "unix" {
+			r.turn()
+		}
+		return gnet.None
+	}
+	r.now = r.clock()
+	if s.exchange.State() == codec.Over {
+		_, _ = c.Discard(-1)
+		return gnet.None
+	}
+	r.pump(s)
+	if s.conn == nil {
+		return gnet.None
+	}
+	waiting := c.InboundBuffered()
+	if int64(waiting) > r.limiter.limits.ControlBufferBytes {
+		r.feed(s, input{kind: inFlood})
+	} else if t := s.transfer; t != nil && waiting > s.ahead+codec.FieldSize {
+		r.furtherCommand(t)
+	}
+	r.rearm()
+	return gnet.None
+}
+
+// OnClose takes the end of a control connection. What was offered or moves goes on without it.
+// (PROTOCOL, Base exchange: "An offer outlives its control connection".)
+func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
+	s, ok := c.Context().(*session)
+	if !ok || s.conn == nil {
+		return gnet.None
+	}
+	r.now = r.clock()
+	s.conn = nil
+	if s.exchange.State() != codec.Over {
+		var out output
+		s.step(input{kind: inEnd}, &out)
+		if err != nil && !errors.Is(err, io.EOF) {
+			s.reason = endLost
+		}
+	}
+	r.deadlines.clear(&s.idle)
+	s.dec.Release()
+	r.logSession(s)
+	delete(r.sessions, s)
+	a := s.address
+	r.limiter.giveSession(a.use)
+	a.sessions--
+	if t := s.transfer; t != nil {
+		if t.state == transferWaiting {
+			r.withdraw(t)
+			r.endTransfer(t)
+		} else {
+			r.furtherCommand(t)
+		}
+	}
+	r.freed(a)
+	r.forget(a)
+	r.checkDrained()
+	r.rearm()
+	return gnet.None
+}
+
+// pump takes commands from what the client sent, as long as the session is Idle.
+func (r *reactor) pump(s *session) {
+	for s.conn != nil && s.exchange.State() == codec.Idle {
+		in, _ := s.conn.Peek(-1)
+		ev, n := s.dec.Next(in)
+		var t *transfer
+		var out output
+		switch ev.Kind {
+		case codec.EventCommand:
+			s.heard = r.now
+			t = r.command(s, codec.ParseCommand(ev.Data), &out)
+		case codec.EventError:
+			s.step(input{kind: inViolation}, &out)
+		}
+		// Discard takes 0 for everything.
+		if n > 0 {
+			_, _ = s.conn.Discard(n)
+		}
+		r.perform(s, &out)
+		if t != nil {
+			r.request(t)
+		}
+		if ev.Kind == codec.EventNone {
+			return
+		}
+	}
+}
+
+// command steps the session, and returns the transfer that the command asks for, if any. The
+// command's bytes are not used after it.
+func (r *reactor) command(s *session, c codec.Command, out *output) *transfer {
+	r.count.commands++
+	s.step(input{kind: inCommand, verb: c.Verb}, out)
+	if !out.ask {
+		return nil
+	}
+	return r.newTransfer(s, c)
+}
+
+// feed steps the session's machine and performs what it asks for.
+func (r *reactor) feed(s *session, in input) {
+	var out output
+	s.step(in, &out)
+	r.perform(s, &out)
+}
+
+func (r *reactor) perform(s *session, out *output) {
+	switch {
+	case out.tell:
+		r.tell(s, r.ports[s.transfer.port].number)
+	case out.part:
+		r.tell(s, r.parting.number)
+	}
+	if out.end != endNot {
+		r.endSession(s)
+	}
+	if out.resume {
+		r.pump(s)
+	}
+}
+
+// tell sends a port. A write that fails ends the session before it returns.
+func (r *reactor) tell(s *session, port uint16) {
+	c := s.conn
+	if c == nil {
+		return
+	}
+	s.ahead = c.InboundBuffered()
+	field := codec.AppendField(r.fieldBuffer[:0], int64(port))
+	if _, err := c.Write(field); err != nil || s.conn == nil {
+		return
+	}
+	if int64(c.OutboundBuffered()) > r.limiter.limits.ControlBufferBytes {
+		r.feed(s, input{kind: inFlood})
+	}
+}
+
+// endSession closes control once our last answer has left, since a close before would cut it off.
+func (r *reactor) endSession(s *session) {
+	if s.conn == nil {
+		return
+	}
+	if s.conn.OutboundBuffered() > 0 {
+		r.deadlines.set(&s.idle, r.now+closingGrace)
+		return
+	}
+	_ = r.loop.Close(s.conn)
+}
+
+// expire ends a session that has been silent for too long, or whose last answer did not leave.
+func (s *session) expire(*deadline) {
+	r := s.r
+	if s.exchange.State() == codec.Over {
+		if s.conn != nil {
+			_ = r.loop.Close(s.conn)
+		}
+		return
+	}
+	timeout := r.limiter.limits.IdleTimeout
+	if s.busy() {
+		s.heard = r.now
+	}
+	if r.now-s.heard < timeout {
+		r.deadlines.set(&s.idle, s.heard+timeout)
+		return
+	}
+	r.feed(s, input{kind: inIdle})
+}
+
+// moved counts a finished transfer for the session's log line.
+func (s *session) moved(t *transfer) {
+	s.transfers++
+	s.bytes += t.moved
+	s.heard = s.r.now
+}

@@ -1,0 +1,107 @@
+package reactor
+
+import (
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Description says in words what a server does, for its start line.
+type Description struct {
+	// Root is the served folder, absolute.
+	Root string
+	// Listen is where: "all addresses" or the addresses.
+	Listen string
+	// Port is the control port, DataPorts what a firewall must let through beside it.
+	Port      int
+	DataPorts string
+	// To says who may connect, May what they may do.
+	To, May string
+	// Connect is the command that connects a client.
+	Connect string
+	// Warning is set where strangers may write.
+	Warning string
+	// Sessions and Transfers are the limits in force.
+	Sessions, Transfers int
+	// Leftovers is how many temporary files of a killed server were removed.
+	Leftovers int
+}
+
+// Describe says what the server does. It may be called until Run has returned.
+func (s *Server) Describe() Description {
+	o := &s.options
+	root, err := filepath.Abs(o.Root)
+	if err != nil {
+		root = o.Root
+	}
+	d := Description{
+		Root:      root,
+		Port:      s.Port(),
+		DataPorts: portList(s.dataPorts),
+		Sessions:  s.limiter.limits.Sessions,
+		Transfers: s.limiter.limits.Transfers,
+		Leftovers: s.swept,
+		Listen:    "all addresses, IPv4 and IPv6",
+		To:        "anyone who can reach this machine",
+		May:       "list, get, put (replacing what is there)",
+	}
+	if o.Listen != "" {
+		d.Listen = joinAddrs(s.addresses)
+	} else if len(s.addresses) == 1 {
+		d.Listen = "all addresses, IPv4 only"
+	}
+	local := o.Listen != "" && s.addresses[0].IsLoopback()
+	if local {
+		d.To = "programs on this machine"
+	}
+	if len(o.Allow) > 0 {
+		d.To = "clients in " + joinPrefixes(o.Allow)
+	}
+	if len(o.Deny) > 0 {
+		d.To += ", except " + joinPrefixes(o.Deny)
+	}
+	switch {
+	case o.ReadOnly:
+		d.May = "list and get"
+	case o.NoOverwrite:
+		d.May = "list, get, put (new names only)"
+	}
+	if !o.ReadOnly && !local && len(o.Allow) == 0 {
+		d.Warning = "anyone who can connect may store files here; " +
+			"--read-only, --no-overwrite or --allow CIDR narrow that"
+	}
+	d.Connect = "ferry " + s.host() + " " + strconv.Itoa(d.Port)
+	return d
+}
+
+// host is an address by which clients reach this machine.
+func (s *Server) host() string {
+	if ip := s.addresses[0]; !ip.IsUnspecified() {
+		return ip.String()
+	}
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
+			return n.IP.String()
+		}
+	}
+	return "127.0.0.1"
+}
+
+func joinAddrs(addrs []netip.Addr) string {
+	var out []string
+	for _, a := range addrs {
+		out = append(out, a.String())
+	}
+	return strings.Join(out, ", ")
+}
+
+func joinPrefixes(prefixes []netip.Prefix) string {
+	var out []string
+	for _, p := range prefixes {
+		out = append(out, p.String())
+	}
+	return strings.Join(out, ", ")
+}

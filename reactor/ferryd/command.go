@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"ferry/reactor"
+)
+
+// Exit statuses, as the help says them.
+const (
+	statusDone   = 0 // a clean end
+	statusFailed = 1 // transfers were cut off, or the server could not go on
+	statusUsage  = 2 // wrong flags, no such root, a port in use
+)
+
+// usageError is a fault of what was asked for.
+type usageError struct{ error }
+
+// run is the whole program. It returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	o := reactor.DefaultOptions()
+	var l logFlags
+	c := &cobra.Command{
+		Use:   "ferryd PORT",
+		Short: "Serve the files of a folder to very many clients at once",
+		Long: `Serve the files of a folder to very many clients at once.
+
+PORT is where clients connect; 0 picks a free one. Nothing is encrypted and nobody logs in: whoever
+can connect may do what the flags allow.
+
+SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGUSR1 logs counters and
+every session and transfer. Exit status: 0 after a clean end, 1 when transfers were cut off or the
+server could not go on, 2 for wrong flags, a root that is no folder or a port in use.`,
+		Example:       "  ferryd 2121\n  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("name the port to listen on: ferryd PORT")}
+			}
+			port, err := strconv.ParseUint(args[0], 10, 16)
+			if err != nil {
+				return usageError{fmt.Errorf("port %q: give a number from 0 to 65535", args[0])}
+			}
+			o.Port = int(port)
+			return serve(o, l, stderr)
+		},
+	}
+	c.SetArgs(args)
+	c.SetOut(stdout)
+	c.SetErr(stderr)
+	c.SetVersionTemplate("ferryd {{.Version}}\n")
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	c.CompletionOptions.DisableDefaultCmd = true
+	addFlags(c.Flags(), &o, &l)
+	err := c.Execute()
+	if err == nil {
+		return statusDone
+	}
+	var usage usageError
+	if errors.As(err, &usage) || c.Flags().NArg() > 1 {
+		_, _ = fmt.Fprintf(stderr, "ferryd: %v\n(ferryd --help lists what can be set)\n", err)
+		return statusUsage
+	}
+	if !errors.Is(err, reactor.ErrTransfersReset) { // those are in the log
+		_, _ = fmt.Fprintf(stderr, "ferryd: %v\n", err)
+	}
+	return statusFailed
+}
+
+// serve runs a server until a signal ends it.
+func serve(o reactor.Options, l logFlags, stderr io.Writer) error {
+	log, closeLog, err := l.open(stderr)
+	if err != nil {
+		return usageError{err}
+	}
+	defer closeLog()
+	o.Log = log
+	s, err := reactor.New(o)
+	if err != nil {
+		return usageError{err}
+	}
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
+	defer signal.Stop(signals)
+	go obey(s, signals)
+	err = s.Run(func() { announce(s.Describe(), log, l.forPeople(stderr), stderr) })
+	if err != nil {
+		log.Error().Err(err).Msg("server ended")
+		return err
+	}
+	log.Info().Msg("server ended")
+	return nil
+}
+
+// obey turns signals into orders.
+func obey(s *reactor.Server, signals <-chan os.Signal) {
+	ending := false
+	for sig := range signals {
+		switch {
+		case sig == syscall.SIGUSR1:
+			s.LogStatus()
+		case ending:
+			s.Stop()
+		default:
+			ending = true
+			s.Drain()
+		}
+	}
+}
+
+// version is the module's version, or what is known of the source it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			v += " " + s.Value[:12]
+		}
+	}
+	return v + " " + info.GoVersion
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/pflag"
+
+	"ferry/reactor"
+)
+
+// addFlags declares every flag with its default and its reason.
+func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
+	f.SortFlags = false
+	f.StringVar(&o.Root, "root", o.Root, "the `DIR` that is served, with everything beneath it")
+	f.StringVar(&o.Listen, "listen", o.Listen,
+		"listen on this `HOST` alone (default all addresses, IPv4 and IPv6)")
+	f.StringVar(&o.AddrFile, "addr-file", o.AddrFile,
+		"write HOST:PORT to this `FILE` once clients can connect, for scripts")
+	f.BoolVar(&o.ReadOnly, "read-only", o.ReadOnly, "refuse every put")
+	f.BoolVar(&o.NoOverwrite, "no-overwrite", o.NoOverwrite, "refuse a put to a name that exists")
+	f.BoolVar(&o.Dotfiles, "dotfiles", o.Dotfiles,
+		"list and serve names that begin with a dot; off, since they hold keys and settings")
+	f.Var((*prefixes)(&o.Allow), "allow",
+		"admit clients in this range alone, repeatable (default all)")
+	f.Var((*prefixes)(&o.Deny), "deny",
+		"turn clients in this range away, even if --allow admits them, repeatable")
+	f.Var(&o.DataPorts, "data-ports",
+		"ports for data connections of each reactor, or a range for all: as many offers can "+
+			"stand for one client address at once, and each takes a millisecond")
+	addLimits(f, &o.Limits)
+	f.IntVar(&o.Reactors, "reactors", o.Reactors,
+		"event loops side by side, `N` of 1 to 64; one serves 20,000 small files a second")
+	f.IntVar(&o.FileWorkers, "file-workers", o.FileWorkers,
+		"goroutines for file work that waits for the disk; 8 keep a disk's queue filled")
+	f.BoolVar(&o.LockThread, "lock-thread", o.LockThread,
+		"keep each event loop on its own thread, for tracing; costs a little")
+	f.BoolVar(&o.Portable, "portable", o.Portable,
+		"use only what every system has: no sendfile, splice or openat2")
+	f.StringVar(&l.level, "log-level", "info", "least `LEVEL` logged: debug, info, warn, error")
+	f.StringVar(&l.format, "log-format", "auto",
+		"json, text, or auto: text on a terminal, JSON lines elsewhere")
+}
+
+func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
+	f.IntVar(&l.Sessions, "max-sessions", l.Sessions,
+		"control connections at once; more are closed (default 10,000 for 9,000 clients and room, "+
+			"or half the descriptors)")
+	f.IntVar(&l.SessionsPerAddress, "max-sessions-per-address", l.SessionsPerAddress,
+		"the same for one client address: a whole lab may be behind one router")
+	f.IntVar(&l.Transfers, "max-transfers", l.Transfers,
+		"offers and data connections at once; more wait (default what descriptors allow)")
+	f.IntVar(&l.TransfersPerAddress, "max-transfers-per-address", l.TransfersPerAddress,
+		"the same for one client address, so that slow readers there leave room for others")
+	f.IntVar(&l.CommandBytes, "max-command", l.CommandBytes,
+		"longest command in bytes, 16 to 4096: a name of 4,096 is the longest there is")
+	f.Var((*byteSize64)(&l.ControlBufferBytes), "max-control-buffer",
+		"bytes that a client may send ahead on control, since they take memory")
+	f.Var((*byteSize64)(&l.UploadBytes), "max-upload", "largest file taken in, 0 for any")
+	f.Var((*byteSize64)(&l.FreeBytes), "min-free",
+		"bytes that uploads leave free on the disk, so that a full disk breaks nothing else")
+	f.Int64Var(&l.RateBytes, "min-rate", l.RateBytes,
+		"bytes a second that a transfer must move over --stall-timeout: the slowest modem does more")
+	f.DurationVar(&l.IdleTimeout, "idle-timeout", l.IdleTimeout,
+		"end a session that sends no command and waits for nothing; people think that long")
+	f.DurationVar(&l.OfferTimeout, "offer-timeout", l.OfferTimeout,
+		"end an offer that nobody took; a connect takes three tries at most in that time")
+	f.DurationVar(&l.LeaseRest, "lease-rest", l.LeaseRest,
+		"keep the port of an untaken offer from that address: a connect may come that late")
+	f.DurationVar(&l.StallTimeout, "stall-timeout", l.StallTimeout,
+		"reset a transfer under --min-rate for this long; a network recovers sooner")
+	f.DurationVar(&l.DrainTimeout, "drain-timeout", l.DrainTimeout,
+		"let running transfers finish this long after SIGTERM")
+}
+
+// byteSize64 is a flag that takes 4096, 64KiB, 1.5GB and the like.
+type byteSize64 int64
+
+func (b *byteSize64) String() string {
+	if b == nil || *b == 0 {
+		return "0"
+	}
+	return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "")
+}
+
+func (b *byteSize64) Set(text string) error {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<62 {
+		return errors.New("give a size such as 4096, 64KiB or 1.5GB")
+	}
+	*b = byteSize64(n)
+	return nil
+}
+
+func (b *byteSize64) Type() string { return "SIZE" }
+
+// prefixes is a repeatable flag of address ranges.
+type prefixes []netip.Prefix
+
+func (p *prefixes) String() string {
+	var out []string
+	for _, prefix := range *p {
+		out = append(out, prefix.String())
+	}
+	return strings.Join(out, ",")
+}
+
+func (p *prefixes) Set(text string) error {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		ip, ipErr := netip.ParseAddr(text)
+		if ipErr != nil {
+			return fmt.Errorf("give an address or a range such as 192.168.0.0/16")
+		}
+		prefix = netip.PrefixFrom(ip, ip.BitLen())
+	}
+	*p = append(*p, prefix.Masked())
+	return nil
+}
+
+func (p *prefixes) Type() string { return "CIDR" }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+
+	"ferry/reactor"
+)
+
+// logFlags say what is logged and how.
+type logFlags struct{ level, format string }
+
+// forPeople says whether the log goes to somebody who reads it as it comes.
+func (l *logFlags) forPeople(out io.Writer) bool {
+	if l.format != "auto" {
+		return l.format == "text"
+	}
+	f, ok := out.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// open returns the log, and what writes the rest of it at the end. The server never waits for it.
+func (l *logFlags) open(out io.Writer) (zerolog.Logger, func(), error) {
+	switch l.format {
+	case "auto", "json", "text":
+	default:
+		return zerolog.Logger{}, nil, fmt.Errorf("--log-format %q: give auto, json or text", l.format)
+	}
+	level, err := zerolog.ParseLevel(l.level)
+	if err != nil || level == zerolog.NoLevel {
+		return zerolog.Logger{}, nil, fmt.Errorf(
+			"--log-level %q: give trace, debug, info, warn or error", l.level)
+	}
+	ring := reactor.NewLogWriter(out)
+	var to io.Writer = ring
+	if l.forPeople(out) {
+		f, ok := out.(*os.File)
+		to = zerolog.ConsoleWriter{
+			Out: ring, TimeFormat: time.DateTime,
+			NoColor: !ok || !isatty.IsTerminal(f.Fd()),
+		}
+	}
+	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
+	log := zerolog.New(to).Level(level).With().Timestamp().Logger()
+	return log, func() { _ = ring.Close() }, nil
+}
+
+// noSecrets is what every start says. (PROTOCOL: "No exchange encrypts or asks for a password:
+// README and start line say so".)
+const noSecrets = "nothing is encrypted and nobody logs in"
+
+// announce says what is served, from where, to whom, and how to connect.
+func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Writer) {
+	if people {
+		_, _ = fmt.Fprintf(out, `ferryd serves %s
+  where       port %d on %s
+  to whom     %s; %s
+  they may    %s
+  data ports  %s (a firewall must let these through, beside %d)
+  connect     %s
+`, d.Root, d.Port, d.Listen, d.To, noSecrets, d.May, d.DataPorts, d.Port, d.Connect)
+		if d.Warning != "" {
+			_, _ = fmt.Fprintf(out, "  warning     %s\n", d.Warning)
+		}
+	} else {
+		log.Info().Str("root", d.Root).Int("port", d.Port).Str("listen", d.Listen).
+			Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
+			Str("security", noSecrets).Str("connect", d.Connect).
+			Int("max_sessions", d.Sessions).Int("max_transfers", d.Transfers).
+			Msg("server started")
+		if d.Warning != "" {
+			log.Warn().Msg(d.Warning)
+		}
+	}
+	if d.Leftovers > 0 {
+		log.Info().Int("files", d.Leftovers).Msg("leftovers of a killed server were removed")
+	}
+}

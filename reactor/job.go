@@ -1,0 +1,197 @@
+package reactor
+
+import (
+	"io"
+	"sync"
+
+	"ferry/codec"
+	"ferry/fsio"
+)
+
+// jobKind is a piece of file work that may block.
+type jobKind uint8
+
+const (
+	jobNone      jobKind = iota
+	jobOpen              // open the file to send
+	jobReadSmall         // read a small file whole, behind room for its field
+	jobReadNext          // read the next piece where sendfile is not to be had
+	jobReadAhead         // bring the next quantum into memory
+	jobList              // build a listing
+	jobClose             // close a file that was sent
+	jobCreate            // create the temporary file and write what was gathered
+	jobWrite             // write what was gathered
+	jobDrain             // move the pipe's bytes into the file
+	jobCommit            // give the file its name
+	jobStore             // create, write and commit a small file
+	jobAbort             // remove the temporary file
+)
+
+// job is the file work of one transfer, one piece at a time. While busy it belongs to a worker, and
+// with it the parts of the transfer that the kind names; otherwise to the loop.
+type job struct {
+	t    *transfer
+	kind jobKind
+	busy bool
+	// offset and n are the range of the file; n is also what was read.
+	offset, n int64
+	// allocateFrom and allocateTo are blocks to be had before the write, if To is larger.
+	allocateFrom, allocateTo int64
+	noReplace                bool
+	listing                  []byte
+	err                      error
+}
+
+// buffers are pieces of file content on their way, borrowed while bytes move.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, codec.FieldSize+smallMax)
+	return &b
+}}
+
+// readAheadScratch is what a worker reads cold files through.
+var readAheadScratch = sync.Pool{New: func() any {
+	b := make([]byte, 256<<10)
+	return &b
+}}
+
+// submit lends the transfer's job to a worker.
+func (r *reactor) submit(t *transfer, k jobKind) {
+	j := &t.job
+	if j.busy {
+		panic("reactor: a second job for a transfer")
+	}
+	j.kind, j.busy, j.err = k, true, nil
+	if (k == jobReadSmall || k == jobReadNext) && t.send.buffer == nil {
+		t.send.buffer = buffers.Get().(*[]byte)
+	}
+	r.count.jobs++
+	r.server.pool.Submit(j)
+}
+
+// Run does the work on a worker, and hands the result back to the loop.
+func (j *job) Run() {
+	t := j.t
+	root := t.r.root
+	s, rc := &t.send, &t.recv
+	switch j.kind {
+	case jobOpen:
+		j.err = root.Open(&s.file, s.name)
+	case jobReadSmall:
+		j.n, j.err = readFull(&s.file, (*s.buffer)[codec.FieldSize:][:s.size], 0)
+	case jobReadNext:
+		left := min(s.size-s.offset, smallMax)
+		j.n, j.err = readFull(&s.file, (*s.buffer)[:left], s.offset)
+	case jobReadAhead:
+		scratch := readAheadScratch.Get().(*[]byte)
+		j.err = s.file.ReadAhead(s.offset, min(quantum, s.size-s.offset), *scratch)
+		readAheadScratch.Put(scratch)
+	case jobList:
+		j.listing, j.err = root.List(s.name)
+	case jobClose:
+		j.err = s.file.Close()
+		s.open = false
+	case jobCreate:
+		j.create(root, rc)
+	case jobWrite:
+		j.write(rc)
+	case jobDrain:
+		j.drain(rc)
+	case jobCommit:
+		j.err = rc.pending.Commit(fsio.CommitOptions{NoReplace: j.noReplace})
+	case jobStore:
+		if j.err = t.r.room(); j.err == nil {
+			j.err = root.StoreSmall(rc.name, rc.gathered(),
+				fsio.CommitOptions{NoReplace: j.noReplace})
+		}
+	case jobAbort:
+		j.err = rc.pending.Abort()
+	default:
+		panic("reactor: a job of no kind")
+	}
+	t.r.complete(t)
+}
+
+// readFull reads until p is full or the file ends.
+func readFull(f *fsio.File, p []byte, offset int64) (int64, error) {
+	n := 0
+	for n < len(p) {
+		m, err := f.ReadAt(p[n:], offset+int64(n))
+		n += m
+		if err == io.EOF || m == 0 && err == nil {
+			break
+		}
+		if err != nil {
+			return int64(n), err
+		}
+	}
+	return int64(n), nil
+}
+
+func (j *job) create(root *fsio.Root, rc *receiver) {
+	if j.err = j.t.r.room(); j.err != nil {
+		return
+	}
+	rc.pending, j.err = root.Create(rc.name, fsio.CreateOptions{NoReplace: j.noReplace})
+	if j.err == nil {
+		j.write(rc)
+	}
+}
+
+func (j *job) write(rc *receiver) {
+	if j.err = j.allocate(rc); j.err != nil || rc.fill == 0 {
+		return
+	}
+	_, j.err = rc.pending.WriteAt(rc.gathered(), j.offset)
+}
+
+func (j *job) drain(rc *receiver) {
+	if j.err = j.allocate(rc); j.err != nil {
+		return
+	}
+	for moved := int64(0); moved < j.n; {
+		n, err := rc.pending.SpliceFrom(rc.pipe.out, j.offset+moved, int(j.n-moved))
+		if fsio.KindOf(err) == fsio.KindUnsupported {
+			n, err = rc.copyPipe(j.offset+moved, j.n-moved)
+		}
+		if err != nil {
+			j.err = err
+			return
+		}
+		moved += int64(n)
+	}
+}
+
+// copyPipe moves a piece of the pipe's bytes into a file that does not take them by splice.
+func (rc *receiver) copyPipe(offset, n int64) (int, error) {
+	b := readAheadScratch.Get().(*[]byte)
+	defer readAheadScratch.Put(b)
+	got, err := rc.pipe.read((*b)[:min(n, int64(len(*b)))])
+	if err != nil {
+		return 0, err
+	}
+	return rc.pending.WriteAt((*b)[:got], offset)
+}
+
+// allocate gets the blocks for what is about to be written, and looks again whether there is room.
+func (j *job) allocate(rc *receiver) error {
+	if j.allocateTo <= j.allocateFrom {
+		return nil
+	}
+	if err := j.t.r.room(); err != nil {
+		return err
+	}
+	return rc.pending.Allocate(j.allocateFrom, j.allocateTo-j.allocateFrom)
+}
+
+// room says whether what all running uploads have announced still fits beside the reserve. It runs
+// on workers.
+func (r *reactor) room() error {
+	free, err := r.root.Free()
+	if err != nil {
+		return err
+	}
+	if free-r.limiter.announced.Load() < r.limiter.limits.FreeBytes {
+		return errNoRoom
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package reactor
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+)
+
+// descriptor counts. A transfer takes its descriptors from the budget before its port is told, and
+// waits when there are none.
+const (
+	// descriptorsSpare is kept for what is open for a moment only (connections that are closed
+	// at once, folders being listed) and for the process itself.
+	descriptorsSpare = 128
+	// descriptorsPerReactor is what an event loop and a watcher open.
+	descriptorsPerReactor = 16
+	// descriptorsGet: the data socket, the file, and for a moment the path that was looked at.
+	descriptorsGet = 3
+	// descriptorsPut: the data socket, the temporary file, its folder. Pipes are counted apart.
+	descriptorsPut = 3
+	// transfersMin is the fewest transfers at once that make a server.
+	transfersMin = 16
+)
+
+// pipesMax is how many pipes of 1 MiB a server keeps: an ordinary user gets 64 of that size
+// (pipe-user-pages-soft, 16,384 pages); past that uploads are read and written.
+const pipesMax = 64
+
+// limiter counts what all reactors use together. Its methods may be called from any reactor.
+type limiter struct {
+	limits Limits
+	// descriptors is how many a transfer may still take.
+	descriptors atomic.Int64
+	sessions    atomic.Int64
+	transfers   atomic.Int64
+	pipes       atomic.Int64
+	// announced counts the bytes that running uploads have announced and not yet written.
+	announced atomic.Int64
+	// starved is set while some reactor waits for one of these counts to sink.
+	starved atomic.Bool
+
+	mu        sync.Mutex
+	addresses map[netip.Addr]*usage
+}
+
+// usage is what one client address has in use over all reactors.
+type usage struct {
+	sessions  atomic.Int64
+	transfers atomic.Int64
+	holders   int // guarded by limiter.mu
+}
+
+// newLimiter divides the descriptors that this process may open, and fills in what was left to it.
+// The error says which limit does not fit.
+func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, error) {
+	fixed := int64(descriptorsSpare + 2*pipesMax + reactors*descriptorsPerReactor + ports)
+	free := int64(min(descriptors, 1<<30)) - fixed
+	least := int64(transfersMin * descriptorsGet)
+	if free < least+1 {
+		return nil, fmt.Errorf("this process may open %d descriptors, at least %d are needed: "+
+			"raise the limit (ulimit -n) or lower --data-ports", descriptors, fixed+least+1)
+	}
+	if l.Sessions == 0 {
+		l.Sessions = int(min(sessionsDefault, free/2))
+	}
+	if most := free - least; int64(l.Sessions) > most {
+		return nil, fmt.Errorf("--max-sessions %d does not fit: this process may open %d "+
+			"descriptors, which allows %d; lower it or raise the limit (ulimit -n)",
+			l.Sessions, descriptors, most)
+	}
+	left := free - int64(l.Sessions)
+	if l.Transfers == 0 {
+		l.Transfers = int(left / descriptorsGet)
+	}
+	lim := &limiter{limits: l, addresses: make(map[netip.Addr]*usage)}
+	lim.descriptors.Store(left)
+	return lim, nil
+}
+
+// hold returns what an address has in use, for as long as the caller keeps it.
+func (l *limiter) hold(ip netip.Addr) *usage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u := l.addresses[ip]
+	if u == nil {
+		u = new(usage)
+		l.addresses[ip] = u
+	}
+	u.holders++
+	return u
+}
+
+// release ends a hold.
+func (l *limiter) release(ip netip.Addr, u *usage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if u.holders--; u.holders == 0 {
+		delete(l.addresses, ip)
+	}
+}
+
+// take adds one to a count unless it is at its limit.
+func take(count *atomic.Int64, limit int) bool {
+	if count.Add(1) <= int64(limit) {
+		return true
+	}
+	count.Add(-1)
+	return false
+}
+
+// takeSession counts a session in, and says no when there are too many.
+func (l *limiter) takeSession(u *usage) bool {
+	if !take(&u.sessions, l.limits.SessionsPerAddress) {
+		return false
+	}
+	if !take(&l.sessions, l.limits.Sessions) {
+		u.sessions.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (l *limiter) giveSession(u *usage) {
+	l.sessions.Add(-1)
+	u.sessions.Add(-1)
+}
+
+// shortage is why a transfer cannot begin yet.
+type shortage uint8
+
+const (
+	shortNothing shortage = iota
+	shortAddress          // its address has all it may have
+	shortServer           // the server has
+)
+
+// takeTransfer counts a transfer and its descriptors in, or says what it must wait for.
+func (l *limiter) takeTransfer(u *usage, descriptors int64) shortage {
+	if !take(&u.transfers, l.limits.TransfersPerAddress) {
+		return shortAddress
+	}
+	if !take(&l.transfers, l.limits.Transfers) {
+		u.transfers.Add(-1)
+		return shortServer
+	}
+	if l.descriptors.Add(-descriptors) < 0 {
+		l.descriptors.Add(descriptors)
+		l.transfers.Add(-1)
+		u.transfers.Add(-1)
+		return shortServer
+	}
+	return shortNothing
+}
+
+func (l *limiter) giveTransfer(u *usage, descriptors int64) {
+	l.descriptors.Add(descriptors)
+	l.transfers.Add(-1)
+	u.transfers.Add(-1)
+}

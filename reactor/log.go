@@ -1,0 +1,155 @@
+package reactor
+
+import (
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/panjf2000/gnet/v2/pkg/logging"
+	"github.com/rs/zerolog"
+
+	"ferry/codec"
+)
+
+// LogWriter is a bounded ring between a server and its log: a write never waits for the disk or the
+// terminal behind it. What comes while the ring is full is dropped and counted. It is safe for use
+// by many goroutines.
+type LogWriter struct {
+	out  io.Writer
+	wake chan struct{}
+	done chan struct{}
+
+	mu      sync.Mutex
+	lines   []byte
+	dropped uint64
+	closed  bool
+	// total counts all lines ever dropped.
+	total uint64
+}
+
+// logRingBytes is how much may wait for a slow log: about 5,000 lines.
+const logRingBytes = 1 << 20
+
+// NewLogWriter returns a ring before out, whose Write is only called by the ring's goroutine. Close
+// writes what is left.
+func NewLogWriter(out io.Writer) *LogWriter {
+	w := &LogWriter{out: out, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// Write takes one line. It always succeeds.
+func (w *LogWriter) Write(line []byte) (int, error) {
+	w.mu.Lock()
+	if w.closed || len(w.lines)+len(line) > logRingBytes {
+		w.dropped++
+		w.total++
+		w.mu.Unlock()
+		return len(line), nil
+	}
+	first := len(w.lines) == 0
+	w.lines = append(w.lines, line...)
+	w.mu.Unlock()
+	if first {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+	return len(line), nil
+}
+
+// Dropped is how many lines were lost so far.
+func (w *LogWriter) Dropped() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.total
+}
+
+// Close writes what is left and ends the ring.
+func (w *LogWriter) Close() error {
+	w.mu.Lock()
+	closed := w.closed
+	w.closed = true
+	w.mu.Unlock()
+	if !closed {
+		close(w.wake)
+	}
+	<-w.done
+	return nil
+}
+
+// run writes whatever has gathered in one piece: one system call for many lines under load.
+func (w *LogWriter) run() {
+	defer close(w.done)
+	var batch []byte
+	for open := true; open; {
+		_, open = <-w.wake
+		w.mu.Lock()
+		batch, w.lines = w.lines, batch[:0]
+		dropped := w.dropped
+		w.dropped = 0
+		w.mu.Unlock()
+		if len(batch) > 0 {
+			_, _ = w.out.Write(batch)
+		}
+		if dropped > 0 {
+			log := zerolog.New(w.out)
+			log.Warn().Uint64("lines", dropped).Time("time", time.Now()).
+				Msg("log lines were dropped because the log was too slow")
+		}
+	}
+}
+
+// logTransfer writes the one line of a transfer's end.
+func (r *reactor) logTransfer(t *transfer) {
+	e := r.server.log.Info()
+	if t.outcome == outcomeFailed || t.outcome == outcomeAborted {
+		e = r.server.log.Warn()
+	}
+	if e == nil {
+		return
+	}
+	command := t.verb.String()
+	if t.verb == codec.VerbUnknown {
+		command, _, _ = strings.Cut(t.text, " ")
+	}
+	e.Uint64("session", t.session.id).Str("peer", t.session.peerText()).
+		Str("command", command).Str("name", t.name).Int64("bytes", t.moved).
+		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
+		AnErr("error", t.err).Msg("transfer ended")
+}
+
+// logSession writes the one line of a session's end.
+func (r *reactor) logSession(s *session) {
+	r.server.log.Info().Uint64("session", s.id).Str("peer", s.peerText()).
+		Uint64("transfers", s.transfers).Int64("bytes", s.bytes).
+		Float64("seconds", (r.now-s.began).Seconds()).Str("reason", string(s.reason)).
+		Msg("session ended")
+}
+
+func (s *session) peerText() string { return s.peer.String() }
+
+// logAcceptFailed tells of a data port that cannot accept, at most once a second.
+func (r *reactor) logAcceptFailed(p *dataPort, err error) {
+	r.count.acceptFailures++
+	if r.now-r.count.acceptLogged < time.Second && r.count.acceptLogged != 0 {
+		return
+	}
+	r.count.acceptLogged = r.now
+	r.server.log.Error().Uint16("port", p.number).Err(err).
+		Msg("a data connection was not accepted for now")
+}
+
+// engineLog gives gnet's own messages to the server's log. gnet says at level info what is of
+// interest only to a developer.
+type engineLog struct{ log *zerolog.Logger }
+
+var _ logging.Logger = engineLog{}
+
+func (e engineLog) Debugf(format string, args ...any) { e.log.Trace().Msgf(format, args...) }
+func (e engineLog) Infof(format string, args ...any)  { e.log.Debug().Msgf(format, args...) }
+func (e engineLog) Warnf(format string, args ...any)  { e.log.Warn().Msgf(format, args...) }
+func (e engineLog) Errorf(format string, args ...any) { e.log.Error().Msgf(format, args...) }
+func (e engineLog) Fatalf(format string, args ...any) { e.log.Error().Msgf(format, args...) }

@@ -1,0 +1,244 @@
+package reactor
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Options says what a server serves, to whom, and within which limits. Start from DefaultOptions.
+type Options struct {
+	// Port is where control connections are accepted; 0 picks a free port.
+	Port int
+	// Root is the folder that is served, with everything beneath it.
+	Root string
+	// Listen is the address to listen on, a number or a name; empty means all addresses, IPv4
+	// and IPv6.
+	Listen string
+	// AddrFile names a file that receives HOST:PORT once the server listens; empty writes none.
+	AddrFile string
+	// ReadOnly refuses every upload.
+	ReadOnly bool
+	// NoOverwrite refuses an upload to a name that exists.
+	NoOverwrite bool
+	// Dotfiles lets names that begin with a dot be listed and reached.
+	Dotfiles bool
+	// Allow and Deny choose who may connect. Deny goes first; an empty Allow admits all others.
+	Allow, Deny []netip.Prefix
+	// Reactors is the number of event loops side by side; 1 or more.
+	Reactors int
+	// DataPorts is the pool of ports for data connections.
+	DataPorts PortRange
+	// FileWorkers is the number of goroutines for file work that may block; 1 or more.
+	FileWorkers int
+	// LockThread keeps each event loop on one thread of its own.
+	LockThread bool
+	// Portable forbids what only Linux has: the paths for other systems are used instead.
+	Portable bool
+	// Limits bound what clients may take.
+	Limits Limits
+	// Log receives the server's own log. The server never waits for it when it writes through
+	// a LogWriter.
+	Log zerolog.Logger
+}
+
+// PortRange is a set of data ports: either Count free ones, or all from First to Last.
+type PortRange struct {
+	// Count is how many ports a reactor binds, parting port not counted, when First is 0.
+	Count int
+	// First and Last are the ends of a fixed range, both in it. Its last port is the parting
+	// port of the first reactor, and so on; see Ports.
+	First, Last uint16
+}
+
+// Limits are the bounds of a server. Durations and sizes are positive; a zero is said where it
+// means something else.
+type Limits struct {
+	// Sessions is how many control connections there may be; 0 means what descriptors allow,
+	// 10,000 at most.
+	Sessions int
+	// SessionsPerAddress is the same for one client address.
+	SessionsPerAddress int
+	// Transfers is how many ports may be told or data connections be open at once; 0 means what
+	// descriptors allow.
+	Transfers int
+	// TransfersPerAddress is the same for one client address.
+	TransfersPerAddress int
+	// CommandBytes is the longest command, from 16 to 4,096.
+	CommandBytes int
+	// ControlBufferBytes is how much a client may send ahead on control, and how much of our
+	// answers may wait for it.
+	ControlBufferBytes int64
+	// UploadBytes is the largest file taken in; 0 means no limit.
+	UploadBytes int64
+	// FreeBytes is what uploads must leave free on the filesystem.
+	FreeBytes int64
+	// RateBytes is the lowest rate of a transfer in bytes a second, over a StallTimeout.
+	RateBytes int64
+	// IdleTimeout ends a session that has sent nothing and waits for nothing.
+	IdleTimeout time.Duration
+	// OfferTimeout ends an offer that nobody took.
+	OfferTimeout time.Duration
+	// LeaseRest is how long the lease of an untaken offer rests.
+	LeaseRest time.Duration
+	// StallTimeout is the time over which RateBytes is measured.
+	StallTimeout time.Duration
+	// DrainTimeout is how long running transfers may go on once the server shall end.
+	DrainTimeout time.Duration
+}
+
+// DefaultOptions are the defaults of ferryd's flags. Each flag's help gives the reason.
+func DefaultOptions() Options {
+	return Options{
+		Root:        ".",
+		Reactors:    1,
+		DataPorts:   PortRange{Count: 64},
+		FileWorkers: 8,
+		Log:         zerolog.Nop(),
+		Limits: Limits{
+			SessionsPerAddress:  9_500,
+			TransfersPerAddress: 2_000,
+			CommandBytes:        4_096,
+			ControlBufferBytes:  64 << 10,
+			FreeBytes:           256 << 20,
+			RateBytes:           16,
+			IdleTimeout:         10 * time.Minute,
+			OfferTimeout:        10 * time.Second,
+			LeaseRest:           2 * time.Minute,
+			StallTimeout:        time.Minute,
+			DrainTimeout:        30 * time.Second,
+		},
+	}
+}
+
+// sessionsDefault is the number of sessions without a flag: 9,000 clients at once and some room.
+const sessionsDefault = 10_000
+
+// leaseRestMin is the shortest rest after which a lease may serve again when no other is free.
+// (PROTOCOL, Ports: "the longest-rested one serves once it has rested 30 s".)
+const leaseRestMin = 30 * time.Second
+
+// OptionsError holds every fault found in a set of options. Its text has one line for each.
+type OptionsError struct{ Faults []error }
+
+// Error implements error.
+func (e *OptionsError) Error() string { return errors.Join(e.Faults...).Error() }
+
+// Unwrap gives the faults to errors.Is and errors.As.
+func (e *OptionsError) Unwrap() []error { return e.Faults }
+
+// validate returns every fault at once as an *OptionsError, or nil.
+func (o *Options) validate() error {
+	var faults []error
+	bad := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	bad(o.Port >= 0 && o.Port <= 65535, "port %d: give one from 0 to 65535", o.Port)
+	bad(o.Reactors >= 1 && o.Reactors <= 64, "--reactors %d: give from 1 to 64", o.Reactors)
+	bad(o.FileWorkers >= 1 && o.FileWorkers <= 256,
+		"--file-workers %d: give from 1 to 256", o.FileWorkers)
+	if err := o.DataPorts.validate(o.Reactors); err != nil {
+		faults = append(faults, err)
+	}
+	info, err := os.Stat(o.Root)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		bad(false, "--root %s: no such folder; create it or name another", o.Root)
+	case err != nil:
+		bad(false, "--root %s: %w", o.Root, errors.Unwrap(err))
+	default:
+		bad(info.IsDir(), "--root %s: this is no folder; name the folder to serve", o.Root)
+	}
+	l := &o.Limits
+	for _, n := range []struct {
+		flag string
+		v    int64
+		min  int64
+		max  int64
+	}{
+		{"--max-sessions", int64(l.Sessions), 0, 1 << 20},
+		{"--max-sessions-per-address", int64(l.SessionsPerAddress), 1, 1 << 20},
+		{"--max-transfers", int64(l.Transfers), 0, 1 << 20},
+		{"--max-transfers-per-address", int64(l.TransfersPerAddress), 1, 1 << 20},
+		{"--max-command", int64(l.CommandBytes), 16, 4096},
+		{"--max-control-buffer", l.ControlBufferBytes, 4106, 1 << 30},
+		{"--max-upload", l.UploadBytes, 0, 1 << 62},
+		{"--min-free", l.FreeBytes, 0, 1 << 62},
+		{"--min-rate", l.RateBytes, 1, 1 << 40},
+	} {
+		bad(n.v >= n.min && n.v <= n.max,
+			"%s %d: give from %d to %d", n.flag, n.v, n.min, n.max)
+	}
+	for _, d := range []struct {
+		flag string
+		v    time.Duration
+	}{
+		{"--idle-timeout", l.IdleTimeout},
+		{"--offer-timeout", l.OfferTimeout},
+		{"--lease-rest", l.LeaseRest},
+		{"--stall-timeout", l.StallTimeout},
+		{"--drain-timeout", l.DrainTimeout},
+	} {
+		bad(d.v >= time.Millisecond && d.v <= 1000*time.Hour,
+			"%s %v: give from 1ms to 1000h", d.flag, d.v)
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &OptionsError{faults}
+}
+
+// portsMin is the smallest useful pool: one port to lease and the parting port.
+const portsMin = 2
+
+func (p PortRange) validate(reactors int) error {
+	if p.First == 0 && p.Last == 0 {
+		if p.Count < 1 || p.Count > 4096 {
+			return fmt.Errorf("--data-ports %d: give from 1 to 4096, or a range FIRST-LAST", p.Count)
+		}
+		return nil
+	}
+	switch {
+	case p.First < 1024:
+		return fmt.Errorf("--data-ports %d-%d: data ports begin at 1024", p.First, p.Last)
+	case p.Last < p.First:
+		return fmt.Errorf("--data-ports %d-%d: the range ends before it begins", p.First, p.Last)
+	case int(p.Last-p.First)+1 < portsMin*reactors:
+		return fmt.Errorf("--data-ports %d-%d: %d reactors need at least %d ports",
+			p.First, p.Last, reactors, portsMin*reactors)
+	}
+	return nil
+}
+
+// String is the range as the flag takes it.
+func (p PortRange) String() string {
+	if p.First == 0 {
+		return fmt.Sprint(p.Count)
+	}
+	return fmt.Sprintf("%d-%d", p.First, p.Last)
+}
+
+// Set reads the range as the flag gives it: a count or FIRST-LAST.
+func (p *PortRange) Set(text string) error {
+	var first, last uint16
+	var rest string
+	if n, _ := fmt.Sscanf(text, "%d-%d%s", &first, &last, &rest); n == 2 {
+		*p = PortRange{First: first, Last: last}
+		return p.validate(1)
+	}
+	var count int
+	if n, _ := fmt.Sscanf(text, "%d%s", &count, &rest); n == 1 {
+		*p = PortRange{Count: count}
+		return p.validate(1)
+	}
+	return errors.New("give a number of ports, or a range such as 30000-30063")
+}
+
+// Type is the placeholder in the flag's help.
+func (p *PortRange) Type() string { return "N|FIRST-LAST" }

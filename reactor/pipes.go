@@ -1,0 +1,42 @@
+package reactor
+
+// pipesToBeHad says whether an upload may borrow a pipe now.
+func (r *reactor) pipesToBeHad() bool {
+	if len(r.pipes) > 0 {
+		return true
+	}
+	return r.splice && !r.pipesRefused && r.limiter.pipes.Load() < pipesMax
+}
+
+// takePipe lends a pipe, or nil when none is to be had after all.
+func (r *reactor) takePipe() *pipe {
+	if n := len(r.pipes); n > 0 {
+		p := r.pipes[n-1]
+		r.pipes = r.pipes[:n-1]
+		return p
+	}
+	if !r.splice || r.pipesRefused || !take(&r.limiter.pipes, pipesMax) {
+		return nil
+	}
+	p := newPipe()
+	if p == nil {
+		r.limiter.pipes.Add(-1)
+		r.pipesRefused = true
+	}
+	return p
+}
+
+// givePipe takes a pipe back. One that is not empty is of no use to anybody else.
+func (r *reactor) givePipe(p *pipe, empty bool) {
+	if empty && len(r.pipes) < pipesKept {
+		r.pipes = append(r.pipes, p)
+		return
+	}
+	p.close()
+	r.limiter.pipes.Add(-1)
+	r.pipesRefused = false // one that was refused may be granted again now
+}
+
+// pipesKept is how many empty pipes a reactor keeps. A pipe's buffers cost memory only while bytes
+// are in it.
+const pipesKept = 8

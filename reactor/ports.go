@@ -1,0 +1,305 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// resolveListen turns the address to listen on into numbers. No address at all is the unspecified
+// ones: IPv6 if this machine has it, and IPv4.
+func resolveListen(host string) ([]netip.Addr, error) {
+	if host == "" {
+		all := []netip.Addr{netip.IPv4Unspecified()}
+		if haveIPv6() {
+			all = append(all, netip.IPv6Unspecified())
+		}
+		return all, nil
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{ip.Unmap()}, nil
+	}
+	found, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip", host)
+	if err != nil || len(found) == 0 {
+		return nil, fmt.Errorf("--listen %s: no such host; give an address of this machine", host)
+	}
+	for i := range found {
+		found[i] = found[i].Unmap()
+	}
+	slices.SortFunc(found, netip.Addr.Compare)
+	return slices.Compact(found), nil
+}
+
+// haveIPv6 says whether IPv6 sockets can be bound here.
+func haveIPv6() bool {
+	fd, err := openSocket(unix.AF_INET6)
+	if err != nil {
+		return false
+	}
+	defer closeDescriptor(fd)
+	return unix.Bind(fd, &unix.SockaddrInet6{}) == nil
+}
+
+// zoneID is the number of the interface that a zone names.
+func zoneID(zone string) uint32 {
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n)
+	}
+	if i, err := net.InterfaceByName(zone); err == nil {
+		return uint32(i.Index)
+	}
+	return 0
+}
+
+// reservation holds a port without listening, so that nobody else can have it until the engines
+// listen on it.
+type reservation struct {
+	port int
+	fds  []int
+}
+
+// reservePort finds out whether the port is free on all addresses, picks one if it is 0, and holds
+// it. The engines share the port by SO_REUSEPORT, which would hide that another server has it, so
+// it is bound without that first.
+func reservePort(addresses []netip.Addr, port int) (*reservation, error) {
+	var err error
+	for range 16 {
+		var r *reservation
+		if r, err = tryReserve(addresses, port); err == nil {
+			return r, nil
+		}
+		if port != 0 {
+			break
+		}
+	}
+	return nil, listenError(addresses, port, err)
+}
+
+func tryReserve(addresses []netip.Addr, port int) (*reservation, error) {
+	if port != 0 {
+		for _, ip := range addresses {
+			if err := probePort(ip, port); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r := &reservation{port: port}
+	for _, ip := range addresses {
+		fd, bound, err := bindShared(ip, r.port)
+		if err != nil {
+			r.release()
+			return nil, err
+		}
+		r.port = bound
+		r.fds = append(r.fds, fd)
+	}
+	return r, nil
+}
+
+func (r *reservation) release() {
+	for _, fd := range r.fds {
+		closeDescriptor(fd)
+	}
+	r.fds = nil
+}
+
+// probePort binds and listens as a server without company would.
+func probePort(ip netip.Addr, port int) error {
+	fd, _, err := bindOnly(ip, port, unix.SO_REUSEADDR)
+	if err != nil {
+		return err
+	}
+	defer closeDescriptor(fd)
+	return os.NewSyscallError("listen", unix.Listen(fd, 1))
+}
+
+func bindShared(ip netip.Addr, port int) (fd, bound int, err error) {
+	return bindOnly(ip, port, unix.SO_REUSEPORT, unix.SO_REUSEADDR)
+}
+
+func bindOnly(ip netip.Addr, port int, options ...int) (fd, bound int, err error) {
+	family, sa := unix.AF_INET, unix.Sockaddr(nil)
+	if ip.Is4() {
+		sa = &unix.SockaddrInet4{Port: port, Addr: ip.As4()}
+	} else {
+		family = unix.AF_INET6
+		sa = &unix.SockaddrInet6{Port: port, Addr: ip.As16(), ZoneId: zoneID(ip.Zone())}
+	}
+	fd, err = openSocket(family)
+	if err != nil {
+		return -1, 0, os.NewSyscallError("socket", err)
+	}
+	if family == unix.AF_INET6 {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
+	}
+	for _, o := range options {
+		err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, o, 1))
+	}
+	if err == nil {
+		err = os.NewSyscallError("bind", unix.Bind(fd, sa))
+	}
+	if err == nil {
+		var name unix.Sockaddr
+		if name, err = unix.Getsockname(fd); err == nil {
+			return fd, int(addrPort(name).Port()), nil
+		}
+	}
+	closeDescriptor(fd)
+	return -1, 0, err
+}
+
+// listenError says what to do about a port that cannot be had.
+func listenError(addresses []netip.Addr, port int, err error) error {
+	where := net.JoinHostPort(addresses[0].String(), strconv.Itoa(port))
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return fmt.Errorf("port %d is in use by another program; "+
+			"choose another, or 0 for any that is free", port)
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("port %d: this user may not listen there; choose one from 1024 up", port)
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return fmt.Errorf("--listen %s: this machine has no such address", addresses[0])
+	}
+	return fmt.Errorf("listen on %s: %w", where, err)
+}
+
+// boundPort is a data port that listens.
+type boundPort struct {
+	fds    []int
+	number uint16
+}
+
+func (b boundPort) close() {
+	for _, fd := range b.fds {
+		closeDescriptor(fd)
+	}
+}
+
+// Data ports that are ours to choose lie below the ports that systems give to outgoing connections
+// (32,768 and up on Linux, 49,152 elsewhere), in one piece if that can be had, so that a firewall
+// needs one rule.
+const (
+	blockFirst = 10_000
+	blockLast  = 32_767
+	blockTries = 64
+)
+
+// bindDataPorts binds the data ports of all reactors: for each its leases and, last, its parting
+// port.
+func bindDataPorts(addresses []netip.Addr, p PortRange, reactors int) ([][]boundPort, error) {
+	if p.First != 0 {
+		ports, err := bindBlock(addresses, int(p.First), int(p.Last-p.First)+1)
+		if err != nil {
+			return nil, fmt.Errorf("--data-ports %s: %w", p, err)
+		}
+		return divide(ports, reactors), nil
+	}
+	n := (p.Count + 1) * reactors
+	for range blockTries {
+		first := blockFirst + rand.IntN(blockLast-blockFirst-n+1)
+		if ports, err := bindBlock(addresses, first, n); err == nil {
+			return divide(ports, reactors), nil
+		}
+	}
+	var ports []boundPort
+	for range n {
+		b, err := bindDataPort(addresses, 0)
+		if err != nil {
+			closePorts(ports)
+			return nil, fmt.Errorf("data ports: %w", err)
+		}
+		ports = append(ports, b)
+	}
+	return divide(ports, reactors), nil
+}
+
+func bindBlock(addresses []netip.Addr, first, n int) ([]boundPort, error) {
+	var ports []boundPort
+	for i := range n {
+		b, err := bindDataPort(addresses, uint16(first+i))
+		if err != nil {
+			closePorts(ports)
+			return nil, fmt.Errorf("port %d: %w", first+i, errors.Unwrap(err))
+		}
+		ports = append(ports, b)
+	}
+	return ports, nil
+}
+
+// bindDataPort binds one port on all addresses; one socket serves both families where all are meant.
+func bindDataPort(addresses []netip.Addr, port uint16) (boundPort, error) {
+	b := boundPort{number: port}
+	if slices.Contains(addresses, netip.IPv6Unspecified()) {
+		addresses = []netip.Addr{netip.IPv6Unspecified()}
+	}
+	for range 16 {
+		var err error
+		for _, ip := range addresses {
+			var fd int
+			if fd, b.number, err = listenData(ip, b.number); err != nil {
+				break
+			}
+			b.fds = append(b.fds, fd)
+		}
+		if err == nil {
+			return b, nil
+		}
+		b.close()
+		b.fds, b.number = nil, port
+		if port != 0 {
+			return b, err
+		}
+	}
+	return b, errors.New("no port is free on all addresses")
+}
+
+func closePorts(ports []boundPort) {
+	for _, b := range ports {
+		b.close()
+	}
+}
+
+// divide gives each reactor its share; what is left over goes to the first.
+func divide(ports []boundPort, reactors int) [][]boundPort {
+	each := len(ports) / reactors
+	out := make([][]boundPort, reactors)
+	rest := len(ports) - each*reactors
+	for i := range out {
+		n := each
+		if i == 0 {
+			n += rest
+		}
+		out[i], ports = ports[:n], ports[n:]
+	}
+	return out
+}
+
+// portList writes ports for a firewall's rule: ranges where they are in one piece.
+func portList(ports []uint16) string {
+	slices.Sort(ports)
+	var out []byte
+	for i := 0; i < len(ports); {
+		j := i
+		for j+1 < len(ports) && ports[j+1] == ports[j]+1 {
+			j++
+		}
+		if len(out) > 0 {
+			out = append(out, ',')
+		}
+		out = strconv.AppendUint(out, uint64(ports[i]), 10)
+		if j > i {
+			out = append(out, '-')
+			out = strconv.AppendUint(out, uint64(ports[j]), 10)
+		}
+		i = j + 1
+	}
+	return string(out)
+}

@@ -1,0 +1,452 @@
+package reactor
+
+import (
+	"errors"
+	"time"
+
+	"ferry/codec"
+	"ferry/fsio"
+)
+
+const (
+	// allocateStep is how far ahead of the data blocks are allocated, in bytes: an announcement
+	// alone holds nothing, and a large file lies in few pieces.
+	allocateStep = 64 << 20
+	// recordPause is how long a put may be silent after a complete record before we end our
+	// sending side. (PROTOCOL, Base exchange: "A second after a complete record the server ends
+	// its own sending side (some clients wait for that) and reads on".)
+	recordPause = time.Second
+	// quietTime is how long a put must be silent after a complete record for a further command,
+	// or the end of control, to end it: control and data come in no order between them, so the
+	// next record may still be on its way, a retransmission (200 ms) included.
+	quietTime = 250 * time.Millisecond
+)
+
+var (
+	errNoRoom    = errors.New("not enough room under the reserve (--min-free)")
+	errReadOnly  = errors.New("this server is read-only")
+	errUploadMax = errors.New("larger than the limit (--max-upload)")
+)
+
+// receiver is the receiving half of a transfer: a file on its way in. Bytes go socket → buffer or
+// socket → pipe on the loop, and from there into the temporary file in a worker.
+type receiver struct {
+	dec  codec.Decoder
+	name fsio.Name
+	// pause runs out when a put has been silent after a complete record.
+	pause deadline
+	// buffer holds fill bytes that no job was given yet.
+	buffer *[]byte
+	fill   int
+	pipe   *pipe
+	// piped is how many bytes the pipe holds.
+	piped   int64
+	pending *fsio.Pending
+	// written is how much of the file was given to jobs; allocated is up to where blocks are.
+	written, allocated int64
+	// total is what all records so far announced; reserved is our part of limiter.announced.
+	total, reserved int64
+	// records counts complete records.
+	records int
+	// closed says that the client ended its side, whole that the file is complete.
+	closed, whole bool
+	// endAsked says that a further command or the end of control wants an end.
+	endAsked bool
+	// shut says that our sending side was ended.
+	shut bool
+}
+
+// gathered is what the buffer holds.
+func (rc *receiver) gathered() []byte {
+	if rc.buffer == nil {
+		return nil
+	}
+	return (*rc.buffer)[:rc.fill]
+}
+
+// atBoundary says whether the file would be complete if nothing more came.
+func (rc *receiver) atBoundary() bool {
+	return rc.records > 0 && !rc.dec.InRecord() && !rc.dec.Gathering()
+}
+
+// plan is what a put does next.
+type plan uint8
+
+const (
+	planWait   plan = iota // for the socket or for a worker
+	planRead               // socket → buffer
+	planSplice             // socket → pipe
+	planPipe               // borrow a pipe for the rest of a large record
+	planCreate             // create the temporary file
+	planWrite              // buffer → file
+	planDrain              // pipe → file
+	planStore              // a small file in one go
+	planCommit             // give it its name
+)
+
+// next decides. It looks at nothing but the receiver, whether a job runs, whether the socket may
+// have bytes, and whether pipes are to be had.
+func (rc *receiver) next(busy, readable, pipes bool) plan {
+	if rc.piped > 0 && !busy {
+		return planDrain
+	}
+	if rc.whole {
+		switch {
+		case busy:
+			return planWait
+		case rc.pending == nil:
+			return planStore
+		case rc.fill > 0:
+			return planWrite
+		default:
+			return planCommit
+		}
+	}
+	remaining := rc.dec.Remaining()
+	if rc.pipe != nil && remaining > 0 {
+		if !readable || rc.piped >= pipeBytes {
+			return planWait
+		}
+		return planSplice
+	}
+	if rc.fill == smallMax || remaining > int64(smallMax-rc.fill) {
+		switch {
+		case busy:
+			return planWait
+		case rc.pending == nil:
+			return planCreate
+		case rc.fill == smallMax, rc.fill > 0 && pipes:
+			return planWrite
+		case rc.fill == 0 && pipes && rc.pipe == nil:
+			return planPipe
+		}
+	}
+	if !readable || busy {
+		return planWait
+	}
+	return planRead
+}
+
+// beginReceive starts a put in the turn that accepted its connection. One that is refused is reset.
+// (PROTOCOL, Base exchange: "a put that is refused or fails is reset (RST)".)
+func (r *reactor) beginReceive(t *transfer) {
+	rc := &t.recv
+	rc.dec = codec.NewDecoder(codec.Records)
+	var err error
+	if r.server.options.ReadOnly {
+		r.failTransfer(t, outcomeRefused, errReadOnly)
+		return
+	}
+	if rc.name, err = t.parseName(); err != nil {
+		r.failTransfer(t, outcomeRefused, err)
+		return
+	}
+	if r.receive(t) {
+		r.enqueue(t)
+	}
+}
+
+// receive moves up to a quantum, and says whether more can move at once.
+func (r *reactor) receive(t *transfer) (more bool) {
+	rc := &t.recv
+	before := t.moved
+	for t.moved-before < quantum {
+		switch rc.next(t.job.busy, t.readable, r.pipesToBeHad()) {
+		case planWait:
+			r.setPause(t, t.moved > before)
+			if !t.readable && t.state == transferMoving {
+				t.watch()
+			}
+			return false
+		case planRead:
+			if !r.readBuffer(t) {
+				return false
+			}
+		case planSplice:
+			if !r.splicePipe(t) {
+				return false
+			}
+		case planPipe:
+			rc.pipe = r.takePipe()
+		case planCreate:
+			r.submitWrite(t, jobCreate, int64(rc.fill))
+		case planWrite:
+			r.submitWrite(t, jobWrite, int64(rc.fill))
+		case planDrain:
+			r.submitWrite(t, jobDrain, rc.piped)
+		case planStore:
+			t.job.noReplace = r.server.options.NoOverwrite || rc.dec.Offset() == 0
+			r.submit(t, jobStore)
+		case planCommit:
+			t.job.noReplace = r.server.options.NoOverwrite
+			r.submit(t, jobCommit)
+		}
+	}
+	return true
+}
+
+// submitWrite lends n bytes and their place in the file to a worker.
+func (r *reactor) submitWrite(t *transfer, k jobKind, n int64) {
+	rc, j := &t.recv, &t.job
+	j.noReplace = r.server.options.NoOverwrite
+	j.offset, j.n = rc.written, n
+	j.allocateFrom, j.allocateTo = 0, 0
+	if end := rc.written + n; end > rc.allocated && rc.total > smallMax {
+		j.allocateFrom = rc.allocated
+		rc.allocated = min(max(end, rc.allocated+allocateStep), rc.total)
+		j.allocateTo = rc.allocated
+	}
+	rc.written += n
+	r.submit(t, k)
+}
+
+// readBuffer reads once into the buffer, and says whether the put goes on.
+func (r *reactor) readBuffer(t *transfer) bool {
+	rc := &t.recv
+	if rc.buffer == nil {
+		rc.buffer = buffers.Get().(*[]byte)
+	}
+	in := (*rc.buffer)[rc.fill:smallMax]
+	n, err := receiveBytes(t.fd, in)
+	switch {
+	case err == errAgain:
+		t.readable = false
+		if rc.fill == 0 {
+			rc.dropBuffer()
+		}
+		return true
+	case err == errInterrupted:
+		return true
+	case err != nil:
+		r.failTransfer(t, outcomeBroken, err)
+		return false
+	case n == 0:
+		return r.receiveClosed(t)
+	}
+	return r.decode(t, in[:n])
+}
+
+// receiveClosed takes the client's end of the data connection. (PROTOCOL, Base exchange: "A close
+// inside a field or record […] changes nothing".)
+func (r *reactor) receiveClosed(t *transfer) bool {
+	rc := &t.recv
+	rc.closed = true
+	t.readable = false
+	if err := rc.dec.End(); err != nil {
+		r.failTransfer(t, outcomeCut, err)
+		return false
+	}
+	rc.whole = true
+	return true
+}
+
+// decode takes the fields out of what was read and moves the file's bytes together in the buffer.
+func (r *reactor) decode(t *transfer, in []byte) bool {
+	rc := &t.recv
+	for {
+		ev, n := rc.dec.Next(in)
+		in = in[n:]
+		switch ev.Kind {
+		case codec.EventNone:
+			return true
+		case codec.EventSize:
+			if !r.announce(t, ev.N) {
+				return false
+			}
+		case codec.EventBytes:
+			rc.fill += copy((*rc.buffer)[rc.fill:], ev.Data)
+			t.moved += int64(len(ev.Data))
+		case codec.EventRecordEnd:
+			rc.records++
+		case codec.EventError:
+			r.failTransfer(t, outcomeProtocol, ev.Err)
+			return false
+		}
+	}
+}
+
+// announce takes the size of a record into account.
+func (r *reactor) announce(t *transfer, n int64) bool {
+	rc := &t.recv
+	rc.total += n
+	if most := r.limiter.limits.UploadBytes; most > 0 && rc.total > most {
+		r.failTransfer(t, outcomeRefused, errUploadMax)
+		return false
+	}
+	rc.reserved += n
+	r.limiter.announced.Add(n)
+	return true
+}
+
+// splicePipe moves bytes from the socket into the pipe, and says whether the put goes on.
+func (r *reactor) splicePipe(t *transfer) bool {
+	rc := &t.recv
+	want := min(rc.dec.Remaining(), pipeBytes-rc.piped, quantum)
+	n, err := spliceIn(t.fd, rc.pipe.in, int(want))
+	switch {
+	case err == errAgain:
+		// The pipe may be full of small pieces as well: only an empty one tells of the socket.
+		if rc.piped == 0 {
+			t.readable = false
+			return true
+		}
+		if t.job.busy {
+			r.setPause(t, false)
+			return false
+		}
+		return true
+	case err == errInterrupted:
+		return true
+	case err == errNoSplice && rc.piped == 0 && !t.job.busy:
+		r.splice = false
+		r.givePipe(rc.pipe, false)
+		rc.pipe = nil
+		return true
+	case err != nil:
+		r.failTransfer(t, outcomeBroken, err)
+		return false
+	case n == 0:
+		return r.receiveClosed(t)
+	}
+	rc.piped += int64(n)
+	t.moved += int64(n)
+	rc.dec.Skip(int64(n))
+	if rc.dec.Remaining() == 0 {
+		return r.decode(t, nil)
+	}
+	return true
+}
+
+// receiveJobDone takes the result of file work for a put.
+func (r *reactor) receiveJobDone(t *transfer) {
+	rc, j := &t.recv, &t.job
+	if j.kind == jobDrain {
+		rc.piped -= j.n
+	}
+	if j.kind == jobCommit || j.kind == jobStore {
+		r.committed(t)
+		return
+	}
+	if j.err != nil {
+		r.failTransfer(t, outcomeOf(j.err), j.err)
+		return
+	}
+	if j.kind == jobCreate || j.kind == jobWrite {
+		rc.fill = 0
+		rc.dropBuffer()
+	}
+	rc.reserved -= j.n
+	r.limiter.announced.Add(-j.n)
+	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
+		r.givePipe(rc.pipe, true)
+		rc.pipe = nil
+	}
+	if r.receive(t) {
+		r.enqueue(t)
+	}
+}
+
+// outcomeOf says whether an upload was refused for what it asked, or failed for what happened here.
+func outcomeOf(err error) outcome {
+	switch fsio.KindOf(err) {
+	case fsio.KindNotFound, fsio.KindNotPlain, fsio.KindNotFolder, fsio.KindDenied,
+		fsio.KindBadName, fsio.KindExists:
+		return outcomeRefused
+	default:
+		return outcomeFailed
+	}
+}
+
+// committed closes a put cleanly once the file has its name, and resets it otherwise.
+func (r *reactor) committed(t *transfer) {
+	rc, j := &t.recv, &t.job
+	if j.kind == jobCommit {
+		rc.pending = nil
+	}
+	if j.err != nil {
+		if fsio.KindOf(j.err) != fsio.KindExists || rc.dec.Offset() > 0 {
+			r.failTransfer(t, outcomeOf(j.err), j.err)
+			return
+		}
+		t.outcome = outcomeKept
+	} else {
+		t.outcome = outcomeComplete
+	}
+	if rc.closed {
+		r.endTransfer(t)
+		return
+	}
+	r.becomeLingering(t)
+}
+
+// setPause sets the time after which silence at a boundary means something.
+func (r *reactor) setPause(t *transfer, movedNow bool) {
+	rc := &t.recv
+	switch {
+	case t.state != transferMoving || rc.whole || !rc.atBoundary():
+		r.deadlines.clear(&rc.pause)
+	case rc.endAsked && (movedNow || rc.pause.place == 0):
+		r.deadlines.set(&rc.pause, r.now+quietTime)
+	case !rc.shut && (movedNow || rc.pause.place == 0):
+		r.deadlines.set(&rc.pause, r.now+recordPause)
+	}
+}
+
+// furtherCommand tells a put that a command came that was not sent ahead, or that control ended.
+// (PROTOCOL, Base exchange: "A further command, or the end of control, that comes after a complete
+// record ends it too".)
+func (r *reactor) furtherCommand(t *transfer) {
+	if !t.isPut() || t.recv.endAsked || t.state > transferMoving {
+		return
+	}
+	t.recv.endAsked = true
+	if t.state == transferMoving && t.recv.atBoundary() && !t.recv.whole {
+		r.deadlines.set(&t.recv.pause, r.now+quietTime)
+	}
+}
+
+// receivePaused ends a put that was asked to end, or our sending side of one that was not.
+func (r *reactor) receivePaused(t *transfer) {
+	rc := &t.recv
+	if t.state != transferMoving || rc.whole || !rc.atBoundary() {
+		return
+	}
+	if rc.endAsked {
+		rc.whole = true
+		r.enqueue(t)
+		return
+	}
+	rc.shut = true
+	shutdownWrite(t.fd)
+}
+
+// dropBuffer gives the buffer back.
+func (rc *receiver) dropBuffer() {
+	if rc.buffer != nil {
+		buffers.Put(rc.buffer)
+		rc.buffer = nil
+	}
+}
+
+// dropReceive lets go of what a transfer that has ended holds for receiving, and says whether a
+// worker has to help with it.
+func (r *reactor) dropReceive(t *transfer) (waits bool) {
+	rc := &t.recv
+	r.limiter.announced.Add(-rc.reserved)
+	rc.reserved = 0
+	if rc.pipe != nil {
+		r.givePipe(rc.pipe, rc.piped == 0)
+		rc.pipe = nil
+	}
+	rc.dropBuffer()
+	rc.dec.Release()
+	if rc.pending == nil {
+		return false
+	}
+	if t.job.kind == jobAbort {
+		rc.pending = nil
+		return false
+	}
+	r.submit(t, jobAbort)
+	return true
+}

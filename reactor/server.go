@@ -1,0 +1,349 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+
+	"ferry/fsio"
+)
+
+// Server is one or more reactors that serve one root. Its exported methods may be called from any
+// goroutine.
+type Server struct {
+	options   Options
+	log       zerolog.Logger
+	limiter   *limiter
+	root      *fsio.Root
+	pool      *fsio.Pool
+	reactors  []*reactor
+	addresses []netip.Addr
+	reserved  *reservation
+	dataPorts []uint16
+	context   context.Context
+	sessionID atomic.Uint64
+	// swept is how many leftovers the start has removed.
+	swept int
+
+	stopping atomic.Bool
+	stop     chan stopKind
+	// reset counts transfers that were cut off at the end.
+	reset atomic.Int64
+}
+
+type stopKind uint8
+
+const (
+	stopDrain stopKind = iota + 1
+	stopNow
+)
+
+// ErrTransfersReset is what Run returns when the server's end cut transfers off.
+var ErrTransfersReset = errors.New("transfers were cut off")
+
+// New prepares a server: it takes its ports, opens its root and removes what a killed server left
+// there. Errors are of the options or of what they name, and say what to do; an *OptionsError holds
+// several. Run or Close must follow.
+func New(o Options) (*Server, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		options: o,
+		log:     o.Log,
+		context: context.Background(),
+		stop:    make(chan stopKind, 4),
+	}
+	if err := s.prepare(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) prepare() error {
+	o := &s.options
+	var err error
+	if s.addresses, err = resolveListen(o.Listen); err != nil {
+		return err
+	}
+	if s.reserved, err = reservePort(s.addresses, o.Port); err != nil {
+		return err
+	}
+	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.Reactors)
+	if err != nil {
+		return err
+	}
+	for i := range o.Reactors {
+		r := newReactor(s, i)
+		r.adopt(bound[i])
+		s.reactors = append(s.reactors, r)
+		for _, b := range bound[i] {
+			s.dataPorts = append(s.dataPorts, b.number)
+		}
+	}
+	sockets := 0
+	for _, r := range s.reactors {
+		sockets += len(r.ports) + 2
+	}
+	if s.limiter, err = newLimiter(o.Limits, o.Reactors, sockets, descriptorLimit()); err != nil {
+		return err
+	}
+	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{
+		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
+	})
+	if err != nil {
+		return fmt.Errorf("--root %s: %w", o.Root, err)
+	}
+	if s.swept, err = s.root.Sweep(); err != nil {
+		s.log.Warn().Err(err).Msg("not every leftover could be looked for")
+	}
+	s.pool = fsio.NewPool(o.FileWorkers)
+	for _, r := range s.reactors {
+		r.limiter, r.root = s.limiter, s.root
+		if r.watcher, err = newWatcher(r.ring); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// descriptorLimit is how many descriptors this process may open. The Go runtime has raised the soft
+// limit to the hard one already.
+func descriptorLimit() uint64 {
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		return 1024
+	}
+	return uint64(l.Cur)
+}
+
+// Port is where control connections are accepted.
+func (s *Server) Port() int { return s.reserved.port }
+
+// Run serves until Drain or Stop and returns nil when all that ran could finish. listening is called
+// once clients can connect.
+func (s *Server) Run(listening func()) error {
+	var engines sync.WaitGroup
+	errs := make([]error, len(s.reactors))
+	ready := make(chan struct{}, len(s.reactors))
+	for i, r := range s.reactors {
+		engines.Add(1)
+		go func() {
+			defer engines.Done()
+			errs[i] = r.serveControl(func() { ready <- struct{}{} })
+			ready <- struct{}{}
+		}()
+	}
+	for range s.reactors {
+		<-ready
+	}
+	s.reserved.release()
+	if err := errors.Join(errs...); err != nil {
+		s.end(&engines)
+		return err
+	}
+	err := s.writeAddrFile()
+	if err == nil {
+		listening()
+		s.waitForEnd()
+	}
+	s.end(&engines)
+	if n := s.reset.Load(); err == nil && n > 0 {
+		return fmt.Errorf("%d %w", n, ErrTransfersReset)
+	}
+	return err
+}
+
+// waitForEnd waits for an order to stop, and for running transfers as long as it allows.
+func (s *Server) waitForEnd() {
+	if <-s.stop == stopNow {
+		return
+	}
+	s.log.Info().Stringer("at_most", s.options.Limits.DrainTimeout).Msg("draining")
+	timeout := time.NewTimer(s.options.Limits.DrainTimeout)
+	defer timeout.Stop()
+	drained := make(chan struct{}, len(s.reactors))
+	for _, r := range s.reactors {
+		r.order(func() { r.drain(func() { drained <- struct{}{} }) })
+	}
+	for range s.reactors {
+		select {
+		case <-drained:
+		case <-timeout.C:
+			return
+		case <-s.stop:
+			return
+		}
+	}
+}
+
+// end takes everything down in the order that leaves no late task to a loop that is gone: sessions
+// and transfers, the pool, the doorbells, the loops.
+func (s *Server) end(engines *sync.WaitGroup) {
+	s.stopping.Store(true)
+	aborted := make(chan struct{}, len(s.reactors))
+	for _, r := range s.reactors {
+		if r.alive() {
+			r.order(func() { r.abort(func() { aborted <- struct{}{} }) })
+		} else {
+			aborted <- struct{}{}
+		}
+	}
+	patience := time.NewTimer(endPatience)
+	defer patience.Stop()
+	for range s.reactors {
+		select {
+		case <-aborted:
+		case <-patience.C:
+			// A disk does not answer. What its workers hold cannot be taken back.
+			s.log.Error().Msg("file work did not end in time")
+			return
+		}
+	}
+	s.pool.Close()
+	for _, r := range s.reactors {
+		r.watcher.stop()
+		r.endLoop()
+	}
+	engines.Wait()
+	for _, r := range s.reactors {
+		r.closePorts()
+		r.watcher.closeDescriptors()
+	}
+	s.reactors, s.pool = nil, nil
+	s.Close()
+}
+
+// endPatience is how long a server that ends waits for file work under way.
+const endPatience = 5 * time.Second
+
+// Close gives back what New took, for a server that is not run.
+func (s *Server) Close() {
+	if s.reserved != nil {
+		s.reserved.release()
+	}
+	for _, r := range s.reactors {
+		r.closePorts()
+		if r.watcher != nil {
+			r.watcher.closeDescriptors()
+		}
+	}
+	s.reactors = nil
+	if s.pool != nil {
+		s.pool.Close()
+		s.pool = nil
+	}
+	if s.root != nil {
+		_ = s.root.Close()
+		s.root = nil
+	}
+}
+
+// Drain ends the server once running transfers have finished, or after DrainTimeout.
+func (s *Server) Drain() { s.order(stopDrain) }
+
+// Stop ends the server now. Transfers that run are reset.
+func (s *Server) Stop() { s.order(stopNow) }
+
+func (s *Server) order(k stopKind) {
+	select {
+	case s.stop <- k:
+	default: // it has been told often enough
+	}
+}
+
+// LogStatus logs counters and every session and transfer.
+func (s *Server) LogStatus() {
+	for _, r := range s.reactors {
+		r.order(r.logStatus)
+	}
+}
+
+// feedStarving lets all reactors look whether a limit that they waited for allows more now.
+func (s *Server) feedStarving() {
+	s.limiter.starved.Store(false)
+	for _, r := range s.reactors {
+		r.hungry.Store(true)
+		r.ring()
+	}
+}
+
+// writeAddrFile tells scripts where the server listens. A server that listens on all addresses is
+// reached on loopback.
+func (s *Server) writeAddrFile() error {
+	name := s.options.AddrFile
+	if name == "" {
+		return nil
+	}
+	ip := s.addresses[0]
+	if ip.IsUnspecified() {
+		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	text := netip.AddrPortFrom(ip, uint16(s.Port())).String() + "\n"
+	temporary, err := os.CreateTemp(filepath.Dir(name), ".ferryd-addr-*")
+	if err == nil {
+		_, err = temporary.WriteString(text)
+		err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
+		if err == nil {
+			err = os.Rename(temporary.Name(), name)
+		}
+		if err != nil {
+			_ = os.Remove(temporary.Name())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("--addr-file %s: %w", name, err)
+	}
+	return nil
+}
+
+// serveControl runs the gnet engine of a reactor, again whenever something ended it that was not us:
+// gnet ends its engine on an accept that fails, for want of memory in the system for example.
+func (r *reactor) serveControl(ready func()) error {
+	var addrs []string
+	for _, ip := range r.server.addresses {
+		network := "tcp4"
+		if ip.Is6() {
+			network = "tcp6"
+		}
+		addrs = append(addrs, network+"://"+
+			netip.AddrPortFrom(ip, uint16(r.server.Port())).String())
+	}
+	r.onReady = sync.OnceFunc(ready)
+	for {
+		err := gnet.Rotate(r, addrs,
+			gnet.WithNumEventLoop(1), gnet.WithReusePort(true), gnet.WithReuseAddr(true),
+			gnet.WithTicker(true), gnet.WithLockOSThread(r.server.options.LockThread),
+			gnet.WithTCPKeepAlive(keepAliveAfter), gnet.WithReadBufferCap(controlReadBytes),
+			gnet.WithLogger(engineLog{&r.server.log}))
+		if r.server.stopping.Load() {
+			return nil
+		}
+		if err != nil && !r.started {
+			return fmt.Errorf("start the event loop: %w", err)
+		}
+		r.count.restarts++
+		r.server.log.Error().Err(err).Msg("the event loop had ended and is started again")
+		time.Sleep(restartAfter)
+	}
+}
+
+const (
+	// keepAliveAfter is the silence after which TCP looks whether a client is still there.
+	keepAliveAfter = time.Minute
+	// controlReadBytes is the loop's one buffer for reading control connections.
+	controlReadBytes = 64 << 10
+	// restartAfter keeps a loop that cannot live from using all of a processor.
+	restartAfter = 50 * time.Millisecond
+)

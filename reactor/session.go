@@ -1,0 +1,159 @@
+package reactor
+
+import (
+	"time"
+
+	"ferry/codec"
+)
+
+// The session machine asks instead of doing: an input goes in, an output comes out, and the reactor
+// performs it. What is legal when is codec's table; this file says what each input means.
+
+// inputKind is what can happen to a session.
+type inputKind uint8
+
+const (
+	inCommand   inputKind = iota + 1 // a whole command arrived
+	inViolation                      // the client broke the protocol
+	inFlood                          // the client sent more ahead than is allowed
+	inPort                           // a data port was leased for the command
+	inConnect                        // the data connection was made
+	inExpire                         // the offer ended untaken
+	inDone                           // the transfer ended
+	inIdle                           // nothing came for the idle timeout
+	inDrain                          // the server is to end
+	inAbort                          // the server ends now
+	inEnd                            // control is gone
+)
+
+// input is one thing that happened.
+type input struct {
+	kind inputKind
+	// verb is the command's, for inCommand.
+	verb codec.Verb
+}
+
+// endReason is why a session ended, as its log line says it.
+type endReason string
+
+const (
+	endNot       endReason = ""
+	endQuit      endReason = "quit"
+	endClosed    endReason = "closed by the client"
+	endLost      endReason = "connection lost"
+	endViolation endReason = "protocol error"
+	endFlood     endReason = "too much sent ahead"
+	endUntaken   endReason = "three offers in a row untaken"
+	endIdle      endReason = "idle"
+	endDrained   endReason = "server ending"
+)
+
+// output is what the reactor is to do.
+type output struct {
+	// ask wants a data port for the command.
+	ask bool
+	// tell sends the leased port to the client.
+	tell bool
+	// part sends the parting port to the client.
+	part bool
+	// resume goes on with what was sent ahead.
+	resume bool
+	// end closes control for this reason, unless it is endNot.
+	end endReason
+}
+
+// untakenMax is how many offers in a row a session may leave untaken. (PROTOCOL, Ports: "A session
+// whose last three offers were not taken is ended".)
+const untakenMax = 3
+
+// machine is the state of one session without its connection. It has no clock and does no I/O.
+type machine struct {
+	exchange codec.Exchange
+	// reason is why the session is Over.
+	reason   endReason
+	untaken  uint8
+	draining bool
+}
+
+func newMachine() machine { return machine{exchange: codec.NewExchange()} }
+
+// step takes one input and says what is to be done. Inputs about a transfer that come after the
+// session's end ask for nothing: the transfer goes on without it.
+func (m *machine) step(in input, out *output) {
+	*out = output{}
+	if m.exchange.State() == codec.Over {
+		return
+	}
+	switch in.kind {
+	case inCommand:
+		m.command(in.verb, out)
+	case inPort:
+		m.exchange.Take(codec.Port)
+		out.tell = true
+	case inConnect:
+		m.exchange.Take(codec.Connect)
+		m.untaken = 0
+	case inExpire:
+		m.exchange.Take(codec.Expire)
+		if m.untaken++; m.untaken >= untakenMax {
+			m.becomeOver(endUntaken, out)
+			return
+		}
+		m.becomeIdle(out)
+	case inDone:
+		m.exchange.Take(codec.Done)
+		m.becomeIdle(out)
+	case inDrain:
+		m.draining = true
+		if s := m.exchange.State(); s == codec.Idle || s == codec.Asked {
+			m.becomeOver(endDrained, out)
+		}
+	case inViolation:
+		m.becomeOver(endViolation, out)
+	case inFlood:
+		m.becomeOver(endFlood, out)
+	case inIdle:
+		m.becomeOver(endIdle, out)
+	case inAbort:
+		m.becomeOver(endDrained, out)
+	case inEnd:
+		m.becomeOver(endClosed, out)
+	default:
+		panic("reactor: input of no kind")
+	}
+}
+
+func (m *machine) command(v codec.Verb, out *output) {
+	if v == codec.VerbQuit {
+		m.exchange.Take(codec.Quit)
+		m.exchange.Take(codec.Port)
+		m.reason = endQuit
+		out.part = true
+		out.end = endQuit
+		return
+	}
+	m.exchange.Take(codec.Ask)
+	out.ask = true
+}
+
+// becomeIdle follows the step that made the exchange Idle.
+func (m *machine) becomeIdle(out *output) {
+	if m.draining {
+		m.becomeOver(endDrained, out)
+		return
+	}
+	out.resume = true
+}
+
+func (m *machine) becomeOver(reason endReason, out *output) {
+	m.exchange.Take(codec.End)
+	m.reason = reason
+	out.end = reason
+}
+
+// busy says whether the session waits for us or a transfer of it runs: then it is not idle.
+func (m *machine) busy() bool { return m.exchange.State() != codec.Idle }
+
+// closingGrace is how long a control connection whose last answer has not left may stay, since a
+// connection closed earlier would lose it, and nobody tells when it has left.
+const closingGrace = 2 * time.Second

@@ -1,0 +1,87 @@
+//go:build linux && !ferryportable
+
+package reactor
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// Files and sockets meet inside the kernel here.
+const (
+	haveSendfile = true
+	haveSplice   = true
+)
+
+// sendFile sends n bytes of a file to a socket from the kernel's memory.
+func sendFile(socket, file int, offset int64, n int64) (int, error) {
+	sent, err := unix.Sendfile(socket, file, &offset, int(n))
+	return max(sent, 0), socketError(err)
+}
+
+// sendMore writes a field; more says that something follows at once and should share its segment.
+func sendMore(fd int, field []byte, more bool) error {
+	flags := unix.MSG_NOSIGNAL
+	if more {
+		flags |= unix.MSG_MORE
+	}
+	// A fresh socket always has room for ten bytes, whole.
+	_, err := unix.SendmsgN(fd, field, nil, nil, flags)
+	return socketError(err)
+}
+
+// accept takes a connection, non-blocking, with its peer's address as leases know it: an IPv4
+// address mapped into IPv6 counts as IPv4.
+func accept(fd int) (int, netip.AddrPort, error) {
+	nfd, sa, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if err != nil {
+		return -1, netip.AddrPort{}, acceptError(err)
+	}
+	return nfd, addrPort(sa), nil
+}
+
+// pipeBytes is the size of a pipe that carries an upload.
+const pipeBytes = 1 << 20
+
+// pipe carries an upload from its socket to its file inside the kernel.
+type pipe struct{ in, out int }
+
+// newPipe makes one of pipeBytes, or none: past its allowance a user gets small ones only, which are
+// of no use.
+func newPipe() *pipe {
+	var fds [2]int
+	if unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC) != nil {
+		return nil
+	}
+	p := &pipe{in: fds[1], out: fds[0]}
+	if n, err := unix.FcntlInt(uintptr(p.in), unix.F_SETPIPE_SZ, pipeBytes); err != nil ||
+		n < pipeBytes {
+		p.close()
+		return nil
+	}
+	return p
+}
+
+func (p *pipe) close() {
+	_ = unix.Close(p.in)
+	_ = unix.Close(p.out)
+}
+
+// read takes bytes out of the pipe where the file does not take them by splice.
+func (p *pipe) read(b []byte) (int, error) { return unix.Read(p.out, b) }
+
+// spliceIn moves up to n bytes from a socket into a pipe.
+func spliceIn(socket, in, n int) (int, error) {
+	moved, err := unix.Splice(socket, nil, in, nil, n,
+		unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	if err == unix.EINVAL || err == unix.ENOSYS || err == unix.EPERM {
+		return 0, errNoSplice
+	}
+	return int(max(moved, 0)), socketError(err)
+}
+
+// openSocket makes a non-blocking TCP socket.
+func openSocket(family int) (int, error) {
+	return unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+}

@@ -1,0 +1,221 @@
+//go:build linux && !ferryportable
+
+package reactor
+
+import (
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// readiness is what the watcher says of a descriptor.
+type readiness uint8
+
+const (
+	canRead readiness = 1 << iota
+	canWrite
+)
+
+// watched is the owner of a descriptor in the watcher.
+type watched interface {
+	ready(what readiness)
+}
+
+// slot names a descriptor in the watcher: an index and a generation, so that an event that was
+// fetched before the descriptor was closed meets nobody. 0 is none.
+type slot uint64
+
+func (s slot) index() uint32      { return uint32(s) }
+func (s slot) generation() uint32 { return uint32(s >> 32) }
+
+// watcher is the reactor's own epoll set, edge-triggered: the data ports, the data sockets, a
+// timer. Its doorbell goroutine fetches a batch of events, rings, and waits until the loop has
+// taken the batch and a turn. It is owned by the loop, but for what the doorbell does.
+type watcher struct {
+	epoll, timer, stopper int
+	slots                 []watchSlot
+	free                  []uint32
+	// events and fetched belong to the doorbell until it sets full, then to the loop until it
+	// clears full. A turn that was rung for another reason may run meanwhile.
+	events  []unix.EpollEvent
+	fetched int
+	full    atomic.Bool
+	// taken says that the loop has handed this batch out and owes a resume.
+	taken   bool
+	resumed chan struct{}
+	done    chan struct{}
+	// armed is when the timer goes off, 0 while it does not.
+	armed instant
+	ring  func()
+}
+
+type watchSlot struct {
+	owner      watched
+	fd         int
+	generation uint32
+}
+
+// batchMax is how many events the doorbell fetches at once.
+const batchMax = 256
+
+// Slots of the watcher itself.
+const (
+	slotTimer = iota
+	slotStopper
+	slotsOwn
+)
+
+func newWatcher(ring func()) (*watcher, error) {
+	w := &watcher{
+		events:  make([]unix.EpollEvent, batchMax),
+		slots:   make([]watchSlot, slotsOwn),
+		resumed: make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		epoll:   -1, timer: -1, stopper: -1,
+		ring: ring,
+	}
+	var err error
+	if w.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	w.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		w.closeDescriptors()
+		return nil, os.NewSyscallError("timerfd_create", err)
+	}
+	w.stopper, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		w.closeDescriptors()
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	for i, fd := range []int{slotTimer: w.timer, slotStopper: w.stopper} {
+		if err := w.control(fd, uint32(i), 0, unix.EPOLLIN|unix.EPOLLET); err != nil {
+			w.closeDescriptors()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (w *watcher) control(fd int, index, generation uint32, events uint32) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(index), Pad: int32(generation)}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, fd, &ev))
+}
+
+// add watches a descriptor. Its owner hears at once what it is ready for.
+func (w *watcher) add(fd int, owner watched) slot {
+	var i uint32
+	if n := len(w.free); n > 0 {
+		i = w.free[n-1]
+		w.free = w.free[:n-1]
+	} else {
+		i = uint32(len(w.slots))
+		w.slots = append(w.slots, watchSlot{})
+	}
+	s := &w.slots[i]
+	s.owner, s.fd = owner, fd
+	s.generation++
+	const events = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+	if err := w.control(fd, i, s.generation, events); err != nil {
+		// The kernel had no memory for it. Its owner ends by its deadline.
+		return slot(i) | slot(s.generation)<<32
+	}
+	return slot(i) | slot(s.generation)<<32
+}
+
+// remove forgets a descriptor that is closed right after, which takes it out of the epoll set.
+func (w *watcher) remove(s slot) {
+	at := &w.slots[s.index()]
+	if at.generation != s.generation() || at.owner == nil {
+		panic("reactor: a slot was removed twice")
+	}
+	at.owner, at.fd = nil, -1
+	w.free = append(w.free, s.index())
+}
+
+// listen is the doorbell: it runs on its own goroutine until stop.
+func (w *watcher) listen() {
+	defer close(w.done)
+	for {
+		n, err := unix.EpollWait(w.epoll, w.events, -1)
+		if err == unix.EINTR || n == 0 {
+			continue
+		}
+		if err != nil {
+			panic("reactor: epoll_wait: " + err.Error())
+		}
+		for i := range n {
+			if w.events[i].Fd == slotStopper {
+				return
+			}
+		}
+		w.fetched = n
+		w.full.Store(true)
+		w.ring()
+		<-w.resumed
+	}
+}
+
+// dispatch hands the fetched events to their owners.
+func (w *watcher) dispatch() {
+	if !w.full.Load() {
+		return
+	}
+	w.taken = true
+	for i := range w.fetched {
+		ev := &w.events[i]
+		if ev.Fd == slotTimer {
+			w.armed = 0
+			continue
+		}
+		s := w.slots[ev.Fd]
+		if s.owner == nil || s.generation != uint32(ev.Pad) {
+			continue
+		}
+		var what readiness
+		if ev.Events&^uint32(unix.EPOLLOUT) != 0 {
+			what |= canRead
+		}
+		if ev.Events&^uint32(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
+			what |= canWrite
+		}
+		s.owner.ready(what)
+	}
+}
+
+// resume lets the doorbell listen again.
+func (w *watcher) resume() {
+	if w.taken {
+		w.taken = false
+		w.full.Store(false)
+		w.resumed <- struct{}{}
+	}
+}
+
+// wake makes the timer go off at the given time, unless it goes off earlier anyway.
+func (w *watcher) wake(at, now instant) {
+	if w.armed != 0 && w.armed <= at {
+		return
+	}
+	w.armed = max(at, 1)
+	after := max(at-now, time.Microsecond)
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(after))}
+	_ = unix.TimerfdSettime(w.timer, 0, &spec, nil)
+}
+
+// stop ends the doorbell and waits for it. The loop must still run, to take the last batch.
+func (w *watcher) stop() {
+	_, _ = unix.Write(w.stopper, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	<-w.done
+}
+
+// closeDescriptors closes the watcher, once neither doorbell nor loop use it any more.
+func (w *watcher) closeDescriptors() {
+	for _, fd := range []int{w.epoll, w.timer, w.stopper} {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+}
