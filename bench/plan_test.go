@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -47,6 +49,29 @@ func TestServerOfOurOwnIsStartedLoadedAndEnded(t *testing.T) {
 	}
 	if left, err := os.ReadDir(p.Scratch); err != nil || len(left) > 0 {
 		t.Errorf("left in the scratch folder: %v, %v", left, err)
+	}
+}
+
+// buildServer builds ferryd as it is in the tree.
+func buildServer(t testing.TB) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "ferryd")
+	out, err := exec.Command("go", "build", "-o", program, "ferry/reactor/ferryd").CombinedOutput()
+	if err != nil {
+		t.Fatalf("ferryd: %v\n%s", err, out)
+	}
+	return program
+}
+
+func TestFerrydHoldsUp(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("ferryd does not run there")
+	}
+	p := Plan{Scenario: small(""), Program: buildServer(t), Scratch: t.TempDir()}
+	p.Clients, p.Transfers = 100, 1000
+	var out strings.Builder
+	if err := p.Execute(t.Context(), &out); err != nil {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }
 
