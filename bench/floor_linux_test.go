@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/perf/benchmath"
 	"golang.org/x/sys/unix"
+
+	"ferry/codec"
 )
 
 const (
@@ -48,18 +50,43 @@ func BenchmarkControl(b *testing.B) {
 	compareFloor(b, startFloor(b), again, floorTurn)
 }
 
-// TestFloorLosesNothing runs the comparison small, the floor against itself.
-func TestFloorLosesNothing(t *testing.T) {
-	for range 2 {
-		s := startFloor(t)
+// TestFloorAndServerLoseNothing runs the comparison small.
+func TestFloorAndServerLoseNothing(t *testing.T) {
+	for _, s := range []*contender{startFloor(t), startBuilt(t, t.TempDir())} {
 		for range 2 {
 			if got := s.turn(t, 50*time.Millisecond); got.transfers < floorClients {
-				t.Errorf("%d transfers of %d clients", got.transfers, floorClients)
+				t.Errorf("%s: %d transfers of %d clients", s.name, got.transfers, floorClients)
 			}
 		}
 		if s.driver.lost != 0 {
-			t.Errorf("%d transfers lost: %v", s.driver.lost, s.driver.first)
+			t.Errorf("%s: %d transfers lost: %v", s.name, s.driver.lost, s.driver.first)
 		}
+	}
+}
+
+func TestDriverCountsWhatIsLost(t *testing.T) {
+	for _, wrong := range []fault{
+		faultContent, faultNothing, faultCut, faultField, faultPort, faultControl,
+	} {
+		f := startFake(t, func(_ codec.Verb, nth int64) fault {
+			if nth == 3 {
+				return wrong
+			}
+			return faultNone
+		})
+		f.files["4k"] = floorFile()
+		d, err := newDriver(f.address(), 2, "4k", floorFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			d.turn(20 * time.Millisecond)
+		}
+		if d.lost != 1 || d.first == nil || d.transfers == 0 {
+			t.Errorf("fault %d: %d transfers, %d lost, the first: %v", wrong, d.transfers, d.lost,
+				d.first)
+		}
+		d.close()
 	}
 }
 
@@ -218,12 +245,7 @@ func startBuilt(t testing.TB, folder string) *contender {
 	t.Helper()
 	program := os.Getenv("FERRY_SERVER")
 	if program == "" {
-		program = filepath.Join(t.TempDir(), "ferryd")
-		out, err := exec.Command("go", "build", "-o", program,
-			"ferry/reactor/ferryd").CombinedOutput()
-		if err != nil {
-			t.Fatalf("ferryd: %v\n%s", err, out)
-		}
+		program = buildServer(t)
 	}
 	s, err := StartServer(t.Context(), program, folder)
 	if err != nil {
