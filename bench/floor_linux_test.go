@@ -171,7 +171,10 @@ func report(b *testing.B, out *bufio.Writer, s *contender) {
 	c := benchmath.AssumeNothing.Compare(sample(rate[:half]), sample(rate[half:]))
 	verdict := "no change shown"
 	if c.P < c.Alpha {
-		verdict = "a change"
+		verdict = "it rose"
+		if second.Center < first.Center {
+			verdict = "it sank"
+		}
 	}
 	fmt.Fprintf(out, "%s: transfers/s from the first half of the turns to the second: %.0f, %.0f: "+
 		"%s (%v)\n", s.name, first.Center, second.Center, verdict, c)
