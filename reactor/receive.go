@@ -145,6 +145,9 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 func (r *reactor) beginReceive(t *transfer) {
 	rc := &t.recv
 	rc.dec = codec.NewDecoder(codec.Records)
+	// Should this process be killed, the kernel is to reset the connection and not to close it: a
+	// clean close says that the file is stored.
+	setReset(t.fd, true)
 	var err error
 	if r.server.options.ReadOnly {
 		r.failTransfer(t, outcomeRefused, errReadOnly)
@@ -386,6 +389,7 @@ func (r *reactor) committed(t *transfer) {
 	} else {
 		t.outcome = outcomeComplete
 	}
+	setReset(t.fd, false)
 	if rc.closed {
 		r.endTransfer(t)
 		return
