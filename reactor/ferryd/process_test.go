@@ -32,15 +32,10 @@ type process struct {
 // startServer runs ferryd in a folder, with the folder root in it as its root, on a free port of
 // 127.0.0.1, and returns once clients can connect. Flags override that. The caller ends it.
 func startServer(dir string, flags ...string) (*process, error) {
-	file, err := os.CreateTemp(dir, ".address-")
-	if err != nil {
-		return nil, err
-	}
-	defer os.Remove(file.Name())
-	defer file.Close()
+	file := filepath.Join(dir, "address")
 	args := []string{
 		"0", "--root", "root", "--listen", "127.0.0.1",
-		"--log-format", "json", "--addr-file", file.Name(),
+		"--log-format", "json", "--addr-file", file,
 	}
 	p := &process{done: make(chan struct{})}
 	p.log.changed = make(chan struct{})
@@ -56,7 +51,7 @@ func startServer(dir string, flags ...string) (*process, error) {
 		p.signal(syscall.SIGKILL)
 		return p, err
 	}
-	text, err := os.ReadFile(file.Name())
+	text, err := os.ReadFile(file)
 	address, whole := strings.CutSuffix(string(text), "\n")
 	if err == nil && !whole {
 		err = fmt.Errorf("--addr-file holds %q", text)

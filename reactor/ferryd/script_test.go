@@ -59,7 +59,7 @@ func buildAndRun(m *testing.M) int {
 //	                          the script ends, and must have the status 0 then
 //	signal NAME               send the server a signal: TERM, INT, KILL or USR1
 //	ended STATUS              wait for the server's end with that status
-//	stop                      signal TERM, then ended 0
+//	end                       signal TERM, then ended 0
 //	logged [KEY=REGEXP...]    wait for a line of the log that has all of these fields and values
 //	logs REGEXP               wait for a line of the log that is not JSON
 //	fill FILE SIZE            make a file of bytes that differ everywhere
@@ -71,7 +71,7 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			s := &scene{tb: e.T().(testing.TB), wires: make(map[string]*wire)}
-			s.tb.Cleanup(s.end)
+			s.tb.Cleanup(s.close)
 			e.Values[sceneKey{}] = s
 			return nil
 		},
@@ -88,7 +88,7 @@ func TestScript(t *testing.T) {
 			"serve":  scripted((*scene).serve),
 			"signal": scripted((*scene).signal),
 			"ended":  scripted((*scene).ended),
-			"stop":   scripted((*scene).stop),
+			"end":    scripted((*scene).endServer),
 			"logged": scripted((*scene).logged),
 			"logs":   scripted((*scene).logs),
 			"fill":   scripted((*scene).fill),
@@ -128,8 +128,8 @@ func scripted(
 	}
 }
 
-// end closes what the script left open, and ends its servers.
-func (s *scene) end() {
+// close closes what the script left open, and ends its servers.
+func (s *scene) close() {
 	for _, w := range s.wires {
 		_ = w.conn.Close()
 	}
@@ -200,7 +200,7 @@ func (s *scene) ended(_ *testscript.TestScript, args []string) error {
 	return err
 }
 
-func (s *scene) stop(ts *testscript.TestScript, _ []string) error {
+func (s *scene) endServer(ts *testscript.TestScript, _ []string) error {
 	if err := s.signal(ts, []string{"TERM"}); err != nil {
 		return err
 	}
