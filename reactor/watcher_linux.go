@@ -90,11 +90,14 @@ func newWatcher(ring func()) (*watcher, error) {
 		w.closeDescriptors()
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	for i, fd := range []int{slotTimer: w.timer, slotStopper: w.stopper} {
-		if err := w.control(fd, uint32(i), 0, unix.EPOLLIN|unix.EPOLLET); err != nil {
-			w.closeDescriptors()
-			return nil, err
-		}
+	err = w.control(w.timer, slotTimer, 0, unix.EPOLLIN|unix.EPOLLET)
+	if err == nil {
+		// Level-triggered: a turn that looks for more may meet it, and the doorbell still has to.
+		err = w.control(w.stopper, slotStopper, 0, unix.EPOLLIN)
+	}
+	if err != nil {
+		w.closeDescriptors()
+		return nil, err
 	}
 	return w, nil
 }
