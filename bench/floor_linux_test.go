@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/perf/benchmath"
 	"golang.org/x/sys/unix"
+
+	"ferry/codec"
 )
 
 const (
@@ -48,18 +50,43 @@ func BenchmarkControl(b *testing.B) {
 	compareFloor(b, startFloor(b), again, floorTurn)
 }
 
-// TestFloorLosesNothing runs the comparison small, the floor against itself.
-func TestFloorLosesNothing(t *testing.T) {
-	for range 2 {
-		s := startFloor(t)
+// TestFloorAndServerLoseNothing runs the comparison small.
+func TestFloorAndServerLoseNothing(t *testing.T) {
+	for _, s := range []*contender{startFloor(t), startBuilt(t, t.TempDir())} {
 		for range 2 {
 			if got := s.turn(t, 50*time.Millisecond); got.transfers < floorClients {
-				t.Errorf("%d transfers of %d clients", got.transfers, floorClients)
+				t.Errorf("%s: %d transfers of %d clients", s.name, got.transfers, floorClients)
 			}
 		}
 		if s.driver.lost != 0 {
-			t.Errorf("%d transfers lost: %v", s.driver.lost, s.driver.first)
+			t.Errorf("%s: %d transfers lost: %v", s.name, s.driver.lost, s.driver.first)
 		}
+	}
+}
+
+func TestDriverCountsWhatIsLost(t *testing.T) {
+	for _, wrong := range []fault{
+		faultContent, faultNothing, faultCut, faultField, faultPort, faultControl,
+	} {
+		f := startFake(t, func(_ codec.Verb, nth int64) fault {
+			if nth == 3 {
+				return wrong
+			}
+			return faultNone
+		})
+		f.files["4k"] = floorFile()
+		d, err := newDriver(f.address(), 2, floorFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			d.turn(20 * time.Millisecond)
+		}
+		if d.lost != 1 || d.first == nil || d.transfers == 0 {
+			t.Errorf("fault %d: %d transfers, %d lost, the first: %v", wrong, d.transfers, d.lost,
+				d.first)
+		}
+		d.close()
 	}
 }
 
@@ -144,7 +171,10 @@ func report(b *testing.B, out *bufio.Writer, s *contender) {
 	c := benchmath.AssumeNothing.Compare(sample(rate[:half]), sample(rate[half:]))
 	verdict := "no change shown"
 	if c.P < c.Alpha {
-		verdict = "a change"
+		verdict = "it rose"
+		if second.Center < first.Center {
+			verdict = "it sank"
+		}
 	}
 	fmt.Fprintf(out, "%s: transfers/s from the first half of the turns to the second: %.0f, %.0f: "+
 		"%s (%v)\n", s.name, first.Center, second.Center, verdict, c)
@@ -218,12 +248,7 @@ func startBuilt(t testing.TB, folder string) *contender {
 	t.Helper()
 	program := os.Getenv("FERRY_SERVER")
 	if program == "" {
-		program = filepath.Join(t.TempDir(), "ferryd")
-		out, err := exec.Command("go", "build", "-o", program,
-			"ferry/reactor/ferryd").CombinedOutput()
-		if err != nil {
-			t.Fatalf("ferryd: %v\n%s", err, out)
-		}
+		program = buildServer(t)
 	}
 	s, err := StartServer(t.Context(), program, folder)
 	if err != nil {
@@ -234,7 +259,7 @@ func startBuilt(t testing.TB, folder string) *contender {
 			t.Error(err)
 		}
 	})
-	if err = os.WriteFile(filepath.Join(folder, "files", "4k"), floorFile(), 0o644); err != nil {
+	if err = os.WriteFile(filepath.Join(folder, "files", besideFileName), floorFile(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return contend(t, "ferryd", s.Address, s.PID)
@@ -242,7 +267,7 @@ func startBuilt(t testing.TB, folder string) *contender {
 
 func contend(t testing.TB, name, address string, pid int) *contender {
 	t.Helper()
-	d, err := newDriver(address, floorClients, "4k", floorFile())
+	d, err := newDriver(address, floorClients, floorFile())
 	if err != nil {
 		t.Fatal(err)
 	}

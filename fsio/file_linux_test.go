@@ -54,6 +54,25 @@ func TestCachedFilesAreReadWithoutAllocation(t *testing.T) {
 	}
 }
 
+// TestOpenCachedLooksNothingUp asks for a name that nobody has asked for before: the kernel does
+// not know it without reading the folder.
+func TestOpenCachedLooksNothingUp(t *testing.T) {
+	r, _ := small(t)
+	if !r.kernel.cached {
+		t.Skip("no RESOLVE_CACHED here")
+	}
+	var f File
+	n := name(t, r, "missing")
+	if err := r.OpenCached(&f, n); !errors.Is(err, ErrWouldBlock) {
+		t.Fatalf("got %v", err)
+	}
+	wantKind(t, r.Open(&f, n), KindNotFound)
+	r.kernel.cached = false
+	if err := r.OpenCached(&f, n); !errors.Is(err, ErrWouldBlock) {
+		t.Fatalf("without RESOLVE_CACHED: got %v", err)
+	}
+}
+
 func TestWhatIsNotInMemoryWouldBlock(t *testing.T) {
 	dir := scratch(t)
 	const size = 1 << 20
@@ -68,7 +87,7 @@ func TestWhatIsNotInMemoryWouldBlock(t *testing.T) {
 		t.Fatalf("just written: got %d, %v", n, err)
 	}
 	known := f.Cached(0, size) // False where cachestat is not to be had.
-	drop(t, dir+"/a", 0)
+	drop(t, dir+"/a", 0, size)
 	if f.Cached(0, size) {
 		t.Fatal("dropped, yet said to be cached")
 	}
@@ -83,7 +102,12 @@ func TestWhatIsNotInMemoryWouldBlock(t *testing.T) {
 		t.Fatal("read ahead, yet not said to be cached")
 	}
 	// One page that is missing is enough.
-	drop(t, dir+"/a", size/2)
+	drop(t, dir+"/a", 0, size/2)
+	if f.Cached(0, size) || known && !f.Cached(size/2, size/2) {
+		t.Fatal("first half dropped: Cached is wrong")
+	}
+	check(t, f.ReadAhead(0, size, buf))
+	drop(t, dir+"/a", size/2, size/2)
 	if f.Cached(0, size) || known && !f.Cached(0, size/2) {
 		t.Fatal("half dropped: Cached is wrong")
 	}
@@ -105,7 +129,7 @@ func TestCachedMeansReadable(t *testing.T) {
 	defer f.Close()
 	buf := make([]byte, size)
 	for range 50 {
-		drop(t, dir+"/a", 0)
+		drop(t, dir+"/a", 0, size)
 		check(t, f.ReadAhead(0, size, nil)) // Asks, and does not wait.
 		cached := f.Cached(size-4096, 4096)
 		n, err := f.ReadCached(buf[:4096], size-4096)
@@ -116,14 +140,14 @@ func TestCachedMeansReadable(t *testing.T) {
 	}
 }
 
-// drop puts the file from off on out of memory.
-func drop(t *testing.T, path string, off int64) {
+// drop puts n bytes of the file out of memory.
+func drop(t *testing.T, path string, off, n int64) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	check(t, err)
 	defer f.Close()
 	check(t, f.Sync())
-	check(t, unix.Fadvise(int(f.Fd()), off, 0, unix.FADV_DONTNEED))
+	check(t, unix.Fadvise(int(f.Fd()), off, n, unix.FADV_DONTNEED))
 }
 
 func TestFilesystemsWithoutNoWaitAreRemembered(t *testing.T) {
@@ -152,6 +176,7 @@ func TestFilesystemsWithoutNoWaitAreRemembered(t *testing.T) {
 }
 
 func TestReadCachedOnTmpfs(t *testing.T) {
+	//nolint:usetesting // The folder of t.TempDir is seldom in memory.
 	dir, err := os.MkdirTemp("/dev/shm", "fsio")
 	if err != nil {
 		t.Skip(err)
@@ -232,6 +257,23 @@ func TestSandboxesWithoutOpenat2FallBack(t *testing.T) {
 
 func BenchmarkCachedFile(b *testing.B) {
 	r, n := small(b)
+	var f File
+	buf := make([]byte, 4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		check(b, r.OpenCached(&f, n))
+		_, err := f.ReadCached(buf, 0)
+		check(b, err)
+		check(b, f.Close())
+	}
+}
+
+// BenchmarkCachedFileWithoutProc opens by name a second time instead of by /proc.
+func BenchmarkCachedFileWithoutProc(b *testing.B) {
+	r, n := small(b)
+	proc := r.kernel.proc
+	r.kernel.proc = -1
+	b.Cleanup(func() { r.kernel.proc = proc })
 	var f File
 	buf := make([]byte, 4096)
 	b.ReportAllocs()

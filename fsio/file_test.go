@@ -32,8 +32,13 @@ func TestOpenReadsPlainFiles(t *testing.T) {
 			length, off, want int
 			err               error
 		}{
-			{10, 0, 10, nil}, {4, 3, 4, nil}, {20, 0, 10, io.EOF}, {5, 8, 2, io.EOF},
-			{1, 10, 0, io.EOF}, {1, 99, 0, io.EOF}, {0, 0, 0, nil},
+			{10, 0, 10, nil},
+			{4, 3, 4, nil},
+			{20, 0, 10, io.EOF},
+			{5, 8, 2, io.EOF},
+			{1, 10, 0, io.EOF},
+			{1, 99, 0, io.EOF},
+			{0, 0, 0, nil},
 		} {
 			got, err := f.ReadAt(buf[:c.length], int64(c.off))
 			if got != c.want || !errors.Is(err, c.err) {

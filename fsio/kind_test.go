@@ -81,8 +81,10 @@ func TestErrorTextsHoldNoPathOutsideTheRoot(t *testing.T) {
 	if text := err.Error(); text != `open "a\xff\"b": permission denied` {
 		t.Errorf("got %s", text)
 	}
-	err = newError(OpRename, n, &os.LinkError{Op: "rename", Old: "/srv/a", New: "/srv/b",
-		Err: syscall.EXDEV})
+	err = newError(OpRename, n, &os.LinkError{
+		Op: "rename", Old: "/srv/a", New: "/srv/b",
+		Err: syscall.EXDEV,
+	})
 	if text := err.Error(); text != `rename "a\xff\"b": leads out of the served root` {
 		t.Errorf("got %s", text)
 	}

@@ -1,6 +1,7 @@
 package fsio
 
 import (
+	"errors"
 	"path"
 	"strings"
 	"testing"
@@ -9,67 +10,71 @@ import (
 	"pgregory.net/rapid"
 )
 
+var (
+	longPart  = strings.Repeat("x", partBytesMax)
+	temporary = temporaryName(0x0123456789abcdef)
+)
+
+var nameTests = []struct {
+	in, want string
+	folder   bool
+	err      *cause
+	dotfiles bool
+}{
+	{in: "a", want: "a"},
+	{in: "a b ", want: "a b "},
+	{in: " ", want: " "},
+	{in: "a/b", want: "a/b"},
+	{in: "/a//b", want: "a/b"},
+	{in: "///a", want: "a"},
+	{in: "./a/./b", want: "a/b"},
+	{in: "a/../b", want: "b"},
+	{in: "a/b/../../c", want: "c"},
+	{in: "a/b/..", want: "a", folder: true},
+	{in: "a/", want: "a", folder: true},
+	{in: "a//", want: "a", folder: true},
+	{in: "a/.", want: "a", folder: true},
+	{in: "", want: ""},
+	{in: ".", want: ""},
+	{in: "/", want: ""},
+	{in: "a/..", want: ""},
+	{in: "\xff\xfe", want: "\xff\xfe"},
+	{in: `a\b`, want: `a\b`},
+	{in: "...", err: errNameDot},
+	{in: "...", want: "...", dotfiles: true},
+	{in: "..a", want: "..a", dotfiles: true},
+	{in: "..", err: errNameLeaves},
+	{in: "/..", err: errNameLeaves},
+	{in: "a/../..", err: errNameLeaves},
+	{in: "../a", err: errNameLeaves},
+	{in: "../root/a", err: errNameLeaves, dotfiles: true},
+	{in: "a\x00", err: errNameControl},
+	{in: "a\nb", err: errNameControl},
+	{in: "a\x7f", err: errNameControl},
+	{in: "a\x1f", err: errNameControl},
+	{in: ".x", err: errNameDot},
+	{in: "a/.x/b", err: errNameDot},
+	{in: ".x/../a", want: "a"},
+	{in: ".x", want: ".x", dotfiles: true},
+	{in: temporary, err: errNameTemporary, dotfiles: true},
+	{in: "a/" + temporary + "/b", err: errNameTemporary, dotfiles: true},
+	{in: strings.ToUpper(temporary), err: errNameTemporary, dotfiles: true},
+	{in: ".ferry-0123456789abcdeg.tmp", want: ".ferry-0123456789abcdeg.tmp", dotfiles: true},
+	{in: longPart, want: longPart},
+	{in: longPart + "x", err: errNamePart},
+	{in: strings.Repeat("a/", 2047) + "ab", want: strings.Repeat("a/", 2047) + "ab"},
+	{in: strings.Repeat("a/", 2047) + "abc", err: errNameLong},
+}
+
 func TestParseName(t *testing.T) {
-	long := strings.Repeat("x", partBytesMax)
-	temporary := temporaryName(0x0123456789abcdef)
 	if temporary != ".ferry-0123456789abcdef.tmp" {
 		t.Fatalf("temporary name is %q", temporary)
 	}
-	for _, c := range []struct {
-		in, want string
-		folder   bool
-		err      *cause
-		dotfiles bool
-	}{
-		{in: "a", want: "a"},
-		{in: "a b ", want: "a b "},
-		{in: " ", want: " "},
-		{in: "a/b", want: "a/b"},
-		{in: "/a//b", want: "a/b"},
-		{in: "///a", want: "a"},
-		{in: "./a/./b", want: "a/b"},
-		{in: "a/../b", want: "b"},
-		{in: "a/b/../../c", want: "c"},
-		{in: "a/b/..", want: "a", folder: true},
-		{in: "a/", want: "a", folder: true},
-		{in: "a//", want: "a", folder: true},
-		{in: "a/.", want: "a", folder: true},
-		{in: "", want: ""},
-		{in: ".", want: ""},
-		{in: "/", want: ""},
-		{in: "a/..", want: ""},
-		{in: "\xff\xfe", want: "\xff\xfe"},
-		{in: `a\b`, want: `a\b`},
-		{in: "...", err: errNameDot},
-		{in: "...", want: "...", dotfiles: true},
-		{in: "..a", want: "..a", dotfiles: true},
-		{in: "..", err: errNameLeaves},
-		{in: "/..", err: errNameLeaves},
-		{in: "a/../..", err: errNameLeaves},
-		{in: "../a", err: errNameLeaves},
-		{in: "../root/a", err: errNameLeaves, dotfiles: true},
-		{in: "a\x00", err: errNameControl},
-		{in: "a\nb", err: errNameControl},
-		{in: "a\x7f", err: errNameControl},
-		{in: "a\x1f", err: errNameControl},
-		{in: ".x", err: errNameDot},
-		{in: "a/.x/b", err: errNameDot},
-		{in: ".x/../a", want: "a"},
-		{in: ".x", want: ".x", dotfiles: true},
-		{in: temporary, err: errNameTemporary, dotfiles: true},
-		{in: "a/" + temporary + "/b", err: errNameTemporary, dotfiles: true},
-		{in: strings.ToUpper(temporary), err: errNameTemporary, dotfiles: true},
-		{in: ".ferry-0123456789abcdeg.tmp", want: ".ferry-0123456789abcdeg.tmp", dotfiles: true},
-		{in: long, want: long},
-		{in: long + "x", err: errNamePart},
-		{in: strings.Repeat("a/", 2047) + "ab", want: strings.Repeat("a/", 2047) + "ab"},
-		{in: strings.Repeat("a/", 2047) + "abc", err: errNameLong},
-	} {
+	for _, c := range nameTests {
 		r := &Root{options: Options{Dotfiles: c.dotfiles}}
 		n, err := r.ParseName([]byte(c.in))
 		if c.err != nil {
-			e, ok := err.(*Error)
-			if !ok || e.Err != c.err || e.Kind != KindBadName || n != (Name{}) {
+			if !errors.Is(err, c.err) || KindOf(err) != KindBadName || n != (Name{}) {
 				t.Errorf("%q: got %q, %v; want error %v", c.in, n, err, c.err)
 			}
 			continue

@@ -16,8 +16,9 @@ func (f jobFunc) Run() { f() }
 func TestPoolRunsJobsInOrder(t *testing.T) {
 	p := NewPool(1)
 	var got []int
-	gate := make(chan struct{})
-	p.Submit(jobFunc(func() { <-gate }))
+	begun, gate := make(chan struct{}), make(chan struct{})
+	p.Submit(jobFunc(func() { close(begun); <-gate }))
+	<-begun               // From here on the ring does not begin at its first slot.
 	for i := range 1000 { // More than the ring's first length, so that it grows while in use.
 		p.Submit(jobFunc(func() { got = append(got, i) }))
 	}
@@ -52,7 +53,7 @@ func TestPoolCloseRunsWhatIsQueued(t *testing.T) {
 	p.Submit(jobFunc(func() {}))
 }
 
-func TestPoolUsesAllWorkers(t *testing.T) {
+func TestPoolUsesAllWorkers(*testing.T) {
 	p := NewPool(4)
 	defer p.Close()
 	var meet, done sync.WaitGroup

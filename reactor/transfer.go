@@ -135,7 +135,7 @@ func (t *transfer) become(s transferState) {
 
 func (t *transfer) becomeOffered() {
 	t.become(transferOffered)
-	t.held = t.descriptors()
+	t.held = descriptorsEach
 }
 
 func (t *transfer) becomeMoving(fd int, now instant) {
@@ -146,14 +146,6 @@ func (t *transfer) becomeMoving(fd int, now instant) {
 }
 
 func (t *transfer) isPut() bool { return t.verb == codec.VerbPut }
-
-// descriptors is how many the transfer may need at once.
-func (t *transfer) descriptors() int64 {
-	if t.isPut() {
-		return descriptorsPut
-	}
-	return descriptorsGet
-}
 
 // watch follows a call that would have blocked: the watcher says when it can be made again. The data
 // socket goes into the watcher with the first.
@@ -217,6 +209,8 @@ func (t *transfer) expire(which *deadline) {
 		r.checkStall(t)
 	case transferLingering:
 		r.endTransfer(t)
+	default:
+		panic("reactor: a deadline of a transfer that is " + t.state.String())
 	}
 }
 
@@ -248,7 +242,8 @@ func (r *reactor) release(t *transfer) {
 }
 
 // lingerMax is how long a client may take to close a data connection after its last byte.
-// (PROTOCOL, Base exchange, get: "reads and drops what comes until the client closes (2 s at most)".)
+// (PROTOCOL, Base exchange, get: "reads and drops what comes until the client closes (2 s at
+// most)".)
 const lingerMax = 2 * time.Second
 
 // becomeLingering ends our sending side and waits for the client's close.
@@ -292,7 +287,7 @@ func (r *reactor) linger(t *transfer) (more bool) {
 func (r *reactor) failTransfer(t *transfer, o outcome, err error) {
 	t.outcome, t.err = o, err
 	if t.fd >= 0 {
-		setReset(t.fd)
+		setReset(t.fd, true)
 	}
 	r.endTransfer(t)
 }

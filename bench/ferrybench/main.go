@@ -68,9 +68,9 @@ func command() *cobra.Command {
 	var plan bench.Plan
 	var sizes []string
 	cmd := &cobra.Command{
-		Use:   "ferrybench [HOST:PORT]",
-		Short: "Load a ferry server with many clients and say how it held up",
-		Long:  long,
+		Use:           "ferrybench [HOST:PORT]",
+		Short:         "Load a ferry server with many clients and say how it held up",
+		Long:          long,
 		Args:          cobra.MaximumNArgs(1),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -133,7 +133,7 @@ func parseSizes(texts []string) ([]int64, error) {
 	for _, text := range texts {
 		n, err := humanize.ParseBytes(text)
 		if err != nil || n > math.MaxInt64 {
-			return nil, fmt.Errorf("--size %s: not a number of B, KiB, MiB, GiB, kB, MB or GB", text)
+			return nil, fmt.Errorf("--size %s: not a number of B, KiB, MiB, GiB, kB or MB", text)
 		}
 		sizes = append(sizes, int64(n))
 	}

@@ -1,0 +1,227 @@
+package bench
+
+import (
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+
+	"ferry/codec"
+)
+
+// fault is what a fake server does to a transfer.
+type fault uint8
+
+const (
+	faultNone    fault = iota
+	faultContent       // sends one byte wrong
+	faultNothing       // announces a size of 0
+	faultReset         // resets the data connection of a put, after its field
+	faultCut           // ends half-way through the bytes
+	faultField         // sends no field
+	faultPort          // tells a port that nobody listens on
+	faultControl       // ends control
+)
+
+// fake is a server of the base exchange that keeps files in memory and goes wrong as told.
+type fake struct {
+	listener net.Listener
+	wg       sync.WaitGroup
+
+	mu      sync.Mutex
+	fault   func(verb codec.Verb, nth int64) fault // nil: none
+	files   map[string][]byte
+	sources map[string]bool    // the addresses that control connections came from
+	open    map[io.Closer]bool // control connections and data ports
+	closed  bool
+	puts    int64
+	gets    int64
+	bytes   int64
+}
+
+func newFake(listener net.Listener) *fake {
+	f := &fake{
+		listener: listener,
+		files:    map[string][]byte{},
+		sources:  map[string]bool{},
+		open:     map[io.Closer]bool{},
+	}
+	f.wg.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			f.wg.Go(func() { f.session(conn) })
+		}
+	})
+	return f
+}
+
+// startFake starts one on a free port; it ends with the test.
+func startFake(t *testing.T, fault func(verb codec.Verb, nth int64) fault) *fake {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFake(listener)
+	f.fault = fault
+	t.Cleanup(f.close)
+	return f
+}
+
+func (f *fake) address() string { return f.listener.Addr().String() }
+
+func (f *fake) close() {
+	f.listener.Close()
+	f.mu.Lock()
+	f.closed = true
+	for c := range f.open {
+		c.Close()
+	}
+	f.mu.Unlock()
+	f.wg.Wait()
+}
+
+// hold notes what close must close, and gives what closes it before.
+func (f *fake) hold(c io.Closer) (drop func()) {
+	f.mu.Lock()
+	f.open[c] = true
+	if f.closed {
+		c.Close()
+	}
+	f.mu.Unlock()
+	return func() {
+		f.mu.Lock()
+		delete(f.open, c)
+		f.mu.Unlock()
+		c.Close()
+	}
+}
+
+// session serves one control connection.
+func (f *fake) session(conn net.Conn) {
+	defer f.hold(conn)()
+	host, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
+	f.mu.Lock()
+	f.sources[host] = true
+	f.mu.Unlock()
+	d, buf := codec.NewDecoder(codec.Commands), make([]byte, 512)
+	var in []byte
+	for {
+		ev, n := d.Next(in)
+		in = in[n:]
+		switch ev.Kind {
+		case codec.EventCommand:
+			if !f.transfer(conn, codec.ParseCommand(ev.Data)) {
+				return
+			}
+		case codec.EventNone:
+			n, err := conn.Read(buf)
+			if err != nil {
+				return
+			}
+			in = buf[:n]
+		default:
+			return
+		}
+	}
+}
+
+// transfer answers one command, and says whether the session goes on.
+func (f *fake) transfer(control net.Conn, c codec.Command) bool {
+	if c.Verb == codec.VerbQuit {
+		_, _ = control.Write(codec.AppendField(nil, 1024))
+		return false
+	}
+	wrong, name := f.plan(c.Verb), string(c.Name)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil || wrong == faultControl {
+		return false
+	}
+	defer f.hold(listener)()
+	if wrong == faultPort {
+		// The client's own port is in use, so that nobody else comes to listen on it.
+		_, err = control.Write(portField(control.RemoteAddr()))
+		return err == nil
+	}
+	if _, err = control.Write(portField(listener.Addr())); err != nil {
+		return false
+	}
+	data, err := listener.Accept()
+	if err != nil {
+		return true
+	}
+	defer data.Close()
+	if wrong == faultReset {
+		_ = data.(*net.TCPConn).SetLinger(0)
+		return true
+	}
+	switch c.Verb {
+	case codec.VerbGet:
+		f.send(data, name, wrong)
+	case codec.VerbPut:
+		f.receive(data, name)
+	default:
+		return false
+	}
+	return true
+}
+
+func portField(a net.Addr) []byte {
+	return codec.AppendField(nil, int64(a.(*net.TCPAddr).Port))
+}
+
+func (f *fake) plan(verb codec.Verb) fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	nth := &f.gets
+	switch verb {
+	case codec.VerbGet:
+	case codec.VerbPut:
+		nth = &f.puts
+	default:
+		return faultNone
+	}
+	*nth++
+	if f.fault == nil {
+		return faultNone
+	}
+	return f.fault(verb, *nth)
+}
+
+func (f *fake) send(data net.Conn, name string, wrong fault) {
+	f.mu.Lock()
+	file := append([]byte(nil), f.files[name]...)
+	f.bytes += int64(len(file))
+	f.mu.Unlock()
+	answer := codec.AppendField(nil, int64(len(file)))
+	switch wrong {
+	case faultContent:
+		file[len(file)/2] ^= 1
+	case faultNothing:
+		answer, file = codec.AppendField(nil, 0), nil
+	case faultCut:
+		file = file[:len(file)/2]
+	case faultField:
+		answer = []byte("no number!")
+	default:
+	}
+	_, _ = data.Write(append(answer, file...))
+}
+
+func (f *fake) receive(data net.Conn, name string) {
+	record, err := io.ReadAll(data)
+	if err != nil || len(record) < codec.FieldSize {
+		return
+	}
+	size, err := strconv.ParseInt(string(record[:codec.FieldSize]), 10, 64)
+	if file := record[codec.FieldSize:]; err == nil && size == int64(len(file)) {
+		f.mu.Lock()
+		f.files[name] = file
+		f.bytes += size
+		f.mu.Unlock()
+	}
+}

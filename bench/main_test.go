@@ -1,0 +1,58 @@
+package bench
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// asServer, when set in the environment, makes this test's program play ferryd: "ends" says that it
+// prints a line and fails, "serves" that it serves until SIGTERM, "fails late" that it fails then.
+const asServer = "FERRY_TEST_AS_SERVER"
+
+func TestMain(m *testing.M) {
+	if role := os.Getenv(asServer); role != "" {
+		os.Exit(playServer(role))
+	}
+	if what := os.Getenv(asFlood); what != "" {
+		os.Exit(playFlood(what))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func playServer(role string) int {
+	if role == "ends" {
+		fmt.Fprintln(os.Stderr, "the root is no folder")
+		return 2
+	}
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	f := newFake(listener)
+	// As a careful server does: the file appears whole.
+	file := os.Args[slices.Index(os.Args, "--addr-file")+1]
+	if err = os.WriteFile(file+".new", []byte(f.address()+"\n"), 0o644); err == nil {
+		err = os.Rename(file+".new", file)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	<-term
+	f.close()
+	if role == "fails late" {
+		fmt.Fprintln(os.Stderr, "the drain failed")
+		return 3
+	}
+	return 0
+}
