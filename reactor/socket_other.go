@@ -19,8 +19,8 @@ const (
 // sendFile is not to be had.
 func sendFile(int, int, int64, int64) (int, error) { return 0, errors.ErrUnsupported }
 
-// sendMore writes bytes behind which something follows at once. Nothing but Linux lets them wait for
-// it.
+// sendMore writes bytes behind which something follows at once. Nothing but Linux lets them wait
+// for it.
 func sendMore(fd int, p []byte) (int, error) { return sendBytes(fd, p) }
 
 // accept takes a connection, non-blocking, with its peer's address as leases know it: an IPv4

@@ -147,8 +147,8 @@ func (t *transfer) becomeMoving(fd int, now instant) {
 
 func (t *transfer) isPut() bool { return t.verb == codec.VerbPut }
 
-// watch follows a call that would have blocked: the watcher says when it can be made again. The data
-// socket goes into the watcher with the first.
+// watch follows a call that would have blocked: the watcher says when it can be made again. The
+// data socket goes into the watcher with the first.
 func (t *transfer) watch(what readiness) {
 	if t.slot == 0 {
 		t.slot = t.r.watcher.add(t.fd, t)

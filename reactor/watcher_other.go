@@ -153,8 +153,8 @@ func (w *watcher) remove(s slot) {
 	w.free = append(w.free, s.index())
 }
 
-// interrupt ends the poll that runs, if any, so that the next one heeds what has changed. The caller
-// holds mu.
+// interrupt ends the poll that runs, if any, so that the next one heeds what has changed. The
+// caller holds mu.
 func (w *watcher) interrupt() {
 	if w.polling && !w.interrupted {
 		w.interrupted = true
@@ -189,7 +189,7 @@ func (w *watcher) fetch(wait bool) bool {
 	case nil:
 	case unix.EINTR:
 	case unix.EAGAIN, unix.ENOMEM:
-		time.Sleep(pollRetryAfter) // the system is out of memory for the moment
+		<-time.After(pollRetryAfter) // the system is out of memory for the moment
 	default:
 		panic("reactor: poll: " + err.Error())
 	}

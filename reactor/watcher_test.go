@@ -260,7 +260,8 @@ func TestEventOfARemovedDescriptorMeetsNobody(t *testing.T) {
 		}
 		l.turn()
 		if old.heard > 0 || heir.heard > 0 {
-			t.Fatalf("the removed owner was told %d times, its heir %d times", old.heard, heir.heard)
+			t.Fatalf("the removed owner was told %d times, its heir %d times",
+				old.heard, heir.heard)
 		}
 		mustWrite(t, in)
 		l.until("the heir's own byte", func() bool { return heir.moved == 1 })
@@ -312,7 +313,8 @@ func TestTimerGoesOffInTime(t *testing.T) {
 
 func TestListenerIsToldOfUntilNobodyWaits(t *testing.T) {
 	l := newTestLoop(t)
-	fd, port, err := listenData(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+	ip := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	fd, port, err := listenData(ip, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,8 +341,9 @@ func TestListenerIsToldOfUntilNobodyWaits(t *testing.T) {
 			go func() { l.orders <- func() { paused = false; l.again(s) } }()
 		}
 	}
+	at := net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, port))
 	for range 20 {
-		c, err := net.DialTCP("tcp4", nil, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(port)})
+		c, err := net.DialTCP("tcp4", nil, at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -372,8 +375,8 @@ func TestNoEventIsLostWhileDescriptorsComeAndGo(t *testing.T) {
 	l.until("the last client", func() bool { return ended })
 }
 
-// oneRound is a client: its pipe is added, written to before or after that, and removed by its owner
-// once the byte was read.
+// oneRound is a client: its pipe is added, written to before or after that, and removed by its
+// owner once the byte was read.
 func (l *testLoop) oneRound(early bool) bool {
 	out, in := testPipe(l.t)
 	defer closeDescriptor(in)
