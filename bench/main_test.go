@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(asServer); role != "" {
 		os.Exit(playServer(role))
 	}
+	if what := os.Getenv(asFlood); what != "" {
+		os.Exit(playFlood(what))
+	}
 	goleak.VerifyTestMain(m)
 }
 

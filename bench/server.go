@@ -73,6 +73,9 @@ func StartServer(ctx context.Context, program, folder string, args ...string) (*
 		return nil, err
 	}
 	s := &Server{log: filepath.Join(folder, "ferryd.log"), ended: make(chan struct{})}
+	if err := os.Remove(announced); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err // an earlier server's address would be taken for this one's
+	}
 	log, err := os.Create(s.log)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,8 @@ const (
 	// or the end of control, to end it: control and data come in no order between them, so the
 	// next record may still be on its way, a retransmission (200 ms) included.
 	quietTime = 250 * time.Millisecond
+	// gatherTime is how long a small upload may gather in a buffer, to be stored in one go.
+	gatherTime = time.Second
 )
 
 var (
@@ -54,6 +56,9 @@ type receiver struct {
 	endAsked bool
 	// shut says that our sending side was ended.
 	shut bool
+	// slow says that the client has had gatherTime: what is gathered goes to the file whenever the
+	// socket has run dry, so that a client that trickles holds no buffer.
+	slow bool
 }
 
 // gathered is what the buffer holds.
@@ -121,10 +126,18 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 			return planPipe
 		}
 	}
-	if !readable || busy {
+	switch {
+	case busy:
+		return planWait
+	case readable:
+		return planRead
+	case rc.fill > 0 && rc.pending != nil:
+		return planWrite
+	case rc.fill > 0 && rc.slow:
+		return planCreate
+	default:
 		return planWait
 	}
-	return planRead
 }
 
 // beginReceive starts a put in the turn that accepted its connection. One that is refused is reset.
@@ -132,6 +145,9 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 func (r *reactor) beginReceive(t *transfer) {
 	rc := &t.recv
 	rc.dec = codec.NewDecoder(codec.Records)
+	// Should this process be killed, the kernel is to reset the connection and not to close it: a
+	// clean close says that the file is stored.
+	setReset(t.fd, true)
 	var err error
 	if r.server.options.ReadOnly {
 		r.failTransfer(t, outcomeRefused, errReadOnly)
@@ -150,6 +166,7 @@ func (r *reactor) beginReceive(t *transfer) {
 func (r *reactor) receive(t *transfer) (more bool) {
 	rc := &t.recv
 	before := t.moved
+	rc.slow = r.now-t.began > gatherTime
 	for t.moved-before < quantum {
 		switch rc.next(t.job.busy, t.readable, r.pipesToBeHad()) {
 		case planWait:
@@ -372,6 +389,7 @@ func (r *reactor) committed(t *transfer) {
 	} else {
 		t.outcome = outcomeComplete
 	}
+	setReset(t.fd, false)
 	if rc.closed {
 		r.endTransfer(t)
 		return

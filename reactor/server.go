@@ -73,6 +73,10 @@ func New(o Options) (*Server, error) {
 
 func (s *Server) prepare() error {
 	o := &s.options
+	// An earlier server's address must not be taken for ours.
+	if err := os.Remove(o.AddrFile); err != nil && o.AddrFile != "" && !os.IsNotExist(err) {
+		return fmt.Errorf("--addr-file %s: %w", o.AddrFile, errors.Unwrap(err))
+	}
 	var err error
 	if s.addresses, err = resolveListen(o.Listen); err != nil {
 		return err

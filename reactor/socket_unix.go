@@ -71,9 +71,13 @@ func sendBytes(fd int, p []byte) (int, error) {
 // next read tells as well.
 func shutdownWrite(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) }
 
-// setReset makes the next close a reset.
-func setReset(fd int) {
-	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+// setReset makes the close, by us or by the end of this process, a reset or not.
+func setReset(fd int, on bool) {
+	l := unix.Linger{}
+	if on {
+		l.Onoff = 1
+	}
+	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &l)
 }
 
 // closeDescriptor closes a socket.

@@ -290,7 +290,7 @@ func (r *reactor) linger(t *transfer) (more bool) {
 func (r *reactor) failTransfer(t *transfer, o outcome, err error) {
 	t.outcome, t.err = o, err
 	if t.fd >= 0 {
-		setReset(t.fd)
+		setReset(t.fd, true)
 	}
 	r.endTransfer(t)
 }

@@ -1,0 +1,173 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"ferry/client"
+)
+
+// traced is one system call as strace writes it with -ff -y: thread, name, arguments.
+type traced struct{ thread, name, args string }
+
+var (
+	traceLine    = regexp.MustCompile(`^([a-z0-9_]+)\((.*)$`)
+	traceFile    = regexp.MustCompile(`^\d+<(/[^>]*)>`)
+	traceWriting = map[string]bool{
+		"fsync": true, "fdatasync": true, "syncfs": true, "sync_file_range": true,
+		"rename": true, "renameat": true, "renameat2": true, "unlink": true, "unlinkat": true,
+		"link": true, "linkat": true, "ftruncate": true, "fallocate": true, "flock": true,
+		"getdents64": true, "statfs": true, "fstatfs": true,
+	}
+)
+
+// TestLoopNeverWaitsForADisk traces a server whose loop has a thread of its own: for a get from
+// memory that thread opens nothing that is not cached, reads no file that could make it wait, and
+// for a put it writes, syncs, renames and unlinks nothing.
+func TestLoopNeverWaitsForADisk(t *testing.T) {
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("strace is not here")
+		}
+		t.Skip("strace is not here")
+	}
+	h := hold(t, "--lock-thread")
+	h.write(t, "small", floorFile())
+	h.write(t, "large", bytes.Repeat([]byte("large"), 1<<20))
+	ctx := context.Background()
+	c := h.dial(t, "127.0.0.1")
+	defer func() { _ = c.Close() }()
+	work := func() {
+		t.Helper()
+		for _, name := range []string{"small", "large"} {
+			var got bytes.Buffer
+			if _, err := c.Get(ctx, name, &got); err != nil {
+				t.Fatal(err)
+			}
+			content := got.Bytes()
+			stored, err := c.Put(ctx, "up-"+name, bytes.NewReader(content), int64(len(content)))
+			if err != nil || stored != client.Confirmed {
+				t.Fatal(stored, err)
+			}
+		}
+	}
+	work() // now all of it is in memory
+	calls := trace(t, strace, h.PID, work)
+	loop := loopOf(t, calls)
+	seen := map[string]int{}
+	for _, call := range calls {
+		if call.thread != loop {
+			continue
+		}
+		seen[call.name]++
+		if why := waits(call); why != "" {
+			t.Errorf("the loop's thread %s: %s(%s", why, call.name, call.args)
+		}
+	}
+	t.Logf("on the loop's thread: %v", seen)
+	for _, name := range []string{"accept4", "openat2", "preadv2", "sendfile"} {
+		if seen[name] == 0 {
+			t.Errorf("the trace holds no %s of the loop's thread: it has shown nothing", name)
+		}
+	}
+}
+
+// waits says why a call on the loop's thread could wait for a disk.
+func waits(call traced) string {
+	file := traceFile.FindStringSubmatch(call.args)
+	onFile := file != nil && !strings.HasPrefix(file[1], "/proc/")
+	switch name := call.name; {
+	case name == "openat2" && !strings.Contains(call.args, "RESOLVE_CACHED"):
+		return "opens what may not be cached"
+	case name == "preadv2" && !strings.Contains(call.args, "RWF_NOWAIT"):
+		return "reads a file and may wait"
+	case onFile && (name == "read" || name == "readv" || name == "pread64" || name == "preadv"):
+		return "reads a file and may wait"
+	case onFile && (strings.HasPrefix(name, "write") || strings.HasPrefix(name, "pwrite")):
+		return "writes a file"
+	case name == "splice" && strings.Count(call.args, "</") > 1:
+		return "writes a file"
+	case traceWriting[name]:
+		return "changes or reads a folder or a disk"
+	}
+	return ""
+}
+
+// trace runs work while strace looks on, and returns what it saw.
+func trace(t *testing.T, strace string, pid int, work func()) []traced {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "trace")
+	cmd := exec.Command(strace, "-ff", "-y", "-s", "0", "-o", out, "-p", strconv.Itoa(pid))
+	stderr, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stderr)
+	attached := false
+	for !attached && lines.Scan() {
+		attached = strings.Contains(lines.Text(), "attached")
+	}
+	if !attached {
+		_ = cmd.Wait()
+		t.Fatal("strace did not attach")
+	}
+	work()
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	for lines.Scan() {
+		continue // until it has detached
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	threads, err := filepath.Glob(out + ".*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls []traced
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if f := traceLine.FindStringSubmatch(strings.TrimSuffix(line, "\n")); f != nil {
+				calls = append(calls, traced{filepath.Ext(thread), f[1], f[2]})
+			}
+		}
+	}
+	return calls
+}
+
+// loopOf is the thread that accepts data connections.
+func loopOf(t *testing.T, calls []traced) string {
+	t.Helper()
+	thread := ""
+	for _, call := range calls {
+		if call.name != "accept4" {
+			continue
+		}
+		if thread != "" && thread != call.thread {
+			t.Fatal("more than one thread accepts")
+		}
+		thread = call.thread
+	}
+	if thread == "" {
+		t.Fatalf("no thread accepts in %d calls", len(calls))
+	}
+	return thread
+}
