@@ -414,8 +414,13 @@ func (r *reactor) setPause(t *transfer, movedNow bool) {
 // (PROTOCOL, Base exchange: "A further command, or the end of control, that comes after a complete
 // record ends it too".)
 func (r *reactor) furtherCommand(t *transfer) {
-	if !t.isPut() || t.recv.endAsked || t.state > transferMoving {
+	if !t.isPut() || t.recv.endAsked {
 		return
+	}
+	switch t.state {
+	case transferOffered, transferMoving:
+	default:
+		return // its port was not told yet, so that the command was sent ahead; or it has ended
 	}
 	t.recv.endAsked = true
 	if t.state == transferMoving && t.recv.atBoundary() && !t.recv.whole {
