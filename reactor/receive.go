@@ -434,6 +434,9 @@ func (r *reactor) receivePaused(t *transfer) {
 	if t.state != transferMoving || rc.whole || !rc.atBoundary() {
 		return
 	}
+	if t.readable {
+		return // there may be more; the pause begins anew once there is not
+	}
 	if rc.endAsked {
 		rc.whole = true
 		r.enqueue(t)
