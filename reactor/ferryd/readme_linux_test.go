@@ -86,8 +86,8 @@ func playSession(t *testing.T, dir, session, port string) string {
 		}
 		line := session[at[0]+2 : at[1]]
 		term := newTerminal(t, dir, strings.Replace(line, readmePort, port, 1))
-		typed := regexp.MustCompile(`(?m)^ftp> (.*)$`).FindAllStringSubmatch(session[at[1]:until], -1)
-		for n, m := range typed {
+		typed := regexp.MustCompile(`(?m)^ftp> (.*)$`)
+		for n, m := range typed.FindAllStringSubmatch(session[at[1]:until], -1) {
 			term.await(fmt.Sprintf(`(?s)(?:ftp> .*){%d}\z`, n+1))
 			term.write(m[1] + "\n")
 		}
