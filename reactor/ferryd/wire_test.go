@@ -76,7 +76,7 @@ var wireVerbs = map[string]wireVerb{
 	"cut": {1, onWire(func(w *wire) error {
 		n, err := io.Copy(io.Discard, w.conn)
 		if !errors.Is(err, syscall.ECONNRESET) {
-			return fmt.Errorf("no reset after %d bytes: %v", n, err)
+			return errors.Join(fmt.Errorf("no reset after %d bytes", n), err)
 		}
 		return nil
 	})},
@@ -201,7 +201,7 @@ func (s *scene) wireExpect(_ *testscript.TestScript, args []string) error {
 	got := make([]byte, len(want))
 	n, err := io.ReadFull(w.conn, got)
 	if string(got[:n]) != want {
-		return fmt.Errorf("%q came, not %q (%v)", got[:n], want, err)
+		return errors.Join(fmt.Errorf("%q came, not %q", got[:n], want), err)
 	}
 	return nil
 }
