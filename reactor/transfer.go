@@ -56,6 +56,7 @@ const (
 	outcomeStalled  outcome = "stalled"
 	outcomeFailed   outcome = "failed"
 	outcomeAborted  outcome = "server ending"
+	outcomeLeft     outcome = "session ended by the client"
 	outcomeKept     outcome = "nothing came, kept what was there"
 )
 
@@ -71,7 +72,9 @@ type transfer struct {
 	text string
 	// name is what stands behind the verb.
 	name string
-	// place is the position in the address's line, nil outside it.
+	// line is where the port was leased or is waited for; place is the position there while it
+	// waits, nil otherwise.
+	line  *line
 	place *list.Element
 	port  uint16
 
@@ -184,6 +187,10 @@ func (t *transfer) move() (more bool) {
 
 // jobDone takes the result of file work.
 func (t *transfer) jobDone() {
+	if t.job.kind == jobLook && t.state == transferWaiting {
+		t.r.looked(t, t.job.err)
+		return
+	}
 	if t.state == transferEnded {
 		t.r.discard(t)
 		return
@@ -351,9 +358,7 @@ const sparesMax = 256
 
 // freed lets others have what a transfer gave back.
 func (r *reactor) freed(a *address) {
-	if a.waiting.Len() > 0 {
-		r.serve(a)
-	}
+	r.serveAddress(a)
 	if r.limiter.starved.Load() {
 		r.server.feedStarving()
 	}
