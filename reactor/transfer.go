@@ -315,6 +315,9 @@ func (r *reactor) endTransfer(t *transfer) {
 		t.fd = -1
 		r.tally(t)
 		r.logTransfer(t)
+		if !t.framed() { // its session did not wait for it
+			t.session.moved(t)
+		}
 	}
 	if s := t.session; s.transfer == t && !t.released && connected {
 		r.release(t)
