@@ -49,12 +49,12 @@ const (
 // as much again as the time for which a server keeps an offer.
 const silenceMax = 15 * time.Second
 
-func newDriver(address string, clients int, name string, file []byte) (*driver, error) {
+func newDriver(address string, clients int, file []byte) (*driver, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return nil, err
 	}
-	command, err := codec.AppendCommand(nil, codec.VerbGet, name)
+	command, err := codec.AppendCommand(nil, codec.VerbGet, besideFileName)
 	if err != nil {
 		return nil, err
 	}

@@ -117,7 +117,7 @@ func playFlood(what string) int {
 			attempts++ // refused or reset: the server closed it that fast
 		}
 	}
-	fmt.Println(attempts)
+	_, _ = fmt.Fprintln(os.Stdout, attempts)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	open.close()
 	return 0

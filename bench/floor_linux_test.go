@@ -75,7 +75,7 @@ func TestDriverCountsWhatIsLost(t *testing.T) {
 			return faultNone
 		})
 		f.files["4k"] = floorFile()
-		d, err := newDriver(f.address(), 2, "4k", floorFile())
+		d, err := newDriver(f.address(), 2, floorFile())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +259,7 @@ func startBuilt(t testing.TB, folder string) *contender {
 			t.Error(err)
 		}
 	})
-	if err = os.WriteFile(filepath.Join(folder, "files", "4k"), floorFile(), 0o644); err != nil {
+	if err = os.WriteFile(filepath.Join(folder, "files", besideFileName), floorFile(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return contend(t, "ferryd", s.Address, s.PID)
@@ -267,7 +267,7 @@ func startBuilt(t testing.TB, folder string) *contender {
 
 func contend(t testing.TB, name, address string, pid int) *contender {
 	t.Helper()
-	d, err := newDriver(address, floorClients, "4k", floorFile())
+	d, err := newDriver(address, floorClients, floorFile())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,8 @@ import (
 )
 
 // What the tests of this kind share: a real ferryd, the descriptors and the memory of its process,
-// and control connections by the thousand that cost this process a descriptor each and no goroutine.
+// and control connections by the thousand that cost this process a descriptor each and no
+// goroutine.
 
 // builtServer builds ferryd once for all tests of this process.
 var builtServer = sync.OnceValues(func() (string, error) {

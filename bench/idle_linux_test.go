@@ -28,7 +28,7 @@ func pause(d time.Duration) { <-time.After(d) }
 func TestIdleSessionsStaySmall(t *testing.T) {
 	h := hold(t)
 	h.write(t, besideFileName, floorFile())
-	d, err := newDriver(h.Address, floorClients, besideFileName, floorFile())
+	d, err := newDriver(h.Address, floorClients, floorFile())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func BenchmarkBesideIdle(b *testing.B) {
 // end of. The first of a pair is alone in every other pair.
 func beside(b *testing.B, h *held, company string, begin func() (end func())) {
 	h.write(b, besideFileName, floorFile())
-	d, err := newDriver(h.Address, 1, besideFileName, floorFile())
+	d, err := newDriver(h.Address, 1, floorFile())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -147,7 +147,10 @@ func (r *receiver) cut() error {
 	if r.size < 0 {
 		return &Error{r.name, ErrBroken, errors.New("it ended before a size was told")}
 	}
-	return &Error{r.name, ErrBroken, fmt.Errorf("it ended after %d of %d bytes", r.received, r.size)}
+	return &Error{
+		r.name, ErrBroken,
+		fmt.Errorf("it ended after %d of %d bytes", r.received, r.size),
+	}
 }
 
 // copyable is w as a file that the system can copy to or from: a plain one that this program

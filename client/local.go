@@ -168,15 +168,15 @@ func checkLocal(base string, windows bool) error {
 func checkWindows(base string) error {
 	bad := func(r rune) bool { return r < ' ' || strings.ContainsRune(`\:*?"<>|`, r) }
 	if strings.ContainsFunc(base, bad) {
-		return errors.New(`Windows allows no \ : * ? " < > | and no control characters in it`)
+		return errors.New(`no name on Windows holds \ : * ? " < > | or a control character`)
 	}
 	if strings.HasSuffix(base, ".") || strings.HasSuffix(base, " ") {
-		return errors.New("Windows drops a dot or a space at its end")
+		return errors.New("a dot or a space at its end is dropped by Windows")
 	}
 	stem, _, _ := strings.Cut(base, ".")
 	stem = strings.ToUpper(strings.TrimRight(stem, " "))
 	if slices.Contains(windowsDevices, stem) {
-		return errors.New("Windows reserves it for a device")
+		return errors.New("reserved for a device by Windows")
 	}
 	return nil
 }

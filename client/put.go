@@ -186,7 +186,7 @@ func (s *sender) failed(ctx context.Context, err error) error {
 }
 
 // confirm ends the sending side and waits for the server's close. (PROTOCOL, Base exchange: "clean
-// close = stored, reset = failed, silence = 'sent, not confirmed'.")
+// close = stored, reset = failed, silence = 'sent, not confirmed'").
 func (s *sender) confirm(ctx context.Context, b []byte) (Stored, error) {
 	ended := s.conn.CloseWrite()
 	if s.client.options.ConfirmWait < 0 && ended == nil {

@@ -76,8 +76,11 @@ func TestLargeFilesLeaveWhole(t *testing.T) {
 func TestResetMeansRefused(t *testing.T) {
 	large := strings.Repeat("a", 1<<20)
 	for name, refuse := range map[string]func(conn *net.TCPConn){
-		"at once":   reset,
-		"midway":    func(conn *net.TCPConn) { _, _ = io.CopyN(io.Discard, conn, 4096); reset(conn) },
+		"at once": reset,
+		"midway": func(conn *net.TCPConn) {
+			_, _ = io.CopyN(io.Discard, conn, 4096)
+			reset(conn)
+		},
 		"at an end": func(conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn); reset(conn) },
 	} {
 		f := newFake(t, "127.0.0.1", func(s *session, _ string) { refuse(s.data()) })

@@ -133,7 +133,8 @@ func TestShellSavesBeneathTheFolderThatIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, dir, "sub/old", "old")
 	f := newFake(t, "127.0.0.1", serveStore(map[string]string{"a/b": "text"}))
-	f.run(&Shell{}, dir, "HOST:PORT get a/b sub", "").want(t, 0, "got a/b as sub: 4 bytes PACE\n", "")
+	f.run(&Shell{}, dir, "HOST:PORT get a/b sub", "").
+		want(t, 0, "got a/b as sub: 4 bytes PACE\n", "")
 	f.run(&Shell{}, dir, "HOST:PORT get a/b sub/", "").want(t, 0,
 		"got a/b as sub/: 4 bytes PACE\n", "")
 	wantFiles(t, filepath.Join(dir, "sub"), map[string]string{"old": "old", "b": "text"})
@@ -224,7 +225,8 @@ func TestTargetIsTakenOffTheFront(t *testing.T) {
 	for words, want := range map[string]string{
 		"h 21": "h:21 []", "h:21": "h:21 []", "21": "localhost:21 []", "h 21 get a": "h:21 [get a]",
 		"[::1]:21 ls": "[::1]:21 [ls]", "::1 21": "[::1]:21 []", "[::1] 21 x": "[::1]:21 [x]",
-		"21 get a": "localhost:21 [get a]", "10 21": "10:21 []", "fe80::1%lo 21": "[fe80::1%lo]:21 []",
+		"21 get a": "localhost:21 [get a]", "10 21": "10:21 []",
+		"fe80::1%lo 21": "[fe80::1%lo]:21 []",
 	} {
 		addr, rest, err := parseTarget(strings.Fields(words))
 		if got := fmt.Sprint(addr, " ", rest); got != want || err != nil {
@@ -247,7 +249,9 @@ func TestInterruptedTransferEndsOneCommand(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn)
 	})
 	shell := func() *Shell {
-		return &Shell{Interruptible: func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return &Shell{Interruptible: func(
+			ctx context.Context,
+		) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
 			go func() {
 				select {

@@ -178,7 +178,7 @@ func (s *Shell) runPut(ctx context.Context, follows typed) error {
 	if err != nil {
 		return &Error{words[0], ErrLocal, err}
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	if info, err = file.Stat(); err != nil {
 		return &Error{words[0], ErrLocal, err}
 	}

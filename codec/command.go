@@ -48,7 +48,7 @@ type Command struct {
 }
 
 // ParseCommand takes a command apart. (PROTOCOL, Base exchange: "A verb is letters, upper or lower
-// case; one space; the rest of the command is the name, as it is, inner spaces included.")
+// case; one space; the rest of the command is the name, as it is, inner spaces included").
 func ParseCommand(text []byte) Command {
 	end := 0
 	for end < len(text) && isLetter(text[end]) {
@@ -97,7 +97,8 @@ func AppendCommand(dst []byte, v Verb, name string) ([]byte, error) {
 		length += 1 + len(name)
 	}
 	if length == 0 || length > CommandMax {
-		return dst, fmt.Errorf("a command of %d bytes: from 1 to %d are allowed", length, CommandMax)
+		return dst, fmt.Errorf("a command of %d bytes: from 1 to %d are allowed",
+			length, CommandMax)
 	}
 	dst = AppendField(dst, int64(length))
 	dst = append(dst, word...)

@@ -3,7 +3,7 @@ package codec
 import "sync"
 
 // CommandMax is the longest command in bytes. (PROTOCOL, Base exchange: "Length 1 to 4,096; more,
-// or 0, is a protocol error.")
+// or 0, is a protocol error").
 const CommandMax = 4096
 
 // Grammar is what a direction of a connection consists of.

@@ -97,7 +97,8 @@ var decoderCases = []struct {
 		},
 	},
 	{
-		"padding of others", Commands, "         2ls2         ls2\x00\x00\x00\x00\x00\x00\x00\x00\x00ls",
+		"padding of others", Commands,
+		"         2ls2         ls2" + strings.Repeat("\x00", 9) + "ls",
 		[]string{`command "ls"`, `command "ls"`, `command "ls"`, "end clean", "offset 36"},
 	},
 	{
@@ -111,7 +112,8 @@ var decoderCases = []struct {
 	{
 		"longer than the limit", Commands, f(4) + "quit" + f(4097) + "x",
 		[]string{
-			`command "quit"`, "protocol error at byte 14: a command longer than the limit", "offset 24",
+			`command "quit"`, "protocol error at byte 14: a command longer than the limit",
+			"offset 24",
 		},
 	},
 	{
@@ -157,11 +159,17 @@ var decoderCases = []struct {
 	},
 	{
 		"bytes behind a record", Record, f(1) + "ab",
-		[]string{"size 1", `bytes "a"`, "record end", "protocol error at byte 11: " + reasonTrailing, "offset 11"},
+		[]string{
+			"size 1", `bytes "a"`, "record end", "protocol error at byte 11: " + reasonTrailing,
+			"offset 11",
+		},
 	},
 	{
 		"cut record", Record, f(5) + "he",
-		[]string{"size 5", `bytes "he"`, "end: protocol error at byte 12: " + reasonRecordCut, "offset 12"},
+		[]string{
+			"size 5", `bytes "he"`, "end: protocol error at byte 12: " + reasonRecordCut,
+			"offset 12",
+		},
 	},
 	{
 		"records", Records, f(2) + "ab" + f(0) + f(3) + "cde",
@@ -173,7 +181,10 @@ var decoderCases = []struct {
 	{"no records", Records, "", []string{"end clean", "offset 0"}},
 	{
 		"records, then letters", Records, f(1) + "a" + "bcd",
-		[]string{"size 1", `bytes "a"`, "record end", "protocol error at byte 11: " + reasonFieldByte, "offset 11"},
+		[]string{
+			"size 1", `bytes "a"`, "record end", "protocol error at byte 11: " + reasonFieldByte,
+			"offset 11",
+		},
 	},
 }
 

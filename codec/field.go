@@ -71,7 +71,7 @@ type fieldReader struct {
 }
 
 // fieldPart is where in a field the reader stands. (PROTOCOL, Fields: "We accept zeros or spaces
-// on the left, spaces or NULs on the right.")
+// on the left, spaces or NULs on the right").
 type fieldPart uint8
 
 const (

@@ -176,6 +176,7 @@ func TestFilesystemsWithoutNoWaitAreRemembered(t *testing.T) {
 }
 
 func TestReadCachedOnTmpfs(t *testing.T) {
+	//nolint:usetesting // The folder of t.TempDir is seldom in memory.
 	dir, err := os.MkdirTemp("/dev/shm", "fsio")
 	if err != nil {
 		t.Skip(err)

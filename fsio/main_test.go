@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		status = 1
 	}
-	runtime.GC() // Nobody may rely on finalizers, but a test may have dropped an *os.File of its own.
+	// Nobody may rely on finalizers, but a test may have dropped an *os.File of its own.
+	runtime.GC()
 	if after := descriptors(); len(after) > len(before) {
 		fmt.Fprintf(os.Stderr, "descriptors leaked: %d before, %d after: %q\n",
 			len(before), len(after), after)

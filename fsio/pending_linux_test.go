@@ -40,7 +40,8 @@ func TestSpliceMovesWhatThePipeHolds(t *testing.T) {
 			t.Fatalf("got %d, %v", n, err)
 		}
 		check(t, unix.Close(pipe[1]))
-		if n, err = p.SpliceFrom(pipe[0], 10000, 1); n != 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
+		n, err = p.SpliceFrom(pipe[0], 10000, 1)
+		if n != 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("got %d, %v", n, err)
 		}
 		check(t, p.Commit(CommitOptions{}))

@@ -53,7 +53,7 @@ func TestPoolCloseRunsWhatIsQueued(t *testing.T) {
 	p.Submit(jobFunc(func() {}))
 }
 
-func TestPoolUsesAllWorkers(t *testing.T) {
+func TestPoolUsesAllWorkers(*testing.T) {
 	p := NewPool(4)
 	defer p.Close()
 	var meet, done sync.WaitGroup

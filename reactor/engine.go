@@ -13,8 +13,8 @@ import (
 )
 
 // How a reactor gets hold of gnet's loop, and lets go of it. gnet gives no handle to a loop before
-// its first connection, so the reactor registers one of its own: one end of a socket pair. The other
-// end is the kicker.
+// its first connection, so the reactor registers one of its own: one end of a socket pair. The
+// other end is the kicker.
 
 // OnBoot keeps the engine for the first tick.
 func (r *reactor) OnBoot(e gnet.Engine) gnet.Action {
@@ -218,6 +218,7 @@ func (r *reactor) abort(aborted func()) {
 			r.failTransfer(t, outcomeAborted, nil)
 		case transferOffered, transferLingering:
 			r.endTransfer(t)
+		default: // it has ended, and waits for a worker
 		}
 	}
 	r.checkDrained()

@@ -15,10 +15,10 @@ const (
 	descriptorsSpare = 128
 	// descriptorsPerReactor is what an event loop and a watcher open.
 	descriptorsPerReactor = 16
-	// descriptorsGet: the data socket, the file, and for a moment the path that was looked at.
-	descriptorsGet = 3
-	// descriptorsPut: the data socket, the temporary file, its folder. Pipes are counted apart.
-	descriptorsPut = 3
+	// descriptorsEach is what a transfer may have open at once: the data socket and, to send, the
+	// file and for a moment the path that was looked at; to receive, the temporary file and its
+	// folder. Pipes are counted apart.
+	descriptorsEach = 3
 	// transfersMin is the fewest transfers at once that make a server.
 	transfersMin = 16
 )
@@ -56,7 +56,7 @@ type usage struct {
 func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, error) {
 	fixed := int64(descriptorsSpare + 2*pipesMax + reactors*descriptorsPerReactor + ports)
 	free := int64(min(descriptors, 1<<30)) - fixed
-	least := int64(transfersMin * descriptorsGet)
+	least := int64(transfersMin * descriptorsEach)
 	if free < least+1 {
 		return nil, fmt.Errorf("this process may open %d descriptors, at least %d are needed: "+
 			"raise the limit (ulimit -n) or lower --data-ports", descriptors, fixed+least+1)
@@ -71,7 +71,7 @@ func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, er
 	}
 	left := free - int64(l.Sessions)
 	if l.Transfers == 0 {
-		l.Transfers = int(left / descriptorsGet)
+		l.Transfers = int(left / descriptorsEach)
 	}
 	lim := &limiter{limits: l, addresses: make(map[netip.Addr]*usage)}
 	lim.descriptors.Store(left)

@@ -28,8 +28,8 @@ type LogWriter struct {
 	total uint64
 }
 
-// logGather is how long lines gather before they are written: under load that is one system call and
-// one change of threads for hundreds of lines, and nobody reads faster.
+// logGather is how long lines gather before they are written: under load that is one system call
+// and one change of threads for hundreds of lines, and nobody reads faster.
 const logGather = 10 * time.Millisecond
 
 // logRingBytes is how much may wait for a slow log: about 5,000 lines.
@@ -91,7 +91,7 @@ func (w *LogWriter) run() {
 	for open := true; open; {
 		_, open = <-w.wake
 		if open {
-			time.Sleep(logGather)
+			<-time.After(logGather)
 		}
 		w.mu.Lock()
 		batch, w.lines = w.lines, batch[:0]
@@ -111,18 +111,15 @@ func (w *LogWriter) run() {
 
 // logTransfer writes the one line of a transfer's end.
 func (r *reactor) logTransfer(t *transfer) {
-	e := r.server.log.Info()
+	level := zerolog.InfoLevel
 	if t.outcome == outcomeFailed || t.outcome == outcomeAborted {
-		e = r.server.log.Warn()
-	}
-	if e == nil {
-		return
+		level = zerolog.WarnLevel
 	}
 	command := t.verb.String()
 	if t.verb == codec.VerbUnknown {
 		command, _, _ = strings.Cut(t.text, " ")
 	}
-	e.Uint64("session", t.session.id).Str("peer", t.session.peerText()).
+	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
 		Str("command", command).Str("name", t.name).Int64("bytes", t.moved).
 		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
 		AnErr("error", t.err).Msg("transfer ended")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// dataPort is one port of the pool, bound when the server starts and closed when it ends. It is owned
-// by the loop.
+// dataPort is one port of the pool, bound when the server starts and closed when it ends. It is
+// owned by the loop.
 type dataPort struct {
 	r      *reactor
 	number uint16
@@ -93,7 +93,7 @@ func (r *reactor) withdraw(t *transfer) {
 func (r *reactor) serve(a *address) (more bool) {
 	for a.waiting.Len() > 0 {
 		t := a.waiting.Front().Value.(*transfer)
-		switch r.limiter.takeTransfer(a.use, t.descriptors()) {
+		switch r.limiter.takeTransfer(a.use, descriptorsEach) {
 		case shortServer:
 			r.starve(a)
 			return false
@@ -102,10 +102,11 @@ func (r *reactor) serve(a *address) (more bool) {
 				r.starve(a)
 			}
 			return true
+		case shortNothing:
 		}
 		port, ok := a.lease(r.now)
 		if !ok {
-			r.limiter.giveTransfer(a.use, t.descriptors())
+			r.limiter.giveTransfer(a.use, descriptorsEach)
 			r.awaitRest(a)
 			return true
 		}
@@ -125,8 +126,8 @@ func (r *reactor) starve(a *address) {
 	r.limiter.starved.Store(true)
 }
 
-// serveStarving tries again for the addresses that waited for a limit of the server, in the order in
-// which they began to wait, until there is nothing left again.
+// serveStarving tries again for the addresses that waited for a limit of the server, in the order
+// in which they began to wait, until there is nothing left again.
 func (r *reactor) serveStarving() {
 	again := r.starving
 	r.starving = r.spareStarving[:0]
@@ -134,9 +135,7 @@ func (r *reactor) serveStarving() {
 		again[i] = nil
 		a.starved = false
 		if more := r.serve(a); !more {
-			for _, b := range again[i+1:] {
-				r.starving = append(r.starving, b)
-			}
+			r.starving = append(r.starving, again[i+1:]...)
 			clear(again)
 			break
 		}

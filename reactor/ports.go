@@ -234,7 +234,8 @@ func bindBlock(addresses []netip.Addr, first, n int) ([]boundPort, error) {
 	return ports, nil
 }
 
-// bindDataPort binds one port on all addresses; one socket serves both families where all are meant.
+// bindDataPort binds one port on all addresses; one socket serves both families where all are
+// meant.
 func bindDataPort(addresses []netip.Addr, port uint16) (boundPort, error) {
 	b := boundPort{number: port}
 	if slices.Contains(addresses, netip.IPv6Unspecified()) {

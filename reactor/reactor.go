@@ -220,8 +220,8 @@ func (r *reactor) kick() {
 	}
 }
 
-// acceptFailed follows an accept that failed for want of descriptors or memory: the connections stay
-// where they are until a while later.
+// acceptFailed follows an accept that failed for want of descriptors or memory: the connections
+// stay where they are until a while later.
 func (r *reactor) acceptFailed(d *dataSocket, err error) {
 	r.logAcceptFailed(d.port, err)
 	r.watcher.pause(d.slot)

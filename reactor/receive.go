@@ -278,6 +278,8 @@ func (r *reactor) decode(t *transfer, in []byte) bool {
 		case codec.EventError:
 			r.failTransfer(t, outcomeProtocol, ev.Err)
 			return false
+		default:
+			panic("reactor: an event that records do not have")
 		}
 	}
 }

@@ -110,9 +110,9 @@ func (r *reactor) sendMessage(t *transfer, text []byte) {
 	}
 }
 
-// sendSmall writes a field and what follows it at once, to leave with the end of our sending side in
-// one segment: that saves a tenth of a transfer's time. What the socket does not take is copied and
-// sent when it can be.
+// sendSmall writes a field and what follows it at once, to leave with the end of our sending side
+// in one segment: that saves a tenth of a transfer's time. What the socket does not take is copied
+// and sent when it can be.
 func (r *reactor) sendSmall(t *transfer, out []byte) {
 	n, err := sendMore(t.fd, out)
 	if err != nil && err != errAgain {
@@ -285,6 +285,9 @@ func (r *reactor) sendJobDone(t *transfer) {
 		r.sendMessage(t, j.listing)
 		j.listing = nil
 		return
+	case jobClose: // of a file that nothing was to be sent of
+	default:
+		panic("reactor: a job that sending does not have")
 	}
 	r.enqueue(t)
 }

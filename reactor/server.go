@@ -135,8 +135,8 @@ func descriptorLimit() uint64 {
 // Port is where control connections are accepted.
 func (s *Server) Port() int { return s.reserved.port }
 
-// Run serves until Drain or Stop and returns nil when all that ran could finish. listening is called
-// once clients can connect.
+// Run serves until Drain or Stop and returns nil when all that ran could finish. listening is
+// called once clients can connect.
 func (s *Server) Run(listening func()) error {
 	var engines sync.WaitGroup
 	errs := make([]error, len(s.reactors))
@@ -312,8 +312,8 @@ func (s *Server) writeAddrFile() error {
 	return nil
 }
 
-// serveControl runs the gnet engine of a reactor, again whenever something ended it that was not us:
-// gnet ends its engine on an accept that fails, for want of memory in the system for example.
+// serveControl runs the gnet engine of a reactor, again whenever something ended it that was not
+// us: gnet ends its engine on an accept that fails, for want of memory in the system for example.
 func (r *reactor) serveControl(ready func()) error {
 	var addrs []string
 	for _, ip := range r.server.addresses {
@@ -339,7 +339,7 @@ func (r *reactor) serveControl(ready func()) error {
 		}
 		r.count.restarts++
 		r.server.log.Error().Err(err).Msg("the event loop had ended and is started again")
-		time.Sleep(restartAfter)
+		<-time.After(restartAfter)
 	}
 }
 

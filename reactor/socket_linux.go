@@ -54,8 +54,8 @@ const pipeBytes = 1 << 20
 // pipe carries an upload from its socket to its file inside the kernel.
 type pipe struct{ in, out int }
 
-// newPipe makes one of pipeBytes, or none: past its allowance a user gets small ones only, which are
-// of no use.
+// newPipe makes one of pipeBytes, or none: past its allowance a user gets small ones only, which
+// are of no use.
 func newPipe() *pipe {
 	var fds [2]int
 	if unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC) != nil {

@@ -67,8 +67,8 @@ func sendBytes(fd int, p []byte) (int, error) {
 	return max(n, 0), socketError(err)
 }
 
-// shutdownWrite ends our sending side. It fails on a connection that the client has reset, which the
-// next read tells as well.
+// shutdownWrite ends our sending side. It fails on a connection that the client has reset, which
+// the next read tells as well.
 func shutdownWrite(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) }
 
 // setReset makes the close, by us or by the end of this process, a reset or not.

@@ -135,7 +135,7 @@ func (t *transfer) become(s transferState) {
 
 func (t *transfer) becomeOffered() {
 	t.become(transferOffered)
-	t.held = t.descriptors()
+	t.held = descriptorsEach
 }
 
 func (t *transfer) becomeMoving(fd int, now instant) {
@@ -146,14 +146,6 @@ func (t *transfer) becomeMoving(fd int, now instant) {
 }
 
 func (t *transfer) isPut() bool { return t.verb == codec.VerbPut }
-
-// descriptors is how many the transfer may need at once.
-func (t *transfer) descriptors() int64 {
-	if t.isPut() {
-		return descriptorsPut
-	}
-	return descriptorsGet
-}
 
 // watch puts the data socket into the watcher, if it is not there yet.
 func (t *transfer) watch() {
@@ -215,6 +207,8 @@ func (t *transfer) expire(which *deadline) {
 		r.checkStall(t)
 	case transferLingering:
 		r.endTransfer(t)
+	default:
+		panic("reactor: a deadline of a transfer that is " + t.state.String())
 	}
 }
 
@@ -246,7 +240,8 @@ func (r *reactor) release(t *transfer) {
 }
 
 // lingerMax is how long a client may take to close a data connection after its last byte.
-// (PROTOCOL, Base exchange, get: "reads and drops what comes until the client closes (2 s at most)".)
+// (PROTOCOL, Base exchange, get: "reads and drops what comes until the client closes (2 s at
+// most)".)
 const lingerMax = 2 * time.Second
 
 // becomeLingering ends our sending side and waits for the client's close.

@@ -109,8 +109,8 @@ func (w *watcher) add(fd int, owner watched) slot {
 	return w.put(fd, owner, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
 }
 
-// addListener watches a listening socket, level-triggered: one connection is accepted for one event,
-// and no call is made only to hear that there is no other.
+// addListener watches a listening socket, level-triggered: one connection is accepted for one
+// event, and no call is made only to hear that there is no other.
 func (w *watcher) addListener(fd int, owner watched) slot {
 	return w.put(fd, owner, unix.EPOLLIN)
 }

@@ -63,7 +63,7 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 	f.Var((*byteSize64)(&l.FreeBytes), "min-free",
 		"bytes that uploads leave free on the disk, so that a full disk breaks nothing else")
 	f.Int64Var(&l.RateBytes, "min-rate", l.RateBytes,
-		"bytes a second that a transfer must move over --stall-timeout: the slowest modem does more")
+		"bytes a second that a transfer must move over --stall-timeout: any modem does more")
 	f.DurationVar(&l.IdleTimeout, "idle-timeout", l.IdleTimeout,
 		"end a session that sends no command and waits for nothing; people think that long")
 	f.DurationVar(&l.OfferTimeout, "offer-timeout", l.OfferTimeout,

@@ -29,7 +29,8 @@ func (l *logFlags) open(out io.Writer) (zerolog.Logger, func(), error) {
 	switch l.format {
 	case "auto", "json", "text":
 	default:
-		return zerolog.Logger{}, nil, fmt.Errorf("--log-format %q: give auto, json or text", l.format)
+		return zerolog.Logger{}, nil, fmt.Errorf(
+			"--log-format %q: give auto, json or text", l.format)
 	}
 	level, err := zerolog.ParseLevel(l.level)
 	if err != nil || level == zerolog.NoLevel {
