@@ -37,6 +37,8 @@ type receiver struct {
 	name fsio.Name
 	// pause runs out when a put has been silent after a complete record.
 	pause deadline
+	// quietAt is how far the decoder had come when pause was last looked at.
+	quietAt int64
 	// buffer holds fill bytes that no job was given yet.
 	buffer *[]byte
 	fill   int
@@ -165,12 +167,13 @@ func (r *reactor) beginReceive(t *transfer) {
 // receive moves up to a quantum, and says whether more can move at once.
 func (r *reactor) receive(t *transfer) (more bool) {
 	rc := &t.recv
-	before := t.moved
 	rc.slow = r.now-t.began > gatherTime
-	for t.moved-before < quantum {
+	// Fields count as well: records of no bytes could keep the loop here for as long as they come.
+	before := rc.dec.Offset()
+	for rc.dec.Offset()-before < quantum {
 		switch rc.next(t.job.busy, t.readable, r.pipesToBeHad()) {
 		case planWait:
-			r.setPause(t, t.moved > before)
+			r.setPause(t)
 			if !t.readable && t.state == transferMoving {
 				t.watch()
 			}
@@ -310,7 +313,7 @@ func (r *reactor) splicePipe(t *transfer) bool {
 			return true
 		}
 		if t.job.busy {
-			r.setPause(t, false)
+			r.setPause(t)
 			return false
 		}
 		return true
@@ -399,15 +402,18 @@ func (r *reactor) committed(t *transfer) {
 	r.becomeLingering(t)
 }
 
-// setPause sets the time after which silence at a boundary means something.
-func (r *reactor) setPause(t *transfer, movedNow bool) {
+// setPause sets the time after which silence at a boundary means something. It counts from the last
+// byte, even if that was taken in an earlier turn.
+func (r *reactor) setPause(t *transfer) {
 	rc := &t.recv
+	heard := rc.dec.Offset() != rc.quietAt
+	rc.quietAt = rc.dec.Offset()
 	switch {
 	case t.state != transferMoving || rc.whole || !rc.atBoundary():
 		r.deadlines.clear(&rc.pause)
-	case rc.endAsked && (movedNow || rc.pause.place == 0):
+	case rc.endAsked && (heard || rc.pause.place == 0):
 		r.deadlines.set(&rc.pause, r.now+quietTime)
-	case !rc.shut && (movedNow || rc.pause.place == 0):
+	case !rc.shut && (heard || rc.pause.place == 0):
 		r.deadlines.set(&rc.pause, r.now+recordPause)
 	}
 }

@@ -189,6 +189,33 @@ func (d *data) stored() {
 	check(d.t, d.Close())
 }
 
+// putRefused sends an upload that is not stored. Its reset may come at any time, even before connect
+// has returned.
+func (c *wire) putRefused(name, upload string) {
+	c.t.Helper()
+	c.command("put " + name)
+	to := netip.AddrPortFrom(loopback, c.wantPort())
+	conn, err := net.DialTimeout("tcp4", to.String(), patience)
+	if errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	check(c.t, err)
+	d := data{conn.(*net.TCPConn), c.t}
+	check(c.t, d.SetDeadline(time.Now().Add(patience)))
+	_, err = d.Write([]byte(upload))
+	if err == nil {
+		err = d.CloseWrite()
+	}
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) &&
+		!errors.Is(err, syscall.ENOTCONN) {
+		c.t.Fatal(err)
+	}
+	if err == nil {
+		d.wantReset()
+	}
+	check(c.t, d.Close())
+}
+
 // refused demands base's sign for a put that is not stored. Bytes may still be on their way.
 func (d *data) refused() {
 	d.t.Helper()
