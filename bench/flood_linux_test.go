@@ -24,6 +24,8 @@ const (
 // address, the source address and the number, separated by commas.
 const asFlood = "FERRY_TEST_AS_FLOOD"
 
+func init() { plays[asFlood] = playFlood }
+
 // TestFloodLeavesSessions: 30,000 connection attempts, more than the server has descriptors, are
 // survived, and the sessions that were there go on.
 func TestFloodLeavesSessions(t *testing.T) {

@@ -16,12 +16,15 @@ import (
 // prints a line and fails, "serves" that it serves until SIGTERM, "fails late" that it fails then.
 const asServer = "FERRY_TEST_AS_SERVER"
 
+// plays are what this test's program plays instead of testing when a variable is set, by its name.
+// Files for one system add theirs.
+var plays = map[string]func(as string) (status int){asServer: playServer}
+
 func TestMain(m *testing.M) {
-	if role := os.Getenv(asServer); role != "" {
-		os.Exit(playServer(role))
-	}
-	if what := os.Getenv(asFlood); what != "" {
-		os.Exit(playFlood(what))
+	for name, play := range plays {
+		if as := os.Getenv(name); as != "" {
+			os.Exit(play(as))
+		}
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/panjf2000/gnet/v2/pkg/socket"
 	"golang.org/x/sys/unix"
 )
 
@@ -93,7 +94,7 @@ func tryReserve(addresses []netip.Addr, port int) (*reservation, error) {
 	}
 	r := &reservation{port: port}
 	for _, ip := range addresses {
-		fd, bound, err := bindShared(ip, r.port)
+		fd, bound, err := bindOnly(ip, r.port, true)
 		if err != nil {
 			r.release()
 			return nil, err
@@ -113,7 +114,7 @@ func (r *reservation) release() {
 
 // probePort binds and listens as a server without company would.
 func probePort(ip netip.Addr, port int) error {
-	fd, _, err := bindOnly(ip, port, unix.SO_REUSEADDR)
+	fd, _, err := bindOnly(ip, port, false)
 	if err != nil {
 		return err
 	}
@@ -121,11 +122,8 @@ func probePort(ip netip.Addr, port int) error {
 	return os.NewSyscallError("listen", unix.Listen(fd, 1))
 }
 
-func bindShared(ip netip.Addr, port int) (fd, bound int, err error) {
-	return bindOnly(ip, port, unix.SO_REUSEPORT, unix.SO_REUSEADDR)
-}
-
-func bindOnly(ip netip.Addr, port int, options ...int) (fd, bound int, err error) {
+// bindOnly binds a port, alone or together with the engines.
+func bindOnly(ip netip.Addr, port int, shared bool) (fd, bound int, err error) {
 	family, sa := unix.AF_INET, unix.Sockaddr(nil)
 	if ip.Is4() {
 		sa = &unix.SockaddrInet4{Port: port, Addr: ip.As4()}
@@ -140,9 +138,11 @@ func bindOnly(ip netip.Addr, port int, options ...int) (fd, bound int, err error
 	if family == unix.AF_INET6 {
 		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
 	}
-	for _, o := range options {
-		err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, o, 1))
+	if shared {
+		// The option by which gnet shares ports is another on FreeBSD, and both must have the same.
+		err = errors.Join(err, socket.SetReuseport(fd, 1))
 	}
+	err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
 	if err == nil {
 		err = os.NewSyscallError("bind", unix.Bind(fd, sa))
 	}

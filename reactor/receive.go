@@ -175,7 +175,7 @@ func (r *reactor) receive(t *transfer) (more bool) {
 		case planWait:
 			r.setPause(t)
 			if !t.readable && t.state == transferMoving {
-				t.watch()
+				t.watch(canRead)
 			}
 			return false
 		case planRead:

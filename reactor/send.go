@@ -127,7 +127,7 @@ func (r *reactor) sendSmall(t *transfer, out []byte) {
 	t.writable = false
 	t.send.buffer = buffers.Get().(*[]byte)
 	t.send.rest = (*t.send.buffer)[:copy(*t.send.buffer, out[n:])]
-	t.watch()
+	t.watch(canWrite)
 }
 
 // sendOn sends up to a quantum, and says whether more can go at once.
@@ -167,7 +167,7 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 		left -= max(n, 0)
 		if err == errAgain {
 			t.writable = false
-			t.watch()
+			t.watch(canWrite)
 			return false
 		}
 		if err != nil && err != errInterrupted {
@@ -190,7 +190,7 @@ func (r *reactor) sendField(t *transfer) bool {
 	if _, err := sendMore(t.fd, field); err != nil {
 		if err == errAgain {
 			t.writable = false
-			t.watch()
+			t.watch(canWrite)
 			return false
 		}
 		r.failTransfer(t, outcomeBroken, err)
@@ -233,7 +233,8 @@ func (r *reactor) closeSent(t *transfer) {
 		s.buffer = nil
 	}
 	s.rest = nil
-	if !s.open || t.job.busy {
+	// While a job runs, whether the file is open is the worker's to say.
+	if t.job.busy || !s.open {
 		return
 	}
 	if s.size > smallMax {

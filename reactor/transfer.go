@@ -147,11 +147,13 @@ func (t *transfer) becomeMoving(fd int, now instant) {
 
 func (t *transfer) isPut() bool { return t.verb == codec.VerbPut }
 
-// watch puts the data socket into the watcher, if it is not there yet.
-func (t *transfer) watch() {
+// watch follows a call that would have blocked: the watcher says when it can be made again. The
+// data socket goes into the watcher with the first.
+func (t *transfer) watch(what readiness) {
 	if t.slot == 0 {
 		t.slot = t.r.watcher.add(t.fd, t)
 	}
+	t.r.watcher.want(t.slot, what)
 }
 
 // ready is the watcher's word on the data socket.
@@ -262,7 +264,7 @@ func (r *reactor) linger(t *transfer) (more bool) {
 		switch {
 		case err == errAgain:
 			t.readable = false
-			t.watch()
+			t.watch(canRead)
 			return false
 		case err == errInterrupted:
 		case err != nil:

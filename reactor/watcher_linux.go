@@ -10,26 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readiness is what the watcher says of a descriptor.
-type readiness uint8
-
-const (
-	canRead readiness = 1 << iota
-	canWrite
-)
-
-// watched is the owner of a descriptor in the watcher.
-type watched interface {
-	ready(what readiness)
-}
-
-// slot names a descriptor in the watcher: an index and a generation, so that an event that was
-// fetched before the descriptor was closed meets nobody. 0 is none.
-type slot uint64
-
-func (s slot) index() uint32      { return uint32(s) }
-func (s slot) generation() uint32 { return uint32(s >> 32) }
-
 // watcher is the reactor's own epoll set, edge-triggered: the data ports, the data sockets, a
 // timer. Its doorbell goroutine fetches a batch of events, rings, and waits until the loop has
 // taken the batch and a turn. It is owned by the loop, but for what the doorbell does.
@@ -56,9 +36,6 @@ type watchSlot struct {
 	fd         int
 	generation uint32
 }
-
-// batchMax is how many events the doorbell fetches at once.
-const batchMax = 256
 
 // Slots of the watcher itself.
 const (
@@ -90,11 +67,14 @@ func newWatcher(ring func()) (*watcher, error) {
 		w.closeDescriptors()
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	for i, fd := range []int{slotTimer: w.timer, slotStopper: w.stopper} {
-		if err := w.control(fd, uint32(i), 0, unix.EPOLLIN|unix.EPOLLET); err != nil {
-			w.closeDescriptors()
-			return nil, err
-		}
+	err = w.control(w.timer, slotTimer, 0, unix.EPOLLIN|unix.EPOLLET)
+	if err == nil {
+		// Level-triggered: a turn that looks for more may meet it, and the doorbell still has to.
+		err = w.control(w.stopper, slotStopper, 0, unix.EPOLLIN)
+	}
+	if err != nil {
+		w.closeDescriptors()
+		return nil, err
 	}
 	return w, nil
 }
@@ -129,10 +109,14 @@ func (w *watcher) put(fd int, owner watched, events uint32) slot {
 	s.generation++
 	if err := w.control(fd, i, s.generation, events); err != nil {
 		// The kernel had no memory for it. Its owner ends by its deadline.
-		return slot(i) | slot(s.generation)<<32
+		return newSlot(i, s.generation)
 	}
-	return slot(i) | slot(s.generation)<<32
+	return newSlot(i, s.generation)
 }
+
+// want says that a call on a data socket would have blocked in this direction. The edge that ends
+// this comes by itself here.
+func (w *watcher) want(slot, readiness) {}
 
 // pause takes a descriptor out of the epoll set and keeps its slot; again puts it back.
 func (w *watcher) pause(s slot) {

@@ -1,0 +1,347 @@
+//go:build !linux || ferryportable
+
+package reactor
+
+import (
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// watcher is made of poll, which knows levels only: a direction is polled from the moment in which
+// its owner wants it until it was told once. Its cost grows with what is wanted at the moment, not
+// with what is open. It is owned by the loop, but for what the doorbell does.
+type watcher struct {
+	ring func()
+	// events and expired belong to the doorbell until it sets full, then to the loop until it
+	// clears full, and so do the lists of the last poll. A turn that was rung for another reason
+	// may run meanwhile.
+	events []event
+	// expired says that the timer went off.
+	expired bool
+	full    atomic.Bool
+	// descriptors is what poll was last given, the interrupt's pipe first; polled are their slots.
+	descriptors []unix.PollFd
+	polled      []slot
+	// first is where the next batch begins to look, so that a full one leaves nobody out for long.
+	first int
+	// taken says that the loop has handed this batch out and owes a resume.
+	taken   bool
+	resumed chan struct{}
+	done    chan struct{}
+	// armed is when the timer goes off, 0 while it does not.
+	armed instant
+	free  []uint32
+	// pipeIn and pipeOut are a pipe that ends a poll.
+	pipeIn, pipeOut int
+
+	// mu guards what follows. The loop alone changes owners, descriptors and generations, and reads
+	// them without it.
+	mu    sync.Mutex
+	slots []watchSlot
+	// alarm is when the timer goes off, zero while it does not.
+	alarm time.Time
+	// polling says that a poll runs with lists made before; interrupted that its end was asked for.
+	polling, interrupted bool
+	stopped              bool
+}
+
+// event is one entry of a batch.
+type event struct {
+	slot slot
+	what readiness
+}
+
+type watchSlot struct {
+	owner      watched
+	fd         int
+	generation uint32
+	// wanted are the directions that are polled.
+	wanted readiness
+	// level says that being told leaves them wanted.
+	level bool
+}
+
+func newWatcher(ring func()) (*watcher, error) {
+	w := &watcher{
+		ring:    ring,
+		events:  make([]event, 0, batchMax),
+		resumed: make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		pipeIn:  -1, pipeOut: -1,
+	}
+	var fds [2]int
+	if err := unix.Pipe(fds[:]); err != nil {
+		return nil, os.NewSyscallError("pipe", err)
+	}
+	w.pipeOut, w.pipeIn = fds[0], fds[1]
+	for _, fd := range fds {
+		if err := makeOurs(fd); err != nil {
+			w.closeDescriptors()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// add watches a data socket. Its owner hears what it wants.
+func (w *watcher) add(fd int, owner watched) slot {
+	return w.put(watchSlot{owner: owner, fd: fd})
+}
+
+// addListener watches a listening socket: one connection is accepted for one event, and no call is
+// made only to hear that there is no other.
+func (w *watcher) addListener(fd int, owner watched) slot {
+	return w.put(watchSlot{owner: owner, fd: fd, wanted: canRead, level: true})
+}
+
+func (w *watcher) put(n watchSlot) slot {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var i uint32
+	if last := len(w.free) - 1; last >= 0 {
+		i = w.free[last]
+		w.free = w.free[:last]
+	} else {
+		i = uint32(len(w.slots))
+		w.slots = append(w.slots, watchSlot{})
+	}
+	n.generation = w.slots[i].generation + 1
+	w.slots[i] = n
+	if n.wanted != 0 {
+		w.interrupt()
+	}
+	return newSlot(i, n.generation)
+}
+
+// want has the owner of a data socket told once of a direction in which a call would have blocked.
+func (w *watcher) want(s slot, what readiness) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if at := &w.slots[s.index()]; at.wanted&what != what {
+		at.wanted |= what
+		w.interrupt()
+	}
+}
+
+// pause leaves a listening socket out and keeps its slot; again takes it back.
+func (w *watcher) pause(s slot) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.slots[s.index()].wanted = 0
+}
+
+func (w *watcher) again(s slot) { w.want(s, canRead) }
+
+// remove forgets a descriptor that is closed right after. A poll that has it must end: while it
+// runs the system may keep the socket open.
+func (w *watcher) remove(s slot) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := &w.slots[s.index()]
+	if at.generation != s.generation() || at.owner == nil {
+		panic("reactor: a slot was removed twice")
+	}
+	if at.wanted != 0 {
+		w.interrupt()
+	}
+	*at = watchSlot{fd: -1, generation: at.generation}
+	w.free = append(w.free, s.index())
+}
+
+// interrupt ends the poll that runs, if any, so that the next one heeds what has changed. The
+// caller holds mu.
+func (w *watcher) interrupt() {
+	if w.polling && !w.interrupted {
+		w.interrupted = true
+		_, _ = unix.Write(w.pipeIn, []byte{1})
+	}
+}
+
+// listen is the doorbell: it runs on its own goroutine until stop.
+func (w *watcher) listen() {
+	defer close(w.done)
+	for w.fetch(true) {
+		if len(w.events) == 0 && !w.expired {
+			continue
+		}
+		w.full.Store(true)
+		w.ring()
+		<-w.resumed
+	}
+}
+
+// fetch polls once and makes a batch of what came. It says no when the watcher was stopped.
+func (w *watcher) fetch(wait bool) bool {
+	timeout, ok := w.prepare()
+	if !ok {
+		return false
+	}
+	if !wait {
+		timeout = 0
+	}
+	n, err := unix.Poll(w.descriptors, timeout)
+	switch err {
+	case nil:
+	case unix.EINTR:
+	case unix.EAGAIN, unix.ENOMEM:
+		<-time.After(pollRetryAfter) // the system is out of memory for the moment
+	default:
+		panic("reactor: poll: " + err.Error())
+	}
+	w.gather(err == nil && n > 0)
+	return true
+}
+
+// pollRetryAfter keeps a doorbell that cannot poll from using all of a processor.
+const pollRetryAfter = 10 * time.Millisecond
+
+// prepare lists what is wanted, and returns how long to poll for it in milliseconds.
+func (w *watcher) prepare() (timeout int, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
+		return 0, false
+	}
+	w.descriptors = append(w.descriptors[:0],
+		unix.PollFd{Fd: int32(w.pipeOut), Events: unix.POLLIN})
+	w.polled = append(w.polled[:0], 0)
+	for i := range w.slots {
+		at := &w.slots[i]
+		if at.wanted == 0 {
+			continue
+		}
+		var events int16
+		if at.wanted&canRead != 0 {
+			events |= unix.POLLIN
+		}
+		if at.wanted&canWrite != 0 {
+			events |= unix.POLLOUT
+		}
+		w.descriptors = append(w.descriptors, unix.PollFd{Fd: int32(at.fd), Events: events})
+		w.polled = append(w.polled, newSlot(uint32(i), at.generation))
+	}
+	w.polling = true
+	if w.alarm.IsZero() {
+		return -1, true
+	}
+	left := time.Until(w.alarm) + time.Millisecond - 1 // poll must not end before the time
+	return int(min(max(left.Milliseconds(), 0), math.MaxInt32)), true
+}
+
+// gather makes a batch of what poll said. Who was told is not polled again before wanting it.
+func (w *watcher) gather(some bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.polling = false
+	if w.interrupted {
+		w.interrupted = false
+		var b [1]byte
+		_, _ = unix.Read(w.pipeOut, b[:])
+	}
+	w.events = w.events[:0]
+	w.expired = !w.alarm.IsZero() && !time.Now().Before(w.alarm)
+	if w.expired {
+		w.alarm = time.Time{}
+	}
+	if !some {
+		return
+	}
+	count := len(w.descriptors) - 1
+	for k := range count {
+		i := 1 + (w.first+k)%count
+		if w.descriptors[i].Revents == 0 {
+			continue
+		}
+		if len(w.events) == batchMax {
+			w.first = i - 1
+			return
+		}
+		w.tell(w.polled[i], w.descriptors[i].Revents)
+	}
+}
+
+// tell adds to the batch what poll said of a slot, unless nobody wants to hear it any more.
+func (w *watcher) tell(s slot, said int16) {
+	at := &w.slots[s.index()]
+	if at.generation != s.generation() || at.wanted == 0 {
+		return
+	}
+	var what readiness
+	if said&^unix.POLLOUT != 0 {
+		what |= canRead
+	}
+	if said&^unix.POLLIN != 0 {
+		what |= canWrite
+	}
+	if !at.level {
+		at.wanted &^= what
+	}
+	w.events = append(w.events, event{s, what})
+}
+
+// dispatch hands the fetched events to their owners.
+func (w *watcher) dispatch() {
+	if !w.full.Load() {
+		return
+	}
+	w.taken = true
+	if w.expired {
+		w.armed = 0
+	}
+	for _, e := range w.events {
+		at := &w.slots[e.slot.index()]
+		if at.owner != nil && at.generation == e.slot.generation() {
+			at.owner.ready(e.what)
+		}
+	}
+}
+
+// more fetches what has come since the batch was fetched, without waiting, and says whether there
+// was anything. It spares the doorbell's waking and the change of threads.
+func (w *watcher) more() bool {
+	return w.taken && w.fetch(false) && (len(w.events) > 0 || w.expired)
+}
+
+// resume lets the doorbell listen again.
+func (w *watcher) resume() {
+	if w.taken {
+		w.taken = false
+		w.full.Store(false)
+		w.resumed <- struct{}{}
+	}
+}
+
+// wake makes the timer go off at the given time, unless it goes off earlier anyway.
+func (w *watcher) wake(at, now instant) {
+	if w.armed != 0 && w.armed <= at {
+		return
+	}
+	w.armed = max(at, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alarm = time.Now().Add(max(at-now, 0))
+	w.interrupt()
+}
+
+// stop ends the doorbell and waits for it. The loop must still run, to take the last batch.
+func (w *watcher) stop() {
+	w.mu.Lock()
+	w.stopped = true
+	w.interrupt()
+	w.mu.Unlock()
+	<-w.done
+}
+
+// closeDescriptors closes the watcher, once neither doorbell nor loop use it any more.
+func (w *watcher) closeDescriptors() {
+	for _, fd := range []int{w.pipeIn, w.pipeOut} {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+}
