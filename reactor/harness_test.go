@@ -49,14 +49,14 @@ func descriptors() []string {
 	for _, e := range entries {
 		target, err := os.Readlink(filepath.Join(dir, e.Name()))
 		if err == nil && !strings.HasPrefix(target, "/proc/") {
-			open = append(open, e.Name()+" "+target+ends(e.Name()))
+			open = append(open, e.Name()+" "+target+endsOf(e.Name()))
 		}
 	}
 	return open
 }
 
-// ends names both ends of a socket, so that a leak can be found.
-func ends(descriptor string) string {
+// endsOf names both ends of a socket, so that a leak can be found.
+func endsOf(descriptor string) string {
 	fd, err := strconv.Atoi(descriptor)
 	if err != nil {
 		return ""
