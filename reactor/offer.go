@@ -187,11 +187,13 @@ func (r *reactor) awaitRest(a *address) {
 		r.deadlines.clear(&a.rested)
 		return
 	}
-	after := r.limiter.limits.LeaseRest
-	if a.waiting.Len() > 0 {
-		after = r.restMin()
+	since := a.resting[0].since
+	at := since + r.limiter.limits.LeaseRest
+	// If it has rested enough to serve and did not, it is not a lease that they wait for.
+	if soon := since + r.restMin(); a.waiting.Len() > 0 && soon > r.now {
+		at = soon
 	}
-	r.deadlines.set(&a.rested, a.resting[0].since+after)
+	r.deadlines.set(&a.rested, at)
 }
 
 // expire frees the leases that have rested.
