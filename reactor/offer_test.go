@@ -41,7 +41,7 @@ type leaseClient struct {
 
 var leaseFrom = []string{"127.0.0.1", "127.0.0.2"}
 
-// newest lists clients that wait for a port, the first command first.
+// line lists the clients of an address that wait for a port, the first command first.
 func (m *leaseModel) line(from string) []*leaseClient {
 	var line []*leaseClient
 	for _, c := range m.clients {
@@ -142,6 +142,7 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
 		o := testOptions(dir)
+		o.Limits.IdleTimeout = 1000 * time.Hour
 		o.DataPorts.Count = rapid.IntRange(1, 4).Draw(rt, "ports")
 		o.Limits.TransfersPerAddress = rapid.IntRange(1, 6).Draw(rt, "transfers an address")
 		o.Limits.Transfers = rapid.IntRange(1, 8).Draw(rt, "transfers")
