@@ -49,14 +49,14 @@ func descriptors() []string {
 	for _, e := range entries {
 		target, err := os.Readlink(filepath.Join(dir, e.Name()))
 		if err == nil && !strings.HasPrefix(target, "/proc/") {
-			open = append(open, e.Name()+" "+target+ends(e.Name()))
+			open = append(open, e.Name()+" "+target+endsOf(e.Name()))
 		}
 	}
 	return open
 }
 
-// ends names both ends of a socket, so that a leak can be found.
-func ends(descriptor string) string {
+// endsOf names both ends of a socket, so that a leak can be found.
+func endsOf(descriptor string) string {
 	fd, err := strconv.Atoi(descriptor)
 	if err != nil {
 		return ""
@@ -164,11 +164,11 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	return ts
 }
 
-// wantSameDescriptors demands that nothing is open that was not, once the kernel has let go.
+// wantSameDescriptors demands that nothing is open that was not. It may be less: another server of the
+// same test may have had a connection that ended meanwhile.
 func wantSameDescriptors(t testing.TB, before []string) {
 	t.Helper()
-	after := descriptors()
-	if len(after) != len(before) {
+	if after := descriptors(); len(after) > len(before) {
 		t.Errorf("descriptors leaked: %q before, %q after", before, after)
 	}
 }

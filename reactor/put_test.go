@@ -342,7 +342,9 @@ func TestServerEndsItsSideASecondAfterRecord(t *testing.T) {
 	if took := time.Since(began); took < recordPause {
 		t.Errorf("the server ended its side after %v", took)
 	}
-	ts.wantNoFile("file")
+	if _, err := os.Stat(filepath.Join(ts.dir, "file")); !os.IsNotExist(err) {
+		t.Errorf("the file is there before its end: %v", err)
+	}
 	check(t, d.Close())
 	ts.quiet()
 	ts.wantFile("file", []byte("content"))

@@ -167,9 +167,10 @@ func (r *reactor) beginReceive(t *transfer) {
 // receive moves up to a quantum, and says whether more can move at once.
 func (r *reactor) receive(t *transfer) (more bool) {
 	rc := &t.recv
-	before := t.moved
 	rc.slow = r.now-t.began > gatherTime
-	for t.moved-before < quantum {
+	// Fields count as well: records of no bytes could keep the loop here for as long as they come.
+	before := rc.dec.Offset()
+	for rc.dec.Offset()-before < quantum {
 		switch rc.next(t.job.busy, t.readable, r.pipesToBeHad()) {
 		case planWait:
 			r.setPause(t)
