@@ -187,11 +187,10 @@ func (r *reactor) awaitRest(a *address) {
 		r.deadlines.clear(&a.rested)
 		return
 	}
-	since := a.resting[0].since
-	at := since + r.limiter.limits.LeaseRest
-	// If it has rested enough to serve and did not, it is not a lease that they wait for.
-	if soon := since + r.restMin(); a.waiting.Len() > 0 && soon > r.now {
-		at = soon
+	at := a.resting[0].since + r.limiter.limits.LeaseRest
+	// A lease that may serve already waits for a limit, not for time.
+	if early := a.resting[0].since + r.restMin(); a.waiting.Len() > 0 && early > r.now {
+		at = early
 	}
 	r.deadlines.set(&a.rested, at)
 }
