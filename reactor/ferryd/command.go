@@ -41,7 +41,8 @@ can connect may do what the flags allow.
 SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGUSR1 logs counters and
 every session and transfer. Exit status: 0 after a clean end, 1 when transfers were cut off or the
 server could not go on, 2 for wrong flags, a root that is no folder or a port in use.`,
-		Example:       "  ferryd 2121\n  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16",
+		Example: "  ferryd 2121\n" +
+			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
