@@ -249,7 +249,11 @@ func (ts *testServer) waiting(t testing.TB) (n int) {
 	for _, r := range ts.reactors {
 		onLoop(t, r, func() {
 			for _, a := range r.addresses {
-				n += a.waiting.Len()
+				for _, l := range a.lines {
+					if l != nil {
+						n += l.waiting.Len()
+					}
+				}
 			}
 		})
 	}

@@ -136,6 +136,9 @@ func (m *machine) step(in input, out *output) {
 
 func (m *machine) command(v codec.Verb, out *output) {
 	if v == codec.VerbQuit {
+		if m.face == faceBase && m.exchange.State() != codec.Idle {
+			panic("reactor: base's commands keep their order")
+		}
 		m.exchange.Take(codec.Quit)
 		m.exchange.Take(codec.Port)
 		m.reason = endQuit

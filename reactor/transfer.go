@@ -122,6 +122,7 @@ func (r *reactor) newTransfer(s *session, c codec.Command) *transfer {
 	t.text = string(c.Text)
 	t.name = t.text[len(t.text)-len(c.Name):]
 	t.fd = -1
+	t.began = r.now
 	t.address.transfers++
 	t.index = len(r.transfers)
 	r.transfers = append(r.transfers, t)
