@@ -118,13 +118,52 @@ func TestCommandsGoBothWays(t *testing.T) {
 	}
 }
 
+func TestClassicLinesAreTakenApart(t *testing.T) {
+	for line, want := range map[string]Command{
+		"RETR a": {Verb: VerbGet, Name: []byte("a")}, "retr  a b": {Verb: VerbGet, Name: []byte(" a b")},
+		"GOODBYE SERVER": {Verb: VerbQuit}, "goodbye server": {Verb: VerbQuit},
+		"RETR": {}, "RETR ": {}, "RETRa": {}, "GOODBYE": {}, "GOODBYE SERVER ": {}, "": {}, "get a": {},
+	} {
+		got := ParseClassic([]byte(line))
+		if got.Verb != want.Verb || string(got.Name) != string(want.Name) {
+			t.Errorf("%q became %v %q", line, got.Verb, got.Name)
+		}
+	}
+	if c := ParseClassic(AppendRetr(nil, "a b")[:8]); c.Verb != VerbGet || string(c.Name) != "a b" {
+		t.Errorf("RETR became %v", c)
+	}
+	if c := ParseClassic(AppendGoodbye(nil)[:14]); c.Verb != VerbQuit {
+		t.Errorf("GOODBYE SERVER became %v", c)
+	}
+}
+
+func TestConnLinesGoBothWays(t *testing.T) {
+	for _, port := range []uint16{1, 1024, 20020, 65535} {
+		line := AppendConn(nil, port)
+		if got, ok := ParseConn(line[:len(line)-1]); got != port || !ok {
+			t.Errorf("%q became %d, %v", line, got, ok)
+		}
+	}
+	for _, line := range []string{"CONN", "CONN ", "CONN 0", "CONN 65536", "CONN 123456", "CONN -1",
+		"conn 1", "CONN 1 ", "CONN x", "THANK YOU"} {
+		if got, ok := ParseConn([]byte(line)); ok {
+			t.Errorf("%q became %d", line, got)
+		}
+	}
+}
+
 func TestMessagesAreToTheLetter(t *testing.T) {
 	for want, got := range map[string][]byte{
-		"500 frob: unknown command\n":     AppendUnknown(nil, []byte("frob it")),
-		"500 ?[2J: unknown command\n":     AppendUnknown(nil, []byte("\x1b[2J")),
-		"550 a b/c: no such folder\n":     AppendNoFolder(nil, []byte("a b/c")),
-		"550 a?550 x: no such folder\n":   AppendNoFolder(nil, []byte("a\n550 x")),
-		"x550 \xff\x7e: no such folder\n": AppendNoFolder([]byte("x"), []byte("\xff\x7e")),
+		"500 frob: unknown command\n":   AppendUnknown(nil, []byte("frob it")),
+		"500 ?[2J: unknown command\n":   AppendUnknown(nil, []byte("\x1b[2J")),
+		"550 a b/c: no such folder\n":   AppendNoFolder(nil, []byte("a b/c")),
+		"550 a?550 x: no such folder\n": AppendNoFolder(nil, []byte("a\n550 x")),
+		"2026-01-02 03:04:05: FILE NOT FOUND AT CURRENT WORKING DIRECTORY\n": AppendNotFound(nil,
+			"2026-01-02 03:04:05"),
+		"2026-01-02 03:04:05: UNKNOWN COMMAND\n":             AppendClassicUnknown(nil, "2026-01-02 03:04:05"),
+		"CONN 20020\n":                                       AppendConn(nil, 20020),
+		"THANK YOU, ALL CONNECTIONS SUCCESSFULLY TERMINATED": []byte(ClassicThanks),
+		"x550 \xff\x7e: no such folder\n":                    AppendNoFolder([]byte("x"), []byte("\xff\x7e")),
 	} {
 		if string(got) != want {
 			t.Errorf("got %q, want %q", got, want)

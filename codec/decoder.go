@@ -22,6 +22,8 @@ const (
 	// connection of a base put. (PROTOCOL, Base exchange: "Several such records may follow one
 	// another […]; together they are one file".)
 	Records
+	// Lines is lines of text that end in LF or CR LF: both directions of classic's control.
+	Lines
 )
 
 // EventKind says what a decoder found.
@@ -30,7 +32,7 @@ type EventKind uint8
 const (
 	// EventNone means that all input was consumed and more is needed.
 	EventNone EventKind = iota
-	// EventCommand carries a whole command's text in Data.
+	// EventCommand carries a whole command's text in Data; of a line, without its end.
 	EventCommand
 	// EventField carries a bare field's number in N.
 	EventField
@@ -64,7 +66,7 @@ type Decoder struct {
 	offset int64
 	field  fieldReader
 	// gathered holds the beginning of a command that arrived in pieces, nil otherwise.
-	gathered *[CommandMax]byte
+	gathered *commandBuffer
 	err      *ProtocolError
 	// commandMax is the longest command accepted, in bytes.
 	commandMax uint16
@@ -83,9 +85,13 @@ const (
 	inRecord
 	atEnd // after the one record of the grammar Record
 	broken
+	inLine
 )
 
-var commandBuffers = sync.Pool{New: func() any { return new([CommandMax]byte) }}
+// commandBuffer has room for a command, or for a line with its CR.
+type commandBuffer [CommandMax + 1]byte
+
+var commandBuffers = sync.Pool{New: func() any { return new(commandBuffer) }}
 
 // NewDecoder returns a decoder that stands before the first byte.
 func NewDecoder(g Grammar) Decoder {
@@ -107,7 +113,7 @@ func (d *Decoder) Next(in []byte) (Event, int) {
 	case commandGiven:
 		d.releaseGathered()
 		d.place = atField
-		return d.nextField(in)
+		return d.Next(in)
 	case inCommand:
 		return d.nextCommand(in)
 	case inRecord:
@@ -119,7 +125,12 @@ func (d *Decoder) Next(in []byte) (Event, int) {
 		return d.fail(d.offset, reasonTrailing), 0
 	case broken:
 		return Event{Kind: EventError, Err: d.err}, 0
+	case inLine:
+		return d.nextLine(in)
 	default:
+		if d.grammar == Lines {
+			return d.nextLine(in)
+		}
 		return d.nextField(in)
 	}
 }
@@ -186,7 +197,7 @@ func (d *Decoder) nextCommand(in []byte) (Event, int) {
 		return Event{}, 0
 	}
 	if d.gathered == nil {
-		d.gathered = commandBuffers.Get().(*[CommandMax]byte)
+		d.gathered = commandBuffers.Get().(*commandBuffer)
 	}
 	n := copy(d.gathered[d.kept:int64(d.kept)+d.remain], in)
 	d.kept += uint16(n)
@@ -235,8 +246,10 @@ func (d *Decoder) Remaining() int64 {
 // InRecord says whether a record has begun whose EventRecordEnd was not yet given.
 func (d *Decoder) InRecord() bool { return d.place == inRecord }
 
-// Gathering says whether part of a field or of a command is there.
-func (d *Decoder) Gathering() bool { return d.field.taken > 0 || d.place == inCommand }
+// Gathering says whether part of a field, of a command or of a line is there.
+func (d *Decoder) Gathering() bool {
+	return d.field.taken > 0 || d.place == inCommand || d.place == inLine
+}
 
 // Offset is how many bytes the decoder has taken, skipped ones included.
 func (d *Decoder) Offset() int64 { return d.offset }
@@ -247,6 +260,8 @@ func (d *Decoder) End() *ProtocolError {
 	switch {
 	case d.place == broken:
 		return d.err
+	case d.place == inLine:
+		return &ProtocolError{d.offset, reasonLineCut}
 	case d.place == inCommand:
 		return &ProtocolError{d.offset, reasonCommandCut}
 	case d.place == inRecord && d.remain > 0:

@@ -77,6 +77,8 @@ func wantTrace(t *testing.T, g Grammar, want []string, pieces ...[]byte) {
 	}
 }
 
+var longLine = strings.Repeat("n", CommandMax)
+
 func f(n int64) string { return string(AppendField(nil, n)) }
 
 var decoderCases = []struct {
@@ -180,6 +182,30 @@ var decoderCases = []struct {
 	},
 	{"no records", Records, "", []string{"end clean", "offset 0"}},
 	{
+		"lines", Lines, "RETR a b\nGOODBYE SERVER\r\n\n\rx\n",
+		[]string{
+			`command "RETR a b"`, `command "GOODBYE SERVER"`, `command ""`, `command "\rx"`,
+			"end clean", "offset 29",
+		},
+	},
+	{"no lines", Lines, "", []string{"end clean", "offset 0"}},
+	{
+		"half a line", Lines, "RETR",
+		[]string{"end: protocol error at byte 4: " + reasonLineCut, "offset 4"},
+	},
+	{
+		"longest line", Lines, longLine + "\r\nx\n",
+		[]string{fmt.Sprintf("command %q", longLine), `command "x"`, "end clean", "offset 4100"},
+	},
+	{
+		"line too long", Lines, longLine + "y\n",
+		[]string{"protocol error at byte 4096: " + reasonLineLong, "offset 4098"},
+	},
+	{
+		"line without end", Lines, longLine + "yz",
+		[]string{"protocol error at byte 4097: " + reasonLineLong, "offset 4097"},
+	},
+	{
 		"records, then letters", Records, f(1) + "a" + "bcd",
 		[]string{
 			"size 1", `bytes "a"`, "record end", "protocol error at byte 11: " + reasonFieldByte,
@@ -212,6 +238,7 @@ func TestCutsChangeNothing(t *testing.T) {
 func TestEveryTruncationIsToldFromTheWhole(t *testing.T) {
 	for g, in := range map[Grammar]string{
 		Commands: f(5) + "get a", Fields: f(2121), Record: f(3) + "abc", Records: f(3) + "abc",
+		Lines: "RETR a\n",
 	} {
 		for cut := 1; cut < len(in); cut++ {
 			d := NewDecoder(g)
@@ -309,7 +336,7 @@ func FuzzDecoderCuts(f *testing.F) {
 		f.Add(uint8(c.grammar), []byte(c.in), []byte{1, 3, 0, 9})
 	}
 	f.Fuzz(func(t *testing.T, grammar uint8, in, cuts []byte) {
-		g := Grammar(grammar%4) + Commands
+		g := Grammar(grammar%5) + Commands
 		var pieces [][]byte
 		rest := in
 		for _, c := range cuts {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -154,6 +155,10 @@ func (o *Options) validate() error {
 		bad(false, "--root %s: %w", o.Root, errors.Unwrap(err))
 	default:
 		bad(info.IsDir(), "--root %s: this is no folder; name the folder to serve", o.Root)
+	}
+	if o.AddrFile != "" {
+		folder, err := os.Stat(filepath.Dir(o.AddrFile))
+		bad(err == nil && folder.IsDir(), "--addr-file %s: no such folder", o.AddrFile)
 	}
 	l := &o.Limits
 	for _, n := range []struct {

@@ -37,6 +37,8 @@ type receiver struct {
 	name fsio.Name
 	// pause runs out when a put has been silent after a complete record.
 	pause deadline
+	// quietAt is how far the decoder had come when pause was last looked at.
+	quietAt int64
 	// buffer holds fill bytes that no job was given yet.
 	buffer *[]byte
 	fill   int
@@ -170,7 +172,7 @@ func (r *reactor) receive(t *transfer) (more bool) {
 	for t.moved-before < quantum {
 		switch rc.next(t.job.busy, t.readable, r.pipesToBeHad()) {
 		case planWait:
-			r.setPause(t, t.moved > before)
+			r.setPause(t)
 			if !t.readable && t.state == transferMoving {
 				t.watch(canRead)
 			}
@@ -310,7 +312,7 @@ func (r *reactor) splicePipe(t *transfer) bool {
 			return true
 		}
 		if t.job.busy {
-			r.setPause(t, false)
+			r.setPause(t)
 			return false
 		}
 		return true
@@ -399,15 +401,18 @@ func (r *reactor) committed(t *transfer) {
 	r.becomeLingering(t)
 }
 
-// setPause sets the time after which silence at a boundary means something.
-func (r *reactor) setPause(t *transfer, movedNow bool) {
+// setPause sets the time after which silence at a boundary means something. It counts from the last
+// byte, even if that was taken in an earlier turn.
+func (r *reactor) setPause(t *transfer) {
 	rc := &t.recv
+	heard := rc.dec.Offset() != rc.quietAt
+	rc.quietAt = rc.dec.Offset()
 	switch {
 	case t.state != transferMoving || rc.whole || !rc.atBoundary():
 		r.deadlines.clear(&rc.pause)
-	case rc.endAsked && (movedNow || rc.pause.place == 0):
+	case rc.endAsked && (heard || rc.pause.place == 0):
 		r.deadlines.set(&rc.pause, r.now+quietTime)
-	case !rc.shut && (movedNow || rc.pause.place == 0):
+	case !rc.shut && (heard || rc.pause.place == 0):
 		r.deadlines.set(&rc.pause, r.now+recordPause)
 	}
 }
@@ -416,8 +421,13 @@ func (r *reactor) setPause(t *transfer, movedNow bool) {
 // (PROTOCOL, Base exchange: "A further command, or the end of control, that comes after a complete
 // record ends it too".)
 func (r *reactor) furtherCommand(t *transfer) {
-	if !t.isPut() || t.recv.endAsked || t.state > transferMoving {
+	if !t.isPut() || t.recv.endAsked {
 		return
+	}
+	switch t.state {
+	case transferOffered, transferMoving:
+	default:
+		return // its port was not told yet, so that the command was sent ahead; or it has ended
 	}
 	t.recv.endAsked = true
 	if t.state == transferMoving && t.recv.atBoundary() && !t.recv.whole {
@@ -430,6 +440,9 @@ func (r *reactor) receivePaused(t *transfer) {
 	rc := &t.recv
 	if t.state != transferMoving || rc.whole || !rc.atBoundary() {
 		return
+	}
+	if t.readable {
+		return // there may be more; the pause begins anew once there is not
 	}
 	if rc.endAsked {
 		rc.whole = true

@@ -233,7 +233,8 @@ func (r *reactor) closeSent(t *transfer) {
 		s.buffer = nil
 	}
 	s.rest = nil
-	if !s.open || t.job.busy {
+	// While a job runs, whether the file is open is the worker's to say.
+	if t.job.busy || !s.open {
 		return
 	}
 	if s.size > smallMax {

@@ -101,11 +101,11 @@ func listenData(ip netip.Addr, port uint16) (fd int, bound uint16, err error) {
 	if err != nil {
 		return -1, 0, os.NewSyscallError("socket", err)
 	}
-	defer func() {
+	defer func(opened int) {
 		if err != nil {
-			_ = unix.Close(fd)
+			_ = unix.Close(opened) // fd is -1 by now
 		}
-	}()
+	}(fd)
 	if family == unix.AF_INET6 {
 		only := 1
 		if ip == netip.IPv6Unspecified() {

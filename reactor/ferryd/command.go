@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -44,11 +45,13 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usageError{errors.New("name the port to listen on: ferryd PORT")}
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{errors.New("name one port to listen on: ferryd PORT")}
 			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
 			port, err := strconv.ParseUint(args[0], 10, 16)
 			if err != nil {
 				return usageError{fmt.Errorf("port %q: give a number from 0 to 65535", args[0])}
@@ -69,8 +72,10 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 		return statusDone
 	}
 	var usage usageError
-	if errors.As(err, &usage) || c.Flags().NArg() > 1 {
-		_, _ = fmt.Fprintf(stderr, "ferryd: %v\n(ferryd --help lists what can be set)\n", err)
+	if errors.As(err, &usage) {
+		// Several faults come a line each, and people look at the last line only.
+		text := strings.ReplaceAll(err.Error(), "\n", "; ")
+		_, _ = fmt.Fprintf(stderr, "ferryd: %s (ferryd --help lists the flags)\n", text)
 		return statusUsage
 	}
 	if !errors.Is(err, reactor.ErrTransfersReset) { // those are in the log

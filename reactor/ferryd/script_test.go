@@ -1,0 +1,273 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience is how long a test waits for what has to happen. Nothing here takes a tenth of it.
+const patience = 10 * time.Second
+
+// programs is the folder of the programs under test; it is the first in PATH.
+var programs string
+
+// TestMain builds the programs once, so that the tests run what a user runs.
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	var err error
+	if programs, err = os.MkdirTemp("", "ferry-programs-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(programs)
+	args := []string{"build", "-o", programs + string(filepath.Separator)}
+	if raceEnabled {
+		args = append(args, "-race")
+		// Without this each program waits a second at its end for reports of others.
+		_ = os.Setenv("GORACE", "atexit_sleep_ms=10 "+os.Getenv("GORACE"))
+	}
+	args = append(args, "ferry/reactor/ferryd", "ferry/client/ferry", "ferry/bench/ferrybench")
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
+		return 1
+	}
+	path := programs + string(filepath.ListSeparator) + os.Getenv("PATH")
+	if err := os.Setenv("PATH", path); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// TestScript runs the scripts, each against servers of its own. Beside the commands of testscript
+// they have:
+//
+//	serve [FLAG...]           start ferryd on a free port of 127.0.0.1, with the folder root as
+//	                          its root; HOST, PORT and LOG are set. It is ended by SIGTERM when
+//	                          the script ends, and must have the status 0 then
+//	signal NAME               send the server a signal: TERM, INT, KILL or USR1
+//	ended STATUS              wait for the server's end with that status
+//	end                       signal TERM, then ended 0
+//	logged [KEY=REGEXP...]    wait for a line of the log that has all of these fields and values
+//	logs REGEXP               wait for a line of the log that is not JSON
+//	fill FILE SIZE            make a file of bytes that differ everywhere
+//	sparse FILE SIZE          make a file of that size and nothing in it
+//	wire ...                  a client of the base exchange, by hand: see wireVerbs
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                filepath.Join("testdata", "script"),
+		RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			s := &scene{tb: e.T().(testing.TB), wires: make(map[string]*wire)}
+			s.tb.Cleanup(s.close)
+			e.Values[sceneKey{}] = s
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			switch name {
+			case "ipv6":
+				return haveIPv6(), nil
+			case "race":
+				return raceEnabled, nil
+			}
+			return false, fmt.Errorf("no condition %q", name)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve":  scripted((*scene).serve),
+			"signal": scripted((*scene).signal),
+			"ended":  scripted((*scene).ended),
+			"end":    scripted((*scene).endServer),
+			"logged": scripted((*scene).logged),
+			"logs":   scripted((*scene).logs),
+			"fill":   scripted((*scene).fill),
+			"sparse": scripted((*scene).sparse),
+			"wire":   scripted((*scene).wire),
+		},
+	})
+}
+
+func haveIPv6() bool {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	_ = l.Close()
+	return true
+}
+
+type sceneKey struct{}
+
+// scene is what one script has: its servers and its hand-driven clients.
+type scene struct {
+	tb      testing.TB
+	servers []*process
+	wires   map[string]*wire
+}
+
+// scripted makes a command of a method. None of them can be negated.
+func scripted(
+	f func(*scene, *testscript.TestScript, []string) error,
+) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("this command cannot be negated")
+		}
+		ts.Check(f(ts.Value(sceneKey{}).(*scene), ts, args))
+	}
+}
+
+// close closes what the script left open, and ends its servers.
+func (s *scene) close() {
+	for _, w := range s.wires {
+		_ = w.conn.Close()
+	}
+	for _, p := range s.servers {
+		if !p.over() {
+			p.signal(syscall.SIGTERM)
+		}
+		if status, err := p.wait(); err != nil || status != p.expected {
+			s.tb.Errorf("ferryd ended with status %d, not %d: %v", status, p.expected, err)
+		}
+		if s.tb.Failed() {
+			s.tb.Logf("the log of ferryd:\n%s", p.log.text())
+		}
+	}
+}
+
+func (s *scene) server() (*process, error) {
+	if len(s.servers) == 0 {
+		return nil, fmt.Errorf("no server was started")
+	}
+	return s.servers[len(s.servers)-1], nil
+}
+
+func (s *scene) serve(ts *testscript.TestScript, args []string) error {
+	p, err := startServer(ts.MkAbs("."), args...)
+	if p != nil {
+		s.servers = append(s.servers, p)
+	}
+	if err != nil {
+		return err
+	}
+	host, port, err := net.SplitHostPort(p.address)
+	ts.Setenv("HOST", host)
+	ts.Setenv("PORT", port)
+	ts.Logf("%s", p.address)
+	return err
+}
+
+var signals = map[string]syscall.Signal{
+	"TERM": syscall.SIGTERM, "INT": syscall.SIGINT,
+	"KILL": syscall.SIGKILL, "USR1": syscall.SIGUSR1,
+}
+
+func (s *scene) signal(_ *testscript.TestScript, args []string) error {
+	p, err := s.server()
+	if err != nil {
+		return err
+	}
+	if len(args) != 1 || signals[args[0]] == 0 {
+		return fmt.Errorf("use: signal TERM|INT|KILL|USR1")
+	}
+	p.signal(signals[args[0]])
+	return nil
+}
+
+func (s *scene) ended(_ *testscript.TestScript, args []string) error {
+	p, err := s.server()
+	if err != nil {
+		return err
+	}
+	if p.expected, err = strconv.Atoi(strings.Join(args, " ")); err != nil {
+		return fmt.Errorf("use: ended STATUS")
+	}
+	status, err := p.wait()
+	if err == nil && status != p.expected {
+		err = fmt.Errorf("status %d, not %d", status, p.expected)
+	}
+	return err
+}
+
+func (s *scene) endServer(ts *testscript.TestScript, _ []string) error {
+	if err := s.signal(ts, []string{"TERM"}); err != nil {
+		return err
+	}
+	return s.ended(ts, []string{"0"})
+}
+
+func (s *scene) logged(_ *testscript.TestScript, args []string) error {
+	p, err := s.server()
+	if err != nil {
+		return err
+	}
+	fields, err := parseFields(args)
+	if err != nil {
+		return err
+	}
+	return p.log.await(fields.match)
+}
+
+func (s *scene) logs(_ *testscript.TestScript, args []string) error {
+	p, err := s.server()
+	if err != nil {
+		return err
+	}
+	match, err := matchText(strings.Join(args, " "))
+	if err != nil {
+		return err
+	}
+	return p.log.await(match)
+}
+
+func (s *scene) fill(ts *testscript.TestScript, args []string) error {
+	file, size, err := fileAndSize(ts, args)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(file, noise(uint64(size), size), 0o666)
+}
+
+// noise is n bytes that differ everywhere and are the same each time.
+func noise(seed uint64, n int64) []byte {
+	b := make([]byte, n)
+	var key [32]byte
+	for i := range 8 {
+		key[i] = byte(seed >> (8 * i))
+	}
+	_, _ = rand.NewChaCha8(key).Read(b)
+	return b
+}
+
+func (s *scene) sparse(ts *testscript.TestScript, args []string) error {
+	file, size, err := fileAndSize(ts, args)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		return err
+	}
+	return os.Truncate(file, size)
+}
+
+func fileAndSize(ts *testscript.TestScript, args []string) (string, int64, error) {
+	if len(args) != 2 {
+		return "", 0, fmt.Errorf("give FILE SIZE")
+	}
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	return ts.MkAbs(args[0]), size, err
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"ferry/codec"
+)
+
+// wire is a connection that a script drives byte by byte.
+type wire struct {
+	conn *net.TCPConn
+	// host is where data connections go.
+	host string
+}
+
+// wireVerb is a word behind wire, with the number of words that follow it.
+type wireVerb struct {
+	words int
+	run   func(s *scene, ts *testscript.TestScript, args []string) error
+}
+
+// wireVerbs are the commands of the base exchange by hand. C and D name connections; TEXT has the
+// escapes of Go, such as \n and \x00.
+var wireVerbs = map[string]wireVerb{
+	// dial C: make a control connection.
+	"dial": {1, func(s *scene, ts *testscript.TestScript, args []string) error {
+		return s.dial(args[0], ts.Getenv("HOST"), ts.Getenv("PORT"))
+	}},
+	// command C TEXT: send the length and the text of a command in one write.
+	"command": {2, (*scene).wireCommand},
+	// send C TEXT: send just that.
+	"send": {2, (*scene).wireSend},
+	// data C D: read a port from C, and connect D there.
+	"data": {2, (*scene).wireData},
+	// expect C TEXT: read just that.
+	"expect": {2, (*scene).wireExpect},
+	// take D FILE: read a size and that many bytes into a file.
+	"take": {2, (*scene).wireTake},
+	// records D FILE SIZE: send a file in records of that size.
+	"records": {3, (*scene).wireRecords},
+	// half C: end our sending side.
+	"half": {1, onWire(func(w *wire) error { return w.conn.CloseWrite() })},
+	// close C: close the connection in order.
+	"close": {1, onWire(func(w *wire) error { return w.conn.Close() })},
+	// reset C: close the connection with a reset.
+	"reset": {1, onWire(func(w *wire) error {
+		return errors.Join(w.conn.SetLinger(0), w.conn.Close())
+	})},
+	// eof C: the server sends nothing more and ends its side in order.
+	"eof": {1, onWire(func(w *wire) error {
+		rest, err := io.ReadAll(w.conn)
+		if err == nil && len(rest) > 0 {
+			err = fmt.Errorf("%d bytes more came: %.100q", len(rest), rest)
+		}
+		return err
+	})},
+	// cut C: the server resets the connection, whatever it sent before.
+	"cut": {1, onWire(func(w *wire) error {
+		n, err := io.Copy(io.Discard, w.conn)
+		if !errors.Is(err, syscall.ECONNRESET) {
+			return fmt.Errorf("no reset after %d bytes: %v", n, err)
+		}
+		return nil
+	})},
+}
+
+func (s *scene) wire(ts *testscript.TestScript, args []string) error {
+	if len(args) == 0 {
+		return errors.New("give a word of wireVerbs")
+	}
+	v, ok := wireVerbs[args[0]]
+	if args = args[1:]; !ok || len(args) != v.words {
+		return errors.New("no such word, or not as many words behind it as it needs")
+	}
+	return v.run(s, ts, args)
+}
+
+// onWire makes a verb of what is done with one connection.
+func onWire(f func(*wire) error) func(*scene, *testscript.TestScript, []string) error {
+	return func(s *scene, _ *testscript.TestScript, args []string) error {
+		w, err := s.named(args[0])
+		if err != nil {
+			return err
+		}
+		return f(w)
+	}
+}
+
+// named finds a connection, and gives it time for what is done next.
+func (s *scene) named(name string) (*wire, error) {
+	w := s.wires[name]
+	if w == nil {
+		return nil, fmt.Errorf("no connection %s", name)
+	}
+	return w, w.conn.SetDeadline(time.Now().Add(patience))
+}
+
+func (s *scene) dial(name, host, port string) error {
+	if old := s.wires[name]; old != nil {
+		_ = old.conn.Close()
+	}
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(host, port), patience)
+	if err != nil {
+		return err
+	}
+	s.wires[name] = &wire{conn.(*net.TCPConn), host}
+	return nil
+}
+
+func (s *scene) wireCommand(_ *testscript.TestScript, args []string) error {
+	text, err := unescape(args[1])
+	if err != nil {
+		return err
+	}
+	return s.write(args[0], append(codec.AppendField(nil, int64(len(text))), text...))
+}
+
+func (s *scene) wireSend(_ *testscript.TestScript, args []string) error {
+	text, err := unescape(args[1])
+	if err != nil {
+		return err
+	}
+	return s.write(args[0], []byte(text))
+}
+
+func unescape(text string) (string, error) {
+	return strconv.Unquote(`"` + strings.ReplaceAll(text, `"`, `\"`) + `"`)
+}
+
+func (s *scene) write(name string, b []byte) error {
+	w, err := s.named(name)
+	if err != nil {
+		return err
+	}
+	_, err = w.conn.Write(b)
+	return err
+}
+
+func (s *scene) wireData(_ *testscript.TestScript, args []string) error {
+	w, err := s.named(args[0])
+	if err != nil {
+		return err
+	}
+	port, err := w.field()
+	if err != nil {
+		return fmt.Errorf("port: %w", err)
+	}
+	if port < 1024 {
+		return fmt.Errorf("port %d is below 1024", port)
+	}
+	return s.dial(args[1], w.host, strconv.FormatInt(port, 10))
+}
+
+// field reads one field.
+func (w *wire) field() (int64, error) {
+	var b [codec.FieldSize]byte
+	if _, err := io.ReadFull(w.conn, b[:]); err != nil {
+		return 0, err
+	}
+	if i := bytes.IndexFunc(b[:], func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		return 0, fmt.Errorf("%q is not zero-padded", b)
+	}
+	return codec.ParseField(b[:])
+}
+
+func (s *scene) wireExpect(_ *testscript.TestScript, args []string) error {
+	w, err := s.named(args[0])
+	if err != nil {
+		return err
+	}
+	want, err := unescape(args[1])
+	if err != nil {
+		return err
+	}
+	got := make([]byte, len(want))
+	n, err := io.ReadFull(w.conn, got)
+	if string(got[:n]) != want {
+		return fmt.Errorf("%q came, not %q (%v)", got[:n], want, err)
+	}
+	return nil
+}
+
+func (s *scene) wireTake(ts *testscript.TestScript, args []string) error {
+	w, err := s.named(args[0])
+	if err != nil {
+		return err
+	}
+	size, err := w.field()
+	if err != nil {
+		return err
+	}
+	content := make([]byte, size)
+	if n, err := io.ReadFull(w.conn, content); err != nil {
+		return fmt.Errorf("%d of %d bytes: %w", n, size, err)
+	}
+	return os.WriteFile(ts.MkAbs(args[1]), content, 0o666)
+}
+
+func (s *scene) wireRecords(ts *testscript.TestScript, args []string) error {
+	content, err := os.ReadFile(ts.MkAbs(args[1]))
+	if err != nil {
+		return err
+	}
+	each, err := strconv.Atoi(args[2])
+	if err != nil || each < 1 {
+		return fmt.Errorf("record size %q", args[2])
+	}
+	for len(content) > 0 {
+		n := min(each, len(content))
+		record := append(codec.AppendField(nil, int64(n)), content[:n]...)
+		if err := s.write(args[0], record); err != nil {
+			return err
+		}
+		content = content[n:]
+	}
+	return nil
+}

@@ -1,0 +1,374 @@
+package reactor
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+)
+
+// patience is how long a test waits for something that must happen. It is never waited out.
+const patience = 20 * time.Second
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually polls a condition that no event tells of.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(patience); !is(); <-tick.C {
+		if time.Now().After(until) {
+			t.Fatal("did not happen in time: " + what)
+		}
+	}
+}
+
+// descriptors lists what this process has open.
+func descriptors() []string {
+	const dir = "/proc/self/fd"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var open []string
+	for _, e := range entries {
+		target, err := os.Readlink(filepath.Join(dir, e.Name()))
+		if err == nil && !strings.HasPrefix(target, "/proc/") {
+			open = append(open, e.Name()+" "+target+ends(e.Name()))
+		}
+	}
+	return open
+}
+
+// ends names both ends of a socket, so that a leak can be found.
+func ends(descriptor string) string {
+	fd, err := strconv.Atoi(descriptor)
+	if err != nil {
+		return ""
+	}
+	var text string
+	if sa, err := unix.Getsockname(fd); err == nil {
+		text += " from " + addrPort(sa).String()
+	}
+	if sa, err := unix.Getpeername(fd); err == nil {
+		text += " to " + addrPort(sa).String()
+	}
+	return text
+}
+
+// logLine is one line of a server's log.
+type logLine map[string]any
+
+// logKeeper is a log that tests read. It is safe for use by many goroutines.
+type logKeeper struct {
+	mu    sync.Mutex
+	lines []logLine
+}
+
+func (k *logKeeper) Write(line []byte) (int, error) {
+	var l logLine
+	if err := json.NewDecoder(bytes.NewReader(line)).Decode(&l); err != nil {
+		return 0, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.lines = append(k.lines, l)
+	return len(line), nil
+}
+
+// all returns the lines with a message so far.
+func (k *logKeeper) all(message string) []logLine {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var found []logLine
+	for _, l := range k.lines {
+		if l["message"] == message {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// testServer is a server that runs within a test.
+type testServer struct {
+	*Server
+	t    testing.TB
+	dir  string
+	log  *logKeeper
+	ran  chan error
+	came bool // the result of Run was taken
+	// start is what the limiter counted before the first client.
+	start, descriptorsBefore int64
+}
+
+// running counts the servers of the test that runs.
+var running int
+
+// serve runs a server until the end of the test, and then demands back all that it took.
+func serve(t testing.TB, change ...func(*Options)) *testServer {
+	t.Helper()
+	return serveWith(t, nil, change...)
+}
+
+// serveWith is serve with a look at the server before it runs.
+func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *testServer {
+	t.Helper()
+	ts := &testServer{t: t, dir: t.TempDir(), log: new(logKeeper), ran: make(chan error, 1)}
+	o := testOptions(ts.dir)
+	o.Log = zerolog.New(ts.log)
+	for _, c := range change {
+		c(&o)
+	}
+	before := descriptors()
+	s, err := New(o)
+	check(t, err)
+	if prepare != nil {
+		prepare(s)
+	}
+	ts.Server = s
+	ts.start = s.limiter.descriptors.Load()
+	listening := make(chan struct{})
+	go func() { ts.ran <- s.Run(func() { close(listening) }) }()
+	select {
+	case <-listening:
+	case err := <-ts.ran:
+		t.Fatal("the server did not start: ", err)
+	}
+	reactors := s.reactors
+	running++
+	t.Cleanup(func() {
+		ts.end(reactors)
+		wantSameDescriptors(t, before)
+		if running--; running > 0 {
+			return
+		}
+		if err := goleak.Find(ambient...); err != nil {
+			t.Error(err)
+		}
+	})
+	return ts
+}
+
+// wantSameDescriptors demands that nothing is open that was not, once the kernel has let go.
+func wantSameDescriptors(t testing.TB, before []string) {
+	t.Helper()
+	after := descriptors()
+	if len(after) != len(before) {
+		t.Errorf("descriptors leaked: %q before, %q after", before, after)
+	}
+}
+
+// end waits until the clients that have gone left nothing behind, and stops the server.
+func (ts *testServer) end(reactors []*reactor) {
+	t := ts.t
+	t.Helper()
+	if !ts.came {
+		if !t.Failed() {
+			ts.wantQuiet(reactors)
+		}
+		ts.Stop()
+		if err := ts.wait(); err != nil {
+			t.Errorf("the server ended with: %v", err)
+		}
+	}
+	l := ts.limiter
+	if l.sessions.Load() != 0 || l.transfers.Load() != 0 || l.announced.Load() != 0 ||
+		l.descriptors.Load() != ts.start || len(l.addresses) != 0 {
+		t.Errorf("limits are not back: %d sessions, %d transfers, %d bytes announced, "+
+			"%d of %d descriptors, %d addresses", l.sessions.Load(), l.transfers.Load(),
+			l.announced.Load(), l.descriptors.Load(), ts.start, len(l.addresses))
+	}
+	for _, r := range reactors {
+		for i, s := range r.spare {
+			if s.state != transferEnded || s.send.open || s.recv.pending != nil || s.fd != -1 &&
+				s.fd != 0 {
+				t.Errorf("spare transfer %d still holds something", i)
+			}
+		}
+	}
+}
+
+// wait returns what Run returned.
+func (ts *testServer) wait() error {
+	ts.t.Helper()
+	ts.came = true
+	select {
+	case err := <-ts.ran:
+		return err
+	case <-time.After(patience):
+		ts.t.Fatal("the server did not end in time")
+		return nil
+	}
+}
+
+// onLoop runs f on a reactor's loop and waits for it.
+func onLoop(t testing.TB, r *reactor, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	r.order(func() {
+		defer close(done)
+		f()
+	})
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal("the loop did not take a turn in time")
+	}
+}
+
+// wantQuiet waits until nothing runs, and demands every lease and every count back.
+func (ts *testServer) wantQuiet(reactors []*reactor) {
+	t := ts.t
+	t.Helper()
+	for _, r := range reactors {
+		eventually(t, "the end of all sessions and transfers", func() bool {
+			quiet := false
+			onLoop(t, r, func() { quiet = len(r.sessions) == 0 && len(r.transfers) == 0 })
+			return quiet
+		})
+		onLoop(t, r, func() {
+			for ip, a := range r.addresses {
+				wantLeases(t, a)
+				if len(a.resting) == 0 {
+					t.Errorf("%v is remembered for nothing", ip)
+				}
+			}
+			if n := len(r.addresses); len(r.deadlines) != n {
+				t.Errorf("%d deadlines are set for %d addresses that rest", len(r.deadlines), n)
+			}
+			// What rests is not waited for.
+			for _, a := range r.addresses {
+				a.resting = nil
+				r.forget(a)
+			}
+			if len(r.starving) > 0 || len(r.queued) > 0 {
+				t.Errorf("%d starve, %d are queued", len(r.starving), len(r.queued))
+			}
+		})
+	}
+}
+
+// wantLeases demands that every port of an address is free, offered or resting, and only one of
+// these.
+func wantLeases(t testing.TB, a *address) {
+	t.Helper()
+	if a.offers == nil {
+		return
+	}
+	held := make([]int, len(a.offers))
+	for i, o := range a.offers {
+		if o != nil {
+			held[i]++
+			if o.state != transferOffered || int(o.port) != i || o.address != a {
+				t.Errorf("port %d has a stale offer", i)
+			}
+		}
+	}
+	for _, p := range a.free {
+		held[p]++
+	}
+	for _, p := range a.resting {
+		held[p.port]++
+	}
+	for i, n := range held {
+		if n != 1 {
+			t.Errorf("the lease of port %d is held %d times", i, n)
+		}
+	}
+}
+
+// quiet waits until no transfer holds anything any more, sessions aside.
+func (ts *testServer) quiet() {
+	ts.t.Helper()
+	for _, r := range ts.reactors {
+		eventually(ts.t, "the end of all transfers", func() bool {
+			n := 0
+			onLoop(ts.t, r, func() { n = len(r.transfers) })
+			return n == 0
+		})
+	}
+}
+
+// file writes a file beneath the served root.
+func (ts *testServer) file(name string, content []byte) {
+	ts.t.Helper()
+	check(ts.t, os.WriteFile(filepath.Join(ts.dir, name), content, 0o666))
+}
+
+// wantFile demands what a file beneath the served root holds, and that no temporary file is left.
+func (ts *testServer) wantFile(name string, want []byte) {
+	ts.t.Helper()
+	got, err := os.ReadFile(filepath.Join(ts.dir, name))
+	check(ts.t, err)
+	if !bytes.Equal(got, want) {
+		ts.t.Fatalf("%s holds %s, want %s", name, brief(got), brief(want))
+	}
+	ts.wantNoTemporaries()
+}
+
+func (ts *testServer) wantNoFile(name string) {
+	ts.t.Helper()
+	if _, err := os.Lstat(filepath.Join(ts.dir, name)); !os.IsNotExist(err) {
+		ts.t.Fatalf("%s is there (%v)", name, err)
+	}
+	ts.wantNoTemporaries()
+}
+
+func (ts *testServer) wantNoTemporaries() {
+	ts.t.Helper()
+	left, err := filepath.Glob(filepath.Join(ts.dir, ".ferry-*"))
+	check(ts.t, err)
+	if len(left) > 0 {
+		ts.t.Fatalf("left behind: %q", left)
+	}
+}
+
+// wantTransfer waits for the log line of the n-th transfer, counted from 1, and checks its outcome.
+func (ts *testServer) wantTransfer(n int, want outcome) logLine {
+	ts.t.Helper()
+	var lines []logLine
+	eventually(ts.t, "a transfer's log line", func() bool {
+		lines = ts.log.all("transfer ended")
+		return len(lines) >= n
+	})
+	if got := lines[n-1]["outcome"]; got != string(want) {
+		ts.t.Fatalf("transfer %d ended as %q, want %q: %v", n, got, want, lines[n-1])
+	}
+	return lines[n-1]
+}
+
+// wantSession waits for the log line of the n-th session that ended, and checks its reason.
+func (ts *testServer) wantSession(n int, want endReason) logLine {
+	ts.t.Helper()
+	var lines []logLine
+	eventually(ts.t, "a session's log line", func() bool {
+		lines = ts.log.all("session ended")
+		return len(lines) >= n
+	})
+	if got := lines[n-1]["reason"]; got != string(want) {
+		ts.t.Fatalf("session %d ended as %q, want %q", n, got, want)
+	}
+	return lines[n-1]
+}
+
+func brief(b []byte) string {
+	if len(b) > 40 {
+		return string(b[:40]) + "…"
+	}
+	return `"` + string(b) + `"`
+}

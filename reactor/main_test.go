@@ -1,0 +1,78 @@
+package reactor
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"ferry/fsio"
+)
+
+// ambient are the goroutines that the imported packages keep for good: a pool's workers of gnet's.
+var ambient []goleak.Option
+
+// TestMain opens once what the runtime keeps open for good, its poller for one, so that every test
+// can demand its descriptors back to the last one.
+func TestMain(m *testing.M) {
+	ambient = []goleak.Option{
+		goleak.IgnoreCurrent(),
+		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1"),
+	}
+	if err := warmUp(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	before := descriptors()
+	status := m.Run()
+	if err := goleak.Find(ambient...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	if after := descriptors(); status == 0 && len(after) > len(before) {
+		fmt.Fprintf(os.Stderr, "descriptors leaked: %q before, %q after\n", before, after)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+func warmUp() error {
+	dir, err := os.MkdirTemp("", "ferry-warm-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	o := testOptions(dir)
+	s, err := New(o)
+	if err != nil {
+		return err
+	}
+	return s.Run(s.Stop)
+}
+
+// testOptions are those of most tests: one loop on loopback and nothing in short supply.
+func testOptions(dir string) Options {
+	o := DefaultOptions()
+	o.Root = dir
+	o.Listen = "127.0.0.1"
+	o.DataPorts = PortRange{Count: 8}
+	o.FileWorkers = 4
+	o.Limits.FreeBytes = 0
+	return o
+}
+
+// faults gives a prepared server a root whose system calls fail, or wait, as the test says.
+func faults(t testing.TB, s *Server, fault func(fsio.Op, fsio.Name) error) {
+	t.Helper()
+	root, err := fsio.OpenRoot(s.options.Root, fsio.Options{
+		Dotfiles: s.options.Dotfiles, ReadOnly: s.options.ReadOnly,
+		Portable: s.options.Portable, Fault: fault,
+	})
+	check(t, err)
+	check(t, s.root.Close())
+	s.root = root
+	for _, r := range s.reactors {
+		r.root = root
+	}
+}
