@@ -187,11 +187,12 @@ func (r *reactor) awaitRest(a *address) {
 		r.deadlines.clear(&a.rested)
 		return
 	}
-	after := r.limiter.limits.LeaseRest
-	if a.waiting.Len() > 0 {
-		after = r.restMin()
+	at := a.resting[0].since + r.limiter.limits.LeaseRest
+	// A lease that may serve already waits for a limit, not for time.
+	if early := a.resting[0].since + r.restMin(); a.waiting.Len() > 0 && early > r.now {
+		at = early
 	}
-	r.deadlines.set(&a.rested, a.resting[0].since+after)
+	r.deadlines.set(&a.rested, at)
 }
 
 // expire frees the leases that have rested.
