@@ -250,7 +250,9 @@ func (s *Server) end(engines *sync.WaitGroup) {
 	}
 	s.pool.Close()
 	for _, r := range s.reactors {
-		r.watcher.stop()
+		if r.started { // otherwise its doorbell never was
+			r.watcher.stop()
+		}
 		r.endLoop()
 	}
 	engines.Wait()
