@@ -41,7 +41,8 @@ type reactor struct {
 	starving, spareStarving []*line
 	spare                   []*transfer
 	pipes                   []*pipe
-	pipesRefused            bool
+	// pipesRefused is until when none is asked for.
+	pipesRefused instant
 	// splice says that uploads may go through pipes.
 	splice bool
 	// siblings says that there are other reactors.
