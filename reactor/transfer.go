@@ -56,6 +56,7 @@ const (
 	outcomeStalled  outcome = "stalled"
 	outcomeFailed   outcome = "failed"
 	outcomeAborted  outcome = "server ending"
+	outcomeLeft     outcome = "session ended by the client"
 	outcomeKept     outcome = "nothing came, kept what was there"
 )
 
@@ -71,7 +72,9 @@ type transfer struct {
 	text string
 	// name is what stands behind the verb.
 	name string
-	// place is the position in the address's line, nil outside it.
+	// line is where the port was leased or is waited for; place is the position there while it
+	// waits, nil otherwise.
+	line  *line
 	place *list.Element
 	port  uint16
 
@@ -185,6 +188,10 @@ func (t *transfer) move() (more bool) {
 
 // jobDone takes the result of file work.
 func (t *transfer) jobDone() {
+	if t.job.kind == jobLook && t.state == transferWaiting {
+		t.r.looked(t, t.job.err)
+		return
+	}
 	if t.state == transferEnded {
 		t.r.discard(t)
 		return
@@ -220,11 +227,13 @@ func (t *transfer) expire(which *deadline) {
 func (r *reactor) checkStall(t *transfer) {
 	l := &r.limiter.limits
 	least := max(1, int64(l.StallTimeout.Seconds()*float64(l.RateBytes)))
-	if t.moved-t.mark < least && !t.job.busy {
+	// What the socket took is not what the client has: megabytes may lie in between.
+	moved := t.moved - unsent(t.fd)
+	if moved-t.mark < least && !t.job.busy {
 		r.failTransfer(t, outcomeStalled, nil)
 		return
 	}
-	t.mark = t.moved
+	t.mark = moved
 	r.deadlines.set(&t.deadline, r.now+l.StallTimeout)
 }
 
@@ -309,6 +318,9 @@ func (r *reactor) endTransfer(t *transfer) {
 		t.fd = -1
 		r.tally(t)
 		r.logTransfer(t)
+		if !t.framed() { // its session did not wait for it
+			t.session.moved(t)
+		}
 	}
 	if s := t.session; s.transfer == t && !t.released && connected {
 		r.release(t)
@@ -352,9 +364,7 @@ const sparesMax = 256
 
 // freed lets others have what a transfer gave back.
 func (r *reactor) freed(a *address) {
-	if a.waiting.Len() > 0 {
-		r.serve(a)
-	}
+	r.serveAddress(a)
 	if r.limiter.starved.Load() {
 		r.server.feedStarving()
 	}

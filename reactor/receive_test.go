@@ -1,0 +1,275 @@
+package reactor
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"ferry/codec"
+	"ferry/fsio"
+)
+
+var planNames = [...]string{"wait", "read", "splice", "pipe", "create", "write", "drain", "store",
+	"commit"}
+
+func (p plan) String() string { return planNames[p] }
+
+// receiving returns a receiver behind the first bytes of an upload.
+func receiving(upload string) receiver {
+	rc := receiver{dec: codec.NewDecoder(codec.Records)}
+	buffer := make([]byte, codec.FieldSize+smallMax)
+	rc.buffer = &buffer
+	for in := []byte(upload); ; {
+		ev, n := rc.dec.Next(in)
+		in = in[n:]
+		switch ev.Kind {
+		case codec.EventNone:
+			return rc
+		case codec.EventBytes:
+			rc.fill += len(ev.Data)
+		case codec.EventRecordEnd:
+			rc.records++
+		case codec.EventSize:
+			rc.total += ev.N
+		default:
+			panic("an event that records do not have")
+		}
+	}
+}
+
+func TestPlanIsPinned(t *testing.T) {
+	small := record("small")
+	large := fmt.Sprintf("%010d", 10*smallMax)
+	full := large + strings.Repeat("x", smallMax)
+	with := func(upload string, set func(*receiver)) receiver {
+		rc := receiving(upload)
+		set(&rc)
+		return rc
+	}
+	pending := func(rc *receiver) { rc.pending = new(fsio.Pending) }
+	written := func(rc *receiver) { pending(rc); rc.fill = 0 }
+	piped := func(n int64) func(*receiver) {
+		return func(rc *receiver) { written(rc); rc.pipe = new(pipe); rc.piped = n }
+	}
+	whole := func(rc *receiver) { rc.whole = true }
+	const n, y = false, true
+	for i, c := range []struct {
+		rc                    receiver
+		busy, readable, pipes bool
+		want                  plan
+	}{
+		{receiving(""), n, y, y, planRead},
+		{receiving(""), n, n, y, planWait},
+		{receiving(small), n, y, y, planRead},
+		{receiving(small), n, n, y, planWait},
+		{receiving(small), y, y, y, planWait},
+		{with(small, func(rc *receiver) { rc.slow = true }), n, n, y, planCreate},
+		{with(small, func(rc *receiver) { rc.slow = true }), n, y, y, planRead},
+		{with(small, func(rc *receiver) { rc.slow = true }), y, n, y, planWait},
+		{with(small, pending), n, n, y, planWrite},
+		{with(small, pending), y, n, y, planWait},
+		{with(small, whole), n, n, y, planStore},
+		{with("", whole), n, n, y, planStore},
+		{with(small, whole), y, n, y, planWait},
+		{with(small, func(rc *receiver) { pending(rc); whole(rc) }), n, n, y, planWrite},
+		{with(small, func(rc *receiver) { written(rc); whole(rc) }), n, n, y, planCommit},
+		{with(small, func(rc *receiver) { written(rc); whole(rc) }), y, n, y, planWait},
+		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), n, n, y, planDrain},
+		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), y, n, y, planWait},
+		{receiving(large), n, y, y, planCreate},
+		{receiving(large), n, n, n, planCreate},
+		{receiving(large), y, y, y, planWait},
+		{receiving(full), n, y, n, planCreate},
+		{with(large, pending), n, y, y, planPipe},
+		{with(large, pending), n, y, n, planRead},
+		{with(large, pending), n, n, n, planWait},
+		{with(large+"x", pending), n, y, y, planWrite},
+		{with(large+"x", pending), n, y, n, planRead},
+		{with(full, pending), n, y, n, planWrite},
+		{with(full, pending), y, y, n, planWait},
+		{with(large, piped(0)), n, y, y, planSplice},
+		{with(large, piped(0)), y, y, y, planSplice},
+		{with(large, piped(0)), n, n, y, planWait},
+		{with(large, piped(5)), n, y, y, planDrain},
+		{with(large, piped(5)), y, y, y, planSplice},
+		{with(large, piped(5)), y, n, y, planWait},
+		{with(large, piped(pipeBytes)), y, y, y, planWait},
+	} {
+		if got := c.rc.next(c.busy, c.readable, c.pipes); got != c.want {
+			t.Errorf("case %d: got %v, want %v", i, got, c.want)
+		}
+	}
+}
+
+// upload plays a client, a socket, a disk and a supply of pipes around a receiver.
+type upload struct {
+	rc     receiver
+	unread []byte // in the socket
+	unsent []byte
+	closed bool // the client has ended its side
+	busy   bool
+	job    plan
+	lent   int64 // bytes that the job holds
+	file   int64 // bytes in the file
+	stored bool
+}
+
+// do performs one plan as the reactor would, and fails where that breaks a rule.
+func (u *upload) do(t *rapid.T, p plan, readable, pipes bool) {
+	rc := &u.rc
+	switch p {
+	case planWait:
+		if !u.busy && readable {
+			t.Fatal("it waits for nothing")
+		}
+		return
+	case planRead:
+		if u.busy || !readable {
+			t.Fatal("it reads into a buffer that a worker holds, or from an empty socket")
+		}
+		n := min(len(u.unread), smallMax-rc.fill)
+		if n == 0 && len(u.unread) > 0 {
+			t.Fatal("it reads into a full buffer")
+		}
+		u.take(t, n)
+		return
+	case planSplice:
+		n := min(int64(len(u.unread)), rc.dec.Remaining(), pipeBytes-rc.piped)
+		if n == 0 {
+			t.Fatal("it splices nothing")
+		}
+		rc.dec.Skip(n)
+		rc.piped += n
+		u.unread = u.unread[n:]
+		if rc.dec.Remaining() == 0 {
+			u.decode(t, nil)
+		}
+		return
+	case planPipe:
+		if rc.pipe != nil || !pipes || rc.fill > 0 || rc.pending == nil {
+			t.Fatal("it borrows a pipe that it cannot use")
+		}
+		rc.pipe = new(pipe)
+		return
+	}
+	if u.busy {
+		t.Fatalf("it asks for a second job: %v while %v runs", p, u.job)
+	}
+	u.busy, u.job = true, p
+	u.lent = int64(rc.fill)
+	if p == planDrain {
+		u.lent = rc.piped
+	}
+	if (p == planCreate || p == planStore) != (rc.pending == nil) {
+		t.Fatalf("%v with a temporary file: %v", p, rc.pending != nil)
+	}
+}
+
+// take decodes what was read; the end of the socket makes the upload whole.
+func (u *upload) take(t *rapid.T, n int) {
+	in := u.unread[:n]
+	u.unread = u.unread[n:]
+	if n == 0 {
+		u.rc.closed = true
+		if err := u.rc.dec.End(); err != nil {
+			t.Fatal(err)
+		}
+		u.rc.whole = true
+		return
+	}
+	u.decode(t, in)
+}
+
+func (u *upload) decode(t *rapid.T, in []byte) {
+	for {
+		ev, n := u.rc.dec.Next(in)
+		in = in[n:]
+		switch ev.Kind {
+		case codec.EventNone:
+			return
+		case codec.EventBytes:
+			u.rc.fill += len(ev.Data)
+		case codec.EventRecordEnd:
+			u.rc.records++
+		case codec.EventError:
+			t.Fatal(ev.Err)
+		}
+	}
+}
+
+// finish ends the job that runs.
+func (u *upload) finish() {
+	rc := &u.rc
+	u.busy = false
+	u.file += u.lent
+	switch u.job {
+	case planCreate:
+		rc.pending = new(fsio.Pending)
+		rc.fill = 0
+	case planWrite:
+		rc.fill = 0
+	case planDrain:
+		rc.piped -= u.lent
+	case planStore, planCommit:
+		u.stored = true
+	}
+	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
+		rc.pipe = nil
+	}
+}
+
+// From any upload, however it is cut and however slow socket and disk are, the plan ends with a file
+// of all bytes, asks for one job at a time, and waits only for what will come.
+func TestPlanStoresEveryUpload(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		u := &upload{rc: receiver{dec: codec.NewDecoder(codec.Records)}}
+		var total int64
+		for range rapid.IntRange(0, 4).Draw(t, "records") {
+			n := rapid.OneOf(rapid.IntRange(0, 20), rapid.IntRange(smallMax-15, smallMax+15),
+				rapid.IntRange(0, 3*pipeBytes)).Draw(t, "size")
+			u.unsent = append(codec.AppendField(u.unsent, int64(n)), make([]byte, n)...)
+			total += int64(n)
+		}
+		pipes := rapid.Bool().Draw(t, "pipes")
+		idle := 0
+		for steps := 0; !u.stored; steps++ {
+			if steps > 5000 {
+				t.Fatal("it does not end")
+			}
+			readable := len(u.unread) > 0 || u.closed && !u.rc.closed
+			u.rc.slow = rapid.IntRange(0, 9).Draw(t, "slow") == 0
+			p := u.rc.next(u.busy, readable, pipes)
+			u.do(t, p, readable, pipes)
+			if p != planWait {
+				idle = 0
+				if !rapid.Bool().Draw(t, "go on") {
+					continue
+				}
+			} else if idle++; idle > 100 {
+				t.Fatal("it waits for ever")
+			}
+			u.turn(t)
+		}
+		if u.file != total {
+			t.Fatalf("%d of %d bytes are in the file", u.file, total)
+		}
+	})
+}
+
+// turn lets the client or the disk do something.
+func (u *upload) turn(t *rapid.T) {
+	if u.busy && rapid.Bool().Draw(t, "disk") {
+		u.finish()
+		return
+	}
+	if len(u.unsent) == 0 {
+		u.closed = true
+		return
+	}
+	n := min(len(u.unsent), rapid.OneOf(rapid.IntRange(1, 30),
+		rapid.IntRange(1, 4*pipeBytes)).Draw(t, "sent"))
+	u.unread = append(u.unread, u.unsent[:n]...)
+	u.unsent = u.unsent[n:]
+}
