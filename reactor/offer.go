@@ -70,6 +70,9 @@ func (r *reactor) forget(a *address) {
 	if a.sessions > 0 || a.transfers > 0 || len(a.resting) > 0 || a.starved {
 		return
 	}
+	if r.addresses[a.ip] != a {
+		return // it was forgotten by what its last user set off
+	}
 	r.deadlines.clear(&a.rested)
 	delete(r.addresses, a.ip)
 	r.limiter.release(a.ip, a.use)
