@@ -351,7 +351,8 @@ const sparesMax = 256
 
 // freed lets others have what a transfer gave back.
 func (r *reactor) freed(a *address) {
-	if a.waiting.Len() > 0 {
+	// An address that waits for a limit of the server has its turn after those before it.
+	if a.waiting.Len() > 0 && !a.starved {
 		r.serve(a)
 	}
 	if r.limiter.starved.Load() {
