@@ -96,7 +96,13 @@ func (r *reactor) withdraw(t *transfer) {
 func (r *reactor) serve(a *address) (more bool) {
 	for a.waiting.Len() > 0 {
 		t := a.waiting.Front().Value.(*transfer)
-		switch r.limiter.takeTransfer(a.use, descriptorsEach) {
+		short := r.limiter.takeTransfer(a.use, descriptorsEach)
+		if short != shortNothing && r.siblings {
+			// What another reactor gave back in this moment it told nobody; from now on it does.
+			r.limiter.starved.Store(true)
+			short = r.limiter.takeTransfer(a.use, descriptorsEach)
+		}
+		switch short {
 		case shortServer:
 			r.starve(a)
 			return false
