@@ -216,7 +216,10 @@ func (r *reactor) abort(aborted func()) {
 		case transferMoving:
 			r.server.reset.Add(1)
 			r.failTransfer(t, outcomeAborted, nil)
-		case transferOffered, transferLingering:
+		case transferOffered:
+			t.address.offers[t.port] = nil // who comes late meets nobody
+			r.endTransfer(t)
+		case transferLingering:
 			r.endTransfer(t)
 		default: // it has ended, and waits for a worker
 		}
