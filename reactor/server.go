@@ -35,6 +35,7 @@ type Server struct {
 	// swept is how many leftovers the start has removed.
 	swept int
 
+	closing  sync.Once
 	stopping atomic.Bool
 	stop     chan stopKind
 	// reset counts transfers that were cut off at the end.
@@ -217,15 +218,12 @@ func (s *Server) end(engines *sync.WaitGroup) {
 	}
 	s.pool.Close()
 	for _, r := range s.reactors {
-		r.watcher.stop()
+		if r.started { // otherwise there is no doorbell either
+			r.watcher.stop()
+		}
 		r.endLoop()
 	}
 	engines.Wait()
-	for _, r := range s.reactors {
-		r.closePorts()
-		r.watcher.closeDescriptors()
-	}
-	s.reactors, s.pool = nil, nil
 	s.Close()
 }
 
@@ -233,7 +231,9 @@ func (s *Server) end(engines *sync.WaitGroup) {
 const endPatience = 5 * time.Second
 
 // Close gives back what New took, for a server that is not run.
-func (s *Server) Close() {
+func (s *Server) Close() { s.closing.Do(s.close) }
+
+func (s *Server) close() {
 	if s.reserved != nil {
 		s.reserved.release()
 	}
@@ -243,14 +243,11 @@ func (s *Server) Close() {
 			r.watcher.closeDescriptors()
 		}
 	}
-	s.reactors = nil
 	if s.pool != nil {
 		s.pool.Close()
-		s.pool = nil
 	}
 	if s.root != nil {
 		_ = s.root.Close()
-		s.root = nil
 	}
 }
 
