@@ -127,7 +127,8 @@ func (s *Shell) runGet(ctx context.Context, follows typed) error {
 	if n == 0 {
 		// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large for a
 		// field is answered by field(0)". The listing has ruled out the first.
-		s.say("got %s%s: 0 bytes: empty, unreadable or too large (this server cannot say)", name, as)
+		s.say("got %s%s: 0 bytes: empty, unreadable or too large (this server cannot say)",
+			name, as)
 		return nil
 	}
 	s.say("got %s%s: %s %s", name, as, bytesText(n), paceText(n, time.Since(start)))

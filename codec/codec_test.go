@@ -175,8 +175,8 @@ func TestMessagesAreToTheLetter(t *testing.T) {
 func TestLegalityIsPinned(t *testing.T) {
 	const want = `
 idle: ask->asked quit->leaving end->over
-asked: port->offered end->over
-offered: connect->moving expire->idle end->over
+asked: quit->leaving port->offered end->over
+offered: quit->leaving connect->moving expire->idle end->over
 moving: done->idle end->over
 leaving: port->over end->over
 over:`

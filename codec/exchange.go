@@ -19,6 +19,9 @@ import "fmt"
 // control: what was offered or moves then goes on without its session (PROTOCOL: "An offer
 // outlives its control connection").
 //
+// Quit in Asked and Offered is classic's alone: GOODBYE SERVER is not to wait for a data connection
+// that may never be made. In base commands keep their order.
+//
 // Bytes that arrive for a session that is not Idle are no violation: commands may be sent ahead.
 // They stay where they are until the session is Idle again.
 
@@ -65,8 +68,8 @@ const (
 // next is the whole of what is legal: the state after a step, or 0 where the step cannot be.
 var next = [stateCount][stepCount]State{
 	Idle:    {Ask: Asked, Quit: Leaving, End: Over},
-	Asked:   {Port: Offered, End: Over},
-	Offered: {Connect: Moving, Expire: Idle, End: Over},
+	Asked:   {Port: Offered, Quit: Leaving, End: Over},
+	Offered: {Connect: Moving, Expire: Idle, Quit: Leaving, End: Over},
 	Moving:  {Done: Idle, End: Over},
 	Leaving: {Port: Over, End: Over},
 	Over:    {},

@@ -59,14 +59,18 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	a.sessions++
+	f, grammar := faceBase, codec.Commands
+	if local, ok := c.LocalAddr().(*net.TCPAddr); ok && local.Port == r.server.ClassicPort() {
+		f, grammar = faceClassic, codec.Lines
+	}
 	s := &session{
-		machine: newMachine(),
+		machine: newMachine(f),
 		r:       r,
 		id:      r.server.sessionID.Add(1),
 		address: a,
 		conn:    c,
 		peer:    netip.AddrPortFrom(ip, peer.Port()),
-		dec:     codec.NewDecoder(codec.Commands),
+		dec:     codec.NewDecoder(grammar),
 		began:   r.now,
 		heard:   r.now,
 	}
@@ -163,7 +167,7 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 
 // pump takes commands from what the client sent, as long as the session is Idle.
 func (r *reactor) pump(s *session) {
-	for s.conn != nil && s.exchange.State() == codec.Idle {
+	for s.conn != nil && (s.exchange.State() == codec.Idle || s.byeWaits()) {
 		in, _ := s.conn.Peek(-1)
 		ev, n := s.dec.Next(in)
 		var t *transfer
@@ -171,7 +175,7 @@ func (r *reactor) pump(s *session) {
 		switch ev.Kind {
 		case codec.EventCommand:
 			s.heard = r.now
-			t = r.command(s, codec.ParseCommand(ev.Data), &out)
+			t = r.command(s, s.parse(ev.Data), &out)
 		case codec.EventError:
 			s.step(input{kind: inViolation}, &out)
 		default: // no more for now: this grammar has no other events
@@ -182,7 +186,7 @@ func (r *reactor) pump(s *session) {
 		}
 		r.perform(s, &out)
 		if t != nil {
-			r.request(t)
+			r.prepare(t)
 		}
 		if ev.Kind == codec.EventNone {
 			return
@@ -211,9 +215,12 @@ func (r *reactor) feed(s *session, in input) {
 func (r *reactor) perform(s *session, out *output) {
 	switch {
 	case out.tell:
-		r.tell(s, r.ports[s.transfer.port].number)
+		t := s.transfer
+		r.tell(s, t.line.pool.ports[t.port].number)
 	case out.part:
 		r.tell(s, r.parting.number)
+	case out.farewell:
+		r.farewell(s)
 	}
 	if out.end != endNot {
 		r.endSession(s)
@@ -223,15 +230,31 @@ func (r *reactor) perform(s *session, out *output) {
 	}
 }
 
-// tell sends a port. A write that fails ends the session before it returns.
+// parse takes a command apart as the session's face writes it.
+func (s *session) parse(text []byte) codec.Command {
+	if s.face == faceClassic {
+		return codec.ParseClassic(text)
+	}
+	return codec.ParseCommand(text)
+}
+
+// tell sends a port.
 func (r *reactor) tell(s *session, port uint16) {
-	c := s.conn
-	if c == nil {
+	if s.conn == nil {
 		return
 	}
-	s.ahead = c.InboundBuffered()
-	field := codec.AppendField(r.fieldBuffer[:0], int64(port))
-	if _, err := c.Write(field); err != nil || s.conn == nil {
+	s.ahead = s.conn.InboundBuffered()
+	if s.face == faceClassic {
+		r.write(s, codec.AppendConn(r.lineBuffer[:0], port))
+		return
+	}
+	r.write(s, codec.AppendField(r.fieldBuffer[:0], int64(port)))
+}
+
+// write answers on control. A write that fails ends the session before it returns.
+func (r *reactor) write(s *session, answer []byte) {
+	c := s.conn
+	if _, err := c.Write(answer); err != nil || s.conn == nil {
 		return
 	}
 	if int64(c.OutboundBuffered()) > r.limiter.limits.ControlBufferBytes {

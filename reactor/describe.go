@@ -14,9 +14,10 @@ type Description struct {
 	Root string
 	// Listen is where: "all addresses" or the addresses.
 	Listen string
-	// Port is the control port, DataPorts what a firewall must let through beside it.
-	Port      int
-	DataPorts string
+	// Port is the control port or NoPort, Classic that of the classic exchange or NoPort.
+	// DataPorts is what a firewall must let through beside them.
+	Port, Classic int
+	DataPorts     string
 	// To says who may connect, May what they may do.
 	To, May string
 	// Connect is the command that connects a client.
@@ -39,6 +40,7 @@ func (s *Server) Describe() Description {
 	d := Description{
 		Root:      root,
 		Port:      s.Port(),
+		Classic:   s.ClassicPort(),
 		DataPorts: portList(s.dataPorts),
 		Sessions:  s.limiter.limits.Sessions,
 		Transfers: s.limiter.limits.Transfers,
@@ -73,6 +75,12 @@ func (s *Server) Describe() Description {
 			"--read-only, --no-overwrite or --allow CIDR narrow that"
 	}
 	d.Connect = "ferry " + s.host() + " " + strconv.Itoa(d.Port)
+	if d.Port == NoPort {
+		d.Connect = "ferry --classic " + s.host()
+		if d.Classic != int(DefaultClassicPorts().Control) {
+			d.Connect += " " + strconv.Itoa(d.Classic)
+		}
+	}
 	return d
 }
 

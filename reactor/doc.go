@@ -1,8 +1,8 @@
 // Package reactor is ferry's server: one goroutine that owns all state, on a gnet event loop.
 //
 // Control connections are gnet connections. Data sockets are plain non-blocking descriptors in the
-// reactor's own watcher, a second epoll set, because a gnet connection can neither be slowed nor
-// say that it has drained. A doorbell goroutine waits on the watcher and rings: the loop then takes
+// reactor's own watcher, a second epoll set (poll, where there is no epoll), because a gnet
+// connection can neither be slowed nor say that it has drained. A doorbell goroutine waits on the watcher and rings: the loop then takes
 // one turn, in which it
 //
 //  1. handles what the watcher saw: connections to data ports, sockets that can be read or written;

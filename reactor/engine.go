@@ -142,24 +142,47 @@ func loopPair() (net.Conn, int, error) {
 
 // adopt takes the ports that were bound for this reactor; the last is the parting port.
 func (r *reactor) adopt(bound []boundPort) {
-	for i, b := range bound {
-		p := &dataPort{r: r, number: b.number, index: uint16(i)}
-		for _, fd := range b.fds {
-			p.sockets = append(p.sockets, dataSocket{port: p, fd: fd})
+	last := len(bound) - 1
+	for _, b := range bound[:last] {
+		r.adoptPort(poolData, b)
+	}
+	r.parting = r.newPort(poolData, bound[last])
+	r.parting.parting = true
+}
+
+// setRests takes over how long leases rest.
+func (r *reactor) setRests() {
+	l := &r.limiter.limits
+	for k := range r.pools {
+		rest := l.LeaseRest
+		if poolKind(k) != poolData {
+			rest = l.ClassicRest
 		}
-		if i == len(bound)-1 {
-			p.parting = true
-			r.parting = p
-			return
-		}
-		r.ports = append(r.ports, p)
+		r.pools[k].rest, r.pools[k].restMin = rest, min(leaseRestMin, rest)
 	}
 }
 
+// adoptPort adds a port that was bound to a pool.
+func (r *reactor) adoptPort(k poolKind, b boundPort) {
+	p := r.newPort(k, b)
+	p.index = uint16(len(r.pools[k].ports))
+	r.pools[k].ports = append(r.pools[k].ports, p)
+}
+
+func (r *reactor) newPort(k poolKind, b boundPort) *dataPort {
+	p := &dataPort{r: r, number: b.number, kind: k}
+	for _, fd := range b.fds {
+		p.sockets = append(p.sockets, dataSocket{port: p, fd: fd})
+	}
+	return p
+}
+
 func (r *reactor) eachSocket(f func(d *dataSocket)) {
-	for _, p := range r.ports {
-		for i := range p.sockets {
-			f(&p.sockets[i])
+	for _, pool := range r.pools {
+		for _, p := range pool.ports {
+			for i := range p.sockets {
+				f(&p.sockets[i])
+			}
 		}
 	}
 	if r.parting != nil {
@@ -174,7 +197,7 @@ func (r *reactor) closePorts() {
 	for _, p := range r.pipes {
 		p.close()
 	}
-	r.ports, r.parting, r.pipes = nil, nil, nil
+	r.pools, r.parting, r.pipes = [poolCount]portPool{}, nil, nil
 }
 
 // drain lets running transfers and standing offers finish, and takes nothing new. drained is called
@@ -217,7 +240,7 @@ func (r *reactor) abort(aborted func()) {
 			r.server.reset.Add(1)
 			r.failTransfer(t, outcomeAborted, nil)
 		case transferOffered:
-			t.address.offers[t.port] = nil // who comes late meets nobody
+			t.line.offers[t.port] = nil // who comes late meets nobody
 			r.endTransfer(t)
 		case transferLingering:
 			r.endTransfer(t)

@@ -246,18 +246,29 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 			return quiet
 		})
 		onLoop(t, r, func() {
+			rest := 0
 			for ip, a := range r.addresses {
 				wantLeases(t, a)
-				if len(a.resting) == 0 {
+				n := rest
+				for _, l := range a.lines {
+					if l != nil && len(l.resting) > 0 {
+						rest++
+					}
+				}
+				if n == rest {
 					t.Errorf("%v is remembered for nothing", ip)
 				}
 			}
-			if n := len(r.addresses); len(r.deadlines) != n {
-				t.Errorf("%d deadlines are set for %d addresses that rest", len(r.deadlines), n)
+			if len(r.deadlines) != rest {
+				t.Errorf("%d deadlines are set for %d lines that rest", len(r.deadlines), rest)
 			}
 			// What rests is not waited for.
 			for _, a := range r.addresses {
-				a.resting = nil
+				for _, l := range a.lines {
+					if l != nil {
+						l.resting = nil
+					}
+				}
 				r.forget(a)
 			}
 			if len(r.starving) > 0 || len(r.queued) > 0 {
@@ -271,22 +282,28 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 // these.
 func wantLeases(t testing.TB, a *address) {
 	t.Helper()
-	if a.offers == nil {
-		return
+	for _, l := range a.lines {
+		if l != nil {
+			wantLine(t, l)
+		}
 	}
-	held := make([]int, len(a.offers))
-	for i, o := range a.offers {
+}
+
+func wantLine(t testing.TB, l *line) {
+	t.Helper()
+	held := make([]int, len(l.offers))
+	for i, o := range l.offers {
 		if o != nil {
 			held[i]++
-			if o.state != transferOffered || int(o.port) != i || o.address != a {
+			if o.state != transferOffered || int(o.port) != i || o.address != l.a || o.line != l {
 				t.Errorf("port %d has a stale offer", i)
 			}
 		}
 	}
-	for _, p := range a.free {
+	for _, p := range l.free {
 		held[p]++
 	}
-	for _, p := range a.resting {
+	for _, p := range l.resting {
 		held[p.port]++
 	}
 	for i, n := range held {

@@ -13,6 +13,7 @@ type jobKind uint8
 
 const (
 	jobNone      jobKind = iota
+	jobLook              // find out whether there is a file to send
 	jobOpen              // open the file to send
 	jobReadSmall         // read a small file whole, behind room for its field
 	jobReadNext          // read the next piece where sendfile is not to be had
@@ -74,6 +75,10 @@ func (j *job) Run() {
 	root := t.r.root
 	s, rc := &t.send, &t.recv
 	switch j.kind {
+	case jobLook:
+		if j.err = root.Open(&s.file, s.name); j.err == nil {
+			j.err = s.file.Close()
+		}
 	case jobOpen:
 		j.err = root.Open(&s.file, s.name)
 		// Should the transfer have ended meanwhile, this is what closes the file.

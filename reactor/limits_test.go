@@ -162,7 +162,7 @@ func TestAddressIsForgottenOnce(t *testing.T) {
 	a.limiter.limits.TransfersPerAddress = 0
 	a.say(first, "foo")
 	a.starving = a.starving[:0]
-	a.addressOf(loopback).starved = false
+	a.addressOf(loopback).line(poolData).starved = false
 	a.hang(first)
 	if len(a.addresses) != 0 {
 		t.Fatal("the address is still known")

@@ -13,6 +13,7 @@ type dataPort struct {
 	r      *reactor
 	number uint16
 	index  uint16
+	kind   poolKind
 	// parting marks the port that is told after quit: whoever comes is closed at once.
 	parting bool
 	// sockets listen on it: one, unless the server listens on several addresses by name.
@@ -26,8 +27,28 @@ type dataSocket struct {
 	slot slot
 }
 
-// address is what the loop knows of one client address: the leases on the data ports and the
-// transfers that wait for one. It is there as long as anything of it is in use.
+// poolKind is what the ports of a pool are for.
+type poolKind uint8
+
+const (
+	// poolData are the data ports of base: a file or a message each.
+	poolData poolKind = iota
+	// poolFiles is classic's one port for files, poolMessages its one port for messages.
+	poolFiles
+	poolMessages
+	poolCount
+)
+
+// portPool is a set of ports of which offers take one each. It is owned by the loop.
+type portPool struct {
+	ports []*dataPort
+	// rest is how long the lease of an untaken offer rests, restMin after how long it may serve
+	// when nothing else can.
+	rest, restMin time.Duration
+}
+
+// address is what the loop knows of one client address. It is there as long as anything of it is in
+// use.
 type address struct {
 	r  *reactor
 	ip netip.Addr
@@ -35,9 +56,17 @@ type address struct {
 	use *usage
 	// sessions and transfers count what refers to this address here.
 	sessions, transfers int
-	// offers are the standing offers by the index of their port; nil until the first.
+	// lines are the address's leases, one line for each pool; nil until the first command for it.
+	lines [poolCount]*line
+}
+
+// line is the leases of one address on the ports of one pool, and the transfers that wait for one.
+type line struct {
+	a    *address
+	pool *portPool
+	// offers are the standing offers by the index of their port.
 	offers []*transfer
-	// free are the indexes of the ports that may be leased to this address at once.
+	// free are the indexes of the ports that may be leased at once.
 	free []uint16
 	// resting are leases of offers that ended untaken, the longest-rested first.
 	resting []restingLease
@@ -45,7 +74,7 @@ type address struct {
 	waiting list.List
 	// rested runs out when the first of the resting leases may serve again.
 	rested deadline
-	// starved says that the address waits in the reactor's list for a limit of the server.
+	// starved says that the line waits in the reactor's list for a limit of the server.
 	starved bool
 }
 
@@ -59,7 +88,6 @@ func (r *reactor) addressOf(ip netip.Addr) *address {
 	a := r.addresses[ip]
 	if a == nil {
 		a = &address{r: r, ip: ip, use: r.limiter.hold(ip)}
-		a.rested.owner = a
 		r.addresses[ip] = a
 	}
 	return a
@@ -67,159 +95,192 @@ func (r *reactor) addressOf(ip netip.Addr) *address {
 
 // forget drops the record of an address of which nothing is in use.
 func (r *reactor) forget(a *address) {
-	if a.sessions > 0 || a.transfers > 0 || len(a.resting) > 0 || a.starved {
+	if a.sessions > 0 || a.transfers > 0 {
 		return
 	}
 	if r.addresses[a.ip] != a {
 		return // it was forgotten by what its last user set off
 	}
-	r.deadlines.clear(&a.rested)
+	for _, l := range a.lines {
+		if l != nil && (len(l.resting) > 0 || l.starved) {
+			return
+		}
+	}
+	for _, l := range a.lines {
+		if l != nil {
+			r.deadlines.clear(&l.rested)
+		}
+	}
 	delete(r.addresses, a.ip)
 	r.limiter.release(a.ip, a.use)
 }
 
-// request puts a transfer in line for a port, and serves the line.
-func (r *reactor) request(t *transfer) {
-	t.place = t.address.waiting.PushBack(t)
-	r.serve(t.address)
+// line returns the address's line at a pool, made if need be.
+func (a *address) line(k poolKind) *line {
+	if a.lines[k] == nil {
+		a.lines[k] = newLine(a, &a.r.pools[k])
+	}
+	return a.lines[k]
 }
 
-// withdraw takes a transfer out of the line: its session is over before a port was told.
+func newLine(a *address, pool *portPool) *line {
+	l := &line{
+		a:      a,
+		pool:   pool,
+		offers: make([]*transfer, len(pool.ports)),
+		free:   make([]uint16, len(pool.ports)),
+	}
+	l.rested.owner = l
+	for i := range l.free {
+		l.free[i] = uint16(i)
+	}
+	return l
+}
+
+// request puts a transfer in line for a port, and serves the line.
+func (r *reactor) request(t *transfer, k poolKind) {
+	t.line = t.address.line(k)
+	t.place = t.line.waiting.PushBack(t)
+	r.serve(t.line)
+}
+
+// withdraw takes a transfer out of its line: its session is over before a port was told.
 func (r *reactor) withdraw(t *transfer) {
-	t.address.waiting.Remove(t.place)
-	t.place = nil
+	if t.place != nil {
+		t.line.waiting.Remove(t.place)
+		t.place = nil
+	}
 }
 
 // serve leases ports to the transfers that wait for one, as far as ports and limits go. (PROTOCOL,
 // Ports: "When every lease for an address is taken, the port reply waits, in order. It is never
-// refused for that alone.") It says no when the server as a whole has nothing left to give.
-func (r *reactor) serve(a *address) (more bool) {
-	for a.waiting.Len() > 0 {
-		t := a.waiting.Front().Value.(*transfer)
-		short := r.limiter.takeTransfer(a.use, descriptorsEach)
+// refused for that alone".) It says no when the server as a whole has nothing left to give.
+func (r *reactor) serve(l *line) (more bool) {
+	for l.waiting.Len() > 0 {
+		t := l.waiting.Front().Value.(*transfer)
+		short := r.limiter.takeTransfer(l.a.use, descriptorsEach)
 		if short != shortNothing && r.siblings {
 			// What another reactor gave back in this moment it told nobody; from now on it does.
 			r.limiter.starved.Store(true)
-			short = r.limiter.takeTransfer(a.use, descriptorsEach)
+			short = r.limiter.takeTransfer(l.a.use, descriptorsEach)
 		}
 		switch short {
 		case shortServer:
-			r.starve(a)
+			r.starve(l)
 			return false
 		case shortAddress:
 			if r.siblings { // what ends may end on another reactor
-				r.starve(a)
+				r.starve(l)
 			}
 			return true
 		case shortNothing:
 		}
-		port, ok := a.lease(r.now)
+		port, ok := l.lease(r.now)
 		if !ok {
-			r.limiter.giveTransfer(a.use, descriptorsEach)
-			r.awaitRest(a)
+			r.limiter.giveTransfer(l.a.use, descriptorsEach)
+			r.awaitRest(l)
 			return true
 		}
-		a.waiting.Remove(t.place)
+		l.waiting.Remove(t.place)
 		t.place = nil
 		r.offer(t, port)
 	}
 	return true
 }
 
-// starve puts an address in the list of those that wait for another reactor or address.
-func (r *reactor) starve(a *address) {
-	if !a.starved {
-		a.starved = true
-		r.starving = append(r.starving, a)
+// serveAddress serves all lines of an address. One that waits for a limit of the server has its turn
+// after those before it.
+func (r *reactor) serveAddress(a *address) {
+	for _, l := range a.lines {
+		if l != nil && l.waiting.Len() > 0 && !l.starved {
+			r.serve(l)
+		}
+	}
+}
+
+// starve puts a line in the list of those that wait for another reactor or address.
+func (r *reactor) starve(l *line) {
+	if !l.starved {
+		l.starved = true
+		r.starving = append(r.starving, l)
 	}
 	r.limiter.starved.Store(true)
 }
 
-// serveStarving tries again for the addresses that waited for a limit of the server, in the order
-// in which they began to wait, until there is nothing left again.
+// serveStarving tries again for the lines that waited for a limit of the server, in the order in
+// which they began to wait, until there is nothing left again.
 func (r *reactor) serveStarving() {
 	again := r.starving
 	r.starving = r.spareStarving[:0]
-	for i, a := range again {
+	for i, l := range again {
 		again[i] = nil
-		a.starved = false
-		if more := r.serve(a); !more {
+		l.starved = false
+		if more := r.serve(l); !more {
 			r.starving = append(r.starving, again[i+1:]...)
 			clear(again)
 			break
 		}
-		r.forget(a)
+		r.forget(l.a)
 	}
 	r.spareStarving = again[:0]
 }
 
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
-func (a *address) lease(now instant) (port uint16, ok bool) {
-	if a.offers == nil {
-		a.offers = make([]*transfer, len(a.r.ports))
-		a.free = make([]uint16, len(a.r.ports))
-		for i := range a.free {
-			a.free[i] = uint16(i)
-		}
-	}
-	if n := len(a.free); n > 0 {
+func (l *line) lease(now instant) (port uint16, ok bool) {
+	if n := len(l.free); n > 0 {
 		i := rand.IntN(n)
-		port = a.free[i]
-		a.free[i] = a.free[n-1]
-		a.free = a.free[:n-1]
+		port = l.free[i]
+		l.free[i] = l.free[n-1]
+		l.free = l.free[:n-1]
 		return port, true
 	}
-	if len(a.resting) > 0 && now-a.resting[0].since >= a.r.restMin() {
-		port = a.resting[0].port
-		a.resting = a.resting[1:]
+	if len(l.resting) > 0 && now-l.resting[0].since >= l.pool.restMin {
+		port = l.resting[0].port
+		l.resting = l.resting[1:]
 		return port, true
 	}
 	return 0, false
 }
 
 // unlease gives a lease back that needs no rest.
-func (a *address) unlease(port uint16) { a.free = append(a.free, port) }
+func (l *line) unlease(port uint16) { l.free = append(l.free, port) }
 
 // rest lays the lease of an untaken offer to rest. (PROTOCOL, Ports: "so that a late connect of
 // that client cannot meet another session's offer".)
-func (a *address) rest(port uint16, now instant) {
-	a.resting = append(a.resting, restingLease{port, now})
-	a.r.awaitRest(a)
+func (r *reactor) rest(l *line, port uint16) {
+	l.resting = append(l.resting, restingLease{port, r.now})
+	r.awaitRest(l)
 }
 
-// restMin is after how long a resting lease may serve when nothing else can.
-func (r *reactor) restMin() time.Duration { return min(leaseRestMin, r.limiter.limits.LeaseRest) }
-
-// awaitRest sets the address's deadline to when its first resting lease is of use.
-func (r *reactor) awaitRest(a *address) {
-	if len(a.resting) == 0 {
-		r.deadlines.clear(&a.rested)
+// awaitRest sets the line's deadline to when its first resting lease is of use.
+func (r *reactor) awaitRest(l *line) {
+	if len(l.resting) == 0 {
+		r.deadlines.clear(&l.rested)
 		return
 	}
-	at := a.resting[0].since + r.limiter.limits.LeaseRest
+	at := l.resting[0].since + l.pool.rest
 	// A lease that may serve already waits for a limit, not for time.
-	if early := a.resting[0].since + r.restMin(); a.waiting.Len() > 0 && early > r.now {
+	if early := l.resting[0].since + l.pool.restMin; l.waiting.Len() > 0 && early > r.now {
 		at = early
 	}
-	r.deadlines.set(&a.rested, at)
+	r.deadlines.set(&l.rested, at)
 }
 
 // expire frees the leases that have rested.
-func (a *address) expire(*deadline) {
-	r := a.r
-	for len(a.resting) > 0 && r.now-a.resting[0].since >= r.limiter.limits.LeaseRest {
-		a.free = append(a.free, a.resting[0].port)
-		a.resting = a.resting[1:]
+func (l *line) expire(*deadline) {
+	r := l.a.r
+	for len(l.resting) > 0 && r.now-l.resting[0].since >= l.pool.rest {
+		l.free = append(l.free, l.resting[0].port)
+		l.resting = l.resting[1:]
 	}
-	r.serve(a)
-	r.awaitRest(a)
-	r.forget(a)
+	r.serve(l)
+	r.awaitRest(l)
+	r.forget(l.a)
 }
 
 // offer makes a transfer's offer stand on a leased port, and has the session told.
 func (r *reactor) offer(t *transfer, port uint16) {
-	a := t.address
-	a.offers[port] = t
+	t.line.offers[port] = t
 	t.port = port
 	t.becomeOffered()
 	r.count.offers++
@@ -229,13 +290,19 @@ func (r *reactor) offer(t *transfer, port uint16) {
 
 // untaken ends an offer to which nobody connected.
 func (r *reactor) untaken(t *transfer) {
-	a, s := t.address, t.session
-	a.offers[t.port] = nil
-	a.rest(t.port, r.now)
+	s := t.session
 	r.count.untaken++
+	r.endOffer(t)
+	r.feed(s, input{kind: inExpire})
+}
+
+// endOffer takes an offer back. (PROTOCOL, Ports: "The lease of an offer that ended untaken, for
+// whatever reason, rests".)
+func (r *reactor) endOffer(t *transfer) {
+	t.line.offers[t.port] = nil
+	r.rest(t.line, t.port)
 	t.outcome = outcomeUntaken
 	r.endTransfer(t)
-	r.feed(s, input{kind: inExpire})
 }
 
 // ready accepts one connection. If there are more, the watcher says so again after this turn: a
@@ -256,8 +323,8 @@ func (d *dataSocket) ready(readiness) {
 // Ports: "a connection to the port from another address, or without an offer, is closed at once".)
 func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 	var t *transfer
-	if a := r.addresses[ip]; a != nil && a.offers != nil && !p.parting {
-		t = a.offers[p.index]
+	if a := r.addresses[ip]; a != nil && !p.parting && a.lines[p.kind] != nil {
+		t = a.lines[p.kind].offers[p.index]
 	}
 	if t == nil {
 		if !p.parting {
@@ -266,18 +333,30 @@ func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 		closeDescriptor(fd)
 		return
 	}
-	a := t.address
-	a.offers[p.index] = nil
-	a.unlease(p.index)
+	l := t.line
+	l.offers[p.index] = nil
+	l.unlease(p.index)
 	t.becomeMoving(fd, r.now)
-	r.feed(t.session, input{kind: inConnect})
 	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+	s := t.session
+	if t.framed() {
+		r.feed(s, input{kind: inConnect})
+		r.beginMoving(t)
+	} else {
+		// The session goes on at once, and what it does next may end this transfer.
+		r.detach(t)
+		r.beginMoving(t)
+		r.feed(s, input{kind: inConnect})
+	}
+	if l.waiting.Len() > 0 {
+		r.serve(l)
+	}
+}
+
+func (r *reactor) beginMoving(t *transfer) {
 	if t.isPut() {
 		r.beginReceive(t)
 	} else {
 		r.beginSend(t)
-	}
-	if a.waiting.Len() > 0 {
-		r.serve(a)
 	}
 }

@@ -83,8 +83,8 @@ func (m *leaseModel) settled(t *rapid.T) {
 			}
 			m.offered(t, c, now)
 		}
-		if a := m.addresses[netip.MustParseAddr(from)]; a != nil {
-			m.nobodyWaitsInVain(t, a, now)
+		if a := m.addresses[netip.MustParseAddr(from)]; a != nil && a.lines[poolData] != nil {
+			m.nobodyWaitsInVain(t, a.lines[poolData], now)
 		}
 	}
 }
@@ -103,7 +103,7 @@ func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
 		if now-since < leaseRestMin {
 			t.Fatalf("a lease serves after a rest of %v", now-since)
 		}
-		for _, p := range m.ports {
+		for _, p := range m.pools[poolData].ports {
 			other := lease{p.number, c.from}
 			if other == l || m.standing(other) {
 				continue
@@ -119,9 +119,9 @@ func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
 }
 
 // nobodyWaitsInVain demands that who waits has a reason to.
-func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *address, now instant) {
+func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now instant) {
 	l := &m.limiter.limits
-	if a.waiting.Len() == 0 || a.use.transfers.Load() >= int64(l.TransfersPerAddress) ||
+	if a.waiting.Len() == 0 || a.a.use.transfers.Load() >= int64(l.TransfersPerAddress) ||
 		m.limiter.transfers.Load() >= int64(l.Transfers) {
 		return
 	}
@@ -204,7 +204,7 @@ func (m *leaseModel) actions(rt *rapid.T) map[string]func(*rapid.T) {
 			m.take(port, c.from)
 		},
 		"come without an offer": func(t *rapid.T) {
-			p := rapid.SampledFrom(m.ports).Draw(t, "port").number
+			p := rapid.SampledFrom(m.pools[poolData].ports).Draw(t, "port").number
 			from := rapid.SampledFrom(leaseFrom).Draw(t, "from")
 			if m.standing(lease{p, from}) {
 				t.Skip("there is one")

@@ -13,8 +13,12 @@ import (
 
 // Options says what a server serves, to whom, and within which limits. Start from DefaultOptions.
 type Options struct {
-	// Port is where control connections are accepted; 0 picks a free port.
+	// Port is where control connections are accepted; 0 picks a free port, NoPort listens on
+	// none, for Classic alone.
 	Port int
+	// Classic serves the classic exchange as well, on ClassicPorts.
+	Classic      bool
+	ClassicPorts ClassicPorts
 	// Root is the folder that is served, with everything beneath it.
 	Root string
 	// Listen is the address to listen on, a number or a name; empty means all addresses, IPv4
@@ -84,8 +88,9 @@ type Limits struct {
 	IdleTimeout time.Duration
 	// OfferTimeout ends an offer that nobody took.
 	OfferTimeout time.Duration
-	// LeaseRest is how long the lease of an untaken offer rests.
-	LeaseRest time.Duration
+	// LeaseRest is how long the lease of an untaken offer rests, ClassicRest the same on the
+	// classic exchange's two ports, where all sessions of an address wait for it.
+	LeaseRest, ClassicRest time.Duration
 	// StallTimeout is the time over which RateBytes is measured.
 	StallTimeout time.Duration
 	// DrainTimeout is how long running transfers may go on once the server shall end.
@@ -95,11 +100,13 @@ type Limits struct {
 // DefaultOptions are the defaults of ferryd's flags. Each flag's help gives the reason.
 func DefaultOptions() Options {
 	return Options{
-		Root:        ".",
-		Reactors:    1,
-		DataPorts:   PortRange{Count: 64},
-		FileWorkers: 8,
-		Log:         zerolog.Nop(),
+		Root:      ".",
+		Reactors:  1,
+		DataPorts: PortRange{Count: 64},
+
+		ClassicPorts: DefaultClassicPorts(),
+		FileWorkers:  8,
+		Log:          zerolog.Nop(),
 		Limits: Limits{
 			SessionsPerAddress:  9_500,
 			TransfersPerAddress: 2_000,
@@ -110,11 +117,15 @@ func DefaultOptions() Options {
 			IdleTimeout:         10 * time.Minute,
 			OfferTimeout:        10 * time.Second,
 			LeaseRest:           2 * time.Minute,
+			ClassicRest:         2 * time.Second,
 			StallTimeout:        time.Minute,
 			DrainTimeout:        30 * time.Second,
 		},
 	}
 }
+
+// NoPort as Options.Port listens for no sessions of the base exchange.
+const NoPort = -1
 
 // sessionsDefault is the number of sessions without a flag: 9,000 clients at once and some room.
 const sessionsDefault = 10_000
@@ -140,7 +151,11 @@ func (o *Options) validate() error {
 			faults = append(faults, fmt.Errorf(format, args...))
 		}
 	}
-	bad(o.Port >= 0 && o.Port <= 65535, "port %d: give one from 0 to 65535", o.Port)
+	bad(o.Port >= NoPort && o.Port <= 65535, "port %d: give one from 0 to 65535", o.Port)
+	bad(o.Port != NoPort || o.Classic, "name the port to listen on")
+	// PROTOCOL, Classic exchange: "Classic lives on the first reactor only".
+	bad(o.Port != NoPort || o.Reactors == 1,
+		"--reactors %d: the classic exchange alone has one reactor", o.Reactors)
 	bad(o.Reactors >= 1 && o.Reactors <= 64, "--reactors %d: give from 1 to 64", o.Reactors)
 	bad(o.FileWorkers >= 1 && o.FileWorkers <= 256,
 		"--file-workers %d: give from 1 to 256", o.FileWorkers)
@@ -187,6 +202,7 @@ func (o *Options) validate() error {
 		{"--idle-timeout", l.IdleTimeout},
 		{"--offer-timeout", l.OfferTimeout},
 		{"--lease-rest", l.LeaseRest},
+		{"--classic-rest", l.ClassicRest},
 		{"--stall-timeout", l.StallTimeout},
 		{"--drain-timeout", l.DrainTimeout},
 	} {

@@ -105,7 +105,18 @@ func tryReserve(addresses []netip.Addr, port int) (*reservation, error) {
 	return r, nil
 }
 
+// number is the port, or NoPort where none is held.
+func (r *reservation) number() int {
+	if r == nil {
+		return NoPort
+	}
+	return r.port
+}
+
 func (r *reservation) release() {
+	if r == nil {
+		return
+	}
 	for _, fd := range r.fds {
 		closeDescriptor(fd)
 	}

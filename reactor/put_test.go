@@ -249,7 +249,11 @@ func (ts *testServer) waiting(t testing.TB) (n int) {
 	for _, r := range ts.reactors {
 		onLoop(t, r, func() {
 			for _, a := range r.addresses {
-				n += a.waiting.Len()
+				for _, l := range a.lines {
+					if l != nil {
+						n += l.waiting.Len()
+					}
+				}
 			}
 		})
 	}
@@ -452,7 +456,7 @@ func TestMaxUpload(t *testing.T) {
 func TestAnnouncementLargerThanFreeSpaceIsRefused(t *testing.T) {
 	var st syscall.Statfs_t
 	check(t, syscall.Statfs(t.TempDir(), &st))
-	free := int64(st.Bavail) * st.Bsize
+	free := int64(st.Bavail) * int64(st.Bsize)
 	ts := serve(t, func(o *Options) { o.Limits.FreeBytes = free - 1<<30 })
 	c := ts.dial()
 	c.put("fits", string(pattern(2*quantum)))

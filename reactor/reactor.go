@@ -27,8 +27,8 @@ type reactor struct {
 	loop gnet.EventLoop
 
 	watcher *watcher
-	// ports are leased; parting is told after quit.
-	ports     []*dataPort
+	// pools are leased; parting is told after base's quit.
+	pools     [poolCount]portPool
 	parting   *dataPort
 	addresses map[netip.Addr]*address
 	sessions  map[*session]struct{}
@@ -38,7 +38,7 @@ type reactor struct {
 	// queue holds what can move in this turn, queued what was added meanwhile.
 	queue, queued []mover
 	// starving are addresses that wait for a limit of the whole server.
-	starving, spareStarving []*address
+	starving, spareStarving []*line
 	spare                   []*transfer
 	pipes                   []*pipe
 	pipesRefused            bool
@@ -52,6 +52,7 @@ type reactor struct {
 	// scratch is for one read or one small answer; fieldBuffer for one field.
 	scratch     []byte
 	fieldBuffer [codec.FieldSize]byte
+	lineBuffer  [64]byte
 
 	// kicker is our end of a connection to the loop itself, see kick.
 	kicker int

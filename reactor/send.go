@@ -33,10 +33,12 @@ type sender struct {
 
 // beginSend answers a command that sends something, in the turn that accepted the connection.
 func (r *reactor) beginSend(t *transfer) {
-	switch t.verb {
-	case codec.VerbGet:
+	switch {
+	case !t.framed():
+		r.sendClassic(t)
+	case t.verb == codec.VerbGet:
 		r.beginGet(t)
-	case codec.VerbList:
+	case t.verb == codec.VerbList:
 		r.beginList(t)
 	default:
 		t.outcome = outcomeUnknown
@@ -68,10 +70,10 @@ func (r *reactor) opened(t *transfer) {
 	s.open = true
 	s.size = s.file.Size()
 	switch {
-	case s.size > codec.FieldMax:
+	case s.size > codec.FieldMax && t.framed():
 		r.sendNothing(t, errTooLarge)
 	case s.size > smallMax:
-		s.field = true
+		s.field = t.framed()
 		if r.sendOn(t) {
 			r.enqueue(t)
 		}
@@ -95,6 +97,10 @@ var errTooLarge = errors.New("too large for a field")
 // sendNothing tells base's only word for a file that cannot be sent: a size of 0. (PROTOCOL, Base
 // exchange: "is answered by field(0) and a close".)
 func (r *reactor) sendNothing(t *transfer, err error) {
+	if !t.framed() { // it was there when the port was told
+		r.failTransfer(t, outcomeMissing, err)
+		return
+	}
 	t.outcome, t.err = outcomeMissing, err
 	r.closeSent(t)
 	r.sendSmall(t, codec.AppendField(r.scratch[:0], 0))
@@ -104,7 +110,7 @@ func (r *reactor) sendNothing(t *transfer, err error) {
 func (r *reactor) sendMessage(t *transfer, text []byte) {
 	t.send.rest = text
 	t.send.size = int64(len(text))
-	t.send.field = true
+	t.send.field = t.framed()
 	if r.sendOn(t) {
 		r.enqueue(t)
 	}
@@ -114,12 +120,16 @@ func (r *reactor) sendMessage(t *transfer, text []byte) {
 // in one segment: that saves a tenth of a transfer's time. What the socket does not take is copied
 // and sent when it can be.
 func (r *reactor) sendSmall(t *transfer, out []byte) {
+	header := codec.FieldSize
+	if !t.framed() {
+		out, header = out[codec.FieldSize:], 0
+	}
 	n, err := sendMore(t.fd, out)
 	if err != nil && err != errAgain {
 		r.failTransfer(t, outcomeBroken, err)
 		return
 	}
-	t.moved += int64(max(0, n-codec.FieldSize))
+	t.moved += int64(max(0, n-header))
 	if n == len(out) {
 		r.sent(t)
 		return
@@ -221,6 +231,9 @@ func (r *reactor) sent(t *transfer) {
 		t.outcome = outcomeComplete
 	}
 	r.closeSent(t)
+	if !t.framed() {
+		setReset(t.fd, false)
+	}
 	r.becomeLingering(t)
 }
 

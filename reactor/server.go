@@ -28,10 +28,11 @@ type Server struct {
 	pool      *fsio.Pool
 	reactors  []*reactor
 	addresses []netip.Addr
-	reserved  *reservation
-	dataPorts []uint16
-	context   context.Context
-	sessionID atomic.Uint64
+	// reserved is the control port, classic that of the classic exchange; nil where not served.
+	reserved, classic *reservation
+	dataPorts         []uint16
+	context           context.Context
+	sessionID         atomic.Uint64
 	// swept is how many leftovers the start has removed.
 	swept int
 
@@ -82,25 +83,13 @@ func (s *Server) prepare() error {
 	if s.addresses, err = resolveListen(o.Listen); err != nil {
 		return err
 	}
-	if s.reserved, err = reservePort(s.addresses, o.Port); err != nil {
-		return err
-	}
-	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.Reactors)
-	if err != nil {
-		return err
-	}
 	for i := range o.Reactors {
-		r := newReactor(s, i)
-		r.adopt(bound[i])
-		s.reactors = append(s.reactors, r)
-		for _, b := range bound[i] {
-			s.dataPorts = append(s.dataPorts, b.number)
-		}
+		s.reactors = append(s.reactors, newReactor(s, i))
 	}
-	sockets := 0
-	for _, r := range s.reactors {
-		sockets += len(r.ports) + 2
+	if err = s.bind(); err != nil {
+		return err
 	}
+	sockets := len(s.dataPorts) + 2*o.Reactors
 	if s.limiter, err = newLimiter(o.Limits, o.Reactors, sockets, descriptorLimit()); err != nil {
 		return err
 	}
@@ -116,9 +105,49 @@ func (s *Server) prepare() error {
 	s.pool = fsio.NewPool(o.FileWorkers)
 	for _, r := range s.reactors {
 		r.limiter, r.root = s.limiter, s.root
+		r.setRests()
 		if r.watcher, err = newWatcher(r.ring); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// bind takes the ports of every exchange that is served.
+func (s *Server) bind() error {
+	o := &s.options
+	var err error
+	if o.Port != NoPort {
+		if s.reserved, err = reservePort(s.addresses, o.Port); err != nil {
+			return err
+		}
+		bound, err := bindDataPorts(s.addresses, o.DataPorts, o.Reactors)
+		if err != nil {
+			return err
+		}
+		for i, r := range s.reactors {
+			r.adopt(bound[i])
+			for _, b := range bound[i] {
+				s.dataPorts = append(s.dataPorts, b.number)
+			}
+		}
+	}
+	if !o.Classic {
+		return nil
+	}
+	if s.classic, err = reservePort(s.addresses, int(o.ClassicPorts.Control)); err != nil {
+		return fmt.Errorf("--classic-ports: %w", err)
+	}
+	for _, p := range []struct {
+		kind   poolKind
+		number uint16
+	}{{poolFiles, o.ClassicPorts.Files}, {poolMessages, o.ClassicPorts.Messages}} {
+		b, err := bindDataPort(s.addresses, p.number)
+		if err != nil {
+			return fmt.Errorf("--classic-ports: %w", listenError(s.addresses, int(p.number), err))
+		}
+		s.reactors[0].adoptPort(p.kind, b)
+		s.dataPorts = append(s.dataPorts, b.number)
 	}
 	return nil
 }
@@ -133,8 +162,11 @@ func descriptorLimit() uint64 {
 	return uint64(l.Cur)
 }
 
-// Port is where control connections are accepted.
-func (s *Server) Port() int { return s.reserved.port }
+// Port is where control connections are accepted, or NoPort.
+func (s *Server) Port() int { return s.reserved.number() }
+
+// ClassicPort is where the classic exchange's are, or NoPort.
+func (s *Server) ClassicPort() int { return s.classic.number() }
 
 // Run serves until Drain or Stop and returns nil when all that ran could finish. listening is
 // called once clients can connect.
@@ -154,6 +186,7 @@ func (s *Server) Run(listening func()) error {
 		<-ready
 	}
 	s.reserved.release()
+	s.classic.release()
 	if err := errors.Join(errs...); err != nil {
 		s.end(&engines)
 		return err
@@ -234,9 +267,8 @@ const endPatience = 5 * time.Second
 func (s *Server) Close() { s.closing.Do(s.close) }
 
 func (s *Server) close() {
-	if s.reserved != nil {
-		s.reserved.release()
-	}
+	s.reserved.release()
+	s.classic.release()
 	for _, r := range s.reactors {
 		r.closePorts()
 		if r.watcher != nil {
@@ -291,7 +323,12 @@ func (s *Server) writeAddrFile() error {
 	if ip.IsUnspecified() {
 		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
-	text := netip.AddrPortFrom(ip, uint16(s.Port())).String() + "\n"
+	text := ""
+	for _, port := range []int{s.Port(), s.ClassicPort()} {
+		if port != NoPort {
+			text += netip.AddrPortFrom(ip, uint16(port)).String() + "\n"
+		}
+	}
 	temporary, err := os.CreateTemp(filepath.Dir(name), ".ferryd-addr-*")
 	if err == nil {
 		_, err = temporary.WriteString(text)
@@ -313,13 +350,17 @@ func (s *Server) writeAddrFile() error {
 // us: gnet ends its engine on an accept that fails, for want of memory in the system for example.
 func (r *reactor) serveControl(ready func()) error {
 	var addrs []string
-	for _, ip := range r.server.addresses {
-		network := "tcp4"
-		if ip.Is6() {
-			network = "tcp6"
+	for _, port := range []int{r.server.Port(), r.server.ClassicPort()} {
+		if port == NoPort || port == r.server.ClassicPort() && r.index > 0 {
+			continue
 		}
-		addrs = append(addrs, network+"://"+
-			netip.AddrPortFrom(ip, uint16(r.server.Port())).String())
+		for _, ip := range r.server.addresses {
+			network := "tcp4"
+			if ip.Is6() {
+				network = "tcp6"
+			}
+			addrs = append(addrs, network+"://"+netip.AddrPortFrom(ip, uint16(port)).String())
+		}
 	}
 	r.onReady = sync.OnceFunc(ready)
 	for {

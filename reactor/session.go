@@ -44,6 +44,7 @@ const (
 	endViolation endReason = "protocol error"
 	endFlood     endReason = "too much sent ahead"
 	endUntaken   endReason = "three offers in a row untaken"
+	endUntaken1  endReason = "offer untaken"
 	endIdle      endReason = "idle"
 	endDrained   endReason = "server ending"
 )
@@ -54,8 +55,8 @@ type output struct {
 	ask bool
 	// tell sends the leased port to the client.
 	tell bool
-	// part sends the parting port to the client.
-	part bool
+	// part sends the parting port to the client, farewell ends its transfers and thanks.
+	part, farewell bool
 	// resume goes on with what was sent ahead.
 	resume bool
 	// end closes control for this reason, unless it is endNot.
@@ -69,13 +70,14 @@ const untakenMax = 3
 // machine is the state of one session without its connection. It has no clock and does no I/O.
 type machine struct {
 	exchange codec.Exchange
+	face     face
 	// reason is why the session is Over.
 	reason   endReason
 	untaken  uint8
 	draining bool
 }
 
-func newMachine() machine { return machine{exchange: codec.NewExchange()} }
+func newMachine(f face) machine { return machine{exchange: codec.NewExchange(), face: f} }
 
 // step takes one input and says what is to be done. Inputs about a transfer that come after the
 // session's end ask for nothing: the transfer goes on without it.
@@ -93,7 +95,16 @@ func (m *machine) step(in input, out *output) {
 	case inConnect:
 		m.exchange.Take(codec.Connect)
 		m.untaken = 0
+		if m.face == faceClassic { // it does not wait for the transfer
+			m.exchange.Take(codec.Done)
+			m.becomeIdle(out)
+		}
 	case inExpire:
+		// PROTOCOL, Classic exchange: "connected or timed out (then that session is ended […]".
+		if m.face == faceClassic {
+			m.becomeOver(endUntaken1, out)
+			return
+		}
 		m.exchange.Take(codec.Expire)
 		if m.untaken++; m.untaken >= untakenMax {
 			m.becomeOver(endUntaken, out)
@@ -125,10 +136,14 @@ func (m *machine) step(in input, out *output) {
 
 func (m *machine) command(v codec.Verb, out *output) {
 	if v == codec.VerbQuit {
+		if m.face == faceBase && m.exchange.State() != codec.Idle {
+			panic("reactor: base's commands keep their order")
+		}
 		m.exchange.Take(codec.Quit)
 		m.exchange.Take(codec.Port)
 		m.reason = endQuit
-		out.part = true
+		out.part = m.face == faceBase
+		out.farewell = m.face == faceClassic
 		out.end = endQuit
 		return
 	}

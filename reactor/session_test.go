@@ -9,7 +9,7 @@ import (
 
 // inState returns a machine in a state that sessions rest in.
 func inState(s codec.State) machine {
-	m := newMachine()
+	m := newMachine(faceBase)
 	steps := map[codec.State][]codec.Step{
 		codec.Idle:    {},
 		codec.Asked:   {codec.Ask},
@@ -117,7 +117,7 @@ func TestDrainingSessionEndsWithItsTransfer(t *testing.T) {
 func TestThreeUntakenOffersEndSession(t *testing.T) {
 	for taken := range 4 {
 		t.Run(fmt.Sprintf("after %d", taken), func(t *testing.T) {
-			m := newMachine()
+			m := newMachine(faceBase)
 			for i := range 10 {
 				react(&m, get)
 				react(&m, input{kind: inPort})

@@ -44,6 +44,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 			ports = append(ports, boundPort{number: uint16(20_000 + 100*i + p)})
 		}
 		r.adopt(ports)
+		r.setRests()
 		r.loop = fakeLoop{r}
 		s.reactors = append(s.reactors, r)
 		all = append(all, &stage{reactor: r, t: t})
@@ -178,7 +179,7 @@ func (c *fakeConn) told() uint16 {
 
 // portOf finds a data port by its number.
 func (s *stage) portOf(number uint16) *dataPort {
-	for _, p := range s.ports {
+	for _, p := range s.pools[poolData].ports {
 		if p.number == number {
 			return p
 		}

@@ -43,8 +43,12 @@ func (r *reactor) logStatus() {
 	}
 	resting, waiting := 0, 0
 	for _, a := range r.addresses {
-		resting += len(a.resting)
-		waiting += a.waiting.Len()
+		for _, l := range a.lines {
+			if l != nil {
+				resting += len(l.resting)
+				waiting += l.waiting.Len()
+			}
+		}
 	}
 	c := &r.count
 	log.Info().Int("reactor", r.index).Dict("now", zerolog.Dict().

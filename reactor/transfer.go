@@ -56,6 +56,7 @@ const (
 	outcomeStalled  outcome = "stalled"
 	outcomeFailed   outcome = "failed"
 	outcomeAborted  outcome = "server ending"
+	outcomeLeft     outcome = "session ended by the client"
 	outcomeKept     outcome = "nothing came, kept what was there"
 )
 
@@ -71,7 +72,9 @@ type transfer struct {
 	text string
 	// name is what stands behind the verb.
 	name string
-	// place is the position in the address's line, nil outside it.
+	// line is where the port was leased or is waited for; place is the position there while it
+	// waits, nil otherwise.
+	line  *line
 	place *list.Element
 	port  uint16
 
@@ -119,6 +122,7 @@ func (r *reactor) newTransfer(s *session, c codec.Command) *transfer {
 	t.text = string(c.Text)
 	t.name = t.text[len(t.text)-len(c.Name):]
 	t.fd = -1
+	t.began = r.now
 	t.address.transfers++
 	t.index = len(r.transfers)
 	r.transfers = append(r.transfers, t)
@@ -184,6 +188,10 @@ func (t *transfer) move() (more bool) {
 
 // jobDone takes the result of file work.
 func (t *transfer) jobDone() {
+	if t.job.kind == jobLook && t.state == transferWaiting {
+		t.r.looked(t, t.job.err)
+		return
+	}
 	if t.state == transferEnded {
 		t.r.discard(t)
 		return
@@ -308,6 +316,9 @@ func (r *reactor) endTransfer(t *transfer) {
 		t.fd = -1
 		r.tally(t)
 		r.logTransfer(t)
+		if !t.framed() { // its session did not wait for it
+			t.session.moved(t)
+		}
 	}
 	if s := t.session; s.transfer == t && !t.released && connected {
 		r.release(t)
@@ -351,10 +362,7 @@ const sparesMax = 256
 
 // freed lets others have what a transfer gave back.
 func (r *reactor) freed(a *address) {
-	// An address that waits for a limit of the server has its turn after those before it.
-	if a.waiting.Len() > 0 && !a.starved {
-		r.serve(a)
-	}
+	r.serveAddress(a)
 	if r.limiter.starved.Load() {
 		r.server.feedStarving()
 	}

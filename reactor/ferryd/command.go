@@ -31,32 +31,37 @@ func run(args []string, stdout, stderr io.Writer) int {
 	o := reactor.DefaultOptions()
 	var l logFlags
 	c := &cobra.Command{
-		Use:   "ferryd PORT",
+		Use:   "ferryd [PORT]",
 		Short: "Serve the files of a folder to very many clients at once",
 		Long: `Serve the files of a folder to very many clients at once.
 
-PORT is where clients connect; 0 picks a free one. Nothing is encrypted and nobody logs in: whoever
+PORT is where clients connect; 0 picks a free one. Only --classic may go without it. Nothing is encrypted and nobody logs in: whoever
 can connect may do what the flags allow.
 
 SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGUSR1 logs counters and
 every session and transfer. Exit status: 0 after a clean end, 1 when transfers were cut off or the
 server could not go on, 2 for wrong flags, a root that is no folder or a port in use.`,
-		Example:       "  ferryd 2121\n  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16",
+		Example: "  ferryd 2121\n" +
+			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
+			"  ferryd --classic --root /srv/files",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
+			if len(args) > 1 || len(args) == 0 && !o.Classic {
 				return usageError{errors.New("name one port to listen on: ferryd PORT")}
 			}
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			port, err := strconv.ParseUint(args[0], 10, 16)
-			if err != nil {
-				return usageError{fmt.Errorf("port %q: give a number from 0 to 65535", args[0])}
+			o.Port = reactor.NoPort
+			if len(args) == 1 {
+				port, err := strconv.ParseUint(args[0], 10, 16)
+				if err != nil {
+					return usageError{fmt.Errorf("port %q: give a number from 0 to 65535", args[0])}
+				}
+				o.Port = int(port)
 			}
-			o.Port = int(port)
 			return serve(o, l, stderr)
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -28,6 +29,10 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"admit clients in this range alone, repeatable (default all)")
 	f.Var((*prefixes)(&o.Deny), "deny",
 		"turn clients in this range away, even if --allow admits them, repeatable")
+	f.BoolVar(&o.Classic, "classic", o.Classic,
+		"serve the classic exchange (CONN, RETR, GOODBYE SERVER) too, or alone without PORT")
+	f.Var((*classicPorts)(&o.ClassicPorts), "classic-ports",
+		"its ports for control, files and messages; 0 picks a free one")
 	f.Var(&o.DataPorts, "data-ports",
 		"ports for data connections of each reactor, or a range for all: as many offers can "+
 			"stand for one client address at once, and each takes a millisecond")
@@ -70,6 +75,8 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 		"end an offer that nobody took; a connect takes three tries at most in that time")
 	f.DurationVar(&l.LeaseRest, "lease-rest", l.LeaseRest,
 		"keep the port of an untaken offer from that address: a connect may come that late")
+	f.DurationVar(&l.ClassicRest, "classic-rest", l.ClassicRest,
+		"the same for the classic exchange's two ports, where all its sessions wait for it")
 	f.DurationVar(&l.StallTimeout, "stall-timeout", l.StallTimeout,
 		"reset a transfer under --min-rate for this long; a network recovers sooner")
 	f.DurationVar(&l.DrainTimeout, "drain-timeout", l.DrainTimeout,
@@ -122,3 +129,28 @@ func (p *prefixes) Set(text string) error {
 }
 
 func (p *prefixes) Type() string { return "CIDR" }
+
+// classicPorts is a flag that takes three ports.
+type classicPorts reactor.ClassicPorts
+
+func (p *classicPorts) String() string {
+	return fmt.Sprintf("%d,%d,%d", p.Control, p.Files, p.Messages)
+}
+
+func (p *classicPorts) Set(text string) error {
+	parts := strings.Split(text, ",")
+	to := []*uint16{&p.Control, &p.Files, &p.Messages}
+	if len(parts) != len(to) {
+		return errors.New("give three ports, such as 20021,20020,20023")
+	}
+	for i, part := range parts {
+		n, err := strconv.ParseUint(part, 10, 16)
+		if err != nil {
+			return errors.New("give three ports, such as 20021,20020,20023")
+		}
+		*to[i] = uint16(n)
+	}
+	return nil
+}
+
+func (p *classicPorts) Type() string { return "C,D,M" }

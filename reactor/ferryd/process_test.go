@@ -145,24 +145,34 @@ func (f *follower) text() string {
 
 // await waits until a line matches.
 func (f *follower) await(match func(line string) bool) error {
+	return f.awaitText(func(text string) bool {
+		for line := range strings.Lines(text) {
+			if match(strings.TrimSuffix(line, "\n")) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// awaitText waits until all that came so far matches.
+func (f *follower) awaitText(match func(text string) bool) error {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for {
 		f.mu.Lock()
 		text, changed, closed := f.buffer.String(), f.changed, f.closed
 		f.mu.Unlock()
-		for line := range strings.Lines(text) {
-			if match(strings.TrimSuffix(line, "\n")) {
-				return nil
-			}
+		if match(text) {
+			return nil
 		}
 		if closed {
-			return errors.New("the server ended, and logged no such line")
+			return errors.New("the program ended, and printed no such thing")
 		}
 		select {
 		case <-changed:
 		case <-limit.C:
-			return fmt.Errorf("no such line was logged within %v", patience)
+			return fmt.Errorf("no such thing was printed within %v", patience)
 		}
 	}
 }

@@ -203,14 +203,15 @@ func TestRealLargeFileBothWays(t *testing.T) {
 	host, port, _ := strings.Cut(p.address, ":")
 	for _, words := range [][]string{{"put", "large"}, {"get", "large", "got"}} {
 		begin := time.Now()
-		cmd := exec.Command(filepath.Join(programs, "ferry"), append([]string{host, port}, words...)...)
+		words = append([]string{host, port}, words...)
+		cmd := exec.Command(filepath.Join(programs, "ferry"), words...)
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %v\n%s", words, err, out)
 		}
 		took := time.Since(begin)
-		t.Logf("%s: %d bytes in %.2f s, %.0f MB/s", words[0], size, took.Seconds(),
+		t.Logf("%s: %d bytes in %.2f s, %.0f MB/s", words[2], size, took.Seconds(),
 			float64(size)/1e6/took.Seconds())
 	}
 	for _, name := range []string{"root/large", "got"} {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -61,6 +62,7 @@ func buildAndRun(m *testing.M) int {
 //	ended STATUS              wait for the server's end with that status
 //	end                       signal TERM, then ended 0
 //	logged [KEY=REGEXP...]    wait for a line of the log that has all of these fields and values
+//	status KEY=REGEXP...      ask for the counters by USR1 until they are like that
 //	logs REGEXP               wait for a line of the log that is not JSON
 //	fill FILE SIZE            make a file of bytes that differ everywhere
 //	sparse FILE SIZE          make a file of that size and nothing in it
@@ -90,6 +92,7 @@ func TestScript(t *testing.T) {
 			"ended":  scripted((*scene).ended),
 			"end":    scripted((*scene).endServer),
 			"logged": scripted((*scene).logged),
+			"status": scripted((*scene).status),
 			"logs":   scripted((*scene).logs),
 			"fill":   scripted((*scene).fill),
 			"sparse": scripted((*scene).sparse),
@@ -217,6 +220,33 @@ func (s *scene) logged(_ *testscript.TestScript, args []string) error {
 		return err
 	}
 	return p.log.await(fields.match)
+}
+
+// status asks again whenever the answer is another one: what a client has sent may still be on its
+// way when the server hears the signal.
+func (s *scene) status(_ *testscript.TestScript, args []string) error {
+	p, err := s.server()
+	if err != nil {
+		return err
+	}
+	want, err := parseFields(append(args, "message=status"))
+	if err != nil {
+		return err
+	}
+	answers := func(text string) int { return strings.Count(text, `"message":"status"`) }
+	for begin := time.Now(); time.Since(begin) < patience; {
+		before := answers(p.log.text())
+		p.signal(syscall.SIGUSR1)
+		err := p.log.awaitText(func(text string) bool { return answers(text) > before })
+		if err != nil {
+			return err
+		}
+		lines := strings.Split(strings.TrimSpace(p.log.text()), "\n")
+		if slices.ContainsFunc(lines, want.match) {
+			return nil
+		}
+	}
+	return fmt.Errorf("the counters did not become so within %v", patience)
 }
 
 func (s *scene) logs(_ *testscript.TestScript, args []string) error {

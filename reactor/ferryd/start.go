@@ -59,18 +59,24 @@ const noSecrets = "nothing is encrypted and nobody logs in"
 func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Writer) {
 	if people {
 		_, _ = fmt.Fprintf(out, `ferryd serves %s
-  where       port %d on %s
+  where       %s on %s
   to whom     %s; %s
   they may    %s
-  data ports  %s (a firewall must let these through, beside %d)
+  data ports  %s (a firewall must let these through as well)
   connect     %s
-`, d.Root, d.Port, d.Listen, d.To, noSecrets, d.May, d.DataPorts, d.Port, d.Connect)
+`, d.Root, where(d), d.Listen, d.To, noSecrets, d.May, d.DataPorts, d.Connect)
 		if d.Warning != "" {
 			_, _ = fmt.Fprintf(out, "  warning     %s\n", d.Warning)
 		}
 	} else {
-		log.Info().Str("root", d.Root).Int("port", d.Port).Str("listen", d.Listen).
-			Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
+		e := log.Info().Str("root", d.Root).Str("listen", d.Listen)
+		if d.Port != reactor.NoPort {
+			e = e.Int("port", d.Port)
+		}
+		if d.Classic != reactor.NoPort {
+			e = e.Int("classic_port", d.Classic)
+		}
+		e.Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
 			Str("security", noSecrets).Str("connect", d.Connect).
 			Int("max_sessions", d.Sessions).Int("max_transfers", d.Transfers).
 			Msg("server started")
@@ -80,5 +86,17 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
 	}
 	if d.Leftovers > 0 {
 		log.Info().Int("files", d.Leftovers).Msg("leftovers of a killed server were removed")
+	}
+}
+
+// where names the ports for control.
+func where(d reactor.Description) string {
+	switch {
+	case d.Classic == reactor.NoPort:
+		return fmt.Sprintf("port %d", d.Port)
+	case d.Port == reactor.NoPort:
+		return fmt.Sprintf("port %d (classic)", d.Classic)
+	default:
+		return fmt.Sprintf("port %d, and %d (classic)", d.Port, d.Classic)
 	}
 }

@@ -22,6 +22,8 @@ type wire struct {
 	conn *net.TCPConn
 	// host is where data connections go.
 	host string
+	// port was told and not used yet, or is 0.
+	port int64
 }
 
 // wireVerb is a word behind wire, with the number of words that follow it.
@@ -41,7 +43,12 @@ var wireVerbs = map[string]wireVerb{
 	"command": {2, (*scene).wireCommand},
 	// send C TEXT: send just that.
 	"send": {2, (*scene).wireSend},
-	// data C D: read a port from C, and connect D there.
+	// port C: read a port from C, for data to connect to later.
+	"port": {1, onWire(func(w *wire) (err error) {
+		w.port, err = w.readPort()
+		return err
+	})},
+	// data C D: read a port from C, unless there is one already, and connect D there.
 	"data": {2, (*scene).wireData},
 	// expect C TEXT: read just that.
 	"expect": {2, (*scene).wireExpect},
@@ -69,7 +76,7 @@ var wireVerbs = map[string]wireVerb{
 	"cut": {1, onWire(func(w *wire) error {
 		n, err := io.Copy(io.Discard, w.conn)
 		if !errors.Is(err, syscall.ECONNRESET) {
-			return fmt.Errorf("no reset after %d bytes: %v", n, err)
+			return errors.Join(fmt.Errorf("no reset after %d bytes", n), err)
 		}
 		return nil
 	})},
@@ -114,7 +121,7 @@ func (s *scene) dial(name, host, port string) error {
 	if err != nil {
 		return err
 	}
-	s.wires[name] = &wire{conn.(*net.TCPConn), host}
+	s.wires[name] = &wire{conn: conn.(*net.TCPConn), host: host}
 	return nil
 }
 
@@ -152,14 +159,22 @@ func (s *scene) wireData(_ *testscript.TestScript, args []string) error {
 	if err != nil {
 		return err
 	}
-	port, err := w.field()
-	if err != nil {
-		return fmt.Errorf("port: %w", err)
+	port := w.port
+	if w.port = 0; port == 0 {
+		port, err = w.readPort()
 	}
-	if port < 1024 {
-		return fmt.Errorf("port %d is below 1024", port)
+	if err != nil {
+		return err
 	}
 	return s.dial(args[1], w.host, strconv.FormatInt(port, 10))
+}
+
+func (w *wire) readPort() (int64, error) {
+	port, err := w.field()
+	if err == nil && port < 1024 {
+		err = fmt.Errorf("port %d is below 1024", port)
+	}
+	return port, err
 }
 
 // field reads one field.
@@ -186,7 +201,7 @@ func (s *scene) wireExpect(_ *testscript.TestScript, args []string) error {
 	got := make([]byte, len(want))
 	n, err := io.ReadFull(w.conn, got)
 	if string(got[:n]) != want {
-		return fmt.Errorf("%q came, not %q (%v)", got[:n], want, err)
+		return errors.Join(fmt.Errorf("%q came, not %q", got[:n], want), err)
 	}
 	return nil
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestReadmeHasEveryFlag compares the README's tables with what --help prints: the flags that there
+// are, what follows them, and their defaults.
+func TestReadmeHasEveryFlag(t *testing.T) {
+	for program, heading := range map[string]string{
+		"ferryd": "The server's flags", "ferry": "The client's flags", "ferrybench": "The harness",
+	} {
+		out, err := exec.Command(filepath.Join(programs, program), "--help").Output()
+		if err != nil {
+			t.Fatalf("%s --help: %v", program, err)
+		}
+		_, section, found := strings.Cut(readme(t), "\n## "+heading+"\n")
+		if !found {
+			t.Fatalf("the README has no part %q", heading)
+		}
+		section, _, _ = strings.Cut(section, "\n## ")
+		want, got := helpFlags(string(out)), tableFlags(section)
+		for _, flag := range slices.Sorted(maps.Keys(want)) {
+			if have, listed := got[flag]; !listed || !sameDefault(have, want[flag], flag) {
+				t.Errorf("%s: the default of %q is %q, and in the README %q", program, flag,
+					want[flag], have)
+			}
+			delete(got, flag)
+		}
+		for flag := range got {
+			t.Errorf("%s has no flag %q, and the README says so", program, flag)
+		}
+	}
+}
+
+// sameDefault says whether a cell of the README tells a default. Help leaves out what is nothing.
+func sameDefault(cell, help, flag string) bool {
+	if help != "" {
+		return cell == help
+	}
+	if !strings.Contains(flag, " ") {
+		return cell == "off"
+	}
+	return cell == "none" || cell == "0"
+}
+
+// readme is the README's text.
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+var (
+	helpFlag    = regexp.MustCompile(`(?m)^ +(?:-\w, )?(--\S+(?: \S+)?)  +(\S.*(?:\n {20,}\S.*)*)$`)
+	helpDefault = regexp.MustCompile(`\(default:? ((?:[^()]|\([^()]*\))*)\)`)
+)
+
+// helpFlags are the flags of a --help, each with its default.
+func helpFlags(help string) map[string]string {
+	flags := make(map[string]string)
+	for _, m := range helpFlag.FindAllStringSubmatch(help, -1) {
+		if m[1] == "--help" || m[1] == "--version" {
+			continue
+		}
+		flags[m[1]] = ""
+		if d := helpDefault.FindStringSubmatch(m[2]); d != nil {
+			flags[m[1]] = strings.Trim(d[1], `"`)
+		}
+	}
+	return flags
+}
+
+// tableFlags are the flags of the tables in a part of the README, each with its default.
+func tableFlags(section string) map[string]string {
+	flags := make(map[string]string)
+	for _, m := range regexp.MustCompile("(?m)^\\| `(--.*?)` \\| (.*?) \\|").
+		FindAllStringSubmatch(section, -1) {
+		flags[strings.ReplaceAll(m[1], `\|`, "|")] = strings.Trim(m[2], "`")
+	}
+	return flags
+}
