@@ -239,7 +239,10 @@ func (r *reactor) abort(aborted func()) {
 		case transferMoving:
 			r.server.reset.Add(1)
 			r.failTransfer(t, outcomeAborted, nil)
-		case transferOffered, transferLingering:
+		case transferOffered:
+			t.line.offers[t.port] = nil // who comes late meets nobody
+			r.endTransfer(t)
+		case transferLingering:
 			r.endTransfer(t)
 		default: // it has ended, and waits for a worker
 		}

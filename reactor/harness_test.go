@@ -3,6 +3,7 @@ package reactor
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -202,6 +203,9 @@ func (ts *testServer) end(reactors []*reactor) {
 		}
 	}
 }
+
+// addr is where control connections are accepted.
+func (ts *testServer) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(ts.Port())) }
 
 // wait returns what Run returned.
 func (ts *testServer) wait() error {

@@ -81,6 +81,8 @@ func (j *job) Run() {
 		}
 	case jobOpen:
 		j.err = root.Open(&s.file, s.name)
+		// Should the transfer have ended meanwhile, this is what closes the file.
+		s.open, s.size = j.err == nil, s.file.Size()
 	case jobReadSmall:
 		j.n, j.err = readFull(&s.file, (*s.buffer)[codec.FieldSize:][:s.size], 0)
 	case jobReadNext:

@@ -52,15 +52,14 @@ func (w *LogWriter) Write(line []byte) (int, error) {
 		w.mu.Unlock()
 		return len(line), nil
 	}
-	first := len(w.lines) == 0
-	w.lines = append(w.lines, line...)
-	w.mu.Unlock()
-	if first {
+	if len(w.lines) == 0 {
 		select {
-		case w.wake <- struct{}{}:
+		case w.wake <- struct{}{}: // under the lock: Close closes it
 		default:
 		}
 	}
+	w.lines = append(w.lines, line...)
+	w.mu.Unlock()
 	return len(line), nil
 }
 
@@ -74,12 +73,11 @@ func (w *LogWriter) Dropped() uint64 {
 // Close writes what is left and ends the ring.
 func (w *LogWriter) Close() error {
 	w.mu.Lock()
-	closed := w.closed
-	w.closed = true
-	w.mu.Unlock()
-	if !closed {
+	if !w.closed {
+		w.closed = true
 		close(w.wake)
 	}
+	w.mu.Unlock()
 	<-w.done
 	return nil
 }

@@ -98,6 +98,9 @@ func (r *reactor) forget(a *address) {
 	if a.sessions > 0 || a.transfers > 0 {
 		return
 	}
+	if r.addresses[a.ip] != a {
+		return // it was forgotten by what its last user set off
+	}
 	for _, l := range a.lines {
 		if l != nil && (len(l.resting) > 0 || l.starved) {
 			return
@@ -155,7 +158,13 @@ func (r *reactor) withdraw(t *transfer) {
 func (r *reactor) serve(l *line) (more bool) {
 	for l.waiting.Len() > 0 {
 		t := l.waiting.Front().Value.(*transfer)
-		switch r.limiter.takeTransfer(l.a.use, descriptorsEach) {
+		short := r.limiter.takeTransfer(l.a.use, descriptorsEach)
+		if short != shortNothing && r.siblings {
+			// What another reactor gave back in this moment it told nobody; from now on it does.
+			r.limiter.starved.Store(true)
+			short = r.limiter.takeTransfer(l.a.use, descriptorsEach)
+		}
+		switch short {
 		case shortServer:
 			r.starve(l)
 			return false
@@ -179,10 +188,11 @@ func (r *reactor) serve(l *line) (more bool) {
 	return true
 }
 
-// serveAddress serves all lines of an address.
+// serveAddress serves all lines of an address. One that waits for a limit of the server has its turn
+// after those before it.
 func (r *reactor) serveAddress(a *address) {
 	for _, l := range a.lines {
-		if l != nil && l.waiting.Len() > 0 {
+		if l != nil && l.waiting.Len() > 0 && !l.starved {
 			r.serve(l)
 		}
 	}

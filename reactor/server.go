@@ -36,6 +36,7 @@ type Server struct {
 	// swept is how many leftovers the start has removed.
 	swept int
 
+	closing  sync.Once
 	stopping atomic.Bool
 	stop     chan stopKind
 	// reset counts transfers that were cut off at the end.
@@ -250,17 +251,12 @@ func (s *Server) end(engines *sync.WaitGroup) {
 	}
 	s.pool.Close()
 	for _, r := range s.reactors {
-		if r.started { // otherwise its doorbell never was
+		if r.started { // otherwise there is no doorbell either
 			r.watcher.stop()
 		}
 		r.endLoop()
 	}
 	engines.Wait()
-	for _, r := range s.reactors {
-		r.closePorts()
-		r.watcher.closeDescriptors()
-	}
-	s.reactors, s.pool = nil, nil
 	s.Close()
 }
 
@@ -268,7 +264,9 @@ func (s *Server) end(engines *sync.WaitGroup) {
 const endPatience = 5 * time.Second
 
 // Close gives back what New took, for a server that is not run.
-func (s *Server) Close() {
+func (s *Server) Close() { s.closing.Do(s.close) }
+
+func (s *Server) close() {
 	s.reserved.release()
 	s.classic.release()
 	for _, r := range s.reactors {
@@ -277,14 +275,11 @@ func (s *Server) Close() {
 			r.watcher.closeDescriptors()
 		}
 	}
-	s.reactors = nil
 	if s.pool != nil {
 		s.pool.Close()
-		s.pool = nil
 	}
 	if s.root != nil {
 		_ = s.root.Close()
-		s.root = nil
 	}
 }
 
