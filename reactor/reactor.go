@@ -38,9 +38,9 @@ type reactor struct {
 	// queue holds what can move in this turn, queued what was added meanwhile.
 	queue, queued []mover
 	// starving are addresses that wait for a limit of the whole server.
-	starving, spareStarving []*line
-	spare                   []*transfer
-	pipes                   []*pipe
+	starving []*line
+	spare    []*transfer
+	pipes    []*pipe
 	// pipesRefused is until when none is asked for.
 	pipesRefused instant
 	// splice says that uploads may go through pipes.
