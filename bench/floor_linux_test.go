@@ -259,7 +259,8 @@ func startBuilt(t testing.TB, folder string) *contender {
 			t.Error(err)
 		}
 	})
-	if err = os.WriteFile(filepath.Join(folder, "files", besideFileName), floorFile(), 0o644); err != nil {
+	name := filepath.Join(folder, "files", besideFileName)
+	if err = os.WriteFile(name, floorFile(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return contend(t, "ferryd", s.Address, s.PID)

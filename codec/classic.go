@@ -64,12 +64,13 @@ const (
 	ClassicThanks = "THANK YOU, ALL CONNECTIONS SUCCESSFULLY TERMINATED"
 )
 
-// ParseClassic takes a line that a classic client sent apart: RETR FILENAME is a get, GOODBYE SERVER
-// is quit, and everything else is unknown.
+// ParseClassic takes a line that a classic client sent apart: RETR FILENAME is a get, GOODBYE
+// SERVER is quit, and everything else is unknown.
 func ParseClassic(line []byte) Command {
 	c := Command{Text: line}
 	switch {
-	case len(line) > len(classicGet) && bytes.EqualFold(line[:len(classicGet)], []byte(classicGet)):
+	case len(line) > len(classicGet) &&
+		bytes.EqualFold(line[:len(classicGet)], []byte(classicGet)):
 		c.Verb = VerbGet
 		c.Name = line[len(classicGet):]
 	case bytes.EqualFold(line, []byte(classicBye)):

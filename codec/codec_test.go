@@ -120,9 +120,11 @@ func TestCommandsGoBothWays(t *testing.T) {
 
 func TestClassicLinesAreTakenApart(t *testing.T) {
 	for line, want := range map[string]Command{
-		"RETR a": {Verb: VerbGet, Name: []byte("a")}, "retr  a b": {Verb: VerbGet, Name: []byte(" a b")},
+		"RETR a":         {Verb: VerbGet, Name: []byte("a")},
+		"retr  a b":      {Verb: VerbGet, Name: []byte(" a b")},
 		"GOODBYE SERVER": {Verb: VerbQuit}, "goodbye server": {Verb: VerbQuit},
-		"RETR": {}, "RETR ": {}, "RETRa": {}, "GOODBYE": {}, "GOODBYE SERVER ": {}, "": {}, "get a": {},
+		"RETR": {}, "RETR ": {}, "RETRa": {}, "GOODBYE": {},
+		"GOODBYE SERVER ": {}, "": {}, "get a": {},
 	} {
 		got := ParseClassic([]byte(line))
 		if got.Verb != want.Verb || string(got.Name) != string(want.Name) {
@@ -144,8 +146,10 @@ func TestConnLinesGoBothWays(t *testing.T) {
 			t.Errorf("%q became %d, %v", line, got, ok)
 		}
 	}
-	for _, line := range []string{"CONN", "CONN ", "CONN 0", "CONN 65536", "CONN 123456", "CONN -1",
-		"conn 1", "CONN 1 ", "CONN x", "THANK YOU"} {
+	for _, line := range []string{
+		"CONN", "CONN ", "CONN 0", "CONN 65536", "CONN 123456", "CONN -1",
+		"conn 1", "CONN 1 ", "CONN x", "THANK YOU",
+	} {
 		if got, ok := ParseConn([]byte(line)); ok {
 			t.Errorf("%q became %d", line, got)
 		}
@@ -153,17 +157,17 @@ func TestConnLinesGoBothWays(t *testing.T) {
 }
 
 func TestMessagesAreToTheLetter(t *testing.T) {
+	const now = "2026-01-02 03:04:05"
 	for want, got := range map[string][]byte{
-		"500 frob: unknown command\n":   AppendUnknown(nil, []byte("frob it")),
-		"500 ?[2J: unknown command\n":   AppendUnknown(nil, []byte("\x1b[2J")),
-		"550 a b/c: no such folder\n":   AppendNoFolder(nil, []byte("a b/c")),
-		"550 a?550 x: no such folder\n": AppendNoFolder(nil, []byte("a\n550 x")),
-		"2026-01-02 03:04:05: FILE NOT FOUND AT CURRENT WORKING DIRECTORY\n": AppendNotFound(nil,
-			"2026-01-02 03:04:05"),
-		"2026-01-02 03:04:05: UNKNOWN COMMAND\n":             AppendClassicUnknown(nil, "2026-01-02 03:04:05"),
-		"CONN 20020\n":                                       AppendConn(nil, 20020),
-		"THANK YOU, ALL CONNECTIONS SUCCESSFULLY TERMINATED": []byte(ClassicThanks),
-		"x550 \xff\x7e: no such folder\n":                    AppendNoFolder([]byte("x"), []byte("\xff\x7e")),
+		"500 frob: unknown command\n":                           AppendUnknown(nil, []byte("frob it")),
+		"500 ?[2J: unknown command\n":                           AppendUnknown(nil, []byte("\x1b[2J")),
+		"550 a b/c: no such folder\n":                           AppendNoFolder(nil, []byte("a b/c")),
+		"550 a?550 x: no such folder\n":                         AppendNoFolder(nil, []byte("a\n550 x")),
+		now + ": FILE NOT FOUND AT CURRENT WORKING DIRECTORY\n": AppendNotFound(nil, now),
+		now + ": UNKNOWN COMMAND\n":                             AppendClassicUnknown(nil, now),
+		"CONN 20020\n":                                          AppendConn(nil, 20020),
+		"THANK YOU, ALL CONNECTIONS SUCCESSFULLY TERMINATED":    []byte(ClassicThanks),
+		"x550 \xff\x7e: no such folder\n":                       AppendNoFolder([]byte("x"), []byte("\xff\x7e")),
 	} {
 		if string(got) != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -159,8 +159,10 @@ func TestStalledTransferIsReset(t *testing.T) {
 
 // client puts its own file and gets it again, and says what went wrong.
 func client(ts *testServer, from string, name string, content []byte) error {
-	d := net.Dialer{Timeout: patience,
-		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
+	d := net.Dialer{
+		Timeout:   patience,
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0)),
+	}
 	control, err := d.Dial("tcp4", ts.addr())
 	if err != nil {
 		return err

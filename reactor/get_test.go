@@ -29,8 +29,10 @@ func TestGetSendsWhatIsThere(t *testing.T) {
 	eachWay(t, func(t *testing.T, way func(*Options)) {
 		ts := serve(t, way)
 		c := ts.dial()
-		for _, size := range []int{0, 1, 4096, smallMax - 1, smallMax, smallMax + 1,
-			quantum, 3*quantum + 7} {
+		for _, size := range []int{
+			0, 1, 4096, smallMax - 1, smallMax, smallMax + 1,
+			quantum, 3*quantum + 7,
+		} {
 			content := pattern(size)
 			ts.file("file", content)
 			c.get("file", content)
@@ -93,8 +95,10 @@ func TestGetOfFolderFIFODeviceSendsNothing(t *testing.T) {
 		check(t, err)
 		defer func() { _ = socket.Close() }()
 		c := ts.dial()
-		names := []string{"folder", "folder/", "fifo", "device", "outside", "socket", "", ".", "/",
-			"missing", "missing/", "../x", "a\x01b", strings.Repeat("x", 256)}
+		names := []string{
+			"folder", "folder/", "fifo", "device", "outside", "socket", "", ".", "/",
+			"missing", "missing/", "../x", "a\x01b", strings.Repeat("x", 256),
+		}
 		for i, name := range names {
 			c.get(name, nil)
 			ts.wantTransfer(i+1, outcomeMissing)

@@ -165,8 +165,8 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	return ts
 }
 
-// wantSameDescriptors demands that nothing is open that was not. It may be less: another server of the
-// same test may have had a connection that ended meanwhile.
+// wantSameDescriptors demands that nothing is open that was not. It may be less: another server of
+// the same test may have had a connection that ended meanwhile.
 func wantSameDescriptors(t testing.TB, before []string) {
 	t.Helper()
 	if after := descriptors(); len(after) > len(before) {

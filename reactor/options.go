@@ -221,7 +221,7 @@ const portsMin = 2
 func (p PortRange) validate(reactors int) error {
 	if p.First == 0 && p.Last == 0 {
 		if p.Count < 1 || p.Count > 4096 {
-			return fmt.Errorf("--data-ports %d: give from 1 to 4096, or a range FIRST-LAST", p.Count)
+			return fmt.Errorf("--data-ports %d: give from 1 to 4096, or a range", p.Count)
 		}
 		return nil
 	}

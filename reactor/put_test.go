@@ -18,8 +18,10 @@ func TestPutStoresWhatIsSent(t *testing.T) {
 	eachWay(t, func(t *testing.T, way func(*Options)) {
 		ts := serve(t, way)
 		c := ts.dial()
-		for _, size := range []int{0, 1, smallMax - 10, smallMax, smallMax + 1, quantum,
-			3*quantum + 7} {
+		for _, size := range []int{
+			0, 1, smallMax - 10, smallMax, smallMax + 1, quantum,
+			3*quantum + 7,
+		} {
 			content := pattern(size)
 			c.put("file", string(content))
 			ts.wantFile("file", content)
@@ -113,8 +115,10 @@ func TestLargeUploadCutLeavesOldFile(t *testing.T) {
 		old := []byte("old content")
 		ts.file("file", old)
 		upload := record(string(pattern(2*quantum))) + record(string(pattern(100_000)))
-		for _, n := range []int{smallMax, smallMax + 10, smallMax + 11, quantum, 2 * quantum,
-			2*quantum + 9, 2*quantum + 11, 2*quantum + 15, len(upload) - 1} {
+		for _, n := range []int{
+			smallMax, smallMax + 10, smallMax + 11, quantum, 2 * quantum,
+			2*quantum + 9, 2*quantum + 11, 2*quantum + 15, len(upload) - 1,
+		} {
 			ts.cutAt(c, upload, n, closeData)
 			ts.wantFile("file", old)
 			ts.cutAt(c, upload, n, resetData)
@@ -130,8 +134,10 @@ func TestBadFieldInPutIsReset(t *testing.T) {
 	ts := serve(t)
 	ts.file("file", []byte("old"))
 	c := ts.dial()
-	for i, bad := range []string{"GET / HTTP", "          ", "-000000001", "1 1       ",
-		record("good") + "x"} {
+	for i, bad := range []string{
+		"GET / HTTP", "          ", "-000000001", "1 1       ",
+		record("good") + "x",
+	} {
 		d := c.ask("put file")
 		d.say(bad)
 		d.refused()
@@ -272,7 +278,8 @@ func (ts *testServer) ahead(t testing.TB) (n int) {
 	return n
 }
 
-// A put is silent only when its socket is: a record that came while the disk was busy belongs to it.
+// A put is silent only when its socket is: a record that came while the disk was busy belongs to
+// it.
 func TestSlowDiskDoesNotEndPut(t *testing.T) {
 	slow := make(chan struct{})
 	var writes atomic.Int64
@@ -364,8 +371,10 @@ func TestRefusedPutIsReset(t *testing.T) {
 		check(t, os.Symlink("/tmp", filepath.Join(ts.dir, "outside")))
 		ts.file("plain", []byte("plain"))
 		c := ts.dial()
-		for i, name := range []string{"", "folder", "fifo", "../x", "missing/x", ".hidden",
-			"outside/x", "plain/x", strings.Repeat("x", 256)} {
+		for i, name := range []string{
+			"", "folder", "fifo", "../x", "missing/x", ".hidden",
+			"outside/x", "plain/x", strings.Repeat("x", 256),
+		} {
 			for _, content := range []string{"small", string(pattern(smallMax + 1))} {
 				c.putRefused(name, record(content))
 			}
@@ -493,8 +502,10 @@ func TestMinFreeRefusesSmallPutsToo(t *testing.T) {
 }
 
 func TestDiskErrorFailsPut(t *testing.T) {
-	for _, op := range []fsio.Op{fsio.OpFolder, fsio.OpCreate, fsio.OpWrite, fsio.OpAllocate,
-		fsio.OpClose, fsio.OpRename, fsio.OpFree} {
+	for _, op := range []fsio.Op{
+		fsio.OpFolder, fsio.OpCreate, fsio.OpWrite, fsio.OpAllocate,
+		fsio.OpClose, fsio.OpRename, fsio.OpFree,
+	} {
 		t.Run(op.String(), func(t *testing.T) {
 			ts := serveWith(t, func(s *Server) {
 				faults(t, s, func(o fsio.Op, n fsio.Name) error {
@@ -530,8 +541,8 @@ func TestPutsWithoutPipes(t *testing.T) {
 	c.quit()
 }
 
-// Records of no bytes move nothing, but they are work: whoever floods with them has a quantum a turn
-// like everybody else, and is not silent.
+// Records of no bytes move nothing, but they are work: whoever floods with them has a quantum a
+// turn like everybody else, and is not silent.
 func TestFloodOfEmptyRecordsHoldsNobodyUp(t *testing.T) {
 	ts := serve(t)
 	ts.file("file", []byte("content"))

@@ -23,8 +23,8 @@ func inState(s codec.State) machine {
 	return m
 }
 
-// reaction is what a machine does with an input: the state after it and the output, or a panic where
-// the input cannot be.
+// reaction is what a machine does with an input: the state after it and the output, or a panic
+// where the input cannot be.
 type reaction struct {
 	to    codec.State
 	out   output
@@ -69,8 +69,10 @@ func TestSessionMachineIsPinned(t *testing.T) {
 		{input{kind: inConnect}, [4]reaction{cannot, cannot, moves, cannot}},
 		{input{kind: inExpire}, [4]reaction{cannot, cannot, resumes, cannot}},
 		{input{kind: inDone}, [4]reaction{cannot, cannot, cannot, resumes}},
-		{input{kind: inDrain}, [4]reaction{ends(endDrained), ends(endDrained),
-			stays(codec.Offered), stays(codec.Moving)}},
+		{input{kind: inDrain}, [4]reaction{
+			ends(endDrained), ends(endDrained),
+			stays(codec.Offered), stays(codec.Moving),
+		}},
 		{input{kind: inViolation}, all(ends(endViolation))},
 		{input{kind: inFlood}, all(ends(endFlood))},
 		{input{kind: inIdle}, all(ends(endIdle))},

@@ -3,8 +3,10 @@ package reactor
 import "testing"
 
 func TestTransferTableIsPinned(t *testing.T) {
-	states := []transferState{transferWaiting, transferOffered, transferMoving, transferLingering,
-		transferEnded}
+	states := []transferState{
+		transferWaiting, transferOffered, transferMoving, transferLingering,
+		transferEnded,
+	}
 	legal := map[[2]transferState]bool{
 		{transferWaiting, transferOffered}:  true,
 		{transferWaiting, transferEnded}:    true,

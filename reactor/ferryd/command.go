@@ -35,8 +35,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Short: "Serve the files of a folder to very many clients at once",
 		Long: `Serve the files of a folder to very many clients at once.
 
-PORT is where clients connect; 0 picks a free one. Only --classic may go without it. Nothing is encrypted and nobody logs in: whoever
-can connect may do what the flags allow.
+PORT is where clients connect; 0 picks a free one. Only --classic may go without it.
+Nothing is encrypted and nobody logs in: whoever can connect may do what the flags allow.
 
 SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGUSR1 logs counters and
 every session and transfer. Exit status: 0 after a clean end, 1 when transfers were cut off or the

@@ -69,14 +69,14 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
 			_, _ = fmt.Fprintf(out, "  warning     %s\n", d.Warning)
 		}
 	} else {
-		e := log.Info().Str("root", d.Root).Str("listen", d.Listen)
-		if d.Port != reactor.NoPort {
-			e = e.Int("port", d.Port)
-		}
-		if d.Classic != reactor.NoPort {
-			e = e.Int("classic_port", d.Classic)
-		}
-		e.Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
+		log.Info().Str("root", d.Root).Str("listen", d.Listen).Func(func(e *zerolog.Event) {
+			if d.Port != reactor.NoPort {
+				e.Int("port", d.Port)
+			}
+			if d.Classic != reactor.NoPort {
+				e.Int("classic_port", d.Classic)
+			}
+		}).Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
 			Str("security", noSecrets).Str("connect", d.Connect).
 			Int("max_sessions", d.Sessions).Int("max_transfers", d.Transfers).
 			Msg("server started")
