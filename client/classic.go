@@ -6,15 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"time"
 
 	"ferry/codec"
 )
 
 // The classic exchange: text lines on control, and two fixed ports, of which the server tells one:
-// that of files or that of messages. No size goes before a file. (PROTOCOL, Classic exchange: "The
-// end is the close: a transfer that fails is reset (RST) instead".) So a clean close is all there is
-// to say that a file is whole.
+// that of files or that of messages. No size goes before a file, so that a clean close is all there
+// is to say that it is whole. (PROTOCOL, Classic exchange: "The end is the close: a transfer that
+// fails is reset (RST) instead".)
 
 // ClassicPort is where servers of the classic exchange have control.
 const ClassicPort = 20021
@@ -113,8 +115,7 @@ func (r *receiver) untilClose(ctx context.Context, to *sink) error {
 	for {
 		in, err := r.more(ctx, b.bytes, to.w)
 		if errors.Is(err, io.EOF) {
-			r.whole = true
-			return nil
+			return r.closed(ctx)
 		}
 		if err == nil {
 			err = r.write(to.w, in)
@@ -123,6 +124,40 @@ func (r *receiver) untilClose(ctx context.Context, to *sink) error {
 			return err
 		}
 	}
+}
+
+// closed takes the server's close for the end of a file. Who connects when its offer has run out is
+// closed at once, which looks like an empty file; but such a session has been ended before.
+// (PROTOCOL, Classic exchange: "when the client before it has connected or timed out (then that
+// session is ended […])".)
+func (r *receiver) closed(ctx context.Context) error {
+	if r.received == 0 {
+		if err := r.client.standing(ctx); err != nil {
+			return err
+		}
+	}
+	r.whole = true
+	return nil
+}
+
+// glance is time enough to see what has come, on a busy machine too. Only empty files take it.
+const glance = 20 * time.Millisecond
+
+// standing is an error if control has ended by now. What came on it unasked is the next call's to
+// find.
+func (c *Client) standing(ctx context.Context) error {
+	if len(c.unread) > 0 {
+		return nil
+	}
+	if err := allow(ctx, c.conn, glance); err != nil {
+		return c.lose(ctx, err)
+	}
+	n, err := c.conn.Read(c.input[:])
+	c.unread = c.input[:n]
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return c.lose(ctx, err)
 }
 
 // serverMessage is what a server said in its own words.

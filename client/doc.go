@@ -11,10 +11,10 @@
 // reset ([ErrRefused]), and is [Unconfirmed] when the server stays silent. Errors that concern one
 // transfer leave the session as it was; after [ErrLost] it is gone.
 //
-// Classic ([Options.Classic]) fetches files and has nothing else. Its server says in words that a file
-// is missing ([ErrNotFound]), so that an empty file is one; but it tells no size: a file ends with the
-// server's clean close, and one that fails with a reset. What a server or something between cuts off
-// cleanly is not to be told from a whole file.
+// Classic ([Options.Classic]) fetches files and has nothing else. Its server says in words that a
+// file is missing ([ErrNotFound]), so that an empty file is one. But it tells no size: a file ends
+// with the server's clean close, and one that fails with a reset. What a server, or something on
+// the way, cuts off cleanly cannot be told from a whole file.
 //
 // The package speaks to other servers of the same ten-byte fields too. It reads a field in
 // whatever pieces it arrives, takes the announced size for the end of a record, and never waits

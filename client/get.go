@@ -15,8 +15,8 @@ import (
 
 // Get fetches a file into w and returns how many bytes w got. A size of 0 is an ErrNothingSent,
 // since base says the same of an empty file and of a missing one; classic tells them apart. When
-// the transfer fails w may hold a part; the session goes on unless the error is an ErrLost. A w that
-// is an *os.File opened by its path gets large content from the system's own copy.
+// the transfer fails w may hold a part; the session goes on unless the error is an ErrLost. A w
+// that is an *os.File opened by its path gets large content from the system's own copy.
 func (c *Client) Get(ctx context.Context, name string, w io.Writer) (int64, error) {
 	if name == "" {
 		return 0, &Error{"", ErrName, errNoName}

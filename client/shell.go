@@ -247,8 +247,8 @@ func (s *Shell) complain(err error) { _, _ = fmt.Fprintln(s.Err, printable(err.E
 var errTarget = errors.New("a server is HOST PORT, HOST:PORT, or PORT on this machine; " +
 	"ferry --help says more")
 
-// parseTarget takes a server's address off the front of words: HOST:PORT, HOST PORT or PORT, or HOST
-// where there is a standard port, which is not 0.
+// parseTarget takes a server's address off the front of words: HOST:PORT, HOST PORT or PORT, or
+// HOST where there is a standard port, which is not 0.
 func parseTarget(words []string, standard uint16) (addr string, rest []string, err error) {
 	if len(words) == 0 {
 		return "", nil, errTarget

@@ -39,7 +39,7 @@ func verbs() []verb {
 		{
 			words: []string{"open"}, usage: "HOST PORT", least: 1, most: 2,
 			says: "connect to a server; also HOST:PORT, or PORT on this machine",
-			more: "ferry --classic opens servers of the classic exchange, HOST alone on port 20021.",
+			more: "Under ferry --classic HOST alone means its port 20021.",
 			run:  (*Shell).runOpen,
 		},
 		{
