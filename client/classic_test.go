@@ -352,6 +352,29 @@ func TestClassicContextEndsATransferAndNotTheSession(t *testing.T) {
 	wantGet(t, c, "a", "text")
 }
 
+func TestClassicClientClosesInOrderWhatCameWhole(t *testing.T) {
+	seen := make(chan error, 1)
+	f := newClassic(t, func(s *session, f *classicFake, line string) {
+		l := f.files
+		if line == "RETR gone" {
+			l = f.messages
+		}
+		s.say(conn(l))
+		data := s.meet(l)
+		_, _ = io.WriteString(data, notFound+"\n")
+		_ = data.CloseWrite()
+		_, err := io.Copy(io.Discard, data)
+		seen <- err
+	})
+	c := f.dialClassic(Options{})
+	for _, name := range []string{"file", "gone"} {
+		_, _ = c.Get(t.Context(), name, io.Discard)
+		if err := <-seen; err != nil {
+			t.Errorf("%s: the server saw %v, want a close in order", name, err)
+		}
+	}
+}
+
 func TestClassicQuitSaysGoodbye(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer func(s *session)
