@@ -23,10 +23,13 @@ type Client struct {
 	addr string
 	conn *net.TCPConn
 
-	// fields takes control's input apart; unread is what came beyond the field asked for.
-	fields codec.Decoder
-	unread []byte
-	input  [4 * codec.FieldSize]byte
+	// classic is what a port means in the classic exchange, nil in base.
+	classic *classicPorts
+
+	// answers takes control's input apart; unread is what came beyond the answer asked for.
+	answers codec.Decoder
+	unread  []byte
+	input   [4 * codec.FieldSize]byte
 	// command is kept from call to call for its memory.
 	command []byte
 
@@ -49,15 +52,22 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 	if err := o.validate(); err != nil {
 		return nil, &Error{"options", ErrConnect, err}
 	}
-	if err := checkAddress(addr); err != nil {
+	port, err := addressPort(addr)
+	if err != nil {
 		return nil, &Error{addr, ErrConnect, err}
 	}
 	o = o.filled()
 	c := &Client{
 		options:     o,
 		dialer:      net.Dialer{Timeout: max(o.DialTimeout, 0), Control: o.Control},
-		fields:      codec.NewDecoder(codec.Fields),
+		answers:     codec.NewDecoder(codec.Fields),
 		interrupted: make(chan struct{}, 1),
+	}
+	if o.Classic {
+		if c.classic, err = o.classicPorts(port); err != nil {
+			return nil, &Error{addr, ErrConnect, err}
+		}
+		c.answers = codec.NewDecoder(codec.Lines)
 	}
 	if o.LocalAddr.IsValid() {
 		c.dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(o.LocalAddr, 0))
@@ -88,14 +98,17 @@ func (c *Client) Err() error {
 	return c.over
 }
 
-// Quit ends the session in order: it tells the server, reads the parting port and closes. A server
-// that closes without an answer has understood too.
+// Quit ends the session in order: it tells the server, reads the parting port, or classic's thanks,
+// and closes. A server that closes without an answer has understood too.
 func (c *Client) Quit(ctx context.Context) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
 	defer c.end()
-	_, err := c.ask(ctx, codec.VerbQuit, "")
+	ev, err := c.ask(ctx, codec.VerbQuit, "")
+	if err == nil && c.classic != nil {
+		err = c.thanked(ctx, ev.Data)
+	}
 	_ = c.Close()
 	if errors.Is(err, ErrLost) && (errors.Is(err, io.EOF) || isReset(err)) {
 		return nil
@@ -166,41 +179,59 @@ func allow(ctx context.Context, conn *net.TCPConn, d time.Duration) error {
 	return ctx.Err()
 }
 
-// ask sends a command and returns the number that answers it. What goes wrong on control ends the
-// session: client and server would no longer agree on what comes next.
-func (c *Client) ask(ctx context.Context, verb codec.Verb, name string) (int64, error) {
-	command, err := codec.AppendCommand(c.command[:0], verb, name)
+// ask sends a command and returns what answers it: base's field, or a line of classic, which lives
+// until the next call. What goes wrong on control ends the session: client and server would no
+// longer agree on what comes next.
+func (c *Client) ask(ctx context.Context, verb codec.Verb, name string) (codec.Event, error) {
+	command, err := c.encode(c.command[:0], verb, name)
 	c.command = command
 	if err != nil {
-		return 0, &Error{name[:min(len(name), 32)] + "…", ErrName, err}
+		return codec.Event{}, &Error{shortened(name), ErrName, err}
 	}
 	if len(c.unread) > 0 {
-		return 0, c.lose(ctx, &Error{"", ErrProtocol, errUnasked})
+		return codec.Event{}, c.lose(ctx, &Error{"", ErrProtocol, errUnasked})
 	}
 	if err := allow(ctx, c.conn, c.options.ReplyTimeout); err != nil {
-		return 0, c.lose(ctx, err)
+		return codec.Event{}, c.lose(ctx, err)
 	}
 	if _, err := c.conn.Write(command); err != nil {
-		return 0, c.lose(ctx, err)
+		return codec.Event{}, c.lose(ctx, err)
 	}
 	for {
-		ev, n := c.fields.Next(c.unread)
+		ev, n := c.answers.Next(c.unread)
 		c.unread = c.unread[n:]
 		switch ev.Kind {
-		case codec.EventField:
-			return ev.N, nil
+		case codec.EventField, codec.EventCommand:
+			return ev, nil
 		case codec.EventError:
-			return 0, c.lose(ctx, &Error{"", ErrProtocol, ev.Err})
+			return codec.Event{}, c.lose(ctx, &Error{"", ErrProtocol, ev.Err})
 		default:
 			n, err := c.conn.Read(c.input[:])
 			if c.unread = c.input[:n]; n == 0 && err != nil {
-				return 0, c.lose(ctx, err)
+				return codec.Event{}, c.lose(ctx, err)
 			}
 		}
 	}
 }
 
-var errUnasked = errors.New("a field that no command asked for")
+var errUnasked = errors.New("an answer that no command asked for")
+
+// encode appends a command as the session's exchange has it.
+func (c *Client) encode(dst []byte, verb codec.Verb, name string) ([]byte, error) {
+	if c.classic != nil {
+		return appendClassic(dst, verb, name)
+	}
+	return codec.AppendCommand(dst, verb, name)
+}
+
+// shortened is a name that an error's line has room for.
+func shortened(name string) string {
+	const most = 32
+	if len(name) <= most {
+		return name
+	}
+	return name[:most] + "…"
+}
 
 // lose ends the session and says why.
 func (c *Client) lose(ctx context.Context, cause error) error {
@@ -220,16 +251,17 @@ func (c *Client) lose(ctx context.Context, cause error) error {
 
 var errHalfWay = errors.New("a command was given up before its answer")
 
-// checkAddress says what is wrong with HOST:PORT.
-func checkAddress(addr string) error {
+// addressPort is the port of HOST:PORT, or what is wrong with it.
+func addressPort(addr string) (uint16, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return errors.New("an address is HOST:PORT, an IPv6 host in brackets")
+		return 0, errors.New("an address is HOST:PORT, an IPv6 host in brackets")
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return errors.New("a port is a number from 1 to 65535")
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return 0, errors.New("a port is a number from 1 to 65535")
 	}
-	return nil
+	return uint16(n), nil
 }
 
 // dialError says in a few words why nobody answered.

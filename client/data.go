@@ -21,49 +21,63 @@ const (
 	retryWaitMax = 160 * time.Millisecond
 )
 
-// open sends a command and makes the data connection that it is answered with. The caller gives
-// the connection back to done.
-func (c *Client) open(ctx context.Context, verb codec.Verb, name string) (*net.TCPConn, error) {
-	port, err := c.ask(ctx, verb, name)
+// open sends a command and makes the data connection that it is answered with, to the port that it
+// returns too. The caller gives the connection back to done.
+func (c *Client) open(
+	ctx context.Context, verb codec.Verb, name string,
+) (*net.TCPConn, uint16, error) {
+	answer, err := c.ask(ctx, verb, name)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	// PROTOCOL, Base exchange: "field(port), 1024 or more".
-	if port < dataPortMin || port > dataPortMax {
-		return nil, c.lose(ctx, &Error{"", ErrProtocol, fmt.Errorf("it told port %d", port)})
+	port, err := c.told(answer)
+	if err != nil {
+		return nil, 0, c.lose(ctx, &Error{"", ErrProtocol, err})
 	}
-	conn, err := c.connect(ctx, uint16(port))
+	conn, err := c.connect(ctx, port)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		return nil, &Error{name, ErrGivenUp, ctx.Err()}
+		return nil, 0, &Error{name, ErrGivenUp, ctx.Err()}
 	case isReset(err) && verb == codec.VerbPut:
 		// The reset was so quick that it met the connect; it means what it always means.
-		return nil, &Error{name, ErrRefused, nil}
+		return nil, 0, &Error{name, ErrRefused, nil}
 	case isReset(err):
-		return nil, &Error{name, ErrBroken, err}
+		return nil, 0, &Error{name, ErrBroken, err}
 	default:
-		return nil, &Error{name, ErrNoData, &portError{port, err}}
+		return nil, 0, &Error{name, ErrNoData, &portError{port, err}}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over != nil {
 		_ = conn.Close()
-		return nil, c.over
+		return nil, 0, c.over
 	}
 	c.data = conn
-	return conn, nil
+	return conn, port, nil
+}
+
+// told is the port that an answer tells.
+func (c *Client) told(answer codec.Event) (uint16, error) {
+	if c.classic != nil {
+		return c.classic.told(answer.Data)
+	}
+	// PROTOCOL, Base exchange: "field(port), 1024 or more".
+	if answer.N < dataPortMin || answer.N > dataPortMax {
+		return 0, fmt.Errorf("it told port %d", answer.N)
+	}
+	return uint16(answer.N), nil
 }
 
 // portError says which port could not be reached.
 type portError struct {
-	port int64
+	port uint16
 	err  error
 }
 
 // Error names the port and the cause.
 func (e *portError) Error() string {
-	return "port " + strconv.FormatInt(e.port, 10) + ": " + causeText(e.err)
+	return "port " + strconv.Itoa(int(e.port)) + ": " + causeText(e.err)
 }
 
 // Unwrap gives the cause.

@@ -1,4 +1,5 @@
-// Package client fetches files from a ferry server and stores files there, in the base exchange.
+// Package client fetches files from a ferry server and stores files there, in the base exchange or
+// in the classic one.
 //
 // A [Client] is one control connection. Each transfer makes a data connection of its own, on the
 // port that the server tells, to the address that control reached and to no other. One call runs
@@ -9,6 +10,11 @@
 // empty file or a missing one: [ErrNothingSent]. A put is [Confirmed] by a clean close, fails by a
 // reset ([ErrRefused]), and is [Unconfirmed] when the server stays silent. Errors that concern one
 // transfer leave the session as it was; after [ErrLost] it is gone.
+//
+// Classic ([Options.Classic]) fetches files and has nothing else. Its server says in words that a
+// file is missing ([ErrNotFound]), so that an empty file is one. But it tells no size: a file ends
+// with the server's clean close, and one that fails with a reset. What a server, or something on
+// the way, cuts off cleanly cannot be told from a whole file.
 //
 // The package speaks to other servers of the same ten-byte fields too. It reads a field in
 // whatever pieces it arrives, takes the announced size for the end of a record, and never waits

@@ -25,6 +25,13 @@ var (
 		"nothing sent: missing, unreadable or too large (this server cannot say)")
 	// ErrRefused means that the server reset an upload: it stored nothing.
 	ErrRefused = errors.New("not stored: the server reset the data connection")
+	// ErrNotFound means that the server said so, in the classic exchange.
+	ErrNotFound = errors.New("no such file")
+	// ErrMessage means that the server sent a message instead of a file, in the classic
+	// exchange: a message of another meaning than ErrNotFound and ErrUnknownCommand.
+	ErrMessage = errors.New("a message instead of a file")
+	// ErrUnsupported means that the classic exchange has no such command. Nothing was sent.
+	ErrUnsupported = errors.New("the classic exchange has none")
 	// ErrNoFolder means that the server knows no folder of that name.
 	ErrNoFolder = errors.New("no such folder")
 	// ErrUnknownCommand means that the server does not know the command.
@@ -57,14 +64,17 @@ type Error struct {
 	Err error
 }
 
-// Error is one line: the name, the kind, the cause.
+// Error is one line: the name, the kind, the cause. A server's own message stands for the last two.
 func (e *Error) Error() string {
 	text := e.Kind.Error()
+	var said serverMessage
+	if errors.As(e.Err, &said) {
+		text = said.Error()
+	} else if e.Err != nil {
+		text += ": " + causeText(e.Err)
+	}
 	if e.Name != "" {
 		text = e.Name + ": " + text
-	}
-	if e.Err != nil {
-		text += ": " + causeText(e.Err)
 	}
 	return text
 }

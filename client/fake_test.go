@@ -23,7 +23,9 @@ type fake struct {
 	addr     string
 	listener net.Listener
 	handle   func(s *session, command string)
-	running  sync.WaitGroup
+	// grammar is what control consists of.
+	grammar codec.Grammar
+	running sync.WaitGroup
 	// ownQuit says that handle answers quit too.
 	ownQuit atomic.Bool
 
@@ -40,11 +42,18 @@ type session struct {
 // newFake serves on host until the test ends, calling handle for each command.
 func newFake(t testing.TB, host string, handle func(s *session, command string)) *fake {
 	t.Helper()
+	return startFake(t, host, codec.Commands, handle)
+}
+
+func startFake(
+	t testing.TB, host string, g codec.Grammar, handle func(s *session, command string),
+) *fake {
+	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Skipf("no listening on %s: %v", host, err)
 	}
-	f := &fake{t: t, addr: l.Addr().String(), listener: l, handle: handle}
+	f := &fake{t: t, addr: l.Addr().String(), listener: l, handle: handle, grammar: g}
 	f.running.Go(f.accept)
 	t.Cleanup(f.close)
 	return f
@@ -80,7 +89,8 @@ func (f *fake) keep(c net.Conn) {
 }
 
 func (s *session) serve() {
-	decoder := codec.NewDecoder(codec.Commands)
+	decoder := codec.NewDecoder(s.grammar)
+	defer decoder.Release()
 	buf := make([]byte, 8192)
 	var in []byte
 	for {
@@ -136,9 +146,14 @@ func (s *session) data() *net.TCPConn {
 	return s.accepted(l)
 }
 
-// accepted waits for the client on a port that was told.
+// accepted waits for the client on a port that was told, and closes the port.
 func (s *session) accepted(l *net.TCPListener) *net.TCPConn {
 	defer l.Close()
+	return s.meet(l)
+}
+
+// meet waits for the client on a port that stays.
+func (s *session) meet(l *net.TCPListener) *net.TCPConn {
 	_ = l.SetDeadline(time.Now().Add(patience))
 	conn, err := l.AcceptTCP()
 	if err != nil {

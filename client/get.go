@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"runtime"
@@ -13,9 +14,9 @@ import (
 )
 
 // Get fetches a file into w and returns how many bytes w got. A size of 0 is an ErrNothingSent,
-// since base says the same of an empty file and of a missing one. When the transfer fails w may
-// hold a part; the session goes on unless the error is an ErrLost. A w that is an *os.File opened
-// by its path gets large content from the system's own copy.
+// since base says the same of an empty file and of a missing one; classic tells them apart. When
+// the transfer fails w may hold a part; the session goes on unless the error is an ErrLost. A w
+// that is an *os.File opened by its path gets large content from the system's own copy.
 func (c *Client) Get(ctx context.Context, name string, w io.Writer) (int64, error) {
 	if name == "" {
 		return 0, &Error{"", ErrName, errNoName}
@@ -29,23 +30,34 @@ func (c *Client) Get(ctx context.Context, name string, w io.Writer) (int64, erro
 
 var errNoName = errors.New("a file needs a name")
 
-// sink is where the bytes of a record go.
+// sink is where the bytes of a file or a listing go.
 type sink struct {
 	w io.Writer
-	// begin, when set, makes w once the size is known; it is not asked for a size of 0.
+	// begin, when set, makes w once the size is known, or known to be told by nobody: -1. It
+	// is not asked for base's size of 0.
 	begin func(size int64) (io.Writer, error)
 }
 
-// fetch runs a command whose data connection brings one record.
+// fetch runs a command whose data connection brings one record, or a file or message of classic.
 func (c *Client) fetch(ctx context.Context, v codec.Verb, name string, to *sink) (int64, error) {
-	conn, err := c.open(ctx, v, name)
+	conn, port, err := c.open(ctx, v, name)
 	if err != nil {
 		return 0, err
 	}
-	r := receiver{conn: conn, decoder: codec.NewDecoder(codec.Record), client: c, name: name}
-	r.size = -1
-	err = r.run(ctx, to)
-	c.done(conn, err != nil && !errors.Is(err, ErrNothingSent))
+	r := receiver{conn: conn, client: c, name: name, size: -1}
+	switch {
+	case c.classic == nil:
+		r.decoder = codec.NewDecoder(codec.Record)
+		err = r.run(ctx, to)
+	case port == c.classic.files:
+		r.toClose = true
+		err = r.untilClose(ctx, to)
+	default:
+		r.message = true
+		r.decoder = codec.NewDecoder(codec.Lines)
+		err = r.run(ctx, to)
+	}
+	c.done(conn, !r.whole)
 	return r.received, err
 }
 
@@ -60,21 +72,28 @@ const (
 	spliceServes = runtime.GOOS == "linux"
 )
 
-// receiver is one record on its way in, owned by the call that fetches it.
+// receiver is what comes on one data connection, owned by the call that fetches it.
 type receiver struct {
-	conn    *net.TCPConn
-	client  *Client
-	name    string
+	conn   *net.TCPConn
+	client *Client
+	name   string
+	// decoder serves run alone.
 	decoder codec.Decoder
 	// size is what the server announced, -1 until it has.
 	size     int64
 	received int64
+	// message says that a message comes; toClose that a file comes whose end is the close.
+	message, toClose bool
+	// whole says that all came that the server had to say, whatever it means.
+	whole bool
 }
 
-// run reads the record to its end, and not beyond: the announced size says when it is whole.
+// run reads a record or a message to its end, and not beyond: the announced size or the line's end
+// says when it is whole.
 func (r *receiver) run(ctx context.Context, to *sink) error {
 	b := r.client.borrow()
 	defer b.giveBack()
+	defer r.decoder.Release()
 	var in []byte
 	for {
 		ev, used := r.decoder.Next(in)
@@ -86,11 +105,17 @@ func (r *receiver) run(ctx context.Context, to *sink) error {
 		case codec.EventBytes:
 			err = r.write(to.w, ev.Data)
 		case codec.EventRecordEnd:
+			r.whole = true
 			return nil
+		case codec.EventCommand:
+			r.whole = true
+			return messageError(r.name, string(ev.Data))
 		case codec.EventError:
 			return &Error{r.name, ErrProtocol, ev.Err}
 		default:
-			in, err = r.more(ctx, b.bytes, to.w)
+			if in, err = r.more(ctx, b.bytes, to.w); errors.Is(err, io.EOF) {
+				in, err = r.cut()
+			}
 		}
 		if err != nil {
 			return err
@@ -102,6 +127,7 @@ func (r *receiver) run(ctx context.Context, to *sink) error {
 func (r *receiver) announced(n int64, to *sink) (err error) {
 	r.size = n
 	if n == 0 {
+		r.whole = true
 		return &Error{r.name, ErrNothingSent, nil}
 	}
 	if to.begin != nil {
@@ -122,9 +148,10 @@ func (r *receiver) write(w io.Writer, b []byte) error {
 	return nil
 }
 
-// more reads once into b, or has the system move bytes from the socket to a file.
+// more reads once into b, or has the system move bytes from the socket to a file. It returns io.EOF
+// when the server has closed in order.
 func (r *receiver) more(ctx context.Context, b []byte, w io.Writer) ([]byte, error) {
-	if r.decoder.Remaining() >= spliceMin && spliceServes {
+	if r.large() && spliceServes {
 		if f, ok := copyable(w); ok {
 			return nil, r.splice(ctx, f)
 		}
@@ -137,20 +164,43 @@ func (r *receiver) more(ctx context.Context, b []byte, w io.Writer) ([]byte, err
 		return b[:n], nil
 	}
 	if errors.Is(err, io.EOF) {
-		return nil, r.cut()
+		return nil, io.EOF
 	}
 	return nil, transferError(ctx, r.name, err)
 }
 
-// cut says how far the record came when the connection ended.
-func (r *receiver) cut() error {
-	if r.size < 0 {
-		return &Error{r.name, ErrBroken, errors.New("it ended before a size was told")}
+// large says whether the system's own copy is worth its while. A file without a size that has been
+// large so far is taken for one that has more to come.
+func (r *receiver) large() bool {
+	if r.toClose {
+		return r.received >= spliceMin
 	}
-	return &Error{
-		r.name, ErrBroken,
-		fmt.Errorf("it ended after %d of %d bytes", r.received, r.size),
+	return r.decoder.Remaining() >= spliceMin
+}
+
+// left is how many bytes of a record are still to come, or as many as may be.
+func (r *receiver) left() int64 {
+	if r.toClose {
+		return math.MaxInt64
 	}
+	return r.decoder.Remaining()
+}
+
+// cut says how far a record or a message came when the connection ended. A message without its line
+// end is one for the close: it is given that.
+func (r *receiver) cut() ([]byte, error) {
+	var how error
+	switch {
+	case r.message && r.decoder.Gathering():
+		return lineEnd, nil
+	case r.message:
+		how = errors.New("it ended before a message was told")
+	case r.size < 0:
+		how = errors.New("it ended before a size was told")
+	default:
+		how = fmt.Errorf("it ended after %d of %d bytes", r.received, r.size)
+	}
+	return nil, &Error{r.name, ErrBroken, how}
 }
 
 // copyable is w as a file that the system can copy to or from: a plain one that this program
@@ -164,20 +214,23 @@ func copyable(w any) (*os.File, bool) {
 	return f, err == nil && info.Mode().IsRegular()
 }
 
-// splice moves bytes from the socket to the file for as long as they come.
+// splice moves bytes from the socket to the file for as long as they come. It returns io.EOF when
+// the server closed in order before they were all there.
 func (r *receiver) splice(ctx context.Context, f *os.File) error {
 	from := io.LimitedReader{R: r.conn}
-	for r.decoder.Remaining() > 0 {
+	for r.left() > 0 {
 		if err := allow(ctx, r.conn, r.client.options.StallTimeout); err != nil {
 			return transferError(ctx, r.name, err)
 		}
-		from.N = min(r.decoder.Remaining(), spliceMost)
+		from.N = min(r.left(), spliceMost)
 		n, err := f.ReadFrom(&from)
-		r.decoder.Skip(n)
 		r.received += n
+		if !r.toClose {
+			r.decoder.Skip(n)
+		}
 		switch {
 		case err == nil && n == 0:
-			return r.cut()
+			return io.EOF
 		case err == nil, n > 0 && errors.Is(err, os.ErrDeadlineExceeded):
 			// Bytes moved; a context that has ended is seen at the next turn.
 		case isNetwork(err):

@@ -14,6 +14,9 @@ import (
 // They are the server's words: whoever shows or uses them has to expect anything but a line end.
 // ErrNoFolder and ErrUnknownCommand are the server's two messages.
 func (c *Client) List(ctx context.Context, path string) ([]string, error) {
+	if err := c.baseOnly(codec.VerbList); err != nil {
+		return nil, err
+	}
 	if err := c.begin(ctx); err != nil {
 		return nil, err
 	}

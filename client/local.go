@@ -20,8 +20,9 @@ import (
 // there, until when what was there stays. A path that is an existing folder is an error; so is
 // anything else that is no plain file.
 //
-// A size of 0 never replaces a file that has content. It makes a new empty file only if the
-// listing of the remote folder names the file, and is an ErrNothingSent otherwise.
+// In base a size of 0 never replaces a file that has content. It makes a new empty file only if the
+// listing of the remote folder names the file, and is an ErrNothingSent otherwise. In classic an
+// empty file is a file like others.
 //
 // The path is the caller's own word; a path made from a remote name is made with [LocalName].
 func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error) {

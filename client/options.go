@@ -31,6 +31,13 @@ type Options struct {
 	// ListingMax bounds a listing in bytes, which is held in memory. 0 means 64 MiB, about a
 	// million names; negative is refused.
 	ListingMax int64
+	// Classic has the session speak the classic exchange, which has Get, GetFile and Quit
+	// alone.
+	Classic bool
+	// ClassicFiles and ClassicMessages are the server's ports for files and for messages in the
+	// classic exchange: which of them it tells is what it says. 0 means the port that lies to
+	// control's as 20020 and 20023 lie to 20021: one below it, and two above.
+	ClassicFiles, ClassicMessages uint16
 	// LocalAddr is the address that connections are made from. Its zero value lets the system
 	// choose.
 	LocalAddr netip.Addr

@@ -51,6 +51,9 @@ func (c *Client) Put(
 		return NotStored, &Error{name, ErrTooLarge, fmt.Errorf(
 			"%d bytes, and this exchange announces %d at most", size, int64(codec.FieldMax))}
 	}
+	if err := c.baseOnly(codec.VerbPut); err != nil {
+		return NotStored, err
+	}
 	if err := c.begin(ctx); err != nil {
 		return NotStored, err
 	}
@@ -62,7 +65,7 @@ func (c *Client) Put(
 	if err != nil {
 		return NotStored, err
 	}
-	s.conn, err = c.open(ctx, codec.VerbPut, name)
+	s.conn, _, err = c.open(ctx, codec.VerbPut, name)
 	if err != nil {
 		return NotStored, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ const (
 type Shell struct {
 	// Options are those of the sessions it opens.
 	Options Options
+	// Port is that of servers named by their host alone, ClassicPort as a rule in the classic
+	// exchange; 0 means that a server needs a port.
+	Port uint16
 	// Dir is the local folder that relative local names start from, "" the current one.
 	Dir string
 	// In gives the lines of a session. Out gets what was asked for, Err a line for each error.
@@ -65,7 +69,7 @@ func (s *Shell) Run(ctx context.Context, args []string) int {
 	if strings.EqualFold(args[0], "help") {
 		return s.one(ctx, "help", typed{words: args[1:]})
 	}
-	addr, rest, err := parseTarget(args)
+	addr, rest, err := parseTarget(args, s.Port)
 	if err != nil {
 		s.complain(err)
 		return statusWrongUse
@@ -82,9 +86,8 @@ func (s *Shell) Run(ctx context.Context, args []string) int {
 		return s.lines(ctx)
 	}
 	word, follows := strings.ToLower(rest[0]), typed{words: rest[1:]}
-	if _, err := find(word, &follows); err != nil {
-		s.complain(err)
-		return statusWrongUse
+	if _, err := s.find(word, &follows); err != nil {
+		return s.unusable(err)
 	}
 	if err := s.command(ctx, func(ctx context.Context) error {
 		return s.open(ctx, addr)
@@ -144,10 +147,9 @@ func (s *Shell) line(ctx context.Context, text string) int {
 
 // one runs one command and says what failed.
 func (s *Shell) one(ctx context.Context, word string, follows typed) int {
-	verb, err := find(word, &follows)
+	verb, err := s.find(word, &follows)
 	if err != nil {
-		s.complain(err)
-		return statusWrongUse
+		return s.unusable(err)
 	}
 	if verb.connected && s.client == nil {
 		s.complain(errNotConnected)
@@ -156,6 +158,15 @@ func (s *Shell) one(ctx context.Context, word string, follows typed) int {
 	return s.status(s.command(ctx, func(ctx context.Context) error {
 		return verb.run(s, ctx, follows)
 	}))
+}
+
+// unusable says why a command cannot be run: it was used wrongly, or the exchange has none.
+func (s *Shell) unusable(err error) int {
+	s.complain(err)
+	if errors.Is(err, ErrUnsupported) {
+		return statusFailed
+	}
+	return statusWrongUse
 }
 
 var errNotConnected = errors.New("not connected: open HOST PORT first")
@@ -236,21 +247,27 @@ func (s *Shell) complain(err error) { _, _ = fmt.Fprintln(s.Err, printable(err.E
 var errTarget = errors.New("a server is HOST PORT, HOST:PORT, or PORT on this machine; " +
 	"ferry --help says more")
 
-// parseTarget takes a server's address off the front of words: HOST:PORT, HOST PORT or PORT.
-func parseTarget(words []string) (addr string, rest []string, err error) {
+// parseTarget takes a server's address off the front of words: HOST:PORT, HOST PORT or PORT, or
+// HOST where there is a standard port, which is not 0.
+func parseTarget(words []string, standard uint16) (addr string, rest []string, err error) {
 	if len(words) == 0 {
 		return "", nil, errTarget
 	}
 	first := words[0]
-	if checkAddress(first) == nil {
+	if _, err := addressPort(first); err == nil {
 		return first, words[1:], nil
 	}
+	host := strings.TrimSuffix(strings.TrimPrefix(first, "["), "]")
 	if len(words) > 1 && IsPort(words[1]) {
-		host := strings.TrimSuffix(strings.TrimPrefix(first, "["), "]")
 		return net.JoinHostPort(host, words[1]), words[2:], nil
 	}
 	if IsPort(first) {
 		return net.JoinHostPort("localhost", first), words[1:], nil
+	}
+	// A colon stands in a number of IPv6, or before what is no port.
+	_, notNumber := netip.ParseAddr(host)
+	if standard != 0 && host != "" && (notNumber == nil || !strings.Contains(host, ":")) {
+		return net.JoinHostPort(host, strconv.Itoa(int(standard))), words[1:], nil
 	}
 	return "", nil, errTarget
 }

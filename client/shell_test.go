@@ -228,7 +228,7 @@ func TestTargetIsTakenOffTheFront(t *testing.T) {
 		"21 get a": "localhost:21 [get a]", "10 21": "10:21 []",
 		"fe80::1%lo 21": "[fe80::1%lo]:21 []",
 	} {
-		addr, rest, err := parseTarget(strings.Fields(words))
+		addr, rest, err := parseTarget(strings.Fields(words), 0)
 		if got := fmt.Sprint(addr, " ", rest); got != want || err != nil {
 			t.Errorf("%q: %s, %v; want %s", words, got, err, want)
 		}

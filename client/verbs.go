@@ -28,7 +28,9 @@ type verb struct {
 	bare bool
 	// connected says that it needs a session.
 	connected bool
-	run       func(s *Shell, ctx context.Context, follows typed) error
+	// base says that the classic exchange has none.
+	base bool
+	run  func(s *Shell, ctx context.Context, follows typed) error
 }
 
 // verbs is the table of commands, in the order that help shows.
@@ -37,6 +39,7 @@ func verbs() []verb {
 		{
 			words: []string{"open"}, usage: "HOST PORT", least: 1, most: 2,
 			says: "connect to a server; also HOST:PORT, or PORT on this machine",
+			more: "Under ferry --classic HOST alone means its port 20021.",
 			run:  (*Shell).runOpen,
 		},
 		{
@@ -52,11 +55,12 @@ func verbs() []verb {
 			more: "\"stored\" means that the server has the file. \"sent, not confirmed\" means\n" +
 				"that it got every byte and said nothing.\n" + spacesHelp +
 				"\n  put report.txt\n  put \"my report.txt\" report.txt",
-			connected: true, run: (*Shell).runPut,
+			connected: true, base: true, run: (*Shell).runPut,
 		},
 		{
 			words: []string{"ls"}, usage: "[PATH]", most: 1, bare: true,
-			says: "list a folder; folders end with /", connected: true, run: (*Shell).runList,
+			says:      "list a folder; folders end with /",
+			connected: true, base: true, run: (*Shell).runList,
 		},
 		{
 			words: []string{"close"}, says: "leave the server, to open another",
@@ -94,11 +98,20 @@ func find(word string, follows *typed) (*verb, error) {
 	return v, nil
 }
 
+// find looks up a command that this shell's exchange has.
+func (s *Shell) find(word string, follows *typed) (*verb, error) {
+	v, err := find(word, follows)
+	if err == nil && v.base && s.Options.Classic {
+		return nil, &Error{v.words[0], ErrUnsupported, nil}
+	}
+	return v, err
+}
+
 // line is how the command is typed.
 func (v *verb) line() string { return strings.TrimSpace(v.words[0] + " " + v.usage) }
 
 func (s *Shell) runOpen(ctx context.Context, follows typed) error {
-	addr, rest, err := parseTarget(follows.words)
+	addr, rest, err := parseTarget(follows.words, s.Port)
 	if err != nil || len(rest) > 0 {
 		return errTarget
 	}
@@ -124,7 +137,7 @@ func (s *Shell) runGet(ctx context.Context, follows typed) error {
 	if len(follows.words) > 1 {
 		as = " as " + follows.words[1]
 	}
-	if n == 0 {
+	if n == 0 && !s.Options.Classic {
 		// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large for a
 		// field is answered by field(0)". The listing has ruled out the first.
 		s.say("got %s%s: 0 bytes: empty, unreadable or too large (this server cannot say)",
@@ -257,6 +270,9 @@ func (s *Shell) runHelp(_ context.Context, follows typed) error {
 		also := ""
 		if len(v.words) > 1 {
 			also = " (also: " + strings.Join(v.words[1:], ", ") + ")"
+		}
+		if v.base && s.Options.Classic {
+			also += " (" + ErrUnsupported.Error() + ")"
 		}
 		fmt.Fprintf(&b, "%-20s %s%s\n", v.line(), v.says, also)
 		if len(follows.words) > 0 && v.more != "" {

@@ -33,12 +33,16 @@ On a pipe it reads commands, a line each.
   get NAME [LOCAL]    put LOCAL [REMOTE]    ls [PATH]
   open HOST PORT      close    quit         help [COMMAND]
 
+With --classic it speaks the classic exchange (RETR, CONN, GOODBYE SERVER),
+which has get and quit but no ls and no put; HOST alone is port 20021 there.
+
 Status: 0 done, 1 something failed, 2 wrong use, 130 interrupted.`
 
 	example = `  ferry localhost 2121
   ferry localhost 2121 get report.txt
   ferry --dir incoming localhost 2121 get a/report.txt
-  echo ls | ferry localhost 2121`
+  echo ls | ferry localhost 2121
+  ferry --classic localhost get report.txt`
 )
 
 // run parses the flags, runs the shell and returns the program's status.
@@ -63,6 +67,7 @@ func command(shell *client.Shell, status *int) *cobra.Command {
 	// A double click starts it unconnected, as the bare command does.
 	cobra.MousetrapHelpText = ""
 	var silence, connect, confirm time.Duration
+	ports := classicPorts{control: client.ClassicPort}
 	cmd := &cobra.Command{
 		Use:           "ferry [FLAGS] [HOST PORT [COMMAND [ARG...]]]",
 		Long:          long,
@@ -82,6 +87,9 @@ func command(shell *client.Shell, status *int) *cobra.Command {
 				return cmd.Help()
 			}
 			if err := checkFolder(shell.Dir); err != nil {
+				return err
+			}
+			if err := ports.apply(shell); err != nil {
 				return err
 			}
 			shell.Options.ReplyTimeout = bound(silence)
@@ -109,6 +117,11 @@ func command(shell *client.Shell, status *int) *cobra.Command {
 	flags.DurationVar(&confirm, "confirm-timeout", 5*time.Second,
 		"wait `TIME` for a server to confirm a put, 0 not at all;\n"+
 			"some servers never do")
+	flags.BoolVar(&shell.Options.Classic, "classic", false,
+		"speak the classic exchange, which has get and quit alone")
+	flags.Var(&ports, "classic-ports",
+		"the classic server's ports for control, files and messages;\n"+
+			"otherwise 20021,20020,20023, or those beside the PORT that is given")
 	return cmd
 }
 

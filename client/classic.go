@@ -1,0 +1,186 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"ferry/codec"
+)
+
+// The classic exchange: text lines on control, and two fixed ports, of which the server tells one:
+// that of files or that of messages. No size goes before a file, so that a clean close is all there
+// is to say that it is whole. (PROTOCOL, Classic exchange: "The end is the close: a transfer that
+// fails is reset (RST) instead".)
+
+// ClassicPort is where servers of the classic exchange have control.
+const ClassicPort = 20021
+
+// How the ports that the protocol names lie to control's: 20020 and 20023 to 20021.
+const (
+	filesBeside    = -1
+	messagesBeside = 2
+)
+
+// classicPorts are the ports that a server may tell.
+type classicPorts struct{ files, messages uint16 }
+
+// classicPorts finds the ports of a server whose control is on this one.
+func (o *Options) classicPorts(control uint16) (*classicPorts, error) {
+	files, messages := int(o.ClassicFiles), int(o.ClassicMessages)
+	if files == 0 {
+		files = int(control) + filesBeside
+	}
+	if messages == 0 {
+		messages = int(control) + messagesBeside
+	}
+	switch {
+	case files < 1 || messages > dataPortMax:
+		return nil, fmt.Errorf("no ports for files and messages lie beside %d: "+
+			"set them with --classic-ports", control)
+	case files == messages:
+		return nil, fmt.Errorf("files and messages cannot both have port %d", files)
+	}
+	return &classicPorts{uint16(files), uint16(messages)}, nil
+}
+
+// told is the port in a CONN line, if it is one that has a meaning: the answer would be taken for
+// what it is not otherwise.
+func (p *classicPorts) told(line []byte) (uint16, error) {
+	port, ok := codec.ParseConn(line)
+	switch {
+	case !ok:
+		// Enough of it to know it again.
+		return 0, fmt.Errorf("it sent %q where CONN and a port belong", line[:min(len(line), 64)])
+	case port != p.files && port != p.messages:
+		return 0, fmt.Errorf("it told port %d, but files are on %d and messages on %d "+
+			"unless --classic-ports sets others", port, p.files, p.messages)
+	}
+	return port, nil
+}
+
+// appendClassic appends a command's line.
+func appendClassic(dst []byte, verb codec.Verb, name string) ([]byte, error) {
+	if verb == codec.VerbQuit {
+		return codec.AppendGoodbye(dst), nil
+	}
+	if strings.ContainsAny(name, "\r\n") {
+		return dst, errors.New("it holds a line end")
+	}
+	start := len(dst)
+	dst = codec.AppendRetr(dst, name)
+	// PROTOCOL, Classic exchange: "a line is at most 4,096 bytes". Its end is none of them.
+	if n := len(dst) - start - len(lineEnd); n > codec.CommandMax {
+		return dst, fmt.Errorf("a line of %d bytes: %d are allowed", n, codec.CommandMax)
+	}
+	return dst, nil
+}
+
+var lineEnd = []byte{'\n'}
+
+// thanked takes the line that answers the last one. What comes before the first comma is enough:
+// servers of others need not have the rest to the letter.
+func (c *Client) thanked(ctx context.Context, line []byte) error {
+	thanks, _, _ := strings.Cut(codec.ClassicThanks, ",")
+	if bytes.HasPrefix(line, []byte(thanks)) {
+		return nil
+	}
+	return c.lose(ctx, &Error{"", ErrProtocol, fmt.Errorf("it sent %q where %s belongs",
+		line[:min(len(line), 64)], thanks)})
+}
+
+// baseOnly refuses a command that the classic exchange does not have.
+func (c *Client) baseOnly(verb codec.Verb) error {
+	if c.classic == nil {
+		return nil
+	}
+	return &Error{verb.String(), ErrUnsupported, nil}
+}
+
+// untilClose reads a file to the server's close. A reset before it, or a stall, is a failure.
+func (r *receiver) untilClose(ctx context.Context, to *sink) error {
+	if to.begin != nil {
+		var err error
+		if to.w, err = to.begin(r.size); err != nil {
+			return err
+		}
+	}
+	b := r.client.borrow()
+	defer b.giveBack()
+	for {
+		in, err := r.more(ctx, b.bytes, to.w)
+		if errors.Is(err, io.EOF) {
+			return r.closed(ctx)
+		}
+		if err == nil {
+			err = r.write(to.w, in)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// closed takes the server's close for the end of a file. Who connects when its offer has run out is
+// closed at once, which looks like an empty file; but such a session has been ended before.
+// (PROTOCOL, Classic exchange: "when the client before it has connected or timed out (then that
+// session is ended […])".)
+func (r *receiver) closed(ctx context.Context) error {
+	if r.received == 0 {
+		if err := r.client.standing(ctx); err != nil {
+			return err
+		}
+	}
+	r.whole = true
+	return nil
+}
+
+// glance is time enough to see what has come, on a busy machine too. Only empty files take it.
+const glance = 20 * time.Millisecond
+
+// standing is an error if control has ended by now. What came on it unasked is the next call's to
+// find.
+func (c *Client) standing(ctx context.Context) error {
+	if len(c.unread) > 0 {
+		return nil
+	}
+	if err := allow(ctx, c.conn, glance); err != nil {
+		return c.lose(ctx, err)
+	}
+	n, err := c.conn.Read(c.input[:])
+	c.unread = c.input[:n]
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return c.lose(ctx, err)
+}
+
+// serverMessage is what a server said in its own words.
+type serverMessage string
+
+func (m serverMessage) Error() string { return string(m) }
+
+// The two messages that have a meaning of their own, without the server's time before them.
+var (
+	messageNotFound = strings.TrimSpace(string(codec.AppendNotFound(nil, "")))
+	messageUnknown  = strings.TrimSpace(string(codec.AppendClassicUnknown(nil, "")))
+)
+
+// messageError is the error about name that a message is.
+func messageError(name, text string) error {
+	kind := ErrMessage
+	switch {
+	case text == "":
+		return &Error{name, kind, nil}
+	case strings.HasSuffix(text, messageNotFound):
+		kind = ErrNotFound
+	case strings.HasSuffix(text, messageUnknown):
+		kind = ErrUnknownCommand
+	}
+	return &Error{name, kind, serverMessage(text)}
+}
