@@ -64,13 +64,16 @@ func (s *Server) Describe() Description {
 	if len(o.Deny) > 0 {
 		d.To += ", except " + joinPrefixes(o.Deny)
 	}
+	writes := !o.ReadOnly && o.Port != NoPort
 	switch {
+	case o.Port == NoPort:
+		d.May = "get" // all that the classic exchange has
 	case o.ReadOnly:
 		d.May = "list and get"
 	case o.NoOverwrite:
 		d.May = "list, get, put (new names only)"
 	}
-	if !o.ReadOnly && !local && len(o.Allow) == 0 {
+	if writes && !local && len(o.Allow) == 0 {
 		d.Warning = "anyone who can connect may store files here; " +
 			"--read-only, --no-overwrite or --allow CIDR narrow that"
 	}

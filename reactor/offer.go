@@ -378,6 +378,10 @@ func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 		if !p.parting {
 			r.count.strangers++
 		}
+		if p.kind == poolFiles {
+			// A clean close is the end of a file there, of an empty one in this case.
+			setReset(fd, true)
+		}
 		closeDescriptor(fd)
 		return
 	}
