@@ -107,6 +107,10 @@ func (w *LogWriter) run() {
 	}
 }
 
+// logWordMax is how much of a word that is no command is logged, so that a client cannot push the
+// lines of others out of the ring.
+const logWordMax = 32
+
 // logTransfer writes the one line of a transfer's end.
 func (r *reactor) logTransfer(t *transfer) {
 	level := zerolog.InfoLevel
@@ -116,6 +120,7 @@ func (r *reactor) logTransfer(t *transfer) {
 	command := t.verb.String()
 	if t.verb == codec.VerbUnknown {
 		command, _, _ = strings.Cut(t.text, " ")
+		command = command[:min(len(command), logWordMax)]
 	}
 	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
 		Str("command", command).Str("name", t.name).Int64("bytes", t.moved).

@@ -154,51 +154,80 @@ func (r *reactor) withdraw(t *transfer) {
 
 // serve leases ports to the transfers that wait for one, as far as ports and limits go. (PROTOCOL,
 // Ports: "When every lease for an address is taken, the port reply waits, in order. It is never
-// refused for that alone".) It says no when the server as a whole has nothing left to give.
-func (r *reactor) serve(l *line) (more bool) {
-	for l.waiting.Len() > 0 {
-		t := l.waiting.Front().Value.(*transfer)
-		short := r.limiter.takeTransfer(l.a.use, descriptorsEach)
-		if short != shortNothing && r.siblings {
-			// What another reactor gave back in this moment it told nobody; from now on it does.
-			r.limiter.starved.Store(true)
-			short = r.limiter.takeTransfer(l.a.use, descriptorsEach)
-		}
-		switch short {
-		case shortServer:
-			r.starve(l)
-			return false
-		case shortAddress:
-			if r.siblings { // what ends may end on another reactor
-				r.starve(l)
-			}
-			return true
-		case shortNothing:
-		}
-		port, ok := l.lease(r.now)
-		if !ok {
-			r.limiter.giveTransfer(l.a.use, descriptorsEach)
-			r.awaitRest(l)
-			return true
-		}
-		l.waiting.Remove(t.place)
-		t.place = nil
-		r.offer(t, port)
+// refused for that alone".) While others wait for a limit of the server the line has its turn behind
+// them, so that no address, however busy, keeps another waiting.
+func (r *reactor) serve(l *line) {
+	if l.starved || l.waiting.Len() == 0 {
+		return
 	}
-	return true
+	if len(r.starving) > 0 {
+		r.starve(l)
+		r.feedSoon()
+		return
+	}
+	for {
+		switch r.serveFirst(l) {
+		case lineServed:
+		case lineStarves:
+			r.starve(l)
+			return
+		case lineWaits:
+			return
+		}
+	}
 }
 
-// serveAddress serves all lines of an address. One that waits for a limit of the server has its turn
-// after those before it.
+// lineTurn is what came of a line's turn.
+type lineTurn uint8
+
+const (
+	// lineServed: its first transfer has a port.
+	lineServed lineTurn = iota
+	// lineWaits: nothing waits, or it waits for a port or a transfer of its own to end.
+	lineWaits
+	// lineStarves: it waits for a limit that others may free.
+	lineStarves
+)
+
+// serveFirst leases a port to the first transfer of a line, if port and limits allow.
+func (r *reactor) serveFirst(l *line) lineTurn {
+	if l.waiting.Len() == 0 {
+		return lineWaits
+	}
+	short := r.limiter.takeTransfer(l.a.use, descriptorsEach)
+	if short != shortNothing && r.siblings {
+		// What another reactor gave back in this moment it told nobody; from now on it does.
+		r.limiter.starved.Store(true)
+		short = r.limiter.takeTransfer(l.a.use, descriptorsEach)
+	}
+	if short == shortServer || short == shortAddress && r.siblings {
+		return lineStarves
+	}
+	if short == shortAddress {
+		return lineWaits
+	}
+	port, ok := l.lease(r.now)
+	if !ok {
+		r.limiter.giveTransfer(l.a.use, descriptorsEach)
+		r.awaitRest(l)
+		return lineWaits
+	}
+	t := l.waiting.Remove(l.waiting.Front()).(*transfer)
+	t.place = nil
+	r.offer(t, port)
+	return lineServed
+}
+
+// serveAddress serves all lines of an address.
 func (r *reactor) serveAddress(a *address) {
 	for _, l := range a.lines {
-		if l != nil && l.waiting.Len() > 0 && !l.starved {
+		if l != nil {
 			r.serve(l)
 		}
 	}
 }
 
-// starve puts a line in the list of those that wait for another reactor or address.
+// starve puts a line at the end of those that wait for another reactor or address.
 func (r *reactor) starve(l *line) {
 	if !l.starved {
 		l.starved = true
@@ -207,22 +236,41 @@ func (r *reactor) starve(l *line) {
 	r.limiter.starved.Store(true)
 }
 
-// serveStarving tries again for the lines that waited for a limit of the server, in the order in
-// which they began to wait, until there is nothing left again.
+// feedSoon has the next turn serve those that starve.
+func (r *reactor) feedSoon() {
+	r.hungry.Store(true)
+	r.ring()
+}
+
+// serveStarving gives each line that waited for a limit of the server a turn of one transfer, in the
+// order in which they began to wait, until there is nothing left again.
 func (r *reactor) serveStarving() {
-	again := r.starving
-	r.starving = r.spareStarving[:0]
-	for i, l := range again {
-		again[i] = nil
+	round := r.starving
+	r.starving = nil
+	for i, l := range round {
 		l.starved = false
-		if more := r.serve(l); !more {
-			r.starving = append(r.starving, again[i+1:]...)
-			clear(again)
-			break
+		switch turn := r.serveFirst(l); {
+		case turn == lineStarves && l.limited():
+			// It is its own address that has too much, on another reactor: that is no reason for
+			// those behind it to wait.
+			r.starve(l)
+		case turn == lineStarves:
+			l.starved = true
+			r.starving = append(round[i:len(round):len(round)], r.starving...)
+			r.limiter.starved.Store(true)
+			return
+		case turn == lineServed && l.waiting.Len() > 0:
+			r.starve(l)
+			r.feedSoon()
+		default:
+			r.forget(l.a)
 		}
-		r.forget(l.a)
 	}
-	r.spareStarving = again[:0]
+}
+
+// limited says whether the line's address has all the transfers it may have.
+func (l *line) limited() bool {
+	return l.a.use.transfers.Load() >= int64(l.a.r.limiter.limits.TransfersPerAddress)
 }
 
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
@@ -348,9 +396,7 @@ func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 		r.beginMoving(t)
 		r.feed(s, input{kind: inConnect})
 	}
-	if l.waiting.Len() > 0 {
-		r.serve(l)
-	}
+	r.serve(l)
 }
 
 func (r *reactor) beginMoving(t *transfer) {

@@ -1,11 +1,13 @@
 package reactor
 
+import "time"
+
 // pipesToBeHad says whether an upload may borrow a pipe now.
 func (r *reactor) pipesToBeHad() bool {
 	if len(r.pipes) > 0 {
 		return true
 	}
-	return r.splice && !r.pipesRefused && r.limiter.pipes.Load() < pipesMax
+	return r.splice && r.now >= r.pipesRefused && r.limiter.pipes.Load() < pipesMax
 }
 
 // takePipe lends a pipe, or nil when none is to be had after all.
@@ -15,13 +17,13 @@ func (r *reactor) takePipe() *pipe {
 		r.pipes = r.pipes[:n-1]
 		return p
 	}
-	if !r.splice || r.pipesRefused || !take(&r.limiter.pipes, pipesMax) {
+	if !r.splice || r.now < r.pipesRefused || !take(&r.limiter.pipes, pipesMax) {
 		return nil
 	}
 	p := newPipe()
 	if p == nil {
 		r.limiter.pipes.Add(-1)
-		r.pipesRefused = true
+		r.pipesRefused = r.now + pipesAgain
 	}
 	return p
 }
@@ -34,8 +36,12 @@ func (r *reactor) givePipe(p *pipe, empty bool) {
 	}
 	p.close()
 	r.limiter.pipes.Add(-1)
-	r.pipesRefused = false // one that was refused may be granted again now
+	r.pipesRefused = 0 // one that was refused may be granted again now
 }
+
+// pipesAgain is how long no pipe is asked for after one was refused: what others use of the user's
+// allowance may come back.
+const pipesAgain = time.Second
 
 // pipesKept is how many empty pipes a reactor keeps. A pipe's buffers cost memory only while bytes
 // are in it.

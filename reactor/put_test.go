@@ -298,7 +298,7 @@ func TestSlowDiskDoesNotEndPut(t *testing.T) {
 		r := ts.reactors[0]
 		onLoop(t, r, func() {
 			for _, tr := range r.transfers {
-				over = tr.recv.endAsked && tr.recv.pause.place == 0
+				over = tr.recv.asked != askNot && tr.recv.pause.place == 0
 			}
 		})
 		return over
@@ -522,7 +522,7 @@ func TestDiskErrorFailsPut(t *testing.T) {
 // More uploads at once than there are pipes.
 func TestPutsWithoutPipes(t *testing.T) {
 	ts := serve(t)
-	onLoop(t, ts.reactors[0], func() { ts.reactors[0].pipesRefused = true })
+	onLoop(t, ts.reactors[0], func() { ts.reactors[0].pipesRefused = 1 << 62 })
 	c := ts.dial()
 	content := pattern(3*quantum + 5)
 	c.put("file", string(content[:quantum]), string(content[quantum:]))

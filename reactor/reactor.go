@@ -38,10 +38,11 @@ type reactor struct {
 	// queue holds what can move in this turn, queued what was added meanwhile.
 	queue, queued []mover
 	// starving are addresses that wait for a limit of the whole server.
-	starving, spareStarving []*line
-	spare                   []*transfer
-	pipes                   []*pipe
-	pipesRefused            bool
+	starving []*line
+	spare    []*transfer
+	pipes    []*pipe
+	// pipesRefused is until when none is asked for.
+	pipesRefused instant
 	// splice says that uploads may go through pipes.
 	splice bool
 	// siblings says that there are other reactors.

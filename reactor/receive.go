@@ -12,14 +12,6 @@ const (
 	// allocateStep is how far ahead of the data blocks are allocated, in bytes: an announcement
 	// alone holds nothing, and a large file lies in few pieces.
 	allocateStep = 64 << 20
-	// recordPause is how long a put may be silent after a complete record before we end our
-	// sending side. (PROTOCOL, Base exchange: "A second after a complete record the server ends
-	// its own sending side (some clients wait for that) and reads on".)
-	recordPause = time.Second
-	// quietTime is how long a put must be silent after a complete record for a further command,
-	// or the end of control, to end it: control and data come in no order between them, so the
-	// next record may still be on its way, a retransmission (200 ms) included.
-	quietTime = 250 * time.Millisecond
 	// gatherTime is how long a small upload may gather in a buffer, to be stored in one go.
 	gatherTime = time.Second
 )
@@ -54,8 +46,8 @@ type receiver struct {
 	records int
 	// closed says that the client ended its side, whole that the file is complete.
 	closed, whole bool
-	// endAsked says that a further command or the end of control wants an end.
-	endAsked bool
+	// asked says whether a further command or the end of control wants an end.
+	asked endAsk
 	// shut says that our sending side was ended.
 	shut bool
 	// slow says that the client has had gatherTime: what is gathered goes to the file whenever the
@@ -270,6 +262,7 @@ func (r *reactor) decode(t *transfer, in []byte) bool {
 		case codec.EventNone:
 			return true
 		case codec.EventSize:
+			rc.asked = min(rc.asked, askEarly)
 			if !r.announce(t, ev.N) {
 				return false
 			}
@@ -342,9 +335,6 @@ func (r *reactor) splicePipe(t *transfer) bool {
 // receiveJobDone takes the result of file work for a put.
 func (r *reactor) receiveJobDone(t *transfer) {
 	rc, j := &t.recv, &t.job
-	if j.kind == jobDrain {
-		rc.piped -= j.n
-	}
 	if j.kind == jobCommit || j.kind == jobStore {
 		r.committed(t)
 		return
@@ -353,12 +343,19 @@ func (r *reactor) receiveJobDone(t *transfer) {
 		r.failTransfer(t, outcomeOf(j.err), j.err)
 		return
 	}
-	if j.kind == jobCreate || j.kind == jobWrite {
+	if j.kind == jobDrain {
+		rc.piped -= j.n // only now: after an error nobody knows what the pipe still holds
+	} else {
 		rc.fill = 0
 		rc.dropBuffer()
 	}
-	rc.reserved -= j.n
-	r.limiter.announced.Add(-j.n)
+	// What has its blocks is no longer counted on top of what is free.
+	taken := j.n
+	if rc.allocated > 0 {
+		taken = j.allocateTo - j.allocateFrom
+	}
+	rc.reserved -= taken
+	r.limiter.announced.Add(-taken)
 	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
 		r.givePipe(rc.pipe, true)
 		rc.pipe = nil
@@ -366,92 +363,6 @@ func (r *reactor) receiveJobDone(t *transfer) {
 	if r.receive(t) {
 		r.enqueue(t)
 	}
-}
-
-// outcomeOf says whether an upload was refused for what it asked, or failed for what happened here.
-func outcomeOf(err error) outcome {
-	switch fsio.KindOf(err) {
-	case fsio.KindNotFound, fsio.KindNotPlain, fsio.KindNotFolder, fsio.KindDenied,
-		fsio.KindBadName, fsio.KindExists:
-		return outcomeRefused
-	default:
-		return outcomeFailed
-	}
-}
-
-// committed closes a put cleanly once the file has its name, and resets it otherwise.
-func (r *reactor) committed(t *transfer) {
-	rc, j := &t.recv, &t.job
-	if j.kind == jobCommit {
-		rc.pending = nil
-	}
-	if j.err != nil {
-		if fsio.KindOf(j.err) != fsio.KindExists || rc.dec.Offset() > 0 {
-			r.failTransfer(t, outcomeOf(j.err), j.err)
-			return
-		}
-		t.outcome = outcomeKept
-	} else {
-		t.outcome = outcomeComplete
-	}
-	setReset(t.fd, false)
-	if rc.closed {
-		r.endTransfer(t)
-		return
-	}
-	r.becomeLingering(t)
-}
-
-// setPause sets the time after which silence at a boundary means something. It counts from the last
-// byte, even if that was taken in an earlier turn.
-func (r *reactor) setPause(t *transfer) {
-	rc := &t.recv
-	heard := rc.dec.Offset() != rc.quietAt
-	rc.quietAt = rc.dec.Offset()
-	switch {
-	case t.state != transferMoving || rc.whole || !rc.atBoundary():
-		r.deadlines.clear(&rc.pause)
-	case rc.endAsked && (heard || rc.pause.place == 0):
-		r.deadlines.set(&rc.pause, r.now+quietTime)
-	case !rc.shut && (heard || rc.pause.place == 0):
-		r.deadlines.set(&rc.pause, r.now+recordPause)
-	}
-}
-
-// furtherCommand tells a put that a command came that was not sent ahead, or that control ended.
-// (PROTOCOL, Base exchange: "A further command, or the end of control, that comes after a complete
-// record ends it too".)
-func (r *reactor) furtherCommand(t *transfer) {
-	if !t.isPut() || t.recv.endAsked {
-		return
-	}
-	switch t.state {
-	case transferOffered, transferMoving:
-	default:
-		return // its port was not told yet, so that the command was sent ahead; or it has ended
-	}
-	t.recv.endAsked = true
-	if t.state == transferMoving && t.recv.atBoundary() && !t.recv.whole {
-		r.deadlines.set(&t.recv.pause, r.now+quietTime)
-	}
-}
-
-// receivePaused ends a put that was asked to end, or our sending side of one that was not.
-func (r *reactor) receivePaused(t *transfer) {
-	rc := &t.recv
-	if t.state != transferMoving || rc.whole || !rc.atBoundary() {
-		return
-	}
-	if t.readable {
-		return // there may be more; the pause begins anew once there is not
-	}
-	if rc.endAsked {
-		rc.whole = true
-		r.enqueue(t)
-		return
-	}
-	rc.shut = true
-	shutdownWrite(t.fd)
 }
 
 // dropBuffer gives the buffer back.

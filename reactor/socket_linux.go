@@ -48,6 +48,15 @@ func accept(fd int) (int, netip.AddrPort, error) {
 	return int(n), netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), port), nil
 }
 
+// unsent is how many bytes of what a socket took the other side has not acknowledged.
+func unsent(fd int) int64 {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return int64(n)
+}
+
 // pipeBytes is the size of a pipe that carries an upload.
 const pipeBytes = 1 << 20
 

@@ -61,6 +61,13 @@ func receiveBytes(fd int, p []byte) (int, error) {
 	return max(n, 0), socketError(err)
 }
 
+// isEmpty says whether nothing has come that was not read, the end included.
+func isEmpty(fd int) bool {
+	var b [1]byte
+	_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == unix.EAGAIN
+}
+
 // sendBytes writes what the socket takes.
 func sendBytes(fd int, p []byte) (int, error) {
 	n, err := unix.Write(fd, p)

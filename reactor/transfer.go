@@ -227,11 +227,13 @@ func (t *transfer) expire(which *deadline) {
 func (r *reactor) checkStall(t *transfer) {
 	l := &r.limiter.limits
 	least := max(1, int64(l.StallTimeout.Seconds()*float64(l.RateBytes)))
-	if t.moved-t.mark < least && !t.job.busy {
+	// What the socket took is not what the client has: megabytes may lie in between.
+	moved := t.moved - unsent(t.fd)
+	if moved-t.mark < least && !t.job.busy {
 		r.failTransfer(t, outcomeStalled, nil)
 		return
 	}
-	t.mark = t.moved
+	t.mark = moved
 	r.deadlines.set(&t.deadline, r.now+l.StallTimeout)
 }
 

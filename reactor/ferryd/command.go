@@ -102,8 +102,8 @@ func serve(o reactor.Options, l logFlags, stderr io.Writer) error {
 		return usageError{err}
 	}
 	signals := make(chan os.Signal, 8)
+	// They stay caught until the process has ended: one that comes late is not to kill it.
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
-	defer signal.Stop(signals)
 	go obey(s, signals)
 	err = s.Run(func() { announce(s.Describe(), log, l.forPeople(stderr), stderr) })
 	if err != nil {

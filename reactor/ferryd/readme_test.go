@@ -54,6 +54,7 @@ func sameDefault(cell, help, flag string) bool {
 // readme is the README's text.
 func readme(t *testing.T) string {
 	t.Helper()
+	lookAtSources(t)
 	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)

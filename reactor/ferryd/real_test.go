@@ -40,6 +40,7 @@ func amount[T any](little, all T) T {
 // serveFolder starts a server for a test and returns the folder it works in.
 func serveFolder(t *testing.T) (*process, string) {
 	t.Helper()
+	lookAtSources(t)
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "root"), 0o777); err != nil {
 		t.Fatal(err)

@@ -2,15 +2,11 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +15,9 @@ import (
 
 // patience is how long a test waits for what has to happen. Nothing here takes a tenth of it.
 const patience = 10 * time.Second
+
+// scriptsMax is how long all scripts may take; they take seconds.
+const scriptsMax = 2 * time.Minute
 
 // programs is the folder of the programs under test; it is the first in PATH.
 var programs string
@@ -52,6 +51,25 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
+// lookAtSources looks at every file that the programs are made of, and each test calls it. The go
+// command keeps the result of a test as long as what the test looked at is the same; of what
+// TestMain looks at, and of what go build reads, it sees nothing.
+func lookAtSources(t *testing.T) {
+	t.Helper()
+	for _, folder := range []string{"reactor", "codec", "fsio", "client", "bench", "go.mod"} {
+		err := filepath.WalkDir(filepath.Join("..", "..", folder),
+			func(path string, _ fs.DirEntry, err error) error {
+				if err == nil {
+					_, err = os.Stat(path)
+				}
+				return err
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestScript runs the scripts, each against servers of its own. Beside the commands of testscript
 // they have:
 //
@@ -61,6 +79,8 @@ func buildAndRun(m *testing.M) int {
 //	signal NAME               send the server a signal: TERM, INT, KILL or USR1
 //	ended STATUS              wait for the server's end with that status
 //	end                       signal TERM, then ended 0
+//	fails STATUS PROGRAM...   run a program that has to fail with that status and one line on
+//	                          stderr, which the command stderr looks at
 //	logged [KEY=REGEXP...]    wait for a line of the log that has all of these fields and values
 //	status KEY=REGEXP...      ask for the counters by USR1 until they are like that
 //	logs REGEXP               wait for a line of the log that is not JSON
@@ -68,9 +88,12 @@ func buildAndRun(m *testing.M) int {
 //	sparse FILE SIZE          make a file of that size and nothing in it
 //	wire ...                  a client of the base exchange, by hand: see wireVerbs
 func TestScript(t *testing.T) {
+	lookAtSources(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                filepath.Join("testdata", "script"),
 		RequireUniqueNames: true,
+		// A server that should not have started would run on.
+		Deadline: time.Now().Add(scriptsMax),
 		Setup: func(e *testscript.Env) error {
 			s := &scene{tb: e.T().(testing.TB), wires: make(map[string]*wire)}
 			s.tb.Cleanup(s.close)
@@ -94,6 +117,7 @@ func TestScript(t *testing.T) {
 			"logged": scripted((*scene).logged),
 			"status": scripted((*scene).status),
 			"logs":   scripted((*scene).logs),
+			"fails":  scripted((*scene).fails),
 			"fill":   scripted((*scene).fill),
 			"sparse": scripted((*scene).sparse),
 			"wire":   scripted((*scene).wire),
@@ -111,193 +135,3 @@ func haveIPv6() bool {
 }
 
 type sceneKey struct{}
-
-// scene is what one script has: its servers and its hand-driven clients.
-type scene struct {
-	tb      testing.TB
-	servers []*process
-	wires   map[string]*wire
-}
-
-// scripted makes a command of a method. None of them can be negated.
-func scripted(
-	f func(*scene, *testscript.TestScript, []string) error,
-) func(*testscript.TestScript, bool, []string) {
-	return func(ts *testscript.TestScript, neg bool, args []string) {
-		if neg {
-			ts.Fatalf("this command cannot be negated")
-		}
-		ts.Check(f(ts.Value(sceneKey{}).(*scene), ts, args))
-	}
-}
-
-// close closes what the script left open, and ends its servers.
-func (s *scene) close() {
-	for _, w := range s.wires {
-		_ = w.conn.Close()
-	}
-	for _, p := range s.servers {
-		if !p.over() {
-			p.signal(syscall.SIGTERM)
-		}
-		if status, err := p.wait(); err != nil || status != p.expected {
-			s.tb.Errorf("ferryd ended with status %d, not %d: %v", status, p.expected, err)
-		}
-		if s.tb.Failed() {
-			s.tb.Logf("the log of ferryd:\n%s", p.log.text())
-		}
-	}
-}
-
-func (s *scene) server() (*process, error) {
-	if len(s.servers) == 0 {
-		return nil, fmt.Errorf("no server was started")
-	}
-	return s.servers[len(s.servers)-1], nil
-}
-
-func (s *scene) serve(ts *testscript.TestScript, args []string) error {
-	p, err := startServer(ts.MkAbs("."), args...)
-	if p != nil {
-		s.servers = append(s.servers, p)
-	}
-	if err != nil {
-		return err
-	}
-	host, port, err := net.SplitHostPort(p.address)
-	ts.Setenv("HOST", host)
-	ts.Setenv("PORT", port)
-	ts.Logf("%s", p.address)
-	return err
-}
-
-var signals = map[string]syscall.Signal{
-	"TERM": syscall.SIGTERM, "INT": syscall.SIGINT,
-	"KILL": syscall.SIGKILL, "USR1": syscall.SIGUSR1,
-}
-
-func (s *scene) signal(_ *testscript.TestScript, args []string) error {
-	p, err := s.server()
-	if err != nil {
-		return err
-	}
-	if len(args) != 1 || signals[args[0]] == 0 {
-		return fmt.Errorf("use: signal TERM|INT|KILL|USR1")
-	}
-	p.signal(signals[args[0]])
-	return nil
-}
-
-func (s *scene) ended(_ *testscript.TestScript, args []string) error {
-	p, err := s.server()
-	if err != nil {
-		return err
-	}
-	if p.expected, err = strconv.Atoi(strings.Join(args, " ")); err != nil {
-		return fmt.Errorf("use: ended STATUS")
-	}
-	status, err := p.wait()
-	if err == nil && status != p.expected {
-		err = fmt.Errorf("status %d, not %d", status, p.expected)
-	}
-	return err
-}
-
-func (s *scene) endServer(ts *testscript.TestScript, _ []string) error {
-	if err := s.signal(ts, []string{"TERM"}); err != nil {
-		return err
-	}
-	return s.ended(ts, []string{"0"})
-}
-
-func (s *scene) logged(_ *testscript.TestScript, args []string) error {
-	p, err := s.server()
-	if err != nil {
-		return err
-	}
-	fields, err := parseFields(args)
-	if err != nil {
-		return err
-	}
-	return p.log.await(fields.match)
-}
-
-// status asks again whenever the answer is another one: what a client has sent may still be on its
-// way when the server hears the signal.
-func (s *scene) status(_ *testscript.TestScript, args []string) error {
-	p, err := s.server()
-	if err != nil {
-		return err
-	}
-	want, err := parseFields(append(args, "message=status"))
-	if err != nil {
-		return err
-	}
-	answers := func(text string) int { return strings.Count(text, `"message":"status"`) }
-	for begin := time.Now(); time.Since(begin) < patience; {
-		before := answers(p.log.text())
-		p.signal(syscall.SIGUSR1)
-		err := p.log.awaitText(func(text string) bool { return answers(text) > before })
-		if err != nil {
-			return err
-		}
-		lines := strings.Split(strings.TrimSpace(p.log.text()), "\n")
-		if slices.ContainsFunc(lines, want.match) {
-			return nil
-		}
-	}
-	return fmt.Errorf("the counters did not become so within %v", patience)
-}
-
-func (s *scene) logs(_ *testscript.TestScript, args []string) error {
-	p, err := s.server()
-	if err != nil {
-		return err
-	}
-	match, err := matchText(strings.Join(args, " "))
-	if err != nil {
-		return err
-	}
-	return p.log.await(match)
-}
-
-func (s *scene) fill(ts *testscript.TestScript, args []string) error {
-	file, size, err := fileAndSize(ts, args)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
-		return err
-	}
-	return os.WriteFile(file, noise(uint64(size), size), 0o666)
-}
-
-// noise is n bytes that differ everywhere and are the same each time.
-func noise(seed uint64, n int64) []byte {
-	b := make([]byte, n)
-	var key [32]byte
-	for i := range 8 {
-		key[i] = byte(seed >> (8 * i))
-	}
-	_, _ = rand.NewChaCha8(key).Read(b)
-	return b
-}
-
-func (s *scene) sparse(ts *testscript.TestScript, args []string) error {
-	file, size, err := fileAndSize(ts, args)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(file, nil, 0o666); err != nil {
-		return err
-	}
-	return os.Truncate(file, size)
-}
-
-func fileAndSize(ts *testscript.TestScript, args []string) (string, int64, error) {
-	if len(args) != 2 {
-		return "", 0, fmt.Errorf("give FILE SIZE")
-	}
-	size, err := strconv.ParseInt(args[1], 10, 64)
-	return ts.MkAbs(args[0]), size, err
-}
