@@ -2,8 +2,8 @@
 //
 // Control connections are gnet connections. Data sockets are plain non-blocking descriptors in the
 // reactor's own watcher, a second epoll set (poll, where there is no epoll), because a gnet
-// connection can neither be slowed nor say that it has drained. A doorbell goroutine waits on the watcher and rings: the loop then takes
-// one turn, in which it
+// connection can neither be slowed nor say that it has drained. A doorbell goroutine waits on the
+// watcher and rings: the loop then takes one turn, in which it
 //
 //  1. handles what the watcher saw: connections to data ports, sockets that can be read or written;
 //  2. takes the results of file work that the pool has finished;

@@ -12,8 +12,8 @@ import (
 )
 
 // FuzzConversation has a client say anything on control and on every data connection that it is
-// offered, in any cuts, and end them in any way. The server lives, serves the next client, and is left
-// with nothing.
+// offered, in any cuts, and end them in any way. The server lives, serves the next client, and is
+// left with nothing.
 func FuzzConversation(f *testing.F) {
 	add := func(control, data string, cut uint16, end uint8) {
 		f.Add([]byte(control), []byte(data), cut, end)

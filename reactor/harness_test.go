@@ -165,8 +165,8 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	return ts
 }
 
-// wantSameDescriptors demands that nothing is open that was not. It may be less: another server of the
-// same test may have had a connection that ended meanwhile.
+// wantSameDescriptors demands that nothing is open that was not. It may be less: another server of
+// the same test may have had a connection that ended meanwhile.
 func wantSameDescriptors(t testing.TB, before []string) {
 	t.Helper()
 	if after := descriptors(); len(after) > len(before) {
@@ -205,7 +205,9 @@ func (ts *testServer) end(reactors []*reactor) {
 }
 
 // addr is where control connections are accepted.
-func (ts *testServer) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(ts.Port())) }
+func (ts *testServer) addr() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(ts.Port()))
+}
 
 // wait returns what Run returned.
 func (ts *testServer) wait() error {

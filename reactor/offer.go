@@ -154,8 +154,8 @@ func (r *reactor) withdraw(t *transfer) {
 
 // serve leases ports to the transfers that wait for one, as far as ports and limits go. (PROTOCOL,
 // Ports: "When every lease for an address is taken, the port reply waits, in order. It is never
-// refused for that alone".) While others wait for a limit of the server the line has its turn behind
-// them, so that no address, however busy, keeps another waiting.
+// refused for that alone".) While others wait for a limit of the server the line has its turn
+// behind them, so that no address, however busy, keeps another waiting.
 func (r *reactor) serve(l *line) {
 	if l.starved || l.waiting.Len() == 0 {
 		return
@@ -242,8 +242,8 @@ func (r *reactor) feedSoon() {
 	r.ring()
 }
 
-// serveStarving gives each line that waited for a limit of the server a turn of one transfer, in the
-// order in which they began to wait, until there is nothing left again.
+// serveStarving gives each line that waited for a limit of the server a turn of one transfer, in
+// the order in which they began to wait, until there is nothing left again.
 func (r *reactor) serveStarving() {
 	round := r.starving
 	r.starving = nil

@@ -272,7 +272,8 @@ func (ts *testServer) ahead(t testing.TB) (n int) {
 	return n
 }
 
-// A put is silent only when its socket is: a record that came while the disk was busy belongs to it.
+// A put is silent only when its socket is: a record that came while the disk was busy belongs to
+// it.
 func TestSlowDiskDoesNotEndPut(t *testing.T) {
 	slow := make(chan struct{})
 	var writes atomic.Int64
@@ -530,8 +531,8 @@ func TestPutsWithoutPipes(t *testing.T) {
 	c.quit()
 }
 
-// Records of no bytes move nothing, but they are work: whoever floods with them has a quantum a turn
-// like everybody else, and is not silent.
+// Records of no bytes move nothing, but they are work: whoever floods with them has a quantum a
+// turn like everybody else, and is not silent.
 func TestFloodOfEmptyRecordsHoldsNobodyUp(t *testing.T) {
 	ts := serve(t)
 	ts.file("file", []byte("content"))

@@ -220,8 +220,8 @@ func (u *upload) finish() {
 	}
 }
 
-// From any upload, however it is cut and however slow socket and disk are, the plan ends with a file
-// of all bytes, asks for one job at a time, and waits only for what will come.
+// From any upload, however it is cut and however slow socket and disk are, the plan ends with a
+// file of all bytes, asks for one job at a time, and waits only for what will come.
 func TestPlanStoresEveryUpload(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		u := &upload{rc: receiver{dec: codec.NewDecoder(codec.Records)}}

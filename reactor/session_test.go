@@ -23,8 +23,8 @@ func inState(s codec.State) machine {
 	return m
 }
 
-// reaction is what a machine does with an input: the state after it and the output, or a panic where
-// the input cannot be.
+// reaction is what a machine does with an input: the state after it and the output, or a panic
+// where the input cannot be.
 type reaction struct {
 	to    codec.State
 	out   output

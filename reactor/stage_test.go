@@ -16,7 +16,8 @@ import (
 	"ferry/fsio"
 )
 
-// stage is a reactor without an engine: the test is its loop, and time passes when the test says so.
+// stage is a reactor without an engine: the test is its loop, and time passes when the test says
+// so.
 type stage struct {
 	*reactor
 	t testing.TB

@@ -14,8 +14,8 @@ import (
 	"ferry/codec"
 )
 
-// The client of the tests says what it sends byte by byte and what must come back. It uses plain net
-// and, of codec, only what writes a field.
+// The client of the tests says what it sends byte by byte and what must come back. It uses plain
+// net and, of codec, only what writes a field.
 
 // wire is one control connection.
 type wire struct {
@@ -192,8 +192,8 @@ func (d *data) stored() {
 	check(d.t, d.Close())
 }
 
-// putRefused sends an upload that is not stored. Its reset may come at any time, even before connect
-// has returned.
+// putRefused sends an upload that is not stored. Its reset may come at any time, even before
+// connect has returned.
 func (c *wire) putRefused(name, upload string) {
 	c.t.Helper()
 	c.command("put " + name)
