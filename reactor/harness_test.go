@@ -205,7 +205,9 @@ func (ts *testServer) end(reactors []*reactor) {
 }
 
 // addr is where control connections are accepted.
-func (ts *testServer) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(ts.Port())) }
+func (ts *testServer) addr() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(ts.Port()))
+}
 
 // wait returns what Run returned.
 func (ts *testServer) wait() error {

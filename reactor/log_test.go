@@ -120,8 +120,9 @@ func TestNamesInTheLogStayOnOneLine(t *testing.T) {
 	c.quit()
 	ts.Stop()
 	check(t, ts.wait())
-	if strings.Contains(out.String(), "\n{\"message\":\"forged") || strings.Contains(out.String(), "\x1b") {
-		t.Errorf("forged: %q", out.String())
+	text := out.String()
+	if strings.Contains(text, "\n{\"message\":\"forged") || strings.Contains(text, "\x1b") {
+		t.Errorf("forged: %q", text)
 	}
 }
 

@@ -224,22 +224,25 @@ func (m *leaseModel) actions(rt *rapid.T) map[string]func(*rapid.T) {
 			m.advance(time.Duration(rapid.SampledFrom([]int{1, 4, 9, 10, 21, 31, 119}).
 				Draw(t, "seconds")) * time.Second)
 		},
-		"": func(t *rapid.T) {
-			m.settle()
-			m.settled(t)
-			for _, a := range m.addresses {
-				wantLeases(m.t, a)
-			}
-			var held int64
-			for _, tr := range m.transfers {
-				if tr.held > 0 {
-					held++
-				}
-			}
-			if n := m.limiter.transfers.Load(); n != held {
-				t.Fatalf("%d transfers are counted, %d run", n, held)
-			}
-		},
+		"": m.invariants,
+	}
+}
+
+// invariants hold after every action.
+func (m *leaseModel) invariants(t *rapid.T) {
+	m.settle()
+	m.settled(t)
+	for _, a := range m.addresses {
+		wantLeases(m.t, a)
+	}
+	var held int64
+	for _, tr := range m.transfers {
+		if tr.held > 0 {
+			held++
+		}
+	}
+	if n := m.limiter.transfers.Load(); n != held {
+		t.Fatalf("%d transfers are counted, %d run", n, held)
 	}
 }
 

@@ -449,14 +449,14 @@ func TestMaxUpload(t *testing.T) {
 	ts := serve(t, func(o *Options) { o.Limits.UploadBytes = 100_000 })
 	c := ts.dial()
 	c.put("fits", string(pattern(60_000)), string(pattern(40_000)))
-	for _, upload := range []string{
+	for i, upload := range []string{
 		"0000100001",
 		record(string(pattern(60_000))) + "0000040001",
 		record("") + "9999999999",
 	} {
 		c.putRefused("file", upload)
+		ts.wantTransfer(i+2, outcomeRefused)
 	}
-	ts.wantTransfer(4, outcomeRefused)
 	ts.quiet()
 	ts.wantNoFile("file")
 	c.quit()
