@@ -159,15 +159,18 @@ func TestConnLinesGoBothWays(t *testing.T) {
 func TestMessagesAreToTheLetter(t *testing.T) {
 	const now = "2026-01-02 03:04:05"
 	for want, got := range map[string][]byte{
-		"500 frob: unknown command\n":                           AppendUnknown(nil, []byte("frob it")),
-		"500 ?[2J: unknown command\n":                           AppendUnknown(nil, []byte("\x1b[2J")),
-		"550 a b/c: no such folder\n":                           AppendNoFolder(nil, []byte("a b/c")),
-		"550 a?550 x: no such folder\n":                         AppendNoFolder(nil, []byte("a\n550 x")),
+		"500 frob: unknown command\n":     AppendUnknown(nil, []byte("frob it")),
+		"500 ?[2J: unknown command\n":     AppendUnknown(nil, []byte("\x1b[2J")),
+		"550 a b/c: no such folder\n":     AppendNoFolder(nil, []byte("a b/c")),
+		"550 a?550 x: no such folder\n":   AppendNoFolder(nil, []byte("a\n550 x")),
+		"x550 \xff\x7e: no such folder\n": AppendNoFolder([]byte("x"), []byte("\xff\x7e")),
+
 		now + ": FILE NOT FOUND AT CURRENT WORKING DIRECTORY\n": AppendNotFound(nil, now),
-		now + ": UNKNOWN COMMAND\n":                             AppendClassicUnknown(nil, now),
-		"CONN 20020\n":                                          AppendConn(nil, 20020),
-		"THANK YOU, ALL CONNECTIONS SUCCESSFULLY TERMINATED":    []byte(ClassicThanks),
-		"x550 \xff\x7e: no such folder\n":                       AppendNoFolder([]byte("x"), []byte("\xff\x7e")),
+
+		now + ": UNKNOWN COMMAND\n": AppendClassicUnknown(nil, now),
+		"CONN 20020\n":              AppendConn(nil, 20020),
+
+		"THANK YOU, ALL CONNECTIONS SUCCESSFULLY TERMINATED": []byte(ClassicThanks),
 	} {
 		if string(got) != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -267,6 +267,11 @@ func (r *reactor) endSession(s *session) {
 	if s.conn == nil {
 		return
 	}
+	if t := s.transfer; t != nil && t.state == transferWaiting {
+		// Its port would be told to nobody, and rest for nothing.
+		r.withdraw(t)
+		r.endTransfer(t)
+	}
 	if s.conn.OutboundBuffered() > 0 {
 		r.deadlines.set(&s.idle, r.now+closingGrace)
 		return

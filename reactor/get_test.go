@@ -235,7 +235,9 @@ func TestVerbsInAnyCase(t *testing.T) {
 func TestNamesWithSpaces(t *testing.T) {
 	ts := serve(t)
 	c := ts.dial()
-	for _, name := range []string{"a b", " a", "a ", "a  b c", "ümlaut 文", "-l", "'q\"", "\xff\xfe"} {
+	for _, name := range []string{
+		"a b", " a", "a ", "a  b c", "ümlaut 文", "-l", "'q\"", "\xff\xfe",
+	} {
 		c.put(name, name)
 		ts.wantFile(name, []byte(name))
 		c.get(name, []byte(name))

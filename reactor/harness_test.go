@@ -114,7 +114,7 @@ type testServer struct {
 	ran  chan error
 	came bool // the result of Run was taken
 	// start is what the limiter counted before the first client.
-	start, descriptorsBefore int64
+	start int64
 }
 
 // running counts the servers of the test that runs.
@@ -362,7 +362,7 @@ func (ts *testServer) wantNoTemporaries() {
 }
 
 // wantTransfer waits for the log line of the n-th transfer, counted from 1, and checks its outcome.
-func (ts *testServer) wantTransfer(n int, want outcome) logLine {
+func (ts *testServer) wantTransfer(n int, want outcome) {
 	ts.t.Helper()
 	var lines []logLine
 	eventually(ts.t, "a transfer's log line", func() bool {
@@ -372,11 +372,10 @@ func (ts *testServer) wantTransfer(n int, want outcome) logLine {
 	if got := lines[n-1]["outcome"]; got != string(want) {
 		ts.t.Fatalf("transfer %d ended as %q, want %q: %v", n, got, want, lines[n-1])
 	}
-	return lines[n-1]
 }
 
 // wantSession waits for the log line of the n-th session that ended, and checks its reason.
-func (ts *testServer) wantSession(n int, want endReason) logLine {
+func (ts *testServer) wantSession(n int, want endReason) {
 	ts.t.Helper()
 	var lines []logLine
 	eventually(ts.t, "a session's log line", func() bool {
@@ -386,7 +385,6 @@ func (ts *testServer) wantSession(n int, want endReason) logLine {
 	if got := lines[n-1]["reason"]; got != string(want) {
 		ts.t.Fatalf("session %d ended as %q, want %q", n, got, want)
 	}
-	return lines[n-1]
 }
 
 func brief(b []byte) string {

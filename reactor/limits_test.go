@@ -1,3 +1,5 @@
+//go:build linux && !ferryportable
+
 package reactor
 
 import (

@@ -138,7 +138,8 @@ func TestStatusTellsOfEverySessionAndTransfer(t *testing.T) {
 	if len(s) != 1 || s[0]["state"] != "moving" {
 		t.Errorf("sessions: %v", s)
 	}
-	if len(tr) != 1 || tr[0]["state"] != "moving" || tr[0]["name"] != "file" || tr[0]["bytes"] != 4.0 {
+	if len(tr) != 1 || tr[0]["state"] != "moving" || tr[0]["name"] != "file" ||
+		tr[0]["bytes"] != 4.0 {
 		t.Errorf("transfers: %v", tr)
 	}
 	now := ts.log.all("status")[0]["now"].(map[string]any)

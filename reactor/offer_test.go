@@ -1,3 +1,5 @@
+//go:build linux && !ferryportable
+
 package reactor
 
 import (
@@ -17,7 +19,6 @@ type leaseModel struct {
 	clients []*leaseClient
 	// rested is when each lease was laid to rest.
 	rested map[lease]instant
-	taken  uint64
 	// serial numbers commands in the order in which they were sent.
 	serial int
 }
@@ -150,7 +151,7 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 		defer s.close()
 		m := &leaseModel{stage: s, rested: map[lease]instant{}}
 		free := s.limiter.descriptors.Load()
-		rt.Repeat(m.actions(rt))
+		rt.Repeat(m.actions())
 		for _, c := range m.clients {
 			if !c.over {
 				s.hang(c.conn)
@@ -168,7 +169,7 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 	})
 }
 
-func (m *leaseModel) actions(rt *rapid.T) map[string]func(*rapid.T) {
+func (m *leaseModel) actions() map[string]func(*rapid.T) {
 	some := func(t *rapid.T, what string, is func(*leaseClient) bool) *leaseClient {
 		var found []*leaseClient
 		for _, c := range m.clients {

@@ -155,6 +155,7 @@ func (u *upload) do(t *rapid.T, p plan, readable, pipes bool) {
 		}
 		rc.pipe = new(pipe)
 		return
+	default: // it lends something to a worker, as below
 	}
 	if u.busy {
 		t.Fatalf("it asks for a second job: %v while %v runs", p, u.job)
@@ -197,6 +198,7 @@ func (u *upload) decode(t *rapid.T, in []byte) {
 			u.rc.records++
 		case codec.EventError:
 			t.Fatal(ev.Err)
+		default: // sizes, which are counted elsewhere
 		}
 	}
 }
@@ -216,6 +218,7 @@ func (u *upload) finish() {
 		rc.piped -= u.lent
 	case planStore, planCommit:
 		u.stored = true
+	default: // no job
 	}
 	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
 		rc.pipe = nil
