@@ -67,9 +67,18 @@ func startFake(t *testing.T, fault func(verb codec.Verb, nth int64) fault) *fake
 		t.Fatal(err)
 	}
 	f := newFake(listener)
+	f.mu.Lock()
 	f.fault = fault
+	f.mu.Unlock()
 	t.Cleanup(f.close)
 	return f
+}
+
+// keep gives the fake a file to serve.
+func (f *fake) keep(name string, content []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.files[name] = content
 }
 
 func (f *fake) address() string { return f.listener.Addr().String() }

@@ -74,7 +74,7 @@ func TestDriverCountsWhatIsLost(t *testing.T) {
 			}
 			return faultNone
 		})
-		f.files["4k"] = floorFile()
+		f.keep(besideFileName, floorFile())
 		d, err := newDriver(f.address(), 2, floorFile())
 		if err != nil {
 			t.Fatal(err)
