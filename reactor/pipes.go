@@ -2,6 +2,9 @@ package reactor
 
 import "time"
 
+// pipeBytes is the size of a pipe that carries an upload.
+const pipeBytes = 1 << 20
+
 // pipesToBeHad says whether an upload may borrow a pipe now.
 func (r *reactor) pipesToBeHad() bool {
 	if len(r.pipes) > 0 {

@@ -57,9 +57,6 @@ func unsent(fd int) int64 {
 	return int64(n)
 }
 
-// pipeBytes is the size of a pipe that carries an upload.
-const pipeBytes = 1 << 20
-
 // pipe carries an upload from its socket to its file inside the kernel.
 type pipe struct{ in, out int }
 

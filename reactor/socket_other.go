@@ -48,9 +48,6 @@ func makeOurs(fd int) error {
 // here, so that a reader counts by what the socket takes.
 func unsent(int) int64 { return 0 }
 
-// pipeBytes is the size of a pipe that carries an upload. There are none.
-const pipeBytes = 0
-
 // pipe would carry an upload from its socket to its file inside the kernel.
 type pipe struct{ in, out int }
 
