@@ -18,9 +18,9 @@ import (
 
 // process is a ferryd that a test runs.
 type process struct {
-	// address is where it listens, HOST:PORT.
-	address string
-	log     follower
+	// address is where it listens, HOST:PORT; classic is where it does for classic clients.
+	address, classic string
+	log              follower
 	// expected is the status that it shall end with.
 	expected int
 
@@ -39,6 +39,9 @@ func startServer(dir string, flags ...string) (*process, error) {
 	}
 	p := &process{done: make(chan struct{})}
 	p.log.changed = make(chan struct{})
+	if len(flags) > 0 && flags[0] == "--" { // no port for base
+		args, flags = args[1:], flags[1:]
+	}
 	p.cmd = exec.Command(filepath.Join(programs, "ferryd"), append(args, flags...)...)
 	p.cmd.Dir = dir
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
@@ -56,7 +59,10 @@ func startServer(dir string, flags ...string) (*process, error) {
 	if err == nil && !whole {
 		err = fmt.Errorf("--addr-file holds %q", text)
 	}
-	p.address = address
+	p.address, p.classic, _ = strings.Cut(address, "\n")
+	if p.classic == "" {
+		p.classic = p.address // of a server for nobody else
+	}
 	return p, err
 }
 

@@ -73,6 +73,8 @@ func (s *scene) serve(ts *testscript.TestScript, args []string) error {
 	host, port, err := net.SplitHostPort(p.address)
 	ts.Setenv("HOST", host)
 	ts.Setenv("PORT", port)
+	_, classic, _ := net.SplitHostPort(p.classic)
+	ts.Setenv("CLASSIC", classic)
 	ts.Logf("%s", p.address)
 	return err
 }

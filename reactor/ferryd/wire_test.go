@@ -39,6 +39,32 @@ var wireVerbs = map[string]wireVerb{
 	"dial": {1, func(s *scene, ts *testscript.TestScript, args []string) error {
 		return s.dial(args[0], ts.Getenv("HOST"), ts.Getenv("PORT"))
 	}},
+	// classic C: make a control connection of the classic exchange.
+	"classic": {1, func(s *scene, ts *testscript.TestScript, args []string) error {
+		return s.dial(args[0], ts.Getenv("HOST"), ts.Getenv("CLASSIC"))
+	}},
+	// conn C VAR: read a line CONN PORT from C, for data to connect to later, and keep PORT in VAR.
+	"conn": {2, func(s *scene, ts *testscript.TestScript, args []string) error {
+		w, err := s.named(args[0])
+		if err != nil {
+			return err
+		}
+		w.port, err = w.readConn()
+		ts.Setenv(args[1], strconv.FormatInt(w.port, 10))
+		return err
+	}},
+	// text D FILE: read to the end, in order, into a file.
+	"text": {2, func(s *scene, ts *testscript.TestScript, args []string) error {
+		w, err := s.named(args[0])
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(w.conn)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(ts.MkAbs(args[1]), text, 0o666)
+	}},
 	// command C TEXT: send the length and the text of a command in one write.
 	"command": {2, (*scene).wireCommand},
 	// send C TEXT: send just that.
@@ -175,6 +201,21 @@ func (w *wire) readPort() (int64, error) {
 		err = fmt.Errorf("port %d is below 1024", port)
 	}
 	return port, err
+}
+
+// readConn reads the line that tells a port, byte by byte: what follows it is another's.
+func (w *wire) readConn() (int64, error) {
+	var line []byte
+	for b := make([]byte, 1); b[0] != '\n'; line = append(line, b[0]) {
+		if _, err := io.ReadFull(w.conn, b); err != nil {
+			return 0, fmt.Errorf("%w after %q", err, line)
+		}
+	}
+	port, ok := codec.ParseConn(line[:len(line)-1])
+	if !ok {
+		return 0, fmt.Errorf("%q tells no port", line)
+	}
+	return int64(port), nil
 }
 
 // field reads one field.
