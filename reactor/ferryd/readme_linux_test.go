@@ -17,7 +17,7 @@ import (
 
 // TestReadmeShowsRealSession runs what the README's sessions show, on terminals, and compares what
 // is printed there. The first session is the server's, in a folder with the folder shared; the
-// others are clients', in a folder of their own. Those of the classic exchange need its fixed ports,
+// others are clients', in a folder of their own. Those of the classic exchange need fixed ports,
 // which may be in use here: a script plays that one on others.
 func TestReadmeShowsRealSession(t *testing.T) {
 	var sessions []string
