@@ -119,7 +119,7 @@ func (s *contender) turn(t testing.TB, length time.Duration) turn {
 }
 
 func compareFloor(b *testing.B, floor, ferryd *contender, length time.Duration) {
-	var ratios []float64
+	var ratios, beside []float64
 	out := bufio.NewWriter(os.Stderr)
 	defer out.Flush()
 	fmt.Fprintf(out, "\n%4s %33s   %33s\n%4s", "", floor.name, ferryd.name, "turn")
@@ -136,6 +136,7 @@ func compareFloor(b *testing.B, floor, ferryd *contender, length time.Duration) 
 		}
 		f, d := floor.turns[len(ratios)], ferryd.turns[len(ratios)]
 		ratios = append(ratios, d.server/f.server)
+		beside = append(beside, d.perSecond/f.perSecond)
 		fmt.Fprintf(out, "%4d %11.0f %10.1f %10.1f   %11.0f %10.1f %10.1f   %.2f\n", len(ratios),
 			f.perSecond, f.server, f.bench, d.perSecond, d.server, d.bench, ratios[len(ratios)-1])
 	}
@@ -148,6 +149,10 @@ func compareFloor(b *testing.B, floor, ferryd *contender, length time.Duration) 
 		100*ratio.Confidence, len(ratios))
 	b.ReportMetric(ratio.Center, "ratio")
 	b.ReportMetric(0, "ns/op") // a turn's length says nothing
+	// A machine that others use slows both down at once: the rate beside the floor's is what tells.
+	if trend(out, "transfers/s beside the floor's", beside) {
+		b.Errorf("%s's rate sinks as time goes on", ferryd.name)
+	}
 	if ratio.Center > floorRatio {
 		b.Errorf("%s's time a transfer is %.2f times the floor's, above %.1f", ferryd.name,
 			ratio.Center, floorRatio)
@@ -166,21 +171,28 @@ func report(b *testing.B, out *bufio.Writer, s *contender) {
 		s.name, s.driver.transfers, s.driver.lost, per.Center, per.Lo, per.Hi)
 	b.ReportMetric(per.Center, s.name+"-µs/transfer")
 	b.ReportMetric(median(rate).Center, s.name+"-transfers/s")
-	half := len(rate) / 2
-	first, second := median(rate[:half]), median(rate[half:])
-	c := benchmath.AssumeNothing.Compare(sample(rate[:half]), sample(rate[half:]))
-	verdict := "no change shown"
-	if c.P < c.Alpha {
-		verdict = "it rose"
-		if second.Center < first.Center {
-			verdict = "it sank"
-		}
-	}
-	fmt.Fprintf(out, "%s: transfers/s from the first half of the turns to the second: %.0f, %.0f: "+
-		"%s (%v)\n", s.name, first.Center, second.Center, verdict, c)
+	trend(out, s.name+"'s transfers/s", rate)
 	if s.driver.lost > 0 {
 		b.Errorf("%s: %d transfers lost, the first: %v", s.name, s.driver.lost, s.driver.first)
 	}
+}
+
+// trend says whether a figure changed from the first half of the turns to the second.
+func trend(out *bufio.Writer, what string, values []float64) (sank bool) {
+	half := len(values) / 2
+	first, second := median(values[:half]), median(values[half:])
+	c := benchmath.AssumeNothing.Compare(sample(values[:half]), sample(values[half:]))
+	verdict := "no change shown"
+	if c.P < c.Alpha {
+		sank = second.Center < first.Center
+		verdict = "it rose"
+		if sank {
+			verdict = "it sank"
+		}
+	}
+	fmt.Fprintf(out, "%s, first half of the turns and second: %.4g, %.4g: %s (%v)\n", what,
+		first.Center, second.Center, verdict, c)
+	return sank
 }
 
 func median(values []float64) benchmath.Summary {
