@@ -84,6 +84,7 @@ func (r *reactor) looked(t *transfer, err error) {
 func (r *reactor) detach(t *transfer) {
 	t.released = true
 	t.session.transfer = nil
+	t.session.detached++
 	if t.line.pool == &r.pools[poolFiles] {
 		// The end of the file is the close: if this process is killed it has to be a reset.
 		setReset(t.fd, true)
