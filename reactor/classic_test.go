@@ -471,3 +471,27 @@ func TestManyClassicSessionsLeaveNothing(t *testing.T) {
 		}
 	}
 }
+
+// Two sockets of ours can have one port, and each would get some of the clients.
+func TestClassicPortsDiffer(t *testing.T) {
+	for _, c := range []struct {
+		port    int
+		classic ClassicPorts
+		good    bool
+	}{
+		{0, ClassicPorts{21001, 21001, 21003}, false},
+		{0, ClassicPorts{21001, 21002, 21001}, false},
+		{0, ClassicPorts{21001, 21002, 21002}, false},
+		{21001, ClassicPorts{21001, 21002, 21003}, false},
+		{21003, ClassicPorts{0, 0, 21003}, false},
+		{21000, ClassicPorts{21001, 21002, 21003}, true},
+		{0, ClassicPorts{}, true},
+		{NoPort, DefaultClassicPorts(), true},
+	} {
+		o := testOptions(t.TempDir())
+		o.Port, o.Classic, o.ClassicPorts = c.port, true, c.classic
+		if err := o.validate(); (err == nil) != c.good {
+			t.Errorf("port %d beside %v: %v", c.port, c.classic, err)
+		}
+	}
+}
