@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"ferry/codec"
@@ -30,6 +31,23 @@ type ClassicPorts struct {
 
 // DefaultClassicPorts are the ports that clients of the classic exchange know.
 func DefaultClassicPorts() ClassicPorts { return ClassicPorts{20021, 20020, 20023} }
+
+// String is the ports as the flag takes them.
+func (p ClassicPorts) String() string {
+	return fmt.Sprintf("%d,%d,%d", p.Control, p.Files, p.Messages)
+}
+
+// differ says whether no port is named twice, that of base among them.
+func (p ClassicPorts) differ(base int) bool {
+	named := map[int]bool{base: base > 0}
+	for _, port := range []uint16{p.Control, p.Files, p.Messages} {
+		if port != 0 && named[int(port)] {
+			return false
+		}
+		named[int(port)] = true
+	}
+	return true
+}
 
 // classicTime is how a message tells the server's local time.
 const classicTime = "2006-01-02 15:04:05"
@@ -84,6 +102,7 @@ func (r *reactor) looked(t *transfer, err error) {
 func (r *reactor) detach(t *transfer) {
 	t.released = true
 	t.session.transfer = nil
+	t.session.detached++
 	if t.line.pool == &r.pools[poolFiles] {
 		// The end of the file is the close: if this process is killed it has to be a reset.
 		setReset(t.fd, true)

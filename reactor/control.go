@@ -24,6 +24,8 @@ type session struct {
 	dec  codec.Decoder
 	// transfer is the one that the session waits for, nil while it is Idle.
 	transfer *transfer
+	// detached counts the transfers that move without the session waiting for them: classic's.
+	detached int
 	// idle runs out when the session may have been silent for too long.
 	idle deadline
 	// began is when control was accepted, heard when the last whole command came.
@@ -289,7 +291,7 @@ func (s *session) expire(*deadline) {
 		return
 	}
 	timeout := r.limiter.limits.IdleTimeout
-	if s.busy() {
+	if s.busy() || s.detached > 0 {
 		s.heard = r.now
 	}
 	if r.now-s.heard < timeout {

@@ -156,6 +156,9 @@ func (o *Options) validate() error {
 	// PROTOCOL, Classic exchange: "Classic lives on the first reactor only".
 	bad(o.Port != NoPort || o.Reactors == 1,
 		"--reactors %d: the classic exchange alone has one reactor", o.Reactors)
+	bad(!o.Classic || o.ClassicPorts.differ(o.Port),
+		"--classic-ports %s: give three ports that differ, from each other and from PORT",
+		o.ClassicPorts)
 	bad(o.Reactors >= 1 && o.Reactors <= 64, "--reactors %d: give from 1 to 64", o.Reactors)
 	bad(o.FileWorkers >= 1 && o.FileWorkers <= 256,
 		"--file-workers %d: give from 1 to 256", o.FileWorkers)

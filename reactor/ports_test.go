@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"testing"
@@ -26,4 +27,26 @@ func TestDataPortInUseLeaksNothing(t *testing.T) {
 		t.Fatal("a port in use was bound")
 	}
 	wantSameDescriptors(t, before)
+}
+
+// The data ports of base are drawn at random from a range in which classic's lie.
+func TestDataPortsNeverLieOnClassicPorts(t *testing.T) {
+	// Three ports in a row that are free now, in the middle of the range.
+	first := 0
+	for first == 0 {
+		at := 20_100 + rand.IntN(2000)
+		if ports, err := bindBlock([]netip.Addr{loopback}, at, 3); err == nil {
+			closePorts(ports)
+			first = at
+		}
+	}
+	for range 40 {
+		o := testOptions(t.TempDir())
+		o.DataPorts.Count = 2000 // a tenth of the range
+		o.Classic = true
+		o.ClassicPorts = ClassicPorts{uint16(first), uint16(first + 1), uint16(first + 2)}
+		s, err := New(o)
+		check(t, err)
+		s.Close()
+	}
 }

@@ -113,7 +113,8 @@ func (s *Server) prepare() error {
 	return nil
 }
 
-// bind takes the ports of every exchange that is served.
+// bind takes the ports of every exchange that is served, those that are named first: the data ports
+// of base, which are ours to choose, could lie on them.
 func (s *Server) bind() error {
 	o := &s.options
 	var err error
@@ -121,32 +122,41 @@ func (s *Server) bind() error {
 		if s.reserved, err = reservePort(s.addresses, o.Port); err != nil {
 			return err
 		}
-		bound, err := bindDataPorts(s.addresses, o.DataPorts, o.Reactors)
-		if err != nil {
-			return err
-		}
-		for i, r := range s.reactors {
-			r.adopt(bound[i])
-			for _, b := range bound[i] {
-				s.dataPorts = append(s.dataPorts, b.number)
-			}
+	}
+	if o.Classic {
+		if err = s.bindClassic(); err != nil {
+			return fmt.Errorf("--classic-ports: %w", err)
 		}
 	}
-	if !o.Classic {
+	if o.Port == NoPort {
 		return nil
 	}
-	if s.classic, err = reservePort(s.addresses, int(o.ClassicPorts.Control)); err != nil {
-		return fmt.Errorf("--classic-ports: %w", err)
+	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.Reactors)
+	if err != nil {
+		return err
 	}
-	for _, p := range []struct {
-		kind   poolKind
-		number uint16
-	}{{poolFiles, o.ClassicPorts.Files}, {poolMessages, o.ClassicPorts.Messages}} {
-		b, err := bindDataPort(s.addresses, p.number)
-		if err != nil {
-			return fmt.Errorf("--classic-ports: %w", listenError(s.addresses, int(p.number), err))
+	for i, r := range s.reactors {
+		r.adopt(bound[i])
+		for _, b := range bound[i] {
+			s.dataPorts = append(s.dataPorts, b.number)
 		}
-		s.reactors[0].adoptPort(p.kind, b)
+	}
+	return nil
+}
+
+// bindClassic takes the three ports of the classic exchange, for the first reactor.
+func (s *Server) bindClassic() error {
+	p := s.options.ClassicPorts
+	var err error
+	if s.classic, err = reservePort(s.addresses, int(p.Control)); err != nil {
+		return err
+	}
+	for kind, number := range map[poolKind]uint16{poolFiles: p.Files, poolMessages: p.Messages} {
+		b, err := bindDataPort(s.addresses, number)
+		if err != nil {
+			return listenError(s.addresses, int(number), err)
+		}
+		s.reactors[0].adoptPort(kind, b)
 		s.dataPorts = append(s.dataPorts, b.number)
 	}
 	return nil

@@ -319,6 +319,7 @@ func (r *reactor) endTransfer(t *transfer) {
 		r.tally(t)
 		r.logTransfer(t)
 		if !t.framed() { // its session did not wait for it
+			t.session.detached--
 			t.session.moved(t)
 		}
 	}

@@ -133,9 +133,7 @@ func (p *prefixes) Type() string { return "CIDR" }
 // classicPorts is a flag that takes three ports.
 type classicPorts reactor.ClassicPorts
 
-func (p *classicPorts) String() string {
-	return fmt.Sprintf("%d,%d,%d", p.Control, p.Files, p.Messages)
-}
+func (p *classicPorts) String() string { return reactor.ClassicPorts(*p).String() }
 
 func (p *classicPorts) Set(text string) error {
 	parts := strings.Split(text, ",")
