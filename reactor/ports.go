@@ -204,9 +204,21 @@ const (
 )
 
 // bindDataPorts binds the data ports of all reactors: for each its leases and, last, its parting
-// port.
-func bindDataPorts(addresses []netip.Addr, p PortRange, reactors int) ([][]boundPort, error) {
+// port. None of them is a control port, which is held without listening and would be had twice.
+func bindDataPorts(
+	addresses []netip.Addr, p PortRange, reactors int, control ...int,
+) ([][]boundPort, error) {
+	within := func(first, last int) (int, bool) {
+		i := slices.IndexFunc(control, func(port int) bool { return port >= first && port <= last })
+		if i < 0 {
+			return 0, false
+		}
+		return control[i], true
+	}
 	if p.First != 0 {
+		if port, ok := within(int(p.First), int(p.Last)); ok {
+			return nil, fmt.Errorf("--data-ports %s: port %d is for sessions", p, port)
+		}
 		ports, err := bindBlock(addresses, int(p.First), int(p.Last-p.First)+1)
 		if err != nil {
 			return nil, fmt.Errorf("--data-ports %s: %w", p, err)
@@ -216,6 +228,9 @@ func bindDataPorts(addresses []netip.Addr, p PortRange, reactors int) ([][]bound
 	n := (p.Count + 1) * reactors
 	for range blockTries {
 		first := blockFirst + rand.IntN(blockLast-blockFirst-n+1)
+		if _, ok := within(first, first+n-1); ok {
+			continue
+		}
 		if ports, err := bindBlock(addresses, first, n); err == nil {
 			return divide(ports, reactors), nil
 		}

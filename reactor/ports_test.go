@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 )
 
@@ -48,5 +49,30 @@ func TestDataPortsNeverLieOnClassicPorts(t *testing.T) {
 		s, err := New(o)
 		check(t, err)
 		s.Close()
+	}
+}
+
+// Control's ports are held without listening, and a data port could be bound over them: the loop
+// could not listen then.
+func TestDataPortsNeverLieOnControl(t *testing.T) {
+	for range 40 {
+		o := testOptions(t.TempDir())
+		o.Port = 20_100 + rand.IntN(2000)
+		o.DataPorts.Count = 2000
+		s, err := New(o)
+		if err != nil {
+			continue // somebody else has this port
+		}
+		if slices.Contains(s.dataPorts, uint16(o.Port)) {
+			t.Errorf("port %d is for sessions and for data", o.Port)
+		}
+		s.Close()
+	}
+	o := testOptions(t.TempDir())
+	o.Port = 21_005
+	o.DataPorts = PortRange{First: 21_000, Last: 21_010}
+	if s, err := New(o); err == nil {
+		s.Close()
+		t.Error("a range with the control port in it was taken")
 	}
 }

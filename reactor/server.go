@@ -131,7 +131,7 @@ func (s *Server) bind() error {
 	if o.Port == NoPort {
 		return nil
 	}
-	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.Reactors)
+	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.Reactors, s.Port(), s.ClassicPort())
 	if err != nil {
 		return err
 	}
