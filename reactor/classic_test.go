@@ -27,10 +27,10 @@ func (l *lines) ask(name string) *data {
 	return &data{l.told(), l.t}
 }
 
-// wantFile fetches a file and demands its content.
-func (l *lines) wantFile(name string, want []byte) {
+// wantFile fetches the file called file and demands its content.
+func (l *lines) wantFile(want []byte) {
 	l.t.Helper()
-	l.ask(name).wantWhole(want)
+	l.ask("file").wantWhole(want)
 }
 
 // wantWhole demands a file that is ended by a close, and closes.
@@ -108,7 +108,7 @@ func TestColdRetrIsAnsweredByThePool(t *testing.T) {
 	eachWay(t, func(t *testing.T, way func(*Options)) {
 		ts := serveWith(t, func(s *Server) {
 			faults(t, s, func(_ fsio.Op, _ fsio.Name) error {
-				if calledBy("Cached") {
+				if fromMemory() {
 					return fsio.ErrWouldBlock
 				}
 				return nil
@@ -117,7 +117,7 @@ func TestColdRetrIsAnsweredByThePool(t *testing.T) {
 		c := ts.classic()
 		for _, size := range []int{0, 1, smallMax, smallMax + 1, 2*quantum + 5} {
 			ts.file("file", pattern(size))
-			c.wantFile("file", pattern(size))
+			c.wantFile(pattern(size))
 		}
 		c.ask("missing").wantMessage(notFound)
 		c.ask(".").wantMessage(notFound)
@@ -132,7 +132,7 @@ func holdLook(t *testing.T) (ts *testServer, looked <-chan struct{}, letGo func(
 	var first, last sync.Once
 	ts = serveWith(t, func(s *Server) {
 		faults(t, s, func(op fsio.Op, _ fsio.Name) error {
-			if op == fsio.OpOpen && calledBy("Cached") {
+			if op == fsio.OpOpen && fromMemory() {
 				return fsio.ErrWouldBlock
 			}
 			if op == fsio.OpOpen {
@@ -156,7 +156,7 @@ func TestGoodbyeWhileFileIsLookedFor(t *testing.T) {
 	c.goodbye()
 	letGo()
 	c = ts.classic()
-	c.wantFile("file", []byte("content"))
+	c.wantFile([]byte("content"))
 	c.goodbye()
 }
 
@@ -169,7 +169,7 @@ func TestSessionThatLeavesWhileItsFileIsLookedFor(t *testing.T) {
 	ts.wantSession(1, endClosed)
 	letGo()
 	c = ts.classic()
-	c.wantFile("file", []byte("content"))
+	c.wantFile([]byte("content"))
 	c.goodbye()
 }
 
@@ -206,7 +206,7 @@ func TestClassicReadErrorIsReset(t *testing.T) {
 	for _, size := range []int{7, smallMax + 1} {
 		ts := serveWith(t, func(s *Server) {
 			faults(t, s, func(op fsio.Op, _ fsio.Name) error {
-				if op == fsio.OpRead && calledBy("Cached") {
+				if op == fsio.OpRead && fromMemory() {
 					return fsio.ErrWouldBlock
 				} else if op == fsio.OpRead {
 					return syscall.EIO
@@ -339,7 +339,7 @@ func TestNextConnFollowsTheConnectBefore(t *testing.T) {
 	// Messages have a port of their own, and other addresses have leases of their own.
 	third, other := ts.classic(), ts.classicFrom(t, "127.0.0.2")
 	third.ask("missing").wantMessage(notFound)
-	other.wantFile("file", []byte("content"))
+	other.wantFile([]byte("content"))
 	connectFrom(t, first.from, port).wantWhole([]byte("content"))
 	(&data{second.told(), t}).wantWhole([]byte("content"))
 	for _, c := range []*lines{first, second, third, other} {
@@ -412,7 +412,7 @@ func TestClassicClientThatBreaksOff(t *testing.T) {
 	readExactly(t, d, content[:1])
 	reset(t, d.TCPConn)
 	ts.wantTransfer(1, outcomeBroken)
-	c.wantFile("file", content)
+	c.wantFile(content)
 	c.goodbye()
 }
 
@@ -428,7 +428,7 @@ func TestClassicTransfersWaitForTheirLimit(t *testing.T) {
 	if n := ts.counted().offers; n != 2 {
 		t.Fatalf("%d offers were made", n)
 	}
-	ts.classicFrom(t, "127.0.0.2").wantFile("file", content)
+	ts.classicFrom(t, "127.0.0.2").wantFile(content)
 	a.wantWhole(content)
 	(&data{c.told(), t}).wantWhole(content)
 	b.wantWhole(content)
@@ -462,7 +462,7 @@ func TestManyClassicSessionsLeaveNothing(t *testing.T) {
 	ts.file("file", []byte("content"))
 	for i := range 200 {
 		c := ts.classic()
-		c.wantFile("file", []byte("content"))
+		c.wantFile([]byte("content"))
 		c.ask("missing").wantMessage(notFound)
 		if i%2 == 0 {
 			c.goodbye()

@@ -96,7 +96,7 @@ func TestStopDuringFileWork(t *testing.T) {
 			var once sync.Once
 			ts := serveWith(t, func(s *Server) {
 				faults(t, s, func(op fsio.Op, _ fsio.Name) error {
-					if calledBy("Cached") {
+					if fromMemory() {
 						return fsio.ErrWouldBlock
 					}
 					if op == c.op {

@@ -46,7 +46,7 @@ func TestColdFileIsReadByThePool(t *testing.T) {
 	var asked atomic.Int64
 	ts := serveWith(t, func(s *Server) {
 		faults(t, s, func(op fsio.Op, _ fsio.Name) error {
-			if (op == fsio.OpRead || op == fsio.OpOpen) && calledBy("Cached") {
+			if (op == fsio.OpRead || op == fsio.OpOpen) && fromMemory() {
 				asked.Add(1)
 				return fsio.ErrWouldBlock
 			}
@@ -69,13 +69,13 @@ func TestColdFileIsReadByThePool(t *testing.T) {
 	c.quit()
 }
 
-// calledBy says whether a function whose name ends so is under way on this goroutine.
-func calledBy(name string) bool {
+// fromMemory says whether a call that must not wait for a disk is under way on this goroutine.
+func fromMemory() bool {
 	pcs := make([]uintptr, 16)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	for {
 		f, more := frames.Next()
-		if strings.HasSuffix(f.Function, name) {
+		if strings.HasSuffix(f.Function, "Cached") {
 			return true
 		}
 		if !more {
