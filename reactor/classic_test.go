@@ -495,3 +495,17 @@ func TestClassicPortsDiffer(t *testing.T) {
 		}
 	}
 }
+
+// Classic alone lets nobody write: there is nothing to warn of.
+func TestDescriptionOfClassicAlone(t *testing.T) {
+	o := testOptions(t.TempDir())
+	o.Port, o.Classic, o.ClassicPorts, o.Listen = NoPort, true, ClassicPorts{}, ""
+	s, err := New(o)
+	check(t, err)
+	defer s.Close()
+	if d := s.Describe(); d.May != "get" || d.Warning != "" || d.Port != NoPort ||
+		!strings.HasPrefix(d.Connect, "ferry --classic ") ||
+		!strings.HasSuffix(d.Connect, fmt.Sprint(" ", s.ClassicPort())) {
+		t.Errorf("it describes itself as %+v", d)
+	}
+}

@@ -79,6 +79,28 @@ func (s *scene) serve(ts *testscript.TestScript, args []string) error {
 	return err
 }
 
+// ports finds three free ports that lie as those of the classic exchange do, and below those that
+// outgoing connections are given.
+func (s *scene) ports(ts *testscript.TestScript, _ []string) error {
+	for range 100 {
+		control := 20_000 + rand.IntN(10_000)
+		free := true
+		for _, port := range []int{control, control - 1, control + 2} {
+			l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+			if free = free && err == nil; err == nil {
+				_ = l.Close()
+			}
+		}
+		if free {
+			ts.Setenv("PORTS", fmt.Sprintf("%d,%d,%d", control, control-1, control+2))
+			ts.Setenv("FILES", strconv.Itoa(control-1))
+			ts.Setenv("MESSAGES", strconv.Itoa(control+2))
+			return nil
+		}
+	}
+	return fmt.Errorf("no three ports are free")
+}
+
 var signals = map[string]syscall.Signal{
 	"TERM": syscall.SIGTERM, "INT": syscall.SIGINT,
 	"KILL": syscall.SIGKILL, "USR1": syscall.SIGUSR1,

@@ -76,6 +76,8 @@ func lookAtSources(t *testing.T) {
 //	serve [FLAG...]           start ferryd on a free port of 127.0.0.1, with the folder root as
 //	                          its root; HOST, PORT and LOG are set. It is ended by SIGTERM when
 //	                          the script ends, and must have the status 0 then
+//	ports                     set PORTS to three free ports for --classic-ports, which lie as
+//	                          classic's do, and FILES and MESSAGES to the last two of them
 //	signal NAME               send the server a signal: TERM, INT, KILL or USR1
 //	ended STATUS              wait for the server's end with that status
 //	end                       signal TERM, then ended 0
@@ -111,6 +113,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":  scripted((*scene).serve),
+			"ports":  scripted((*scene).ports),
 			"signal": scripted((*scene).signal),
 			"ended":  scripted((*scene).ended),
 			"end":    scripted((*scene).endServer),
