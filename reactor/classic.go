@@ -149,6 +149,13 @@ func (r *reactor) farewell(s *session) {
 		}
 	}
 	for _, t := range own {
+		if t.state == transferOffered {
+			// Its data connection may have been made before, and not be seen yet.
+			r.acceptNow(t)
+		}
+		if t.session != s {
+			continue // it ended meanwhile, and its memory serves another
+		}
 		switch t.state {
 		case transferWaiting:
 			r.withdraw(t)

@@ -229,8 +229,10 @@ func (m *classicModel) opened(t *rapid.T) {
 func (m *classicModel) asked(t *rapid.T) {
 	c := m.pick(t)
 	for range rapid.IntRange(1, 3).Draw(t, "ahead") {
-		line := rapid.SampledFrom([]string{"RETR " + c.file, "RETR " + c.file, "RETR nothing",
-			"HELLO"}).Draw(t, "line")
+		line := rapid.SampledFrom([]string{
+			"RETR " + c.file, "RETR " + c.file, "RETR nothing",
+			"HELLO",
+		}).Draw(t, "line")
 		if c.queue = append(c.queue, line); len(c.queue) == 1 {
 			m.serial++
 			c.serial = m.serial

@@ -193,7 +193,7 @@ func TestRetrIsAnsweredDuringAnother(t *testing.T) {
 // GOODBYE SERVER resets this session's files, thanks whole, and touches no other session.
 func TestGoodbyeEndsItsOwnTransfersOnly(t *testing.T) {
 	ts := serve(t, withClassic)
-	large := pattern(16 << 20)
+	large := pattern(48 << 20)
 	ts.file("large", large)
 	leaving, staying := ts.classicFrom(t, "127.0.0.1"), ts.classicFrom(t, "127.0.0.1")
 	leaving.say("RETR large\n")
