@@ -19,8 +19,8 @@ import (
 	"ferry/codec"
 )
 
-// classicModel is what PROTOCOL says of classic's two ports, kept beside a reactor whose time passes
-// when the model says so. Every session asks for a file that is its own alone.
+// classicModel is what PROTOCOL says of classic's two ports, kept beside a reactor whose time
+// passes when the model says so. Every session asks for a file that is its own alone.
 type classicModel struct {
 	*stage
 	clients []*classicClient
@@ -79,7 +79,8 @@ func (c *classicClient) lease() (l classicLease, want string) {
 
 // calm takes turns until no worker has anything in hand either.
 func (m *classicModel) calm() {
-	for m.settle(); slices.ContainsFunc(m.transfers, func(t *transfer) bool { return t.job.busy }); {
+	works := func(t *transfer) bool { return t.job.busy }
+	for m.settle(); slices.ContainsFunc(m.transfers, works); {
 		runtime.Gosched()
 		m.settle()
 	}
@@ -162,7 +163,8 @@ func (m *classicModel) told(t *rapid.T, c *classicClient, line string) {
 	m.offers[l] = &classicOffer{l, c, want, m.now + m.limiter.limits.OfferTimeout}
 }
 
-// connect makes a data connection and demands what it is for, or nothing of an offer that has ended.
+// connect makes a data connection and demands what it is for, or nothing of an offer that has
+// ended.
 func (m *classicModel) connect(t *rapid.T, o *classicOffer) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -243,7 +245,8 @@ func (m *classicModel) asked(t *rapid.T) {
 
 // pick takes a session that is there.
 func (m *classicModel) pick(t *rapid.T) *classicClient {
-	there := slices.DeleteFunc(slices.Clone(m.clients), func(c *classicClient) bool { return c.over })
+	over := func(c *classicClient) bool { return c.over }
+	there := slices.DeleteFunc(slices.Clone(m.clients), over)
 	if len(there) == 0 {
 		t.Skip("nobody is there")
 	}
