@@ -75,10 +75,6 @@ func New(o Options) (*Server, error) {
 
 func (s *Server) prepare() error {
 	o := &s.options
-	// An earlier server's address must not be taken for ours.
-	if err := os.Remove(o.AddrFile); err != nil && o.AddrFile != "" && !os.IsNotExist(err) {
-		return fmt.Errorf("--addr-file %s: %w", o.AddrFile, errors.Unwrap(err))
-	}
 	var err error
 	if s.addresses, err = resolveListen(o.Listen); err != nil {
 		return err
@@ -88,6 +84,10 @@ func (s *Server) prepare() error {
 	}
 	if err = s.bind(); err != nil {
 		return err
+	}
+	// An earlier server's address must not be taken for ours.
+	if err := os.Remove(o.AddrFile); err != nil && o.AddrFile != "" && !os.IsNotExist(err) {
+		return fmt.Errorf("--addr-file %s: %w", o.AddrFile, errors.Unwrap(err))
 	}
 	sockets := len(s.dataPorts) + 2*o.Reactors
 	if s.limiter, err = newLimiter(o.Limits, o.Reactors, sockets, descriptorLimit()); err != nil {

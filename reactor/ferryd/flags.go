@@ -124,11 +124,18 @@ func (p *prefixes) Set(text string) error {
 		}
 		prefix = netip.PrefixFrom(ip, ip.BitLen())
 	}
+	if ip := prefix.Addr(); ip.Is4In6() && prefix.Bits() >= mappedBits {
+		// Clients are known by their IPv4 address, however they came.
+		prefix = netip.PrefixFrom(ip.Unmap(), prefix.Bits()-mappedBits)
+	}
 	*p = append(*p, prefix.Masked())
 	return nil
 }
 
 func (p *prefixes) Type() string { return "CIDR" }
+
+// mappedBits is how many bits go before an IPv4 address that is mapped into IPv6.
+const mappedBits = 96
 
 // classicPorts is a flag that takes three ports.
 type classicPorts reactor.ClassicPorts
