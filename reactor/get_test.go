@@ -155,7 +155,8 @@ func TestReadErrorIsReset(t *testing.T) {
 	}, func(o *Options) { o.Portable = true })
 	ts.file("bad", pattern(smallMax+1))
 	c := ts.dial()
-	wantResetWithin(t, c.ask("get bad"), codec.FieldSize)
+	c.command("get bad")
+	wantResetAt(t, c.from, c.wantPort(), codec.FieldSize)
 	ts.wantTransfer(1, outcomeFailed)
 	// A small one was not announced yet: it counts as one that cannot be read.
 	ts.file("bad", pattern(10))

@@ -267,6 +267,23 @@ func wantResetWithin(t testing.TB, d *data, most int) {
 	}
 }
 
+// wantResetAt makes a data connection and demands its reset after at most so many bytes. That may
+// come even before connect has returned.
+func wantResetAt(t testing.TB, from netip.Addr, port uint16, most int) {
+	t.Helper()
+	d := net.Dialer{
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Timeout: patience,
+	}
+	conn, err := d.Dial("tcp4", netip.AddrPortFrom(loopback, port).String())
+	if errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	check(t, err)
+	check(t, conn.SetDeadline(time.Now().Add(patience)))
+	wantResetWithin(t, &data{conn.(*net.TCPConn), t}, most)
+	check(t, conn.Close())
+}
+
 // readExactly reads as many bytes as are wanted, and compares.
 func readExactly(t testing.TB, r io.Reader, want []byte) {
 	t.Helper()
