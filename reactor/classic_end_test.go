@@ -9,7 +9,7 @@ import (
 
 func TestDrainFinishesClassicTransfers(t *testing.T) {
 	ts := serve(t, withClassic)
-	content := pattern(16 << 20)
+	content := pattern(48 << 20)
 	ts.file("file", content)
 	idle, moving, offered := ts.classic(), ts.classic(), ts.classic()
 	d := moving.ask("file")
@@ -27,7 +27,7 @@ func TestDrainFinishesClassicTransfers(t *testing.T) {
 
 func TestStopResetsClassicFiles(t *testing.T) {
 	ts := serve(t, withClassic)
-	content := pattern(16 << 20)
+	content := pattern(48 << 20)
 	ts.file("file", content)
 	c, offered := ts.classic(), ts.classic()
 	d := c.ask("file")
@@ -46,7 +46,7 @@ func TestStopResetsClassicFiles(t *testing.T) {
 // A client that closes early costs its own file only.
 func TestClassicClientThatBreaksOff(t *testing.T) {
 	ts := serve(t, withClassic)
-	content := pattern(16 << 20)
+	content := pattern(48 << 20)
 	ts.file("file", content)
 	c := ts.classic()
 	d := c.ask("file")
@@ -60,7 +60,7 @@ func TestClassicClientThatBreaksOff(t *testing.T) {
 // Files that move count against the limit of their address, and the next waits.
 func TestClassicTransfersWaitForTheirLimit(t *testing.T) {
 	ts := serve(t, withClassic, func(o *Options) { o.Limits.TransfersPerAddress = 2 })
-	content := pattern(16 << 20)
+	content := pattern(48 << 20)
 	ts.file("file", content)
 	c := ts.classic()
 	a, b := c.ask("file"), c.ask("file")
