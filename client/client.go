@@ -50,11 +50,11 @@ type Client struct {
 // are tried one after another, or a number, IPv6 in brackets.
 func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 	if err := o.validate(); err != nil {
-		return nil, &Error{"options", ErrConnect, err}
+		return nil, failure("options", ErrConnect, err)
 	}
 	port, err := addressPort(addr)
 	if err != nil {
-		return nil, &Error{addr, ErrConnect, err}
+		return nil, failure(addr, ErrConnect, err)
 	}
 	o = o.filled()
 	c := &Client{
@@ -65,7 +65,7 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 	}
 	if o.Classic {
 		if c.classic, err = o.classicPorts(port); err != nil {
-			return nil, &Error{addr, ErrConnect, err}
+			return nil, failure(addr, ErrConnect, err)
 		}
 		c.answers = codec.NewDecoder(codec.Lines)
 	}
@@ -133,7 +133,7 @@ func (c *Client) Close() error {
 // begin starts a call: the session must stand, and the context is watched until end.
 func (c *Client) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return &Error{"", ErrGivenUp, err}
+		return failure("", ErrGivenUp, err)
 	}
 	if err := c.Err(); err != nil {
 		return err
@@ -186,10 +186,10 @@ func (c *Client) ask(ctx context.Context, verb codec.Verb, name string) (codec.E
 	command, err := c.encode(c.command[:0], verb, name)
 	c.command = command
 	if err != nil {
-		return codec.Event{}, &Error{shortened(name), ErrName, err}
+		return codec.Event{}, failure(shortened(name), ErrName, err)
 	}
 	if len(c.unread) > 0 {
-		return codec.Event{}, c.lose(ctx, &Error{"", ErrProtocol, errUnasked})
+		return codec.Event{}, c.lose(ctx, failure("", ErrProtocol, errUnasked))
 	}
 	if err := allow(ctx, c.conn, c.options.ReplyTimeout); err != nil {
 		return codec.Event{}, c.lose(ctx, err)
@@ -204,7 +204,7 @@ func (c *Client) ask(ctx context.Context, verb codec.Verb, name string) (codec.E
 		case codec.EventField, codec.EventCommand:
 			return ev, nil
 		case codec.EventError:
-			return codec.Event{}, c.lose(ctx, &Error{"", ErrProtocol, ev.Err})
+			return codec.Event{}, c.lose(ctx, failure("", ErrProtocol, ev.Err))
 		default:
 			n, err := c.conn.Read(c.input[:])
 			if c.unread = c.input[:n]; n == 0 && err != nil {
@@ -240,11 +240,11 @@ func (c *Client) lose(ctx context.Context, cause error) error {
 	if c.over != nil {
 		return c.over
 	}
-	c.over = &Error{"", ErrLost, cause}
+	c.over = failure("", ErrLost, cause)
 	_ = c.conn.Close()
 	if done := ctx.Err(); done != nil {
 		c.over.Err = errHalfWay
-		return &Error{"", ErrGivenUp, done}
+		return failure("", ErrGivenUp, done)
 	}
 	return c.over
 }
@@ -267,12 +267,12 @@ func addressPort(addr string) (uint16, error) {
 // dialError says in a few words why nobody answered.
 func dialError(ctx context.Context, addr string, err error) error {
 	if done := ctx.Err(); done != nil {
-		return &Error{addr, ErrGivenUp, done}
+		return failure(addr, ErrGivenUp, done)
 	}
 	if isRefused(err) {
-		return &Error{addr, ErrConnect, &nobodyListens{err}}
+		return failure(addr, ErrConnect, &nobodyListens{err})
 	}
-	return &Error{addr, ErrConnect, err}
+	return failure(addr, ErrConnect, err)
 }
 
 // nobodyListens puts "connection refused" into words of its own.

@@ -32,20 +32,20 @@ func (c *Client) open(
 	}
 	port, err := c.told(answer)
 	if err != nil {
-		return nil, 0, c.lose(ctx, &Error{"", ErrProtocol, err})
+		return nil, 0, c.lose(ctx, failure("", ErrProtocol, err))
 	}
 	conn, err := c.connect(ctx, port)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		return nil, 0, &Error{name, ErrGivenUp, ctx.Err()}
+		return nil, 0, failure(name, ErrGivenUp, ctx.Err())
 	case isReset(err) && verb == codec.VerbPut:
 		// The reset was so quick that it met the connect; it means what it always means.
-		return nil, 0, &Error{name, ErrRefused, nil}
+		return nil, 0, failure(name, ErrRefused, nil)
 	case isReset(err):
-		return nil, 0, &Error{name, ErrBroken, err}
+		return nil, 0, failure(name, ErrBroken, err)
 	default:
-		return nil, 0, &Error{name, ErrNoData, &portError{port, err}}
+		return nil, 0, failure(name, ErrNoData, &portError{port, err})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

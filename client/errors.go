@@ -132,18 +132,18 @@ func causeText(err error) string {
 // ended explains whatever followed it.
 func transferError(ctx context.Context, name string, err error) error {
 	if done := ctx.Err(); done != nil {
-		return &Error{name, ErrGivenUp, done}
+		return failure(name, ErrGivenUp, done)
 	}
 	var violation *codec.ProtocolError
 	switch {
 	case errors.As(err, &violation):
-		return &Error{name, ErrProtocol, err}
+		return failure(name, ErrProtocol, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &Error{name, ErrStalled, nil}
+		return failure(name, ErrStalled, nil)
 	case errors.Is(err, net.ErrClosed):
-		return &Error{name, ErrClosed, nil}
+		return failure(name, ErrClosed, nil)
 	}
-	return &Error{name, ErrBroken, err}
+	return failure(name, ErrBroken, err)
 }
 
 // isNetwork says whether an error of a copy between socket and file is the socket's.

@@ -19,7 +19,7 @@ import (
 // that is an *os.File opened by its path gets large content from the system's own copy.
 func (c *Client) Get(ctx context.Context, name string, w io.Writer) (int64, error) {
 	if name == "" {
-		return 0, &Error{"", ErrName, errNoName}
+		return 0, failure("", ErrName, errNoName)
 	}
 	if err := c.begin(ctx); err != nil {
 		return 0, err
@@ -111,7 +111,7 @@ func (r *receiver) run(ctx context.Context, to *sink) error {
 			r.whole = true
 			return messageError(r.name, string(ev.Data))
 		case codec.EventError:
-			return &Error{r.name, ErrProtocol, ev.Err}
+			return failure(r.name, ErrProtocol, ev.Err)
 		default:
 			if in, err = r.more(ctx, b.bytes, to.w); errors.Is(err, io.EOF) {
 				in, err = r.cut()
@@ -128,7 +128,7 @@ func (r *receiver) announced(n int64, to *sink) (err error) {
 	r.size = n
 	if n == 0 {
 		r.whole = true
-		return &Error{r.name, ErrNothingSent, nil}
+		return failure(r.name, ErrNothingSent, nil)
 	}
 	if to.begin != nil {
 		to.w, err = to.begin(n)
@@ -143,7 +143,7 @@ func (r *receiver) write(w io.Writer, b []byte) error {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		return &Error{r.name, ErrLocal, err}
+		return failure(r.name, ErrLocal, err)
 	}
 	return nil
 }
@@ -200,7 +200,7 @@ func (r *receiver) cut() ([]byte, error) {
 	default:
 		how = fmt.Errorf("it ended after %d of %d bytes", r.received, r.size)
 	}
-	return nil, &Error{r.name, ErrBroken, how}
+	return nil, failure(r.name, ErrBroken, how)
 }
 
 // copyable is w as a file that the system can copy to or from: a plain one that this program
@@ -236,7 +236,7 @@ func (r *receiver) splice(ctx context.Context, f *os.File) error {
 		case isNetwork(err):
 			return transferError(ctx, r.name, err)
 		default:
-			return &Error{r.name, ErrLocal, err}
+			return failure(r.name, ErrLocal, err)
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ func (c *Client) list(ctx context.Context, path string) ([]string, error) {
 	var text strings.Builder
 	_, err := c.fetch(ctx, codec.VerbList, path, &sink{begin: func(n int64) (io.Writer, error) {
 		if most := c.options.ListingMax; n > most {
-			return nil, &Error{shown, ErrTooLarge, fmt.Errorf("a listing of %d bytes", n)}
+			return nil, failure(shown, ErrTooLarge, fmt.Errorf("a listing of %d bytes", n))
 		}
 		// The size is the server's word alone: memory grows with what arrives.
 		text.Grow(int(min(n, int64(c.options.BufferSize))))
@@ -45,7 +45,7 @@ func (c *Client) list(ctx context.Context, path string) ([]string, error) {
 		return nil, err
 	}
 	if kind := messageKind(text.String()); kind != nil {
-		return nil, &Error{shown, kind, nil}
+		return nil, failure(shown, kind, nil)
 	}
 	return names(text.String()), nil
 }

@@ -44,12 +44,12 @@ func (c *Client) Put(
 ) (Stored, error) {
 	switch {
 	case name == "":
-		return NotStored, &Error{"", ErrName, errNoName}
+		return NotStored, failure("", ErrName, errNoName)
 	case size < 0:
-		return NotStored, &Error{name, ErrLocal, errors.New("a negative size")}
+		return NotStored, failure(name, ErrLocal, errors.New("a negative size"))
 	case size > codec.FieldMax:
-		return NotStored, &Error{name, ErrTooLarge, fmt.Errorf(
-			"%d bytes, and this exchange announces %d at most", size, int64(codec.FieldMax))}
+		return NotStored, failure(name, ErrTooLarge, fmt.Errorf(
+			"%d bytes, and this exchange announces %d at most", size, int64(codec.FieldMax)))
 	}
 	if err := c.baseOnly(codec.VerbPut); err != nil {
 		return NotStored, err
@@ -100,14 +100,14 @@ func (s *sender) fill(b []byte) error {
 		return s.short()
 	}
 	if err != nil {
-		return &Error{s.name, ErrLocal, err}
+		return failure(s.name, ErrLocal, err)
 	}
 	return nil
 }
 
 // short says that the reader held less than was announced.
 func (s *sender) short() error {
-	return &Error{s.name, ErrLocal, fmt.Errorf("ended %d bytes early", s.left)}
+	return failure(s.name, ErrLocal, fmt.Errorf("ended %d bytes early", s.left))
 }
 
 func (s *sender) run(ctx context.Context, first, b []byte) (Stored, error) {
@@ -153,7 +153,7 @@ func (s *sender) write(ctx context.Context, b []byte) error {
 func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 	at, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return &Error{s.name, ErrLocal, err}
+		return failure(s.name, ErrLocal, err)
 	}
 	from := io.LimitedReader{R: f}
 	for s.left > 0 {
@@ -171,7 +171,7 @@ func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 		case n > 0 && errors.Is(err, os.ErrDeadlineExceeded):
 			// Where the system did not copy, bytes may have been read that were not sent.
 			if _, err := f.Seek(at, io.SeekStart); err != nil {
-				return &Error{s.name, ErrLocal, err}
+				return failure(s.name, ErrLocal, err)
 			}
 		default:
 			return s.failed(ctx, err)
@@ -183,7 +183,7 @@ func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 // failed says what an error of the data connection means: base's one sign is the reset.
 func (s *sender) failed(ctx context.Context, err error) error {
 	if ctx.Err() == nil && isReset(err) {
-		return &Error{s.name, ErrRefused, nil}
+		return failure(s.name, ErrRefused, nil)
 	}
 	return transferError(ctx, s.name, err)
 }
@@ -205,7 +205,7 @@ func (s *sender) confirm(ctx context.Context, b []byte) (Stored, error) {
 			// A server has nothing to say here; what it says is dropped.
 		case errors.Is(err, io.EOF) && ended != nil:
 			// The socket was broken before its sending side could end.
-			return NotStored, &Error{s.name, ErrRefused, nil}
+			return NotStored, failure(s.name, ErrRefused, nil)
 		case errors.Is(err, io.EOF):
 			return Confirmed, nil
 		case ctx.Err() == nil && errors.Is(err, os.ErrDeadlineExceeded):
