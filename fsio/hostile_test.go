@@ -229,6 +229,68 @@ func TestNothingOutsideIsReadOrWrittenWhileLinksSwap(t *testing.T) {
 	})
 }
 
+// TestNothingOutsideChangesWhileLinksSwap runs every command that changes something through a
+// link that leads in and out by turns.
+func TestNothingOutsideChangesWhileLinksSwap(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		outside := filepath.Dir(dir) + "/outside"
+		write(t, dir+"/in/f", "inside")
+		write(t, dir+"/mine", "inside")
+		for _, path := range []string{"f", "g", "full/x"} {
+			write(t, outside+"/"+path, "outside")
+		}
+		check(t, os.Mkdir(outside+"/e", 0o777))
+		outsideTree := func() (lines []string) {
+			for _, line := range tree(t, dir) {
+				if strings.HasPrefix(line, "outside") {
+					lines = append(lines, line)
+				}
+			}
+			return lines
+		}
+		stop := flip(t, dir, outside)
+		r := open(t, dir, Options{})
+		at := func(text string) Name { return name(t, r, text) }
+		succeeded := 0
+		for range 1500 {
+			for _, err := range []error{
+				r.Mkdir(at("flip/d")), r.Rmdir(at("flip/d")), r.Rmdir(at("flip/e")),
+				r.Rename(at("mine"), at("flip/f"), CommitOptions{}),
+				r.Rename(at("flip/f"), at("flip/h"), CommitOptions{NoReplace: true}),
+				r.Rename(at("flip/h"), at("mine"), CommitOptions{}),
+				r.Rename(at("flip/full"), at("full"), CommitOptions{}),
+				r.StoreSmall(at("flip/s"), []byte("inside"), CommitOptions{}),
+				r.Remove(at("flip/s")), r.Remove(at("flip/g")), r.Remove(at("flop/x")),
+			} {
+				if err == nil {
+					succeeded++
+				}
+			}
+			info, err := r.Stat(at("flip/f"))
+			if err == nil && info.Size != int64(len("inside")) {
+				t.Fatalf("looked at outside: %v", info)
+			}
+			if list, _ := r.ListLong(at("flip")); strings.Contains(string(list), "full") {
+				t.Fatalf("listed outside: %q", list)
+			}
+		}
+		stop()
+		want := []string{
+			"outside d---------", "outside/e d---------", "outside/f ---------- outside",
+			"outside/full d---------", "outside/full/x ---------- outside",
+			"outside/g ---------- outside",
+		}
+		if got := outsideTree(); !slices.Equal(got, want) {
+			t.Fatalf("outside: %q", got)
+		}
+		if succeeded == 0 {
+			t.Fatal("nothing was ever inside")
+		}
+		t.Logf("%d commands succeeded", succeeded)
+	})
+}
+
 // flip swaps a link to a folder, a link to a file and a folder's place until stop is called, which
 // the test's end does too.
 func flip(t *testing.T, dir, outside string) (stop func()) {
