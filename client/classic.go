@@ -104,6 +104,7 @@ func (c *Client) baseOnly(verb codec.Verb) error {
 
 // untilClose reads a file to the server's close. A reset before it, or a stall, is a failure.
 func (r *receiver) untilClose(ctx context.Context, to *sink) error {
+	r.progress = to.progress
 	if to.begin != nil {
 		var err error
 		if to.w, err = to.begin(r.size); err != nil {

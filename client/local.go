@@ -21,8 +21,8 @@ import (
 // anything else that is no plain file.
 //
 // In base a size of 0 never replaces a file that has content. It makes a new empty file only if the
-// listing of the remote folder names the file, and is an ErrNothingSent otherwise. In classic an
-// empty file is a file like others.
+// listing of the remote folder names the file, and is an ErrNothingSent otherwise. In the other
+// exchanges an empty file is a file like others.
 //
 // The path is the caller's own word; a path made from a remote name is made with [LocalName].
 func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error) {
@@ -52,9 +52,10 @@ func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error)
 	}
 	defer c.end()
 	p := pending{path: local, old: old}
-	n, err := c.fetch(ctx, codec.VerbGet, name, &sink{begin: p.begin})
+	n, err := c.fetch(ctx, codec.VerbGet, name,
+		&sink{begin: p.begin, progress: c.progress(0, 0)})
 	switch {
-	case errors.Is(err, ErrNothingSent):
+	case c.exchange == Base && errors.Is(err, ErrNothingSent):
 		return 0, c.settleEmpty(ctx, name, &p, err)
 	case err != nil:
 		p.abort()
