@@ -64,6 +64,9 @@ func (t *Turn) validate() error {
 	if !finite(t.Seconds) || t.Seconds == 0 {
 		return fmt.Errorf("%v seconds", t.Seconds)
 	}
+	if !finite(t.Busy) {
+		return fmt.Errorf("busy for a share of %v", t.Busy)
+	}
 	for kind, tally := range t.Kinds {
 		if !slices.Contains(Kinds(), kind) {
 			return fmt.Errorf("unknown kind %q", kind)
