@@ -13,7 +13,9 @@ import (
 // Plan is a run: servers, what is done to them, by how many clients or at which rate, and for how
 // long.
 type Plan struct {
-	// Sites are the servers. None means a ferryd that is started for the run.
+	// Start starts a ferryd for the run, as the first server.
+	Start bool
+	// Sites are the servers that run already. Turns alternate between all servers.
 	Sites []Site
 	// Scenario is what clients do.
 	Scenario Scenario
@@ -51,7 +53,7 @@ type Plan struct {
 	Processes int
 	// WorkerCommand starts a process that calls ServeWorker. It is needed for more than one.
 	WorkerCommand []string
-	// Program is the ferryd to start where there is no site. Empty means the one that FindServer
+	// Program is the ferryd to start. Empty means the one that FindServer
 	// finds. Arguments are given to it, behind those it needs.
 	Program   string
 	Arguments []string
@@ -99,7 +101,8 @@ func (p *Plan) Validate() error {
 	fault(p.ErrorsMax < 0, "a negative number of errors")
 	fault(p.Processes < 0, "a negative number of processes")
 	fault(p.Driver != "" && !slices.Contains(Drivers(), p.Driver), "no driver "+p.Driver)
-	names := map[string]bool{}
+	fault(!p.Start && len(p.Sites) == 0, "no server")
+	names := map[string]bool{ownName: p.Start}
 	for _, s := range p.Sites {
 		faults = append(faults, s.validate())
 		fault(names[s.Name], fmt.Sprintf("two servers named %q", s.Name))

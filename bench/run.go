@@ -20,34 +20,19 @@ func (p Plan) Run(ctx context.Context, out io.Writer) (*Result, error) {
 		return nil, err
 	}
 	p = p.filled()
-	if len(p.Sites) > 0 {
-		for _, s := range p.Sites {
-			// Base cannot remove a file, so who owns the server is told what will be left.
-			fmt.Fprintf(out, "loading %s (%s, %s): puts files named %s*, which stay there\n", s.Name,
-				s.Proto, s.Address, s.Folder+p.Prefix)
-		}
-		return p.load(ctx, out)
+	for _, s := range p.Sites {
+		// Base cannot remove a file, so who owns the server is told what will be left.
+		fmt.Fprintf(out, "loading %s (%s, %s): puts files named %s*, which stay there\n", s.Name,
+			s.Proto, s.Address, s.Folder+p.Prefix)
 	}
-	return p.loadOwn(ctx, out)
+	if p.Start {
+		return p.loadOwn(ctx, out)
+	}
+	return p.load(ctx)
 }
 
-// Err is nil when every transfer went well, and says how many did not.
-func (r *Result) Err() error {
-	var ended int64
-	r.each(func(_ *Target, _ *Step, turn *Turn) {
-		for _, tally := range turn.Kinds {
-			ended += tally.Count
-		}
-	})
-	switch n := r.Errors(); {
-	case n > 0:
-		return fmt.Errorf("%d errors", n)
-	case ended == 0:
-		return errors.New("no transfer was made")
-	default:
-		return nil
-	}
-}
+// ownName is that of a server that is started.
+const ownName = "ferryd"
 
 // loadOwn loads a server that it starts, and ends.
 func (p *Plan) loadOwn(ctx context.Context, out io.Writer) (*Result, error) {
@@ -70,10 +55,10 @@ func (p *Plan) loadOwn(ctx context.Context, out io.Writer) (*Result, error) {
 		return nil, err
 	}
 	fmt.Fprintf(out, "started %s on %s, in %s\n", program, server.Address, folder)
-	p.Sites = []Site{{
-		Name: "ferryd", Proto: ProtoBase, Address: server.Address, PID: server.PID,
-	}}
-	result, loaded := p.load(ctx, out)
+	p.Sites = append([]Site{{
+		Name: ownName, Proto: ProtoBase, Address: server.Address, PID: server.PID,
+	}}, p.Sites...)
+	result, loaded := p.load(ctx)
 	ended := server.Stop()
 	if ended == nil {
 		fmt.Fprintln(out, "ferryd ended in order, with status 0")
@@ -82,8 +67,8 @@ func (p *Plan) loadOwn(ctx context.Context, out io.Writer) (*Result, error) {
 }
 
 // load measures the sites.
-func (p *Plan) load(ctx context.Context, out io.Writer) (*Result, error) {
-	c := &conductor{Plan: p, out: out, random: rand.Uint64(), began: time.Now()}
+func (p *Plan) load(ctx context.Context) (*Result, error) {
+	c := &conductor{Plan: p, random: rand.Uint64(), began: time.Now()}
 	defer c.quit()
 	if err := c.hire(); err != nil {
 		return nil, err
@@ -113,7 +98,6 @@ func (p *Plan) load(ctx context.Context, out io.Writer) (*Result, error) {
 // conductor has the workers measure one turn after the other.
 type conductor struct {
 	*Plan
-	out     io.Writer
 	workers []worker
 	random  uint64
 	began   time.Time

@@ -1,0 +1,204 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/zeebo/xxh3"
+)
+
+// own is a small plan whose server is this test's program, playing a role.
+func own(t *testing.T, role string) Plan {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGTERM to end a server with")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(asServer, role)
+	p := small("")
+	p.Sites, p.Start, p.Program, p.Scratch = nil, true, self, t.TempDir()
+	return p
+}
+
+func TestServerOfOurOwnIsStartedLoadedAndEnded(t *testing.T) {
+	p := own(t, "serves")
+	var out strings.Builder
+	r, err := p.Run(t.Context(), &out)
+	if err != nil || r.Err() != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	for _, want := range []string{"started " + p.Program, "ended in order, with status 0"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, &out)
+		}
+	}
+	if got := r.Transfers(); got != 200 {
+		t.Errorf("%d transfers", got)
+	}
+	turn := r.Targets[0].Steps[0].Merged()
+	if runtime.GOOS == "linux" && (turn.Server == nil || turn.Server.PSS == 0 ||
+		turn.Server.Descriptors == 0 || turn.Server.Threads == 0) {
+		t.Errorf("the server's usage is %+v", turn.Server)
+	}
+	if left, err := os.ReadDir(p.Scratch); err != nil || len(left) > 0 {
+		t.Errorf("left in the scratch folder: %v, %v", left, err)
+	}
+}
+
+// buildServer builds ferryd as it is in the tree.
+func buildServer(t testing.TB) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "ferryd")
+	out, err := exec.Command("go", "build", "-o", program, "ferry/reactor/ferryd").CombinedOutput()
+	if err != nil {
+		t.Fatalf("ferryd: %v\n%s", err, out)
+	}
+	return program
+}
+
+// TestFerrydHoldsUp runs every scenario small, but the one of a file of 1 GiB, with every driver.
+func TestFerrydHoldsUp(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("ferryd does not run there")
+	}
+	program := buildServer(t)
+	names, _ := ScenarioNames()
+	for _, name := range names {
+		if name == "huge" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			eachDriver(t, func(t *testing.T, driver string) {
+				s, err := ScenarioOf(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Idle, s.Files = min(s.Idle, 50), min(s.Files, 20)
+				s.SlowReaders, s.SlowSenders = min(s.SlowReaders, 5), min(s.SlowSenders, 5)
+				if s.Sizes.Max > 1<<20 {
+					s.Sizes.Max = 1 << 20
+				}
+				p := Plan{
+					Start: true, Program: program, Scratch: t.TempDir(), Driver: driver,
+					Scenario: s, Clients: []int{100}, Transfers: 300,
+				}
+				var out strings.Builder
+				r, err := p.Run(t.Context(), &out)
+				if err == nil {
+					err = r.Err()
+				}
+				if err != nil {
+					t.Fatalf("%v\n%s", err, &out)
+				}
+				var ended int64
+				for kind, tally := range r.Targets[0].Steps[0].Merged().Kinds {
+					if kind.Transfer() || s.Storm {
+						ended += tally.Count
+					}
+				}
+				if ended != 300 {
+					t.Errorf("%d of 300 jobs ended", ended)
+				}
+			})
+		})
+	}
+}
+
+func TestServerThatDoesNotStartIsQuoted(t *testing.T) {
+	p := own(t, "ends")
+	_, err := p.Run(t.Context(), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "the root is no folder") {
+		t.Errorf("error %v does not say what the server said", err)
+	}
+}
+
+func TestServerThatEndsBadlyIsReported(t *testing.T) {
+	p := own(t, "fails late")
+	r, err := p.Run(t.Context(), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") ||
+		!strings.Contains(err.Error(), "the drain failed") {
+		t.Errorf("error %v does not say how the server ended", err)
+	}
+	if r == nil || r.Transfers() != 200 {
+		t.Error("the figures are missing")
+	}
+}
+
+func TestRunningServerIsToldTheNamesBeforehand(t *testing.T) {
+	f := startFake(t, nil)
+	var out strings.Builder
+	if _, err := small(f.address()).Run(t.Context(), &out); err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(out.String(), "\n")
+	for name := range f.files {
+		prefix := name[:len("bench-")+9]
+		if !strings.Contains(first, " "+prefix+"*") {
+			t.Fatalf("%q was put, and the first line was %q", name, first)
+		}
+	}
+}
+
+func TestEndedContextEndsTheWaitForAServer(t *testing.T) {
+	p := own(t, "serves")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Run(ctx, io.Discard); err == nil {
+		t.Error("it ran")
+	}
+}
+
+func TestContentDoesNotDependOnTheReads(t *testing.T) {
+	const key = 0xfedcba9876543210
+	for _, size := range []int64{0, 1, 7, 8, 9, 4096, 100_000, blockSize + 100} {
+		whole, err := io.ReadAll(&payload{key: key, size: size})
+		if err != nil || int64(len(whole)) != size {
+			t.Fatalf("%d bytes of %d: %v", len(whole), size, err)
+		}
+		if sumOf(key, size) != xxh3.Hash128(whole) {
+			t.Errorf("%d bytes: the hash is another content's", size)
+		}
+		pieces, err := io.ReadAll(iotest.HalfReader(iotest.OneByteReader(
+			&payload{key: key, size: size})))
+		if err != nil || !bytes.Equal(pieces, whole) {
+			t.Errorf("%d bytes: read in pieces they differ: %v", size, err)
+		}
+		other, _ := io.ReadAll(&payload{key: key + 1, size: size})
+		if size > 0 && bytes.Equal(other, whole) {
+			t.Errorf("%d bytes: another key gives the same", size)
+		}
+	}
+}
+
+func TestCPUCountsWhatWasSpent(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("processor time is read from /proc")
+	}
+	before, err := CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const spend = 60 * time.Millisecond
+	for begin := time.Now(); time.Since(begin) < spend; {
+		sumOf(1, 4096)
+	}
+	after, err := CPU(os.Getpid())
+	if err != nil || after <= before {
+		t.Errorf("%v, then %v: %v", before, after, err)
+	}
+	if _, err = CPU(1 << 30); err == nil {
+		t.Error("a process that is not there has processor time")
+	}
+}
