@@ -19,19 +19,19 @@ func TestClassicPortsAreThree(t *testing.T) {
 	p = classicPorts{control: client.ClassicPort}
 	var sh shell.Shell
 	if p.String() != "" || p.apply(&sh) != nil || sh.Port != 0 {
-		t.Errorf("nothing given: %q, %+v", p.String(), sh)
+		t.Errorf("nothing given: %q, %+v", p.String(), &sh)
 	}
 	sh.Options.Classic = true
 	if err := p.apply(&sh); err != nil || sh.Port != 20021 ||
 		sh.Options.ClassicFiles != 0 || sh.Options.ClassicMessages != 0 {
-		t.Errorf("--classic alone: %v, %+v", err, sh)
+		t.Errorf("--classic alone: %v, %+v", err, &sh)
 	}
 	if err := p.Set("1,65535,3"); err != nil || p.String() != "1,65535,3" {
 		t.Errorf("%q, %v", p.String(), err)
 	}
 	if err := p.apply(&sh); err != nil || sh.Port != 1 ||
 		sh.Options.ClassicFiles != 65535 || sh.Options.ClassicMessages != 3 {
-		t.Errorf("with ports: %v, %+v", err, sh)
+		t.Errorf("with ports: %v, %+v", err, &sh)
 	}
 	if err := p.apply(new(shell.Shell)); err == nil {
 		t.Error("--classic-ports was taken without --classic")

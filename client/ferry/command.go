@@ -111,7 +111,8 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.BoolVar(&s.JSON, "json", false, "say what came of each transfer in JSON, an object a line")
 	to.BoolVar(&p.flags.noProgress, "no-progress", false,
 		"show no bar for what takes over a second")
-	to.IntVar(&s.Parallel, "parallel", 1, "move `N` files at once in batches, over as many sessions")
+	to.IntVar(&s.Parallel, "parallel", 1,
+		"move `N` files at once in batches, over as many sessions")
 	to.IntVar(&s.Retries, "retries", 0,
 		"try `N` times more what broke, after waits that grow from 0.5 s to 30 s")
 	to.DurationVar(&p.flags.silence, "timeout", 2*time.Minute,
@@ -123,6 +124,9 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.DurationVar(&p.flags.confirm, "confirm-timeout", 5*time.Second,
 		"wait `TIME` for a server to confirm a put, 0 not at all;\n"+
 			"some servers never do")
+	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
+		"speak status, base, or whichever of them the server does;\n"+
+			"base is understood by every server, and has get, put and ls")
 	to.BoolVar(&s.Options.Classic, "classic", false,
 		"speak the classic exchange, which has get and quit alone")
 	to.Var(&p.flags.ports, "classic-ports",

@@ -96,8 +96,8 @@ func isTerminal(f *os.File) bool {
 	return isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd())
 }
 
-// configFile is where settings and bookmarks are, by the rule of the system: XDG's where there is no
-// other. "" means nowhere.
+// configFile is where settings and bookmarks are, by the rule of the system: XDG's where there is
+// no other. "" means nowhere.
 func configFile() string {
 	folder, err := os.UserConfigDir()
 	if err != nil {

@@ -9,10 +9,12 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"ferry/client"
 	"ferry/client/shell"
 )
 
-// notSet are flags that neither the environment nor the settings file gives: they belong to one run.
+// notSet are flags that neither the environment nor the settings file gives: they belong to one
+// run.
 var notSet = map[string]bool{"help": true, "version": true, "execute": true, "file": true}
 
 // variable is the environment's name of a flag.
@@ -40,6 +42,9 @@ func (p *program) settle(from *pflag.FlagSet) error {
 	}
 	if s.Retries < 0 {
 		return fmt.Errorf("--retries %d: give 0 or more", s.Retries)
+	}
+	if s.Options.Classic {
+		s.Options.Exchange = client.Auto
 	}
 	s.Options.ReplyTimeout = bound(p.flags.silence)
 	s.Options.StallTimeout = bound(p.flags.silence)

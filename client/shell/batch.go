@@ -38,11 +38,15 @@ func (s *Shell) batch(ctx context.Context, jobs []job, before *tally) error {
 	next := make(chan job)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
+	spoken := client.Auto
+	if s.main.client != nil {
+		spoken = s.main.client.Exchange()
+	}
 	var workers sync.WaitGroup
 	for i := range min(max(s.Parallel, 1), len(jobs)) {
 		l := s.main
 		if i > 0 {
-			l = &link{shell: s, addr: s.main.addr}
+			l = &link{shell: s, addr: s.main.addr, exchange: spoken}
 		}
 		workers.Go(func() {
 			s.work(ctx, l, p, next, before, stop)
@@ -140,7 +144,9 @@ func (s *Shell) sum(ctx context.Context, t *tally, files int, took time.Duration
 	if t.same > 0 {
 		text += fmt.Sprintf("; %d the same already", t.same)
 	}
-	s.say("%s", text)
+	if files > 0 || t.same > 0 {
+		s.say("%s", text)
+	}
 	missing := files - t.tried
 	switch {
 	case len(t.failed) == 0 && missing <= 0 && t.first == nil:

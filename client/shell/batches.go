@@ -42,8 +42,8 @@ func treeName(remote string) (string, error) {
 	return client.LocalName(path.Base(remote))
 }
 
-// fetchTree fetches what is beneath a remote folder to beneath a local one. A mirror leaves out what
-// is the same on both sides, and removes what is only here if it is asked to.
+// fetchTree fetches what is beneath a remote folder to beneath a local one. A mirror leaves out
+// what is the same on both sides, and removes what is only here if it is asked to.
 func (s *Shell) fetchTree(
 	ctx context.Context, c *command, remote, root string, mirror bool,
 ) error {
@@ -86,8 +86,10 @@ func (s *Shell) fetchTree(
 }
 
 func planned(j job) *result {
-	return &result{Command: j.command, Remote: j.name, Local: j.local, Outcome: outcomePlanned,
-		Bytes: max(j.size, 0)}
+	return &result{
+		Command: j.command, Remote: j.name, Local: j.local, Outcome: outcomePlanned,
+		Bytes: max(j.size, 0),
+	}
 }
 
 // addSame notes a file that is on both sides already. People see their number alone.
@@ -147,8 +149,10 @@ func (s *Shell) deleteHere(root string, keep *tree, dry bool, t *tally) error {
 			if !gone {
 				continue
 			}
-			r := result{Command: "rm", Local: filepath.Join(root, filepath.FromSlash(name)),
-				Outcome: outcomePlanned}
+			r := result{
+				Command: "rm", Local: filepath.Join(root, filepath.FromSlash(name)),
+				Outcome: outcomePlanned,
+			}
 			if !dry {
 				r.Outcome = outcomeDone
 				if err := beneath.Remove(filepath.FromSlash(name)); err != nil {
@@ -244,7 +248,7 @@ func (s *Shell) storeTree(
 	if err := s.batch(ctx, jobs, t); err != nil || !c.has["delete"] || !complete {
 		return err
 	}
-	return s.deleteThere(ctx, remote, from, there, dry, t)
+	return s.deleteThere(ctx, remote, there, dry, t)
 }
 
 func (s *Shell) runMirror(ctx context.Context, c *command) error {

@@ -157,7 +157,7 @@ func (s *Shell) remoteNames(word string, foldersOnly bool) (names []string) {
 }
 
 // showable says whether a name may be offered: it would stand on the terminal as it is.
-func showable(name string) bool { return utf8.ValidString(name) && printable(name) == name }
+func showable(name string) bool { return utf8.ValidString(name) && client.Printable(name) == name }
 
 func (s *Shell) listing(folder, typed string) []string {
 	if folder == "" && typed != "" {

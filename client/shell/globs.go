@@ -17,6 +17,7 @@ var (
 	errPattern = errors.New("a pattern has * ? [a-z] {a,b} within names and ** for any folders")
 	errBraces  = errors.New("no / may stand within { }")
 	errNoMatch = errors.New("nothing matches")
+	errTaken   = errors.New("another file of this command has that name")
 )
 
 // pattern is a glob taken apart: the folder that it begins with, and what each part below has to
@@ -112,6 +113,8 @@ type matches struct {
 	seen    map[string]bool
 	jobs    []match
 	folders int
+	// hits counts files as often as they matched.
+	hits int
 }
 
 type match struct {
@@ -120,6 +123,7 @@ type match struct {
 }
 
 func (m *matches) add(p *pattern, f found) {
+	m.hits++
 	whole := join(p.folder, f.path)
 	if m.seen == nil {
 		m.seen = make(map[string]bool)
@@ -157,11 +161,11 @@ func (s *Shell) runMget(ctx context.Context, c *command) error {
 		if err != nil {
 			return err
 		}
-		before := len(all.jobs)
+		before := all.hits
 		if err := s.glob(ctx, p, "", p.parts, &all, t); err != nil {
 			return err
 		}
-		if len(all.jobs) == before && len(all.seen) == before {
+		if all.hits == before {
 			return s.noMatch(text, all.folders)
 		}
 	}
@@ -175,7 +179,7 @@ func (s *Shell) runMget(ctx context.Context, c *command) error {
 		kept[f.path] = true
 	}
 	var jobs []job
-	for _, m := range all.jobs {
+	for _, m := range s.distinct("get", &all, t) {
 		local, err := localPath(root, m.path)
 		if err != nil || !kept[m.path] {
 			continue
@@ -187,6 +191,23 @@ func (s *Shell) runMget(ctx context.Context, c *command) error {
 		})
 	}
 	return s.batch(ctx, jobs, t)
+}
+
+// distinct leaves out matches that would take the place of another: those of two patterns may have
+// one name.
+func (s *Shell) distinct(command string, all *matches, t *tally) (kept []match) {
+	taken := make(map[string]bool)
+	for _, m := range all.jobs {
+		if taken[m.path] {
+			r := result{Command: command, Remote: join(m.pattern.folder, m.path)}
+			r.fail(&client.Error{Name: r.Remote, Kind: client.ErrName, Err: errTaken})
+			s.add(t, &r)
+			continue
+		}
+		taken[m.path] = true
+		kept = append(kept, m)
+	}
+	return kept
 }
 
 func (s *Shell) noMatch(text string, folders int) error {
@@ -205,11 +226,11 @@ func (s *Shell) runMput(ctx context.Context, c *command) error {
 		if err != nil {
 			return err
 		}
-		before := len(all.jobs)
+		before := all.hits
 		if err := s.globHere(p, &all); err != nil {
 			return err
 		}
-		if len(all.jobs) == before {
+		if all.hits == before {
 			return s.noMatch(text, all.folders)
 		}
 	}
@@ -223,7 +244,7 @@ func (s *Shell) runMput(ctx context.Context, c *command) error {
 		}
 	}
 	var jobs []job
-	for _, m := range all.jobs {
+	for _, m := range s.distinct("put", &all, t) {
 		if to.blocked[path.Dir(m.path)] {
 			continue
 		}

@@ -122,8 +122,8 @@ func (s *Shell) put(text string) error {
 	return nil
 }
 
-// runSystem runs a line of the system's own shell, in the local folder. Ctrl-C is for it: it has the
-// terminal, and this program waits.
+// runSystem runs a line of the system's own shell, in the local folder. Ctrl-C is for it: it has
+// the terminal, and this program waits.
 func (s *Shell) runSystem(_ context.Context, c *command) error {
 	var words []string
 	switch {
@@ -146,8 +146,10 @@ func (s *Shell) runSystem(_ context.Context, c *command) error {
 	err := cmd.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return &client.Error{Name: "!" + c.bare, Kind: client.ErrLocal,
-			Err: errors.New(ended.ProcessState.String())}
+		return &client.Error{
+			Name: "!" + c.bare, Kind: client.ErrLocal,
+			Err: errors.New(ended.String()),
+		}
 	}
 	if err != nil {
 		return &client.Error{Name: "!" + c.bare, Kind: client.ErrLocal, Err: err}

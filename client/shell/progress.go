@@ -9,6 +9,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-runewidth"
+
+	"ferry/client"
 )
 
 // gauge measures one file on its way. The transfer's goroutine sets the numbers, the screen reads
@@ -144,7 +146,7 @@ func barLine(columns int, name string, moved, size int64, rate float64) string {
 		}
 	}
 	columns = max(columns-1, 10)
-	name = printable(name)
+	name = client.Printable(name)
 	room := columns - runewidth.StringWidth(figures) - len("  ")
 	bar := ""
 	if size > 0 {

@@ -10,8 +10,43 @@ import (
 	"ferry/client"
 )
 
+// remoteVerbs are commands of the status exchange alone; a session of another says so.
 func remoteVerbs() []verb {
-	return nil
+	return []verb{
+		{
+			words: []string{"mkdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
+			says: "make a remote folder", takes: []kind{remoteFolder},
+			connected: true, base: true, run: (*Shell).runMkdir,
+		},
+		{
+			words: []string{"rmdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
+			says: "remove an empty remote folder", takes: []kind{remoteFolder},
+			connected: true, base: true, run: (*Shell).runRmdir,
+		},
+		{
+			words: []string{"rm", "delete"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			says: "remove a remote file", takes: []kind{remoteName},
+			connected: true, base: true, run: (*Shell).runRm,
+		},
+		{
+			words: []string{"mv", "rename"}, usage: "REMOTE REMOTE", least: 2, most: 2,
+			says:     "give a remote file or folder another name, or folder",
+			examples: []string{"mv draft.txt final.txt", "mv final.txt archive/"},
+			takes:    []kind{remoteName}, connected: true, base: true, run: (*Shell).runMv,
+		},
+		{
+			words: []string{"stat"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			says: "show type, size and time of a remote name", takes: []kind{remoteName},
+			connected: true, base: true, run: (*Shell).runStat,
+		},
+		{
+			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			options: []option{{'x', "xxh3", "the quick one, XXH3 with 128 bits"}},
+			says:    "show the SHA-256 of a remote file, as the server computes it",
+			more:    "Compare it with what sha256sum or shasum -a 256 say here.",
+			takes:   []kind{remoteName}, connected: true, base: true, run: (*Shell).runSum,
+		},
+	}
 }
 
 func (s *Shell) runOpen(ctx context.Context, c *command) error {
@@ -52,6 +87,9 @@ func (s *Shell) runList(ctx context.Context, c *command) error {
 	if len(c.words) > 0 {
 		name = c.words[0]
 	}
+	if c.has["long"] {
+		return s.listLong(ctx, name)
+	}
 	var names []string
 	if err := s.main.do(ctx, func(c *client.Client) (err error) {
 		names, err = c.List(ctx, s.remote(name))
@@ -77,7 +115,7 @@ func (s *Shell) paint(name string) string {
 	if !s.Terminal {
 		return name
 	}
-	shown := printable(name)
+	shown := client.Printable(name)
 	if s.Colour && strings.HasSuffix(name, "/") {
 		return "\x1b[1;34m" + shown + "\x1b[0m"
 	}
@@ -108,7 +146,14 @@ func (s *Shell) enter(ctx context.Context, word string) error {
 
 // isRemoteFolder is an error if there is no such folder.
 func (s *Shell) isRemoteFolder(ctx context.Context, c *client.Client, name string) error {
-	_, err := c.List(ctx, name)
+	if c.Exchange() != client.Status {
+		_, err := c.List(ctx, name)
+		return err
+	}
+	info, err := c.Stat(ctx, name)
+	if err == nil && !info.Folder {
+		err = &client.Error{Name: name, Kind: client.ErrNoFolder}
+	}
 	return err
 }
 

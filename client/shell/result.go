@@ -23,6 +23,12 @@ type result struct {
 	Rate    float64 `json:"rate,omitempty"`
 	// Kept is how many of the bytes were there before, in a transfer that went on.
 	Kept int64 `json:"kept,omitempty"`
+	// To is the new name of what was renamed; the others are what stat, ls -l and sum show.
+	To       string `json:"to,omitempty"`
+	Type     string `json:"type,omitempty"`
+	Modified string `json:"modified,omitempty"`
+	Algo     string `json:"algo,omitempty"`
+	Sum      string `json:"sum,omitempty"`
 	// Note says what is not known; Error and Kind what failed.
 	Note  string `json:"note,omitempty"`
 	Error string `json:"error,omitempty"`
@@ -49,14 +55,32 @@ var kindWords = []struct {
 	kind error
 	word string
 }{
-	{client.ErrConnect, "connect"}, {client.ErrLost, "lost"}, {client.ErrClosed, "closed"},
-	{client.ErrNothingSent, "nothing-sent"}, {client.ErrRefused, "refused"},
-	{client.ErrNotFound, "not-found"}, {client.ErrMessage, "message"},
-	{client.ErrUnsupported, "unsupported"}, {client.ErrNoFolder, "no-folder"},
-	{client.ErrUnknownCommand, "unknown-command"}, {client.ErrNoData, "no-data"},
-	{client.ErrBroken, "broken"}, {client.ErrStalled, "stalled"},
-	{client.ErrProtocol, "protocol"}, {client.ErrTooLarge, "too-large"},
-	{client.ErrName, "name"}, {client.ErrLocal, "local"}, {client.ErrGivenUp, "given-up"},
+	{client.ErrConnect, "connect"},
+	{client.ErrLost, "lost"},
+	{client.ErrClosed, "closed"},
+	{client.ErrNotFound, "not-found"},
+	{client.ErrMessage, "message"},
+	{client.ErrUnsupported, "unsupported"},
+	{client.ErrNoFolder, "no-folder"},
+	{client.ErrUnknownCommand, "unknown-command"},
+	{client.ErrNoData, "no-data"},
+	{client.ErrBroken, "broken"},
+	{client.ErrStalled, "stalled"},
+	{client.ErrProtocol, "protocol"},
+	{client.ErrTooLarge, "too-large"},
+	{client.ErrName, "name"},
+	{client.ErrLocal, "local"},
+	{client.ErrGivenUp, "given-up"},
+	{client.ErrBusy, "busy"},
+	{client.ErrServer, "server"},
+	{client.ErrNoSpace, "no-space"},
+	{client.ErrArgument, "argument"},
+	{client.ErrNotAllowed, "not-allowed"},
+	{client.ErrNotDone, "not-done"},
+	{client.ErrMismatch, "mismatch"},
+	// In the status exchange these two stand behind another kind, which says more.
+	{client.ErrNothingSent, "nothing-sent"},
+	{client.ErrRefused, "refused"},
 }
 
 // fail makes a result one of failure.

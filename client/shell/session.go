@@ -17,6 +17,8 @@ type link struct {
 	shell  *Shell
 	addr   string
 	client *client.Client
+	// exchange is what the session speaks, Auto to find out.
+	exchange client.Exchange
 	// gauge is that of the file on its way, nil between files.
 	gauge atomic.Pointer[gauge]
 }
@@ -55,8 +57,7 @@ func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
 			return err
 		}
 		wait := retryWait(try)
-		l.shell.screen.err(printable(fmt.Sprintf("%v; again in %.1f s", err, wait.Seconds())) +
-			"\n")
+		l.shell.complain(fmt.Errorf("%w; again in %.1f s", err, wait.Seconds()))
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -79,6 +80,7 @@ func retryWait(try int) time.Duration {
 func mayPass(err error) bool {
 	for _, kind := range []error{
 		client.ErrConnect, client.ErrLost, client.ErrBroken, client.ErrStalled, client.ErrNoData,
+		client.ErrBusy,
 	} {
 		if errors.Is(err, kind) {
 			return true
@@ -100,7 +102,18 @@ func (l *link) leave(ctx context.Context) {
 }
 
 // options are those of a link's session.
-func (s *Shell) options(_ *link) client.Options { return s.Options }
+func (s *Shell) options(l *link) client.Options {
+	o := s.Options
+	if l.exchange != client.Auto {
+		o.Exchange = l.exchange
+	}
+	o.Progress = func(moved, total int64) {
+		if g := l.gauge.Load(); g != nil {
+			g.set(moved, total)
+		}
+	}
+	return o
+}
 
 // open makes a session and only then leaves the one that was.
 func (s *Shell) open(ctx context.Context, to target) error {

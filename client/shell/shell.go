@@ -199,7 +199,7 @@ func (s *Shell) line(ctx context.Context, text string) int {
 		return StatusDone
 	}
 	if s.Trace && strings.Trim(text, blanks) != "" {
-		s.screen.err(printable("+ "+strings.Trim(text, blanks)) + "\n")
+		s.screen.err(client.Printable("+ "+strings.Trim(text, blanks)) + "\n")
 	}
 	word, follows, err := splitLine(text)
 	if err != nil {
@@ -286,14 +286,14 @@ func (s *Shell) say(format string, values ...any) {
 	if s.Quiet || s.JSON {
 		return
 	}
-	s.screen.out(printable(fmt.Sprintf(format, values...)) + "\n")
+	s.screen.out(client.Printable(fmt.Sprintf(format, values...)) + "\n")
 }
 
 // complain prints an error's one line, once.
 func (s *Shell) complain(err error) {
 	var told *toldError
 	if !errors.As(err, &told) {
-		s.screen.err(printable(err.Error()) + "\n")
+		s.screen.err(client.Printable(err.Error()) + "\n")
 	}
 }
 

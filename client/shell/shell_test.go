@@ -2,37 +2,16 @@ package shell
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
-	"ferry/codec"
+	"ferry/client"
 )
-
-// serveStore answers as a server of ours does, and keeps what is put.
-func serveStore(files map[string]string) func(s *session, command string) {
-	var mu sync.Mutex
-	return func(s *session, command string) {
-		mu.Lock()
-		defer mu.Unlock()
-		c := codec.ParseCommand([]byte(command))
-		if c.Verb != codec.VerbPut {
-			serveFiles(files)(s, command)
-			return
-		}
-		conn := s.data()
-		text, err := receive(conn)
-		if err == nil {
-			files[string(c.Name)] = text
-		}
-		_ = conn.Close()
-	}
-}
 
 // ran is what came of a shell.
 type ran struct {
@@ -40,37 +19,15 @@ type ran struct {
 	out, err string
 }
 
-// run runs the shell in dir with these arguments and lines. HOST PORT in them is the fake's.
-func (f *fake) run(s *Shell, dir, args, lines string) ran {
-	f.t.Helper()
-	target := strings.NewReplacer("HOST:PORT", f.addr,
-		"HOST PORT", strings.Replace(f.addr, ":", " ", 1))
-	var out, errs strings.Builder
-	s.Dir, s.In, s.Out, s.Err = dir, strings.NewReader(target.Replace(lines)), &out, &errs
-	status := s.Run(f.t.Context(), strings.Fields(target.Replace(args)))
-	return ran{status, strings.ReplaceAll(out.String(), f.addr, "HOST:PORT"), errs.String()}
-}
-
-// pace is what differs from run to run in a line about a transfer.
-var pace = regexp.MustCompile(`in [0-9.]+ s \([0-9.]+ .?B/s\)`)
+// paces is what differs from run to run in a line about a transfer.
+var paces = regexp.MustCompile(`in [0-9.]+ s \([0-9.]+ .?B/s\)`)
 
 func (r ran) want(t *testing.T, status int, out, err string) {
 	t.Helper()
-	got := pace.ReplaceAllString(r.out, "PACE")
+	got := paces.ReplaceAllString(r.out, "PACE")
 	if r.status != status || got != out || r.err != err {
 		t.Errorf("status %d, out:\n%serr:\n%swant %d, out:\n%serr:\n%s",
 			r.status, got, r.err, status, out, err)
-	}
-}
-
-func writeFile(t *testing.T, dir, name, text string) {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -78,15 +35,15 @@ func TestShellFetchesAndStores(t *testing.T) {
 	dir := t.TempDir()
 	files := map[string]string{
 		"a/b": "text", "my last file": "spaces", `"q"`: "quotes", "../../x": "hostile",
-		"two words": "two",
+		"two words": "two", "up/old": "",
 	}
-	f := newFake(t, "127.0.0.1", serveStore(files))
+	f := newFake(t, files)
 	f.run(&Shell{}, dir, "HOST PORT", "GET a/b\nget my last file\r\nget \"\"\"q\"\"\"\n"+
 		"get ../../x\nGet a/b copy\nget \"two words\"\nexit\nnever read\n").want(t, 0,
 		"got a/b: 4 bytes PACE\ngot my last file: 6 bytes PACE\ngot \"q\": 6 bytes PACE\n"+
 			"got ../../x: 7 bytes PACE\ngot a/b as copy: 4 bytes PACE\n"+
 			"got two words: 3 bytes PACE\n", "")
-	wantFiles(t, dir, map[string]string{
+	wantTree(t, dir, map[string]string{
 		"b": "text", "my last file": "spaces", `"q"`: "quotes", "x": "hostile", "copy": "text",
 		"two words": "two",
 	})
@@ -112,142 +69,255 @@ func TestShellNeverWritesOutsideTheFolder(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	f := newFake(t, "127.0.0.1", func(_ *session, command string) {
-		t.Errorf("the server was asked: %s", command)
-	})
+	f := newFake(t, nil)
 	for _, name := range []string{
 		"..", ".", "a/..", "a/.", "/", "a/", "../", "a\x00b", ".. sub", "a nodir/", "a nodir/b",
 	} {
 		r := f.run(&Shell{}, dir, "", "open HOST PORT\nget "+name+"\n")
-		if r.status != statusFailed || strings.Count(r.err, "\n") != 1 {
+		if r.status != StatusFailed || strings.Count(r.err, "\n") != 1 {
 			t.Errorf("get %q: %+v", name, r)
 		}
+	}
+	if asked := f.commands(); len(asked) > 0 {
+		t.Errorf("the server was asked: %q", asked)
 	}
 	if err := os.Remove(filepath.Join(dir, "sub")); err != nil {
 		t.Fatal(err)
 	}
-	wantFiles(t, dir, nil)
+	wantTree(t, dir, nil)
 }
 
 func TestShellSavesBeneathTheFolderThatIsNamed(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, dir, "sub/old", "old")
-	f := newFake(t, "127.0.0.1", serveStore(map[string]string{"a/b": "text"}))
+	f := newFake(t, map[string]string{"a/b": "text"})
 	f.run(&Shell{}, dir, "HOST:PORT get a/b sub", "").
 		want(t, 0, "got a/b as sub: 4 bytes PACE\n", "")
 	f.run(&Shell{}, dir, "HOST:PORT get a/b sub/", "").want(t, 0,
 		"got a/b as sub/: 4 bytes PACE\n", "")
-	wantFiles(t, filepath.Join(dir, "sub"), map[string]string{"old": "old", "b": "text"})
+	wantTree(t, filepath.Join(dir, "sub"), map[string]string{"old": "old", "b": "text"})
 }
 
-func TestShellSaysWhatFailedAndGoesOn(t *testing.T) {
+func TestShellStopsAtTheFirstError(t *testing.T) {
 	dir := t.TempDir()
+	f := newFake(t, map[string]string{"a": "text"})
+	const missing = "missing: nothing sent: missing, unreadable or too large " +
+		"(this server cannot say)\n"
+	f.run(&Shell{}, dir, "HOST PORT", "ls\nget missing\nls\n").want(t, 1, "a\n", missing)
+	f.run(&Shell{}, dir, "HOST PORT", "# a list\n-get missing\n  -  frob\nls\n").want(t, 0,
+		"a\n", missing+"frob: unknown command; help lists the commands\n")
+	f.run(&Shell{}, dir, "HOST PORT", "get a b c \"d\"\nls\n").want(t, 2, "",
+		"use: get [-r] [-c] REMOTE [LOCAL]\n")
+	f.run(&Shell{}, dir, "HOST PORT", "get \"a\nls\n").want(t, 2, "",
+		"a quote was opened and not closed: \"a name\"\n")
+	f.run(&Shell{}, dir, "", "ls\nopen HOST PORT\n").want(t, 1, "",
+		"not connected: open HOST PORT first\n")
+	f.run(&Shell{}, dir, "", "open HOST:PORT\nls\nclose\nls\n").want(t, 1,
+		"connected to HOST:PORT\na\n", "not connected: open HOST PORT first\n")
+
+	// A person has seen each error and goes on.
 	writeFile(t, dir, "sub/a", "text")
-	f := newFake(t, "127.0.0.1", serveStore(map[string]string{"a": "text"}))
-	f.run(&Shell{}, dir, "", "ls\nfrob\nopen HOST PORT\nget missing\nget a b c \"d\"\nget\n"+
-		"put missing\nput sub\nls\nclose\nget a\nopen HOST:PORT\nget a\n").want(t, 1,
-		"connected to HOST:PORT\na\nconnected to HOST:PORT\ngot a: 4 bytes PACE\n",
-		"not connected: open HOST PORT first\n"+
-			"frob: unknown command; help lists the commands\n"+
-			"missing: nothing sent: missing, unreadable or too large (this server cannot say)\n"+
-			"use: get NAME [LOCAL]\nuse: get NAME [LOCAL]\n"+
+	f.run(&Shell{Prompt: true}, dir, "", "ls\nfrob\nopen HOST PORT\nput missing\nput sub\n"+
+		"get a\n").want(t, 0,
+		"ftp> ftp> ftp> connected to HOST:PORT\nftp> ftp> ftp> got a: 4 bytes PACE\nftp> \n",
+		"not connected: open HOST PORT first\nfrob: unknown command; help lists the commands\n"+
 			"missing: local error: no such file or directory\n"+
-			"sub: local error: not a plain file\n"+
-			"not connected: open HOST PORT first\n")
+			"sub: local error: not a plain file; put -r stores a folder\n")
+}
+
+func TestShellRunsScripts(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, dir, "script", "get a from file\n-get missing\nlpwd\n")
+	f := newFake(t, map[string]string{"a": "text", "b": "other", "a from file": "x"})
+	s := &Shell{Commands: []string{"get a; get b", "-get gone;ls"}, Quiet: true}
+	r := f.run(s, dir, "HOST PORT", "never read\n")
+	if r.status != 0 || r.out != "a\na from file\nb\n" {
+		t.Errorf("-e: %+v", r)
+	}
+	s = &Shell{Scripts: []string{filepath.Join(dir, "script"), "-"}, Trace: true, Quiet: true}
+	r = f.run(s, dir, "HOST PORT", "ls\nget missing\nls\n")
+	if r.status != StatusFailed || !strings.HasSuffix(r.out, dir+"\na\na from file\nb\n") ||
+		!strings.HasPrefix(r.err, "+ get a from file\n+ get missing\nmissing: nothing sent") ||
+		!strings.Contains(r.err, "\n+ lpwd\n+ ls\n+ get missing\n") {
+		t.Errorf("-f: %+v", r)
+	}
+	s = &Shell{Scripts: []string{"nowhere"}}
+	f.run(s, dir, "", "").want(t, 2, "", "nowhere: local error: no such file or directory\n")
+	s = &Shell{Commands: []string{"ls"}}
+	f.run(s, dir, "HOST PORT ls", "").want(t, 2, "", errTwice.Error()+"\n")
+	s = &Shell{Commands: []string{"quit; ls"}, Scripts: []string{"nowhere"}}
+	f.run(s, dir, "HOST PORT", "").want(t, 0, "", "")
 }
 
 func TestShellPromptsAPersonOnly(t *testing.T) {
-	f := newFake(t, "127.0.0.1", serveStore(map[string]string{"a": "text"}))
+	f := newFake(t, map[string]string{"a": "text"})
 	f.run(&Shell{Prompt: true}, t.TempDir(), "HOST PORT", "\nls\nfrob\n").want(t, 0,
 		"connected to HOST:PORT; help lists the commands\nftp> ftp> a\nftp> ftp> \n",
 		"frob: unknown command; help lists the commands\n")
 	f.run(&Shell{}, t.TempDir(), "HOST PORT", "\nls\n").want(t, 0, "a\n", "")
 }
 
-func TestShellSaysThatTheConnectionWasLost(t *testing.T) {
-	files := serveStore(map[string]string{"a": "text"})
-	f := newFake(t, "127.0.0.1", func(s *session, command string) {
-		if command == "get drop" {
-			_ = s.control.Close()
-			return
+func TestShellComesBackAfterTheConnectionWasLost(t *testing.T) {
+	f := newFake(t, map[string]string{"a": "text", "sub/b": "other"})
+	f.answer = func(c *control, command string) bool {
+		if strings.HasSuffix(command, "drop") {
+			_ = c.conn.Close()
+			return true
 		}
-		files(s, command)
-	})
+		return false
+	}
 	dir := t.TempDir()
-	f.run(&Shell{}, dir, "HOST PORT", "get drop\nget a\nopen HOST PORT\nget a\n").want(t, 1,
-		"connected to HOST:PORT\ngot a: 4 bytes PACE\n",
-		"connection lost: the server closed it; open HOST PORT connects again\n"+
-			"not connected: open HOST PORT first\n")
-	f.run(&Shell{}, dir, "HOST PORT get drop", "").want(t, 1, "",
+	f.run(&Shell{}, dir, "HOST PORT", "get drop\nget a\n").want(t, 4, "",
+		"connection lost: the server closed it; the next command connects again\n")
+	f.run(&Shell{}, dir, "HOST PORT get drop", "").want(t, 4, "",
 		"connection lost: the server closed it\n")
+	f.run(&Shell{}, dir, "HOST PORT", "cd sub\n-get drop\nget b\nopen\nls\n").want(t, 0,
+		"connected again to HOST:PORT\ngot b: 5 bytes PACE\nconnected to HOST:PORT\nb\n",
+		"connection lost: the server closed it; the next command connects again\n")
+}
+
+func TestShellTriesAgain(t *testing.T) {
+	times := 0
+	f := newFake(t, map[string]string{"a": "text"})
+	f.answer = func(c *control, command string) bool {
+		if times++; times <= 2 && strings.HasPrefix(command, "get") {
+			_ = c.conn.Close()
+			return true
+		}
+		return false
+	}
+	r := f.run(&Shell{Retries: 2}, t.TempDir(), "HOST PORT get a", "")
+	const again = "connection lost: the server closed it; again in"
+	if r.status != 0 || strings.Count(r.err, again) != 2 {
+		t.Errorf("%+v", r)
+	}
+	times = 0
+	r = f.run(&Shell{Retries: 1}, t.TempDir(), "HOST PORT get a", "")
+	if r.status != StatusLost || strings.Count(r.err, "again in") != 1 {
+		t.Errorf("%+v", r)
+	}
+	// What is said of a file is not going to be another thing the next time.
+	r = f.run(&Shell{Retries: 9}, t.TempDir(), "HOST PORT get missing", "")
+	if r.status != StatusFailed || strings.Contains(r.err, "again in") {
+		t.Errorf("%+v", r)
+	}
+	f.listener.Close()
+	r = f.run(&Shell{Retries: 1}, t.TempDir(), "HOST PORT ls", "")
+	if r.status != StatusNoServer || strings.Count(r.err, "again in") != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestWaitsBetweenTriesGrow(t *testing.T) {
+	for try, most := range map[int]float64{0: 0.5, 1: 1, 2: 2, 5: 16, 6: 30, 100: 30} {
+		for range 100 {
+			if w := retryWait(try).Seconds(); w < most/2 || w >= most {
+				t.Fatalf("try %d waits %v s, want %v to %v", try, w, most/2, most)
+			}
+		}
+	}
 }
 
 func TestShellTellsStoredFromSent(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, dir, "a", strings.Repeat("a", 4096))
-	f := newFake(t, "127.0.0.1", func(s *session, command string) {
-		if conn := s.data(); command == "put refused" {
-			reset(conn)
+	f := newFake(t, map[string]string{})
+	f.answer = func(c *control, command string) bool {
+		if command == "put b" {
+			c.data()
+			return true
 		}
-	})
-	quick := Options{ConfirmWait: 1e7}
-	f.run(&Shell{Options: quick}, dir, "HOST PORT put a", "").want(t, 0,
-		"sent a: 4,096 bytes, not confirmed\n", "")
-	f.run(&Shell{Options: quick}, dir, "HOST PORT put a refused", "").want(t, 1, "",
-		"refused: not stored: the server reset the data connection\n")
+		return false
+	}
+	quick := client.Options{ConfirmWait: 1e7}
+	f.run(&Shell{Options: quick}, dir, "HOST PORT put a b", "").want(t, 0,
+		"sent b: 4,096 bytes, not confirmed\n", "")
+	f.run(&Shell{}, dir, "HOST PORT put a nowhere/", "").want(t, 1, "",
+		"nowhere/a: not stored: the server reset the data connection\n")
 }
 
 func TestHostileListingIsEscapedOnATerminal(t *testing.T) {
-	f := newFake(t, "127.0.0.1", serveStore(map[string]string{"\x1b[2J\u202egnp": ""}))
-	f.run(&Shell{Terminal: true}, "", "HOST PORT ls", "").want(t, 0, "\\x1b[2J\\u202egnp\n", "")
+	f := newFake(t, map[string]string{"\x1b[2J\u202egnp": ""})
+	f.run(&Shell{Terminal: true, Colour: true}, "", "HOST PORT ls", "").
+		want(t, 0, "\\x1b[2J\\u202egnp\n", "")
 	f.run(&Shell{}, "", "HOST PORT ls", "").want(t, 0, "\x1b[2J\u202egnp\n", "")
 	// What a person is told is escaped wherever it goes.
-	r := f.run(&Shell{}, t.TempDir(), "HOST PORT", "get \x1b[2J\n")
-	if strings.Contains(r.err+r.out, "\x1b") {
-		t.Errorf("%+v holds an escape", r)
+	for _, line := range []string{"get \x1b[2J", "\x1b[2J", "mget \x1b[2J", "put \x1b[2J"} {
+		r := f.run(&Shell{Trace: true}, t.TempDir(), "HOST PORT", line+"\n")
+		if strings.Contains(r.err+r.out, "\x1b") || r.err == "" {
+			t.Errorf("%+v holds an escape", r)
+		}
 	}
 }
 
 func TestWrongUseIsSaidBeforeConnecting(t *testing.T) {
-	f := newFake(t, "127.0.0.1", func(*session, string) {})
+	f := newFake(t, nil)
 	for _, args := range []string{
 		"get x", "localhost", "localhost 0", "localhost ftp", "HOST PORT frob", "HOST PORT get",
-		"HOST PORT get a b c", "help frob too",
+		"HOST PORT get a b c", "HOST PORT get -z a", "ferry://HOST:PORT/a b c", "ferry://HOST",
 	} {
-		r := f.run(&Shell{Options: Options{DialTimeout: 1}}, "", args, "")
-		if r.status != statusWrongUse || strings.Count(r.err, "\n") != 1 || r.out != "" {
+		r := f.run(&Shell{Options: client.Options{DialTimeout: 1}}, "", args, "")
+		if r.status != StatusWrongUse || strings.Count(r.err, "\n") != 1 || r.out != "" {
 			t.Errorf("%q: %+v", args, r)
 		}
 	}
 }
 
-func TestTargetIsTakenOffTheFront(t *testing.T) {
-	for words, want := range map[string]string{
-		"h 21": "h:21 []", "h:21": "h:21 []", "21": "localhost:21 []", "h 21 get a": "h:21 [get a]",
-		"[::1]:21 ls": "[::1]:21 [ls]", "::1 21": "[::1]:21 []", "[::1] 21 x": "[::1]:21 [x]",
-		"21 get a": "localhost:21 [get a]", "10 21": "10:21 []",
-		"fe80::1%lo 21": "[fe80::1%lo]:21 []",
+func TestURLFetches(t *testing.T) {
+	dir := t.TempDir()
+	f := newFake(t, map[string]string{"sub/the a": "text", "sub/b": "other"})
+	f.run(&Shell{}, dir, "ferry://HOST:PORT/sub/the%20a", "").
+		want(t, 0, "got sub/the a: 4 bytes PACE\n", "")
+	f.run(&Shell{}, dir, "ferry://HOST:PORT/sub/b c", "").
+		want(t, 0, "got sub/b as c: 5 bytes PACE\n", "")
+	f.run(&Shell{}, dir, "ferry://HOST:PORT/sub/ ls", "").want(t, 0, "b\nthe a\n", "")
+	f.run(&Shell{}, dir, "", "open ferry://HOST:PORT/sub/\npwd\n").want(t, 0,
+		"connected to HOST:PORT\n/sub\n", "")
+	f.run(&Shell{}, dir, "ferry://HOST:PORT/nowhere/ ls", "").want(t, 1, "",
+		"nowhere: no such folder\n")
+	wantTree(t, dir, map[string]string{"the a": "text", "c": "other"})
+}
+
+func TestFoldersAreTheShellsOwn(t *testing.T) {
+	f := newFake(t, map[string]string{"a/b/c": "text", "a/d": "other", "e": ""})
+	f.run(&Shell{}, t.TempDir(), "HOST PORT", "pwd\ncd a\nls\ncd b/\npwd\nls\ncd ..\nls b\n"+
+		"get b/c\n").want(t, 0, "/\nb/\nd\n/a/b\nc\nc\ngot b/c: 4 bytes PACE\n", "")
+	f.run(&Shell{}, t.TempDir(), "HOST PORT", "cd a\nls /\ncd ../a/b\npwd\nls ..\ncd\npwd\n"+
+		"cd ../../..\npwd\ncd e\n").want(t, 1, "a/\ne\n/a/b\nb/\nd\n/\n/\n",
+		"e: no such folder\n")
+	s := new(Shell)
+	for _, test := range []struct{ folder, word, want string }{
+		{"", "../x", "../x"},
+		{"", "a", "a"},
+		{"a", "b", "a/b"},
+		{"a", "/b", "/b"},
+		{"a", "", "a"},
+		{"a", "..", "/"},
+		{"a/b", "../c", "/a/c"},
+		{"a", "..b", "a/..b"},
+		{"a", "./b", "/a/b"},
+		{"a", ".", "a"},
 	} {
-		addr, rest, err := parseTarget(strings.Fields(words), 0)
-		if got := fmt.Sprint(addr, " ", rest); got != want || err != nil {
-			t.Errorf("%q: %s, %v; want %s", words, got, err, want)
+		s.folder = test.folder
+		if got := s.remote(test.word); got != test.want {
+			t.Errorf("%q in %q: %q, want %q", test.word, test.folder, got, test.want)
 		}
 	}
 }
 
 func TestInterruptedTransferEndsOneCommand(t *testing.T) {
-	files := serveStore(map[string]string{"a": "text"})
 	moving := make(chan struct{}, 1)
-	f := newFake(t, "127.0.0.1", func(s *session, command string) {
-		if command != "get slow" {
-			files(s, command)
-			return
+	f := newFake(t, map[string]string{"a": "text"})
+	f.answer = func(c *control, command string) bool {
+		if !strings.HasPrefix(command, "get slow") {
+			return false
 		}
-		conn := s.data()
+		conn := c.data()
 		_, _ = io.WriteString(conn, "0000000100text")
 		moving <- struct{}{}
 		_, _ = io.Copy(io.Discard, conn)
-	})
+		return true
+	}
 	shell := func() *Shell {
 		return &Shell{Interruptible: func(
 			ctx context.Context,
@@ -265,8 +335,9 @@ func TestInterruptedTransferEndsOneCommand(t *testing.T) {
 	}
 	dir := t.TempDir()
 	f.run(shell(), dir, "HOST PORT get slow", "").want(t, 130, "", "slow: given up: canceled\n")
-	wantFiles(t, dir, nil)
-	f.run(shell(), dir, "HOST PORT", "get slow\nget a\n").want(t, 130, "",
+	wantTree(t, dir, nil)
+	// A dash in front is no reason to go on after that.
+	f.run(shell(), dir, "HOST PORT", "-get slow\nget a\n").want(t, 130, "",
 		"slow: given up: canceled\n")
 	person := shell()
 	person.Prompt = true
@@ -276,15 +347,44 @@ func TestInterruptedTransferEndsOneCommand(t *testing.T) {
 }
 
 func TestHelpNamesEveryCommand(t *testing.T) {
-	f := newFake(t, "127.0.0.1", func(*session, string) {})
-	all := f.run(&Shell{}, "", "help", "")
+	f := newFake(t, nil)
+	all := f.run(&Shell{}, "", "", "?\n")
 	for _, v := range verbs() {
-		if !strings.Contains(all.out, v.line()) || v.says == "" {
-			t.Errorf("help leaves out %s", v.line())
+		name := strings.TrimSpace(v.words[0] + " " + v.usage)
+		if !strings.Contains(all.out, name+" ") || v.says == "" {
+			t.Errorf("help leaves out %s", name)
 		}
 		one := f.run(&Shell{}, "", "", "HELP "+strings.ToUpper(v.words[0])+"\n")
 		if one.status != 0 || !strings.HasPrefix(one.out, v.line()) {
 			t.Errorf("help %s: %+v", v.words[0], one)
 		}
+		for _, line := range v.examples {
+			word, follows, err := splitLine(line)
+			c, bad := new(Shell).find(word, &follows)
+			if err := errors.Join(err, bad); err != nil || c.verb.words[0] != v.words[0] {
+				t.Errorf("the example %q of %s: %v", line, v.words[0], err)
+			}
+		}
+	}
+	s := &Shell{In: strings.NewReader(""), Out: new(strings.Builder), Err: new(strings.Builder)}
+	if got := s.Help([]string{"frob"}); got != StatusWrongUse {
+		t.Errorf("help frob: %d", got)
+	}
+}
+
+func TestClassicHasWhatItHas(t *testing.T) {
+	s := func() *Shell { return &Shell{Options: client.Options{Classic: true}} }
+	f := newFake(t, nil)
+	// What cannot be is said before anybody is asked.
+	for _, line := range []string{"ls", "put x", "mget *", "cd x", "mkdir x", "mirror"} {
+		word, _, _ := strings.Cut(line, " ")
+		f.run(s(), t.TempDir(), "localhost 1 "+line, "").want(t, 1, "",
+			word+": the classic exchange has none\n")
+	}
+	f.run(s(), t.TempDir(), "localhost 1 put", "").want(t, 2, "",
+		"use: put [-r] [-c] [-a] LOCAL [REMOTE]\n")
+	help := f.run(s(), t.TempDir(), "", "help\n").out
+	if !strings.Contains(help, "list a folder; folders end with / (also: dir) (the classic") {
+		t.Errorf("help:\n%s", help)
 	}
 }

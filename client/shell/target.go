@@ -27,7 +27,7 @@ var errTarget = &usageError{errors.New("a server is HOST PORT, HOST:PORT, " +
 // parseTarget takes a server off the front of words: a URL, a bookmark, HOST:PORT, HOST PORT or
 // PORT, or HOST where there is a standard port.
 func (s *Shell) parseTarget(words []string) (to target, rest []string, err error) {
-	if len(words) > 0 && s.Config != nil && !(len(words) > 1 && IsPort(words[1])) {
+	if len(words) > 0 && s.Config != nil && (len(words) == 1 || !IsPort(words[1])) {
 		if place, there := s.Config.Bookmarks[words[0]]; there {
 			to, _, err = parseWords([]string{place}, s.Port)
 			if err != nil {

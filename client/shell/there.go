@@ -16,10 +16,10 @@ type there struct {
 	blocked map[string]bool
 }
 
-var errNoMkdir = errors.New("there is none on the server, and it cannot make one")
+var errNoMkdir = errors.New("there is no such folder on the server, and it cannot make one")
 
-// makeRemote makes the folders that a local tree needs beneath a remote folder, and finds what is in
-// those that were there.
+// makeRemote makes the folders that a local tree needs beneath a remote folder, and finds what is
+// in those that were there.
 func (s *Shell) makeRemote(
 	ctx context.Context, remote string, from *tree, dry bool, t *tally,
 ) (*there, error) {
@@ -46,7 +46,7 @@ func (s *Shell) makeRemote(
 		}
 		if isMissing(err) {
 			fresh[f.path] = true
-			err = s.makeOne(ctx, name, dry, t)
+			err = s.makeOne(ctx, name, dry)
 		}
 		if err != nil {
 			if relative == "" || endsAll(err) {
@@ -77,33 +77,27 @@ func isMissing(err error) bool {
 }
 
 // makeOne makes a remote folder, or says that the server cannot.
-func (s *Shell) makeOne(ctx context.Context, name string, dry bool, t *tally) error {
+func (s *Shell) makeOne(ctx context.Context, name string, dry bool) error {
 	r := result{Command: "mkdir", Remote: name, Outcome: outcomePlanned}
 	if !dry {
 		r.Outcome = outcomeDone
 		err := s.main.do(ctx, func(c *client.Client) error {
-			return s.mkdir(ctx, c, s.remote(name))
+			return c.Mkdir(ctx, s.remote(name))
 		})
 		if errors.Is(err, client.ErrUnsupported) {
-			return &client.Error{Name: name, Kind: client.ErrNoFolder, Err: errNoMkdir}
+			return &client.Error{Name: name, Kind: errNoMkdir}
 		}
 		if err != nil {
 			return err
 		}
 	}
-	// A folder is no file: it is told, and counts for nothing.
-	_ = t
 	s.tell(&r)
 	return nil
 }
 
-func (s *Shell) mkdir(_ context.Context, _ *client.Client, _ string) error {
-	return &client.Error{Name: "mkdir", Kind: client.ErrUnsupported}
-}
-
 // deleteThere removes beneath a remote folder what a local tree does not have.
 func (s *Shell) deleteThere(
-	ctx context.Context, remote string, _ *tree, have *there, dry bool, t *tally,
+	ctx context.Context, remote string, have *there, dry bool, t *tally,
 ) error {
 	for _, f := range have.extra {
 		if err := s.removeThere(ctx, remote, f, dry, t); err != nil {
@@ -135,7 +129,10 @@ func (s *Shell) removeThere(
 	if !dry {
 		r.Outcome = outcomeDone
 		if err := s.main.do(ctx, func(c *client.Client) error {
-			return s.removeRemote(ctx, c, s.remote(name), f.folder)
+			if f.folder {
+				return c.Rmdir(ctx, s.remote(name))
+			}
+			return c.Remove(ctx, s.remote(name))
 		}); err != nil {
 			r.fail(err)
 		}
@@ -145,10 +142,4 @@ func (s *Shell) removeThere(
 		return &toldError{r.err}
 	}
 	return nil
-}
-
-func (s *Shell) removeRemote(
-	_ context.Context, _ *client.Client, _ string, _ bool,
-) error {
-	return &client.Error{Name: "mirror --delete", Kind: client.ErrUnsupported}
 }

@@ -3,7 +3,6 @@ package shell
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,10 +59,10 @@ func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 	r.Outcome = outcomeDone
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
-		n, err := s.getFile(ctx, c, j, r)
-		r.Bytes = n
+		moved, err := s.getFile(ctx, c, j)
+		r.Bytes, r.Kept = moved.Size, moved.Kept
 		r.took(time.Since(start))
-		if err == nil && n == 0 && !s.Options.Classic {
+		if err == nil && r.Bytes == 0 && c.Exchange() == client.Base {
 			// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large
 			// for a field is answered by field(0)". The listing has ruled out the first.
 			r.Note = "empty, unreadable or too large (this server cannot say)"
@@ -72,14 +71,19 @@ func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 	})
 }
 
-func (s *Shell) getFile(
-	ctx context.Context, c *client.Client, j job, _ *result,
-) (int64, error) {
-	if j.resume {
-		return 0, &client.Error{Name: "get -c", Kind: client.ErrUnsupported}
+// getFile fetches a file so that what comes of it stays if the server and the size allow that.
+func (s *Shell) getFile(ctx context.Context, c *client.Client, j job) (client.Moved, error) {
+	small := j.size >= 0 && j.size < keepMin
+	if j.resume || c.Exchange() == client.Status && !small {
+		return c.GetFileContinue(ctx, j.remote, j.local)
 	}
-	return c.GetFile(ctx, j.remote, j.local)
+	n, err := c.GetFile(ctx, j.remote, j.local)
+	return client.Moved{Size: n}, err
 }
+
+// keepMin is the size of files whose beginning is worth keeping when a transfer breaks off: less
+// moves faster than it is compared.
+const keepMin = 1 << 20
 
 // store puts one file.
 func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
@@ -92,22 +96,14 @@ func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
 		return &client.Error{Name: r.as, Kind: client.ErrLocal, Err: err}
 	}
 	return l.do(ctx, func(c *client.Client) error {
-		file, err := os.Open(j.local)
-		if err != nil {
-			return &client.Error{Name: r.as, Kind: client.ErrLocal, Err: err}
-		}
-		defer func() { _ = file.Close() }()
-		if info, err = file.Stat(); err != nil {
-			return &client.Error{Name: r.as, Kind: client.ErrLocal, Err: err}
-		}
 		start := time.Now()
-		stored, err := s.putFile(ctx, c, j, file, info)
+		moved, err := s.putFile(ctx, c, j, info.Size())
 		r.Outcome = outcomeDone
-		if stored != client.Confirmed {
+		if moved.Stored != client.Confirmed {
 			r.Outcome = outcomeUnconfirmed
 		}
 		if err == nil {
-			r.Bytes = info.Size()
+			r.Bytes, r.Kept = moved.Size, moved.Kept
 		}
 		r.took(time.Since(start))
 		return err
@@ -116,13 +112,14 @@ func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
 
 var errNotPlain = errors.New("not a plain file")
 
+// putFile stores a file so that what came of it stays, as getFile does.
 func (s *Shell) putFile(
-	ctx context.Context, c *client.Client, j job, file *os.File, info fs.FileInfo,
-) (client.Stored, error) {
-	if j.resume {
-		return client.NotStored, &client.Error{Name: "put -c", Kind: client.ErrUnsupported}
+	ctx context.Context, c *client.Client, j job, size int64,
+) (client.Moved, error) {
+	if j.resume || c.Exchange() == client.Status && size >= keepMin {
+		return c.PutFileContinue(ctx, j.remote, j.local)
 	}
-	return c.Put(ctx, j.remote, file, info.Size())
+	return c.PutFile(ctx, j.remote, j.local)
 }
 
 // alone runs the one transfer of a command.
@@ -152,10 +149,10 @@ func (s *Shell) runGet(ctx context.Context, c *command) error {
 	if len(c.words) > 1 {
 		j.as = c.words[1]
 	}
-	return s.alone(ctx, j)
+	return s.isReallyFolder(ctx, name, s.alone(ctx, j))
 }
 
-var errFolder = errors.New("a folder; get -r fetches it")
+var errFolder = errors.New("a folder; get -r fetches it, ls lists it")
 
 // localTarget is where a file that is got goes: its base name in the local folder, or what the
 // person named, which may be a folder.

@@ -68,6 +68,15 @@ func (s *Shell) entries(ctx context.Context, folder string, t *tally) (list []en
 
 // list asks for a folder's entries, with sizes and times if the server has them.
 func (s *Shell) list(ctx context.Context, c *client.Client, folder string) ([]entry, error) {
+	if c.Exchange() == client.Status {
+		long, err := c.ListLong(ctx, folder)
+		list := make([]entry, 0, len(long))
+		for _, e := range long {
+			name := strings.TrimSuffix(e.Name, "/")
+			list = append(list, entry{name, e.Folder, e.Size, e.Modified})
+		}
+		return list, err
+	}
 	names, err := c.List(ctx, folder)
 	list := make([]entry, 0, len(names))
 	for _, name := range names {
@@ -252,8 +261,10 @@ func (s *Shell) localTree(command, root string, all bool, t *tally) (*tree, int,
 					s.add(t, &r)
 				}
 			case !e.Type().IsRegular():
-				s.add(t, &result{Command: command, Outcome: outcomeSkipped,
-					Local: f.path, Note: "neither a plain file nor a folder"})
+				s.add(t, &result{
+					Command: command, Outcome: outcomeSkipped,
+					Local: f.path, Note: "neither a plain file nor a folder",
+				})
 			default:
 				f.size, f.time = info.Size(), info.ModTime()
 				into.files = append(into.files, f)

@@ -1,12 +1,11 @@
 package shell
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"context"
 
 	"ferry/client"
 )
@@ -81,8 +80,8 @@ func sessionVerbs() []verb {
 		{
 			words: []string{"open"}, usage: "[HOST PORT]", most: 2,
 			says: "connect to a server; alone, to the last one again",
-			more: "Also HOST:PORT, PORT on this machine, ferry://HOST:PORT/FOLDER/, or a bookmark.\n" +
-				"Under ferry --classic HOST alone means its port 20021.",
+			more: "Also HOST:PORT, PORT on this machine, ferry://HOST:PORT/FOLDER/, or a\n" +
+				"bookmark. Under ferry --classic HOST alone means its port 20021.",
 			examples: []string{"open example.org 2121", "open 2121"},
 			takes:    []kind{serverName, nothing}, run: (*Shell).runOpen,
 		},
@@ -115,8 +114,8 @@ func fileVerbs() []verb {
 			words: []string{"get"}, usage: "REMOTE [LOCAL]", least: 1, most: 2, bare: true,
 			options: []option{recursive, resume},
 			says:    "fetch a file: a/b is saved as b, or as LOCAL",
-			more: "The file appears whole or not at all. LOCAL may be a folder. get -r fetches a\n" +
-				"folder to a folder of its name.\n" + spacesHelp,
+			more: "The file appears whole or not at all. LOCAL may be a folder. get -r fetches\n" +
+				"a folder to a folder of its name.\n" + spacesHelp,
 			examples: []string{
 				"get report.txt", `get "the report.txt" old.txt`, "get the last report.txt",
 				"get -r music", "get -c big.iso",
@@ -164,30 +163,32 @@ func batchVerbs() []verb {
 			words: []string{"mget"}, usage: "PATTERN...", least: 1, most: -1,
 			options: []option{resume},
 			says:    "fetch all files that match",
-			more: "* and ? stand for letters, [a-z] for one of them, {a,b} for either, ** for any\n" +
-				"folders. What is found below the folder that a pattern begins with keeps its\n" +
-				"folders here.",
+			more: "* and ? stand for letters, [a-z] for one of them, {a,b} for either, ** for\n" +
+				"any folders. What is found below the folder that a pattern begins with keeps\n" +
+				"its folders here.",
 			examples: []string{"mget *.txt", "mget music/*.ogg", "mget src/**/*.go"},
 			takes:    []kind{remoteName}, connected: true, base: true, run: (*Shell).runMget,
 		},
 		{
 			words: []string{"mput"}, usage: "PATTERN...", least: 1, most: -1,
-			options: []option{resume},
-			says:    "store all files that match",
-			more:    "Patterns are those of mget.", examples: []string{"mput *.txt", "mput {a,b}/*"},
-			takes: []kind{localName}, connected: true, base: true, run: (*Shell).runMput,
+			options:  []option{resume},
+			says:     "store all files that match",
+			more:     "Patterns are those of mget.",
+			examples: []string{"mput *.txt", "mput {a,b}/*"},
+			takes:    []kind{localName}, connected: true, base: true, run: (*Shell).runMput,
 		},
 		{
 			words: []string{"mirror"}, usage: "[REMOTE [LOCAL]]", most: 2, bare: true,
 			options: []option{
 				{'R', "reverse", "the other way: mirror -R [LOCAL [REMOTE]]"},
 				{'n', "dry-run", "say what would be done, and do nothing"},
-				{0, "delete", "remove what the copy has and the other side does not"}, all,
+				{0, "delete", "remove what the copy has and the other side does not"},
+				all,
 			},
 			says: "make LOCAL like the folder REMOTE: fetch what differs",
-			more: "What differs is told by size and time, where the server tells them; otherwise\n" +
-				"every file is fetched. Names that begin with a dot are neither sent nor\n" +
-				"removed, unless -a is given, and symbolic links are not followed.",
+			more: "What differs is told by size and time, where the server tells them;\n" +
+				"otherwise every file is fetched. Names that begin with a dot are neither\n" +
+				"sent nor removed; -a sends them too. Symbolic links are not followed.",
 			examples: []string{
 				"mirror music", "mirror --dry-run --delete music here", "mirror -R photos",
 			},
