@@ -164,7 +164,7 @@ func wantAsModel(t *rapid.T, r *Root, tree *node, path string) {
 	if text != wantText || KindOf(err) != want {
 		t.Fatalf("get %q: got %q, %v; want %q, %v", path, text, err, wantText, want)
 	}
-	list, err := r.List(n)
+	list, err := r.List(n, listMax)
 	if string(list) != wantList || KindOf(err) != wantListKind {
 		t.Fatalf("ls %q: got %q, %v; want %q, %v", path, list, err, wantList, wantListKind)
 	}
@@ -203,7 +203,7 @@ func TestNothingOutsideIsReadOrWrittenWhileLinksSwap(t *testing.T) {
 					opened++
 				}
 			}
-			if list, _ := r.List(name(t, r, "flip")); strings.Contains(string(list), "marker") {
+			if list, _ := r.List(name(t, r, "flip"), listMax); strings.Contains(string(list), "marker") {
 				t.Fatalf("listed outside: %q", list)
 			}
 			if i%10 == 0 {

@@ -82,6 +82,9 @@ type Limits struct {
 	UploadBytes int64
 	// FreeBytes is what uploads must leave free on the filesystem.
 	FreeBytes int64
+	// ListingBytes is the longest listing, ListingsBytes what all listings may hold in memory at
+	// once; one client address has half of it.
+	ListingBytes, ListingsBytes int64
 	// RateBytes is the lowest rate of a transfer in bytes a second, over a StallTimeout.
 	RateBytes int64
 	// IdleTimeout ends a session that has sent nothing and waits for nothing.
@@ -113,6 +116,8 @@ func DefaultOptions() Options {
 			CommandBytes:        4_096,
 			ControlBufferBytes:  64 << 10,
 			FreeBytes:           256 << 20,
+			ListingBytes:        16 << 20,
+			ListingsBytes:       128 << 20,
 			RateBytes:           16,
 			IdleTimeout:         10 * time.Minute,
 			OfferTimeout:        10 * time.Second,
@@ -193,6 +198,8 @@ func (o *Options) validate() error {
 		{"--max-control-buffer", l.ControlBufferBytes, 4106, 1 << 30},
 		{"--max-upload", l.UploadBytes, 0, 1 << 62},
 		{"--min-free", l.FreeBytes, 0, 1 << 62},
+		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
+		{"--max-listing-memory", l.ListingsBytes, 2 * l.ListingBytes, 1 << 40},
 		{"--min-rate", l.RateBytes, 1, 1 << 40},
 	} {
 		bad(n.v >= n.min && n.v <= n.max,
