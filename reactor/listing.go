@@ -31,22 +31,20 @@ type listings struct {
 	wanted atomic.Bool
 }
 
-// takeListing takes memory for a listing, or says that there is none now. Of the budget an address
+// takeListing takes memory for a listing, or says what it must wait for. Of the budget an address
 // has half, so that it leaves room for others.
-func (l *limiter) takeListing(u *usage, n int64, large bool) bool {
-	if large && !take(&l.listings.large, listingsLarge) {
-		return false
+func (l *limiter) takeListing(u *usage, n int64, large bool) shortage {
+	if !takeBytes(&u.listings, n, l.limits.ListingsBytes/2) {
+		return shortAddress
 	}
-	if takeBytes(&u.listings, n, l.limits.ListingsBytes/2) {
-		if takeBytes(&l.listings.bytes, n, l.limits.ListingsBytes) {
-			return true
+	if takeBytes(&l.listings.bytes, n, l.limits.ListingsBytes) {
+		if !large || take(&l.listings.large, listingsLarge) {
+			return shortNothing
 		}
-		u.listings.Add(-n)
+		l.listings.bytes.Add(-n)
 	}
-	if large {
-		l.listings.large.Add(-1)
-	}
-	return false
+	u.listings.Add(-n)
+	return shortServer
 }
 
 // takeBytes adds n to a count unless it would pass its limit.
@@ -74,46 +72,56 @@ func (r *reactor) beginList(t *transfer) {
 	r.list(t)
 }
 
-// list builds a listing once there is memory for it. Those that wait have their turns in order, but
-// for those whose own address holds too much.
+// list builds a listing once there is memory for it and no earlier one waits for the same. One that
+// has been built once, and was too large, keeps its turn.
 func (r *reactor) list(t *transfer) {
-	if r.takeListing(t) {
-		r.submit(t, jobList)
-		return
-	}
-	r.listing = append(r.listing, t)
 	t.send.waits = true
-}
-
-func (r *reactor) takeListing(t *transfer) bool {
-	s := &t.send
-	if r.limiter.takeListing(t.address.use, s.reserved, s.large) {
-		s.held = s.reserved
-		return true
-	}
-	// What another reactor gave back in this moment it told nobody; from now on it does.
-	r.limiter.listings.wanted.Store(true)
-	if !r.limiter.takeListing(t.address.use, s.reserved, s.large) {
-		return false
-	}
-	s.held = s.reserved
-	return true
-}
-
-// serveListings builds those of the waiting listings for which there is memory now.
-func (r *reactor) serveListings() {
-	waiting := r.listing
-	r.listing = nil
-	for _, t := range waiting {
-		switch {
-		case !t.send.waits: // it has ended meanwhile
-		case r.takeListing(t):
-			t.send.waits = false
-			r.submit(t, jobList)
-		default:
-			r.listing = append(r.listing, t)
+	at := len(r.listing)
+	if t.send.large {
+		if i := slices.IndexFunc(r.listing, func(o *transfer) bool { return !o.send.large }); i >= 0 {
+			at = i
 		}
 	}
+	r.listing = slices.Insert(r.listing, at, t)
+	r.serveListings()
+}
+
+// serveListings builds those of the waiting listings for which there is memory now. None goes
+// before an earlier one that could use the same memory.
+func (r *reactor) serveListings() {
+	waiting := r.listing
+	r.listing = r.listing[:0]
+	var full []*usage // addresses that have all they may hold
+	server := false   // so has the server
+	for _, t := range waiting {
+		u := t.address.use
+		if !server && !slices.Contains(full, u) {
+			short := r.takeListing(t)
+			if short == shortNothing {
+				t.send.waits = false
+				r.submit(t, jobList)
+				continue
+			}
+			server = short == shortServer
+			full = append(full, u)
+		}
+		r.listing = append(r.listing, t)
+	}
+	clear(waiting[len(r.listing):])
+}
+
+func (r *reactor) takeListing(t *transfer) shortage {
+	s, u := &t.send, t.address.use
+	short := r.limiter.takeListing(u, s.reserved, s.large)
+	if short != shortNothing {
+		// What another reactor gave back in this moment it told nobody; from now on it does.
+		r.limiter.listings.wanted.Store(true)
+		short = r.limiter.takeListing(u, s.reserved, s.large)
+	}
+	if short == shortNothing {
+		s.held = s.reserved
+	}
+	return short
 }
 
 // unlist takes a transfer that has ended out of those that wait for memory.
