@@ -29,7 +29,7 @@ func (d *Decoder) nextLine(in []byte) (Event, int) {
 	if d.gathered != nil {
 		d.gatherLine(text)
 		d.place = commandGiven
-		text = d.gathered[:d.kept]
+		text = (*d.gathered)[:d.kept]
 		d.offset++
 	} else {
 		d.offset += int64(end) + 1
@@ -48,9 +48,9 @@ func (d *Decoder) gatherLine(in []byte) {
 		return
 	}
 	if d.gathered == nil {
-		d.gathered = commandBuffers.Get().(*commandBuffer)
+		d.gathered = commandBuffers.Get().(*textBuffer)
 	}
-	d.kept += uint16(copy(d.gathered[d.kept:], in))
+	d.kept += uint16(copy((*d.gathered)[d.kept:], in))
 	d.offset += int64(len(in))
 	d.place = inLine
 }

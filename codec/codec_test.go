@@ -13,6 +13,8 @@ func TestConstantsArePinned(t *testing.T) {
 		"FieldSize":  {FieldSize, 10},
 		"FieldMax":   {FieldMax, 9_999_999_999},
 		"CommandMax": {CommandMax, 4096},
+		"ReplyMax":   {ReplyMax, 8192},
+		"KeySize":    {KeySize, 16},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("%s is %d, the protocol says %d", name, c[0], c[1])
@@ -178,20 +180,33 @@ func TestMessagesAreToTheLetter(t *testing.T) {
 	}
 }
 
-// TestLegalityIsPinned holds the whole table: a change of what is legal shows here.
+// TestLegalityIsPinned holds both tables whole: a change of what is legal shows here.
 func TestLegalityIsPinned(t *testing.T) {
-	const want = `
+	wantTable(t, false, `
 idle: ask->asked quit->leaving end->over
 asked: quit->leaving port->offered end->over
 offered: quit->leaving connect->moving expire->idle end->over
 moving: done->idle end->over
 leaving: port->over end->over
-over:`
+over:
+renaming:`)
+	wantTable(t, true, `
+idle: ask->asked quit->leaving end->over abort->idle
+asked: port->offered end->over answer->idle pend->renaming abort->idle
+offered: connect->moving expire->idle end->over abort->idle
+moving: done->idle end->over abort->idle
+leaving: end->over
+over:
+renaming: ask->asked quit->leaving end->over follow->asked abort->idle`)
+}
+
+func wantTable(t *testing.T, status bool, want string) {
+	t.Helper()
 	var got strings.Builder
 	for s := Idle; s < stateCount; s++ {
 		got.WriteString("\n" + s.String() + ":")
 		for p := Ask; p < stepCount; p++ {
-			e := Exchange{s}
+			e := Exchange{s, status}
 			if e.Can(p) {
 				e.Take(p)
 				got.WriteString(" " + p.String() + "->" + e.State().String())
@@ -209,5 +224,14 @@ over:`
 	}
 	if got.String() != want {
 		t.Errorf("the table is\n%s", got.String())
+	}
+}
+
+func TestSessionsBeginInTheirTables(t *testing.T) {
+	if e := NewExchange(); e.State() != Idle || e.Can(Answer) {
+		t.Errorf("base begins %v", e)
+	}
+	if e := NewStatus(); e.State() != Asked || !e.Can(Answer) {
+		t.Errorf("status begins %v", e)
 	}
 }

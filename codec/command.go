@@ -16,19 +16,81 @@ const (
 	VerbList
 	// VerbQuit ends the session.
 	VerbQuit
+	// VerbHello switches a session to the status exchange. It and all that follow are known to
+	// that exchange alone.
+	VerbHello
+	// VerbGetPart fetches a piece of a file.
+	VerbGetPart
+	// VerbNewPart begins an upload that may be gone on with.
+	VerbNewPart
+	// VerbPutPart sends a piece of such an upload.
+	VerbPutPart
+	// VerbPartSize asks how much of it is kept.
+	VerbPartSize
+	// VerbPartSum asks for the checksum of what is kept.
+	VerbPartSum
+	// VerbDropPart gives it up.
+	VerbDropPart
+	// VerbSum asks for the checksum of a file.
+	VerbSum
+	// VerbSumPart asks for the checksum of a piece of a file.
+	VerbSumPart
+	// VerbStat asks for a file's or folder's type, size and modification time.
+	VerbStat
+	// VerbMkdir makes a folder.
+	VerbMkdir
+	// VerbRmdir removes an empty folder.
+	VerbRmdir
+	// VerbRemove removes a file.
+	VerbRemove
+	// VerbRenameFrom names what is to be renamed.
+	VerbRenameFrom
+	// VerbRenameTo renames it.
+	VerbRenameTo
+	// VerbCd changes the folder that names are relative to.
+	VerbCd
+	// VerbPwd asks for that folder.
+	VerbPwd
+	// VerbNoop does nothing.
+	VerbNoop
+	// VerbAbort ends what runs and what waits.
+	VerbAbort
+	verbCount
 )
 
 // verbWords are the words of the verbs as we send them.
-var verbWords = [...]string{
-	VerbUnknown: "",
-	VerbGet:     "get",
-	VerbPut:     "put",
-	VerbList:    "ls",
-	VerbQuit:    "quit",
+var verbWords = [verbCount]string{
+	VerbUnknown:    "",
+	VerbGet:        "get",
+	VerbPut:        "put",
+	VerbList:       "ls",
+	VerbQuit:       "quit",
+	VerbHello:      "hello",
+	VerbGetPart:    "getpart",
+	VerbNewPart:    "newpart",
+	VerbPutPart:    "putpart",
+	VerbPartSize:   "partsize",
+	VerbPartSum:    "partsum",
+	VerbDropPart:   "droppart",
+	VerbSum:        "sum",
+	VerbSumPart:    "sumpart",
+	VerbStat:       "stat",
+	VerbMkdir:      "mkdir",
+	VerbRmdir:      "rmdir",
+	VerbRemove:     "rm",
+	VerbRenameFrom: "rnfr",
+	VerbRenameTo:   "rnto",
+	VerbCd:         "cd",
+	VerbPwd:        "pwd",
+	VerbNoop:       "noop",
+	VerbAbort:      "abor",
 }
 
-// verbLongest is the length of the longest word in verbWords.
-const verbLongest = 4
+// verbLongest is the length of the longest word of base, wordLongest that of any.
+const (
+	verbLongest = 4
+	wordLongest = 8
+)
 
 // String is the verb's word, or "unknown".
 func (v Verb) String() string {
@@ -47,7 +109,8 @@ type Command struct {
 	Text []byte
 }
 
-// ParseCommand takes a command apart. (PROTOCOL, Base exchange: "A verb is letters, upper or lower
+// ParseCommand takes a command of the base exchange apart; it knows that exchange's words alone.
+// (PROTOCOL, Base exchange: "A verb is letters, upper or lower
 // case; one space; the rest of the command is the name, as it is, inner spaces included").
 func ParseCommand(text []byte) Command {
 	end := 0

@@ -24,6 +24,16 @@ const (
 	Records
 	// Lines is lines of text that end in LF or CR LF: both directions of classic's control.
 	Lines
+	// Replies is field(length) and a reply's text, repeated: what a client of the status exchange
+	// reads from control.
+	Replies
+	// Greeting is what a client reads that has sent hello and does not know the server yet: a
+	// first field under 1,000 begins Replies, any other is a port of base and begins Fields.
+	Greeting
+	// KeyedRecord is a KEY, then field(size), that many bytes, and nothing more: what a server
+	// reads from a data connection of the status exchange. For a command that sends nothing to
+	// the server the KEY alone is whole.
+	KeyedRecord
 )
 
 // EventKind says what a decoder found.
@@ -44,14 +54,19 @@ const (
 	EventRecordEnd
 	// EventError carries a violation in Err; every later call gives it again.
 	EventError
+	// EventReply carries a reply's code in N and its text in Data.
+	EventReply
+	// EventKey carries a KEY in Data, in the digits that came; ParseKey takes it.
+	EventKey
 )
 
 // Event is one thing found in the input.
 type Event struct {
 	Kind EventKind
-	// N is the number of an EventField, or the bytes announced by an EventSize.
+	// N is the number of an EventField, the bytes announced by an EventSize, or the code of an
+	// EventReply.
 	N int64
-	// Data is a command's text or a piece of a record. It refers to the input or to a buffer
+	// Data is a text or a piece of a record. It refers to the input or to a buffer
 	// of the decoder, and is valid until the next call of Next.
 	Data []byte
 	// Err is set for EventError alone.
@@ -65,10 +80,10 @@ type Decoder struct {
 	remain int64
 	offset int64
 	field  fieldReader
-	// gathered holds the beginning of a command that arrived in pieces, nil otherwise.
-	gathered *commandBuffer
+	// gathered holds the beginning of a text that arrived in pieces, nil otherwise.
+	gathered *textBuffer
 	err      *ProtocolError
-	// commandMax is the longest command accepted, in bytes.
+	// commandMax is the longest text accepted, in bytes.
 	commandMax uint16
 	kept       uint16
 	grammar    Grammar
@@ -88,14 +103,35 @@ const (
 	inLine
 )
 
-// commandBuffer has room for a command, or for a line with its CR.
-type commandBuffer [CommandMax + 1]byte
+// textBuffer has room for a command, for a line with its CR, or for a reply.
+type textBuffer []byte
 
-var commandBuffers = sync.Pool{New: func() any { return new(commandBuffer) }}
+var (
+	commandBuffers = sync.Pool{New: func() any {
+		b := make(textBuffer, CommandMax+1)
+		return &b
+	}}
+	replyBuffers = sync.Pool{New: func() any {
+		b := make(textBuffer, ReplyMax)
+		return &b
+	}}
+)
 
 // NewDecoder returns a decoder that stands before the first byte.
 func NewDecoder(g Grammar) Decoder {
-	return Decoder{grammar: g, commandMax: CommandMax}
+	d := Decoder{grammar: g, commandMax: CommandMax}
+	if g == Replies || g == Greeting {
+		d.commandMax = ReplyMax
+	}
+	return d
+}
+
+// buffers is the pool that the decoder's texts are gathered in.
+func (d *Decoder) buffers() *sync.Pool {
+	if d.commandMax > CommandMax {
+		return &replyBuffers
+	}
+	return &commandBuffers
 }
 
 // LimitCommand lowers the longest command accepted to n bytes, from 1 to CommandMax.
@@ -115,7 +151,7 @@ func (d *Decoder) Next(in []byte) (Event, int) {
 		d.place = atField
 		return d.Next(in)
 	case inCommand:
-		return d.nextCommand(in)
+		return d.nextText(in)
 	case inRecord:
 		return d.nextRecord(in)
 	case atEnd:
@@ -128,8 +164,12 @@ func (d *Decoder) Next(in []byte) (Event, int) {
 	case inLine:
 		return d.nextLine(in)
 	default:
-		if d.grammar == Lines {
+		switch {
+		case d.grammar == Lines:
 			return d.nextLine(in)
+		case d.grammar == KeyedRecord && d.offset == 0:
+			d.remain = KeySize
+			return d.nextText(in)
 		}
 		return d.nextField(in)
 	}
@@ -141,6 +181,12 @@ const (
 	reasonTrailing     = "bytes after the end of the record"
 	reasonCommandCut   = "input ended inside a command"
 	reasonRecordCut    = "input ended inside a record"
+	reasonReplyShort   = "a reply too short for a code"
+	reasonReplyLong    = "a reply longer than the limit"
+	reasonReplyCode    = "a reply without a code"
+	reasonReplyCut     = "input ended inside a reply"
+	reasonKeyByte      = "a key that is not hexadecimal"
+	reasonKeyCut       = "input ended inside a key"
 )
 
 func (d *Decoder) nextField(in []byte) (Event, int) {
@@ -160,10 +206,17 @@ func (d *Decoder) nextField(in []byte) (Event, int) {
 func (d *Decoder) fieldDone(rest []byte, used int) (Event, int) {
 	n := d.field.value
 	d.field = fieldReader{}
+	if d.grammar == Greeting {
+		// PROTOCOL, Status exchange: "The server is ours if a field under 1,000 comes back".
+		d.grammar = Replies
+		if n >= greetingMax {
+			d.grammar = Fields
+		}
+	}
 	switch d.grammar {
 	case Fields:
 		return Event{Kind: EventField, N: n}, used
-	case Record, Records:
+	case Record, Records, KeyedRecord:
 		d.remain = n
 		d.place = inRecord
 		return Event{Kind: EventSize, N: n}, used
@@ -174,45 +227,78 @@ func (d *Decoder) fieldDone(rest []byte, used int) (Event, int) {
 		if n > int64(d.commandMax) {
 			return d.fail(d.offset-FieldSize, reasonCommandLong), used
 		}
-		d.remain = n
-		d.place = inCommand
-		ev, m := d.nextCommand(rest)
-		return ev, used + m
+		return d.beginText(n, rest, used)
+	case Replies:
+		if n < codeDigits {
+			return d.fail(d.offset-FieldSize, reasonReplyShort), used
+		}
+		if n > ReplyMax {
+			return d.fail(d.offset-FieldSize, reasonReplyLong), used
+		}
+		return d.beginText(n, rest, used)
 	default:
 		panic("codec: decoder without a grammar")
 	}
 }
 
-// nextCommand gives a command that lies whole in the input without copying it, and gathers one
-// that does not.
-func (d *Decoder) nextCommand(in []byte) (Event, int) {
+// beginText follows the length of a text of n bytes.
+func (d *Decoder) beginText(n int64, rest []byte, used int) (Event, int) {
+	d.remain = n
+	d.place = inCommand
+	ev, m := d.nextText(rest)
+	return ev, used + m
+}
+
+// nextText gives a command, a reply or a KEY that lies whole in the input without copying it, and
+// gathers one that does not.
+func (d *Decoder) nextText(in []byte) (Event, int) {
 	if d.gathered == nil && int64(len(in)) >= d.remain {
 		text := in[:d.remain]
 		d.offset += d.remain
 		d.remain = 0
 		d.place = atField
-		return Event{Kind: EventCommand, Data: text}, len(text)
+		return d.text(text), len(text)
 	}
 	if len(in) == 0 {
 		return Event{}, 0
 	}
 	if d.gathered == nil {
-		d.gathered = commandBuffers.Get().(*commandBuffer)
+		d.gathered = d.buffers().Get().(*textBuffer)
+		d.place = inCommand
 	}
-	n := copy(d.gathered[d.kept:int64(d.kept)+d.remain], in)
+	n := copy((*d.gathered)[d.kept:int64(d.kept)+d.remain], in)
 	d.kept += uint16(n)
 	d.offset += int64(n)
 	if d.remain -= int64(n); d.remain > 0 {
 		return Event{}, n
 	}
 	d.place = commandGiven
-	return Event{Kind: EventCommand, Data: d.gathered[:d.kept]}, n
+	return d.text((*d.gathered)[:d.kept]), n
+}
+
+// text is the event of a whole text.
+func (d *Decoder) text(text []byte) Event {
+	switch d.grammar {
+	case Replies:
+		code, rest, ok := parseReply(text)
+		if !ok {
+			return d.fail(d.offset-int64(len(text)), reasonReplyCode)
+		}
+		return Event{Kind: EventReply, N: int64(code), Data: rest}
+	case KeyedRecord:
+		if _, ok := ParseKey(text); !ok {
+			return d.fail(0, reasonKeyByte)
+		}
+		return Event{Kind: EventKey, Data: text}
+	default:
+		return Event{Kind: EventCommand, Data: text}
+	}
 }
 
 func (d *Decoder) nextRecord(in []byte) (Event, int) {
 	if d.remain == 0 {
 		d.place = atField
-		if d.grammar == Record {
+		if d.grammar == Record || d.grammar == KeyedRecord {
 			d.place = atEnd
 		}
 		return Event{Kind: EventRecordEnd}, 0
@@ -246,7 +332,7 @@ func (d *Decoder) Remaining() int64 {
 // InRecord says whether a record has begun whose EventRecordEnd was not yet given.
 func (d *Decoder) InRecord() bool { return d.place == inRecord }
 
-// Gathering says whether part of a field, of a command or of a line is there.
+// Gathering says whether part of a field, of a text or of a line is there.
 func (d *Decoder) Gathering() bool {
 	return d.field.taken > 0 || d.place == inCommand || d.place == inLine
 }
@@ -263,13 +349,26 @@ func (d *Decoder) End() *ProtocolError {
 	case d.place == inLine:
 		return &ProtocolError{d.offset, reasonLineCut}
 	case d.place == inCommand:
-		return &ProtocolError{d.offset, reasonCommandCut}
+		return &ProtocolError{d.offset, d.reasonTextCut()}
 	case d.place == inRecord && d.remain > 0:
 		return &ProtocolError{d.offset, reasonRecordCut}
+	case d.grammar == KeyedRecord && d.offset == 0:
+		return &ProtocolError{0, reasonKeyCut}
 	case d.field.taken > 0, d.grammar == Record && d.place == atField:
 		return &ProtocolError{d.offset, reasonFieldCut}
 	}
 	return nil
+}
+
+func (d *Decoder) reasonTextCut() string {
+	switch d.grammar {
+	case Replies:
+		return reasonReplyCut
+	case KeyedRecord:
+		return reasonKeyCut
+	default:
+		return reasonCommandCut
+	}
 }
 
 // Release gives the buffer of a command back that will not be finished. The decoder is not to be
@@ -285,7 +384,7 @@ func (d *Decoder) fail(offset int64, reason string) Event {
 
 func (d *Decoder) releaseGathered() {
 	if d.gathered != nil {
-		commandBuffers.Put(d.gathered)
+		d.buffers().Put(d.gathered)
 		d.gathered = nil
 		d.kept = 0
 	}

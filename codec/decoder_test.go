@@ -64,6 +64,10 @@ func describe(ev Event) string {
 		return "record end"
 	case EventError:
 		return ev.Err.Error()
+	case EventReply:
+		return fmt.Sprintf("reply %d %q", ev.N, ev.Data)
+	case EventKey:
+		return fmt.Sprintf("key %s", ev.Data)
 	default:
 		return fmt.Sprintf("event %d", ev.Kind)
 	}
@@ -214,10 +218,100 @@ var decoderCases = []struct {
 	},
 }
 
+const someKey = "0123456789abCDEF"
+
+var statusCases = []struct {
+	name    string
+	grammar Grammar
+	in      string
+	want    []string
+}{
+	{
+		"replies", Replies, f(11) + "200 ferry/1" + f(3) + "226" + f(4) + "250 " + f(6) + "550  a",
+		[]string{
+			`reply 200 "ferry/1"`, `reply 226 ""`, `reply 250 ""`, `reply 550 " a"`,
+			"end clean", "offset 64",
+		},
+	},
+	{
+		"reply too short", Replies, f(2) + "20",
+		[]string{"protocol error at byte 0: " + reasonReplyShort, "offset 10"},
+	},
+	{
+		"reply too long", Replies, f(3) + "200" + f(8193) + "2",
+		[]string{`reply 200 ""`, "protocol error at byte 13: " + reasonReplyLong, "offset 23"},
+	},
+	{
+		"longest reply", Replies, f(8192) + "250 " + strings.Repeat("n", 8188),
+		[]string{
+			fmt.Sprintf("reply 250 %q", strings.Repeat("n", 8188)), "end clean", "offset 8202",
+		},
+	},
+	{
+		"reply without a code", Replies, f(5) + "2x0 a" + f(3),
+		[]string{"protocol error at byte 10: " + reasonReplyCode, "offset 15"},
+	},
+	{
+		"reply with a low code", Replies, f(5) + "099 a",
+		[]string{"protocol error at byte 10: " + reasonReplyCode, "offset 15"},
+	},
+	{
+		"reply without a space", Replies, f(5) + "200xa",
+		[]string{"protocol error at byte 10: " + reasonReplyCode, "offset 15"},
+	},
+	{
+		"half a reply", Replies, f(5) + "200 ",
+		[]string{"end: protocol error at byte 14: " + reasonReplyCut, "offset 14"},
+	},
+	{
+		"greeting of ours", Greeting, f(11) + "200 ferry/1" + f(8) + "226 1000",
+		[]string{`reply 200 "ferry/1"`, `reply 226 "1000"`, "end clean", "offset 39"},
+	},
+	{
+		"greeting of base", Greeting, f(1024) + f(999),
+		[]string{"field 1024", "field 999", "end clean", "offset 20"},
+	},
+	{
+		"keyed record", KeyedRecord, someKey + f(3) + "abc",
+		[]string{
+			"key " + someKey, "size 3", `bytes "abc"`, "record end", "end clean", "offset 29",
+		},
+	},
+	{
+		"key alone", KeyedRecord, someKey,
+		[]string{"key " + someKey, "end clean", "offset 16"},
+	},
+	{
+		"no key", KeyedRecord, "",
+		[]string{"end: protocol error at byte 0: " + reasonKeyCut, "offset 0"},
+	},
+	{
+		"half a key", KeyedRecord, someKey[:15],
+		[]string{"end: protocol error at byte 15: " + reasonKeyCut, "offset 15"},
+	},
+	{
+		"no key but a field", KeyedRecord, f(3) + "ghijklx",
+		[]string{"protocol error at byte 0: " + reasonKeyByte, "offset 16"},
+	},
+	{
+		"key and half a field", KeyedRecord, someKey + "000",
+		[]string{
+			"key " + someKey, "end: protocol error at byte 19: " + reasonFieldCut, "offset 19",
+		},
+	},
+	{
+		"two keyed records", KeyedRecord, someKey + f(0) + f(0),
+		[]string{
+			"key " + someKey, "size 0", "record end",
+			"protocol error at byte 26: " + reasonTrailing, "offset 26",
+		},
+	},
+}
+
 // TestCutsChangeNothing runs every case whole, byte by byte, in every cut in two, and with an
 // empty read between.
 func TestCutsChangeNothing(t *testing.T) {
-	for _, c := range decoderCases {
+	for _, c := range append(statusCases, decoderCases...) {
 		t.Run(c.name, func(t *testing.T) {
 			in := []byte(c.in)
 			wantTrace(t, c.grammar, c.want, in)
@@ -238,7 +332,7 @@ func TestCutsChangeNothing(t *testing.T) {
 func TestEveryTruncationIsToldFromTheWhole(t *testing.T) {
 	for g, in := range map[Grammar]string{
 		Commands: f(5) + "get a", Fields: f(2121), Record: f(3) + "abc", Records: f(3) + "abc",
-		Lines: "RETR a\n",
+		Lines: "RETR a\n", Replies: f(5) + "200 a", KeyedRecord: someKey,
 	} {
 		for cut := 1; cut < len(in); cut++ {
 			d := NewDecoder(g)
@@ -332,11 +426,11 @@ func drain(d *Decoder, in []byte) {
 
 // FuzzDecoderCuts feeds arbitrary bytes in arbitrary cuts, and compares with the whole.
 func FuzzDecoderCuts(f *testing.F) {
-	for _, c := range decoderCases {
-		f.Add(uint8(c.grammar), []byte(c.in), []byte{1, 3, 0, 9})
+	for _, c := range append(statusCases, decoderCases...) {
+		f.Add(uint8(c.grammar-Commands), []byte(c.in), []byte{1, 3, 0, 9})
 	}
 	f.Fuzz(func(t *testing.T, grammar uint8, in, cuts []byte) {
-		g := Grammar(grammar%5) + Commands
+		g := Grammar(grammar%8) + Commands
 		var pieces [][]byte
 		rest := in
 		for _, c := range cuts {

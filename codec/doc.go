@@ -7,7 +7,8 @@
 //   - fields and decoders: ten-byte decimal fields, and a [Decoder] that takes the bytes of one
 //     direction of one connection in whatever cuts they arrive and gives events;
 //   - commands and replies: the text of a command as a verb and a name, and the few texts that the
-//     base exchange sends back;
+//     base exchange sends back; for the status exchange a [Request] with all its arguments, the
+//     frames of replies, and what stands in them, each written and read by a pair of functions;
 //   - the [Exchange]: the table of what may follow what in one session.
 //
 // The law of the package: the trace of events, errors included, does not depend on how the input

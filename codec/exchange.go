@@ -4,7 +4,7 @@ import "fmt"
 
 // # How a session goes
 //
-// In all three exchanges a session does one thing at a time, and both ends walk the same path:
+// In all exchanges a session does one thing at a time, and both ends walk the same path:
 //
 //	          Command            Port             Connect            Done
 //	Idle ──────────────► Asked ────────► Offered ─────────► Moving ───────► Idle
@@ -21,6 +21,11 @@ import "fmt"
 //
 // Quit in Asked and Offered is classic's alone: GOODBYE SERVER is not to wait for a data connection
 // that may never be made. In base commands keep their order.
+//
+// The status exchange walks it with a few steps more, in a table of its own: a command may be
+// answered on control alone (Answer), abor ends what runs (Abort), and after the first half of a
+// rename (Pend) the session stands in Renaming, which any command ends and rnto alone needs.
+// Quit is answered on control as well, so that no port is told in Leaving.
 //
 // Bytes that arrive for a session that is not Idle are no violation: commands may be sent ahead.
 // They stay where they are until the session is Idle again.
@@ -41,6 +46,8 @@ const (
 	Leaving
 	// Over has no control connection any more.
 	Over
+	// Renaming is Idle with the name kept of what is to be renamed: status alone.
+	Renaming
 	stateCount
 )
 
@@ -62,11 +69,22 @@ const (
 	Done
 	// End is the end of control: closed by either side, lost, or broken by a violation.
 	End
+	// Answer is the reply to a command that moves nothing, and to one that is refused.
+	Answer
+	// Pend is the reply to the first of two commands that belong together.
+	Pend
+	// Follow is the second of them.
+	Follow
+	// Abort is the command that ends what was asked for, what is offered, and what moves.
+	Abort
 	stepCount
 )
 
-// next is the whole of what is legal: the state after a step, or 0 where the step cannot be.
-var next = [stateCount][stepCount]State{
+// table is what is legal in an exchange: the state after a step, or 0 where the step cannot be.
+type table [stateCount][stepCount]State
+
+// next is the whole of what is legal in base and classic.
+var next = table{
 	Idle:    {Ask: Asked, Quit: Leaving, End: Over},
 	Asked:   {Port: Offered, Quit: Leaving, End: Over},
 	Offered: {Connect: Moving, Expire: Idle, Quit: Leaving, End: Over},
@@ -75,22 +93,46 @@ var next = [stateCount][stepCount]State{
 	Over:    {},
 }
 
-// Exchange is the state of one session, as either end keeps it. Use NewExchange.
-type Exchange struct{ state State }
+// nextStatus is the whole of what is legal in the status exchange.
+var nextStatus = table{
+	Idle:     {Ask: Asked, Quit: Leaving, Abort: Idle, End: Over},
+	Renaming: {Ask: Asked, Follow: Asked, Quit: Leaving, Abort: Idle, End: Over},
+	Asked:    {Answer: Idle, Pend: Renaming, Port: Offered, Abort: Idle, End: Over},
+	Offered:  {Connect: Moving, Expire: Idle, Abort: Idle, End: Over},
+	Moving:   {Done: Idle, Abort: Idle, End: Over},
+	Leaving:  {End: Over},
+	Over:     {},
+}
 
-// NewExchange returns a session that waits for its first command.
-func NewExchange() Exchange { return Exchange{Idle} }
+// Exchange is the state of one session, as either end keeps it. Use NewExchange.
+type Exchange struct {
+	state  State
+	status bool
+}
+
+// NewExchange returns a session of base or classic that waits for its first command.
+func NewExchange() Exchange { return Exchange{state: Idle} }
+
+// NewStatus returns a session of the status exchange that has taken hello and not answered it.
+func NewStatus() Exchange { return Exchange{state: Asked, status: true} }
+
+func (e *Exchange) table() *table {
+	if e.status {
+		return &nextStatus
+	}
+	return &next
+}
 
 // State is where the session stands.
 func (e *Exchange) State() State { return e.state }
 
 // Can says whether the step is legal now.
-func (e *Exchange) Can(s Step) bool { return next[e.state][s] != 0 }
+func (e *Exchange) Can(s Step) bool { return e.table()[e.state][s] != 0 }
 
 // Take makes the step. It panics when the table does not allow it: what a peer may send at a
 // wrong time is looked at with Can before.
 func (e *Exchange) Take(s Step) {
-	to := next[e.state][s]
+	to := e.table()[e.state][s]
 	if to == 0 {
 		panic(fmt.Sprintf("codec: step %v in state %v", s, e.state))
 	}
@@ -99,7 +141,7 @@ func (e *Exchange) Take(s Step) {
 
 var stateNames = [stateCount]string{
 	Idle: "idle", Asked: "asked", Offered: "offered", Moving: "moving", Leaving: "leaving",
-	Over: "over",
+	Over: "over", Renaming: "renaming",
 }
 
 // String is the state's name for logs.
@@ -112,7 +154,7 @@ func (s State) String() string {
 
 var stepNames = [stepCount]string{
 	Ask: "ask", Quit: "quit", Port: "port", Connect: "connect", Expire: "expire", Done: "done",
-	End: "end",
+	End: "end", Answer: "answer", Pend: "pend", Follow: "follow", Abort: "abort",
 }
 
 // String is the step's name for logs.

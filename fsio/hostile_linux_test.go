@@ -43,7 +43,8 @@ func TestOnlyPlainFilesAreEverOpened(t *testing.T) {
 					t.Errorf("%s: got %v", text, err)
 				}
 			}
-			if _, err := r.List(n, listMax); KindOf(err) != KindNotFolder && KindOf(err) != KindNotFound {
+			_, err := r.List(n, listMax)
+			if kind := KindOf(err); kind != KindNotFolder && kind != KindNotFound {
 				t.Errorf("list %s: got %v", text, err)
 			}
 			p, err := r.Create(name(t, r, text+"/x"), CreateOptions{})

@@ -78,7 +78,8 @@ func (r *reactor) list(t *transfer) {
 	t.send.waits = true
 	at := len(r.listing)
 	if t.send.large {
-		if i := slices.IndexFunc(r.listing, func(o *transfer) bool { return !o.send.large }); i >= 0 {
+		small := func(o *transfer) bool { return !o.send.large }
+		if i := slices.IndexFunc(r.listing, small); i >= 0 {
 			at = i
 		}
 	}

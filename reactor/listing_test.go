@@ -108,7 +108,8 @@ func TestListingOverTheLimitIsReset(t *testing.T) {
 	})
 	largeFolder(t, filepath.Join(ts.dir, "large"), 300)
 	c := ts.dial()
-	c.ask("ls large").wantReset()
+	c.command("ls large")
+	wantResetAt(t, c.from, c.wantPort(), 0)
 	c.ask("ls").wantRecord([]byte("large/\n"))
 	c.quit()
 	ts.quiet()
@@ -116,8 +117,9 @@ func TestListingOverTheLimitIsReset(t *testing.T) {
 	ts.wantTransfer(2, outcomeComplete)
 }
 
-// A client that goes on reading, but slower than a tenth of its listing in a stall time, is stalled,
-// and its memory goes to the one who waits. Who found no memory in a whole stall time is reset.
+// A client that goes on reading, but slower than a tenth of its listing in a stall time, is
+// stalled, and its memory goes to the one who waits. Who found no memory in a whole stall time is
+// reset.
 func TestListingIsNotHeldForEver(t *testing.T) {
 	o := testOptions(t.TempDir())
 	tightListings(&o)

@@ -183,7 +183,15 @@ func (o *Options) validate() error {
 		folder, err := os.Stat(filepath.Dir(o.AddrFile))
 		bad(err == nil && folder.IsDir(), "--addr-file %s: no such folder", o.AddrFile)
 	}
-	l := &o.Limits
+	o.Limits.validate(bad)
+	if len(faults) == 0 {
+		return nil
+	}
+	return &OptionsError{faults}
+}
+
+// validate says what is out of bounds.
+func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 	for _, n := range []struct {
 		flag string
 		v    int64
@@ -219,10 +227,6 @@ func (o *Options) validate() error {
 		bad(d.v >= time.Millisecond && d.v <= 1000*time.Hour,
 			"%s %v: give from 1ms to 1000h", d.flag, d.v)
 	}
-	if len(faults) == 0 {
-		return nil
-	}
-	return &OptionsError{faults}
 }
 
 // portsMin is the smallest useful pool: one port to lease and the parting port.

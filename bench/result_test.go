@@ -1,0 +1,296 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// synthetic makes results of chosen figures. Its zero value is a closed loop of ten turns at a
+// hundred clients, 1,000 gets of 4 KiB a second, of 5 ms each on average.
+type synthetic struct {
+	names   []string
+	clients []int
+	turns   int
+	seconds float64
+	rate    float64 // transfers a second, of a turn that is neither faster nor slower than others
+	noise   float64 // how far turns differ, as a share
+	slower  float64 // how much longer each transfer takes, and less often it comes, as a factor
+	seed    uint64
+}
+
+func (s synthetic) result() *Result {
+	if s.names == nil {
+		s.names = []string{"ferryd"}
+	}
+	if s.clients == nil {
+		s.clients = []int{100}
+	}
+	if s.turns == 0 {
+		s.turns = 10
+	}
+	if s.rate == 0 {
+		s.rate = 1000
+	}
+	if s.seconds == 0 {
+		s.seconds = 2
+	}
+	if s.slower == 0 {
+		s.slower = 1
+	}
+	random := rand.New(rand.NewPCG(1, s.seed))
+	r := &Result{
+		Command: []string{"ferrybench", "--clients", "100"}, Machine: ThisMachine(),
+		Began:   time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC),
+		Seconds: 2.5 * float64(s.turns), Scenario: "mixed",
+		Settings: map[string]string{"size": "4KiB", "weights": "get=4,put=1"},
+	}
+	for i, name := range s.names {
+		target := &Target{
+			Name: name, Proto: "base", Address: fmt.Sprintf("127.0.0.1:%d", 2121+i),
+		}
+		for _, clients := range s.clients {
+			step := &Step{Clients: clients}
+			for turn := range s.turns {
+				made := s.turn(random, clients)
+				made.Began = r.Began.Add(time.Duration(turn) * 2500 * time.Millisecond)
+				step.Turns = append(step.Turns, made)
+			}
+			target.Steps = append(target.Steps, step)
+		}
+		r.Targets = append(r.Targets, target)
+	}
+	return r
+}
+
+// turn has latencies around clients × 50 µs, in a long tail, and a server that takes 30 µs a
+// transfer.
+func (s synthetic) turn(random *rand.Rand, clients int) *Turn {
+	const bytes = 4 << 10
+	factor := s.slower * (1 + s.noise*random.NormFloat64())
+	t := NewTurn()
+	t.Seconds, t.SampleSeconds = s.seconds, s.seconds/20
+	for range 20 {
+		n := int64(s.rate / factor * t.SampleSeconds * (1 + s.noise*random.NormFloat64()))
+		t.Samples = append(t.Samples, Sample{Transfers: n, Bytes: n * bytes, Server: &Usage{
+			CPU: 30e-6 * float64(n), PSS: 20 << 20, Descriptors: int64(clients) + 70, Threads: 9,
+		}})
+	}
+	for i := range int(s.rate / factor * s.seconds) {
+		kind := KindGet
+		if i%5 == 0 {
+			kind = KindPut
+		}
+		mean := 50 * float64(clients) * factor
+		took := time.Duration(mean*(0.6+0.4*random.ExpFloat64())) * time.Microsecond
+		tally := t.Tally(kind)
+		tally.Count++
+		tally.Bytes += bytes
+		tally.Latency.Record(took)
+	}
+	n := float64(t.Transfers())
+	t.Own = &Usage{CPU: 20e-6 * n, PSS: 30 << 20, Descriptors: int64(clients) + 20, Threads: 8}
+	t.Server = &Usage{
+		CPU: 30e-6 * n, PSS: 20 << 20, Descriptors: int64(clients) + 70, Threads: 9,
+	}
+	return t
+}
+
+func TestResultFileHoldsTheResult(t *testing.T) {
+	r := synthetic{names: []string{"ferryd", "nginx"}, clients: []int{1, 100}, turns: 3}.result()
+	open := r.Targets[0].Steps[1]
+	open.Rate, open.Idle = 500.5, 1000
+	turn := open.Turns[0]
+	turn.Errors = []Failure{{"broken off", 3, "x: transfer broken off"}, {"other", 1, "odd"}}
+	turn.Unconfirmed, turn.Missed, turn.Lag = 2, 7, NewHistogram()
+	turn.Lag.Record(3 * time.Millisecond)
+	open.Turns[1].Server = nil
+
+	name := filepath.Join(t.TempDir(), "run.json")
+	if err := SaveResult(name, r); err != nil {
+		t.Fatal(err)
+	}
+	got, err := LoadResult(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two histograms that hold the same may differ in what they have room for, so the figures
+	// are compared, and all else whole.
+	r.each(func(_ *Target, _ *Step, turn *Turn) { exhaust(turn) })
+	got.each(func(_ *Target, _ *Step, turn *Turn) { exhaust(turn) })
+	if !reflect.DeepEqual(r, got) {
+		t.Errorf("%+v\nwas read as\n%+v", r, got)
+	}
+	left, err := os.ReadDir(filepath.Dir(name))
+	if err != nil || len(left) != 1 {
+		t.Errorf("%v, %v: more than the file", left, err)
+	}
+}
+
+// exhaust replaces each histogram by one that is made anew of its text.
+func exhaust(turn *Turn) {
+	for _, h := range histograms(turn) {
+		text, err := h.MarshalJSON()
+		if err == nil {
+			err = h.UnmarshalJSON(text)
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+}
+
+func histograms(turn *Turn) []*Histogram {
+	var all []*Histogram
+	for _, tally := range turn.Kinds {
+		all = append(all, tally.Latency)
+	}
+	if turn.Lag != nil {
+		all = append(all, turn.Lag)
+	}
+	return all
+}
+
+func TestReaderSaysWhatIsWrong(t *testing.T) {
+	var file bytes.Buffer
+	if err := WriteResult(&file, synthetic{turns: 1}.result()); err != nil {
+		t.Fatal(err)
+	}
+	good := file.String()
+	for _, c := range []struct{ old, replaced, want string }{
+		{good, "", "no result file: "},
+		{good, "[1, 2]", "no result file: "},
+		{good, `{"version": 1}`, `no result file: its format is ""`},
+		{`"version": 1`, `"version": 2`, "version 2, where this program reads version 1"},
+		{good[100:], "", "no result file: "},
+		{`"seconds": 2,`, `"seconds": -2,`, "turn 1: -2 seconds"},
+		{`"seconds": 2,`, `"seconds": "2",`, "damaged"},
+		{`"clients": 100`, `"clients": 0`, "a load that cannot be"},
+		{`"name": "ferryd"`, `"name": ""`, "a target without a name"},
+		{`"get": {`, `"gut": {`, `unknown kind "gut"`},
+		{`"count": 1600`, `"count": 1601`, "a histogram of 1600 for a count of 1601"},
+		{`"latency": "H`, `"latency": "I`, "a histogram: "},
+		{`"pss_bytes": 31457280`, `"pss_bytes": -1`, "a count of -1"},
+		{`"sample_seconds": 0.1`, `"sample_seconds": 0`, "samples of 0 seconds"},
+		{`"format"`, `x`, "no result file: "},
+	} {
+		bad := strings.Replace(good, c.old, c.replaced, 1)
+		if bad == good {
+			t.Fatalf("%q does not occur", c.old)
+		}
+		if r, err := ReadResult(strings.NewReader(bad)); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
+			t.Errorf("%.20q for %.20q: %v, %v, not %q", c.replaced, c.old, r, err, c.want)
+		}
+	}
+	if _, err := LoadResult(filepath.Join(t.TempDir(), "none")); !os.IsNotExist(err) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestResultThatCannotBeReadIsNotWritten(t *testing.T) {
+	r := synthetic{turns: 1}.result()
+	r.Targets[0].Steps[0].Turns[0].Seconds = 0
+	name := filepath.Join(t.TempDir(), "run.json")
+	if err := SaveResult(name, r); err == nil {
+		t.Error("a turn of no time was written")
+	}
+	if left, err := os.ReadDir(filepath.Dir(name)); err != nil || len(left) != 0 {
+		t.Errorf("%v, %v are left", left, err)
+	}
+}
+
+func TestProcessesOfOneTurnAddUp(t *testing.T) {
+	step := synthetic{turns: 2, noise: 0.1}.result().Targets[0].Steps[0]
+	one, two := step.Turns[0], step.Turns[1]
+	one.Server = nil // the second process alone measured it
+	two.Samples = append(two.Samples, Sample{Transfers: 5})
+	one.Errors = []Failure{{"other", 1, "the first"}}
+	two.Errors = []Failure{{"stalled", 4, "x"}, {"other", 2, "a later one"}}
+
+	sum := NewTurn()
+	sum.Merge(one)
+	sum.Merge(two)
+	if n := one.Transfers() + two.Transfers(); sum.Transfers() != n ||
+		sum.transfers().Latency.Count() != n {
+		t.Errorf("%d transfers, not %d", sum.Transfers(), n)
+	}
+	if sum.Seconds != 2 || !sum.Began.Equal(one.Began) {
+		t.Errorf("%v s from %v on", sum.Seconds, sum.Began)
+	}
+	if want := one.Own.CPU + two.Own.CPU; sum.Own.CPU != want {
+		t.Errorf("%v s of our own, not %v", sum.Own.CPU, want)
+	}
+	if sum.Server == nil || sum.Server.CPU != two.Server.CPU {
+		t.Errorf("the server used %+v", sum.Server)
+	}
+	if n := one.Samples[3].Transfers + two.Samples[3].Transfers; len(sum.Samples) != 21 ||
+		sum.Samples[3].Transfers != n {
+		t.Errorf("%d samples, %+v", len(sum.Samples), sum.Samples[3])
+	}
+	want := []Failure{{"stalled", 4, "x"}, {"other", 3, "the first"}}
+	if !reflect.DeepEqual(sum.Errors, want) {
+		t.Errorf("errors %v, not %v", sum.Errors, want)
+	}
+}
+
+func TestTurnsOfOneStepFollowEachOther(t *testing.T) {
+	step := synthetic{turns: 4, noise: 0.1}.result().Targets[0].Steps[0]
+	all := step.Merged()
+	var n int64
+	var cpu float64
+	for _, turn := range step.Turns {
+		n += turn.Transfers()
+		cpu += turn.Server.CPU
+	}
+	if all.Seconds != 8 || all.Transfers() != n || all.Server.CPU != cpu ||
+		all.Server.Threads != 9 {
+		t.Errorf("%v s, %d transfers of %d, server %+v", all.Seconds, all.Transfers(), n,
+			all.Server)
+	}
+	step.Turns[2].Server = nil
+	if all = step.Merged(); all.Server != nil || all.Own == nil {
+		t.Errorf("a usage that one turn does not know: %+v", all.Server)
+	}
+}
+
+func FuzzReadResult(f *testing.F) {
+	var file bytes.Buffer
+	small := synthetic{turns: 1, rate: 20}.result()
+	if err := WriteResult(&file, small); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(file.Bytes())
+	f.Add([]byte(`{"format": "ferrybench result", "version": 1, "targets": [{"name": "x"}]}`))
+	f.Add([]byte(`{"format": "ferrybench result", "version": 2}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := ReadResult(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		// What can be read can be used and written, and what was written reads the same.
+		for _, target := range r.Targets {
+			for _, step := range target.Steps {
+				step.Merged()
+			}
+		}
+		var first, second bytes.Buffer
+		if err = WriteResult(&first, r); err != nil {
+			t.Fatalf("it was read, and cannot be written: %v", err)
+		}
+		again, err := ReadResult(bytes.NewReader(first.Bytes()))
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, first.Bytes())
+		}
+		if err = WriteResult(&second, again); err != nil || first.String() != second.String() {
+			t.Errorf("%v\n%s\nbecame\n%s", err, &first, &second)
+		}
+	})
+}

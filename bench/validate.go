@@ -1,0 +1,147 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// countMax is the largest count that a result may hold: the sum of thousands of them still fits,
+// and a float holds it exactly.
+const countMax = 1 << 50
+
+// validate gives the first figure that no run can have shown, and says where it stands.
+func (r *Result) validate() error {
+	if len(r.Targets) == 0 {
+		return errors.New("no target")
+	}
+	if !finite(r.Seconds) {
+		return fmt.Errorf("a run of %v seconds", r.Seconds)
+	}
+	names := map[string]bool{}
+	for _, target := range r.Targets {
+		if target == nil || target.Name == "" {
+			return errors.New("a target without a name")
+		}
+		if names[target.Name] {
+			return fmt.Errorf("two targets named %q", target.Name)
+		}
+		names[target.Name] = true
+		if err := target.validate(); err != nil {
+			return fmt.Errorf("target %q, %w", target.Name, err)
+		}
+	}
+	return nil
+}
+
+func (t *Target) validate() error {
+	labels := map[string]bool{}
+	for _, step := range t.Steps {
+		if step == nil {
+			return errors.New("a step that is null")
+		}
+		label := step.Label()
+		if step.Clients < 1 || step.Idle < 0 || !finite(step.Rate) {
+			return fmt.Errorf("step %s: a load that cannot be", label)
+		}
+		if labels[label] {
+			return fmt.Errorf("two steps of %s", label)
+		}
+		labels[label] = true
+		for i, turn := range step.Turns {
+			if turn == nil {
+				return fmt.Errorf("step %s, turn %d is null", label, i+1)
+			}
+			if err := turn.validate(); err != nil {
+				return fmt.Errorf("step %s, turn %d: %w", label, i+1, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Turn) validate() error {
+	if !finite(t.Seconds) || t.Seconds == 0 {
+		return fmt.Errorf("%v seconds", t.Seconds)
+	}
+	for kind, tally := range t.Kinds {
+		if !slices.Contains(Kinds(), kind) {
+			return fmt.Errorf("unknown kind %q", kind)
+		}
+		if err := tally.validate(); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+	}
+	if err := countable(t.Unconfirmed, t.Missed); err != nil {
+		return err
+	}
+	if err := t.Lag.validate(); err != nil {
+		return fmt.Errorf("lag: %w", err)
+	}
+	for _, f := range t.Errors {
+		if err := countable(f.Count); err != nil || f.Kind == "" {
+			return errors.Join(fmt.Errorf("errors of kind %q", f.Kind), err)
+		}
+	}
+	return t.validateUsage()
+}
+
+func (t *Turn) validateUsage() error {
+	usages := []*Usage{t.Own, t.Server}
+	for _, s := range t.Samples {
+		if err := countable(s.Transfers, s.Bytes, s.Errors); err != nil {
+			return err
+		}
+		usages = append(usages, s.Server)
+	}
+	if !finite(t.SampleSeconds) || len(t.Samples) > 0 && t.SampleSeconds == 0 {
+		return fmt.Errorf("samples of %v seconds", t.SampleSeconds)
+	}
+	for _, u := range usages {
+		if u == nil {
+			continue
+		}
+		if !finite(u.CPU) {
+			return fmt.Errorf("%v seconds of processor time", u.CPU)
+		}
+		if err := countable(u.PSS, u.Descriptors, u.Threads); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tally) validate() error {
+	if t == nil || t.Latency == nil {
+		return errors.New("no histogram")
+	}
+	if err := countable(t.Count, t.Bytes); err != nil {
+		return err
+	}
+	if err := t.Latency.validate(); err != nil {
+		return err
+	}
+	if n := t.Latency.Count(); n != t.Count {
+		return fmt.Errorf("a histogram of %d for a count of %d", n, t.Count)
+	}
+	return nil
+}
+
+func (h *Histogram) validate() error {
+	if h == nil {
+		return nil
+	}
+	if h.packed == nil {
+		return errors.New("an empty histogram's text")
+	}
+	return countable(h.Count())
+}
+
+func countable(counts ...int64) error {
+	for _, n := range counts {
+		if n < 0 || n > countMax {
+			return fmt.Errorf("a count of %d", n)
+		}
+	}
+	return nil
+}
