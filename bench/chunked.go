@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// chunked takes a body apart that comes in chunks. (RFC 9112, 7.1.) Its zero value stands before the
-// first one.
+// chunked takes a body apart that comes in chunks. (RFC 9112, 7.1.) Its zero value stands before
+// the first one.
 type chunked struct {
 	// left is what is to come of a chunk.
 	left  int64

@@ -216,7 +216,8 @@ func (c *crowdClient) count(kind Kind, intended time.Time, bytes int64, unconfir
 	}
 }
 
-// fail counts an error, gives the session up and rests. What fails because the run ends is no error.
+// fail counts an error, gives the session up and rests. What fails because the run ends is no
+// error.
 func (c *crowdClient) fail(ctx context.Context, err error) {
 	if c.session != nil {
 		c.session.close()

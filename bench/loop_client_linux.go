@@ -211,4 +211,3 @@ func (l *loop) perform(c *loopClient) bool {
 	}
 	return true
 }
-

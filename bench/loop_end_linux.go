@@ -227,13 +227,13 @@ func (l *loop) late(c *loopClient) {
 	case c.phase == phaseDialing:
 		l.fail(c, &client.Error{Name: l.Site.Address, Kind: client.ErrConnect, Err: silence})
 	case c.phase == phaseLeaving:
-		l.left(c, c.talk.fault(client.ErrLost, silence))
+		l.left(c, c.fault(client.ErrLost, silence))
 	case c.wait == waitControl:
-		l.fail(c, c.talk.fault(client.ErrLost, silence))
+		l.fail(c, c.fault(client.ErrLost, silence))
 	case c.wait == waitEnd && l.silent(c):
 		l.pump(c)
 	default:
-		l.fail(c, c.talk.fault(client.ErrStalled, silence))
+		l.fail(c, c.fault(client.ErrStalled, silence))
 	}
 }
 

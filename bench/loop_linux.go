@@ -10,9 +10,9 @@ import (
 )
 
 // loop drives a share's clients from one goroutine by epoll: a client costs its state and its
-// descriptors, neither a goroutine nor a buffer, and a transfer allocates nothing. It exists because
-// the harness shares a machine with what it measures. Owned by the goroutine that calls it; only
-// wakeUp may come from elsewhere.
+// descriptors, neither a goroutine nor a buffer, and a transfer allocates nothing. It exists
+// because the harness shares a machine with what it measures. Owned by the goroutine that calls it;
+// an ending context wakes it.
 type loop struct {
 	share
 	epoll, wake int
@@ -24,7 +24,7 @@ type loop struct {
 	to          address // control's port, then the port of the last data connection
 	control     uint16
 
-	mix         *mix
+	mix *mix
 	// oneConnection says that contents move on control; keeps, that sessions outlive transfers.
 	oneConnection, keeps bool
 	now                  time.Duration // of the current turn's begin
@@ -102,7 +102,7 @@ func newLoop(s share, m *mix) (*loop, error) {
 	l.to.set(at.Addr())
 	http, isWeb := l.exchange.(*web)
 	l.oneConnection = isWeb
-	l.keeps = !s.Scenario.Churn && !s.Scenario.Storm && !(isWeb && http.closes)
+	l.keeps = !s.Scenario.Churn && !s.Scenario.Storm && (!isWeb || !http.closes)
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
 	}

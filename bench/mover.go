@@ -58,6 +58,7 @@ func (m *clientMover) move(ctx context.Context, j *job) (int64, bool, error) {
 			bytes += int64(len(name))
 		}
 		return bytes, false, err
+	default:
 	}
 	m.got.digest.Reset()
 	n, err := m.Get(ctx, j.name, &slowWriter{ctx, &m.got, j.rate})

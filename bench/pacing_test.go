@@ -69,7 +69,7 @@ func TestStartsWithoutAClock(t *testing.T) {
 		t.Helper()
 		got, ok := s.next(now, freeSince)
 		if !ok || got.intended != intended || got.lag != lag {
-			t.Errorf("at %v: %+v, %v; not intended %v with a lag of %v", now, got, ok, intended, lag)
+			t.Errorf("at %v: %+v, %v; not intended %v, lag %v", now, got, ok, intended, lag)
 		}
 	}
 	wantNone := func(now, wait time.Duration) {

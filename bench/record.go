@@ -39,8 +39,8 @@ type dense struct {
 	latency      *hdrhistogram.Histogram
 }
 
-// newRecord makes room for the kinds at once, and for samples of so long a window, so that recording
-// allocates nothing.
+// newRecord makes room for the kinds at once, and for samples of so long a window, so that
+// recording allocates nothing.
 func newRecord(s *Scenario, open bool, window time.Duration) *record {
 	r := &record{kinds: map[Kind]*dense{}, failures: failures{}}
 	for kind, occurs := range map[Kind]bool{

@@ -64,7 +64,7 @@ func ticks(name string, place int) (time.Duration, error) {
 		return 0, fmt.Errorf("%s: %d fields", name, len(fields))
 	}
 	var sum int64
-	for _, f := range fields[place:place+2] {
+	for _, f := range fields[place : place+2] {
 		n, err := strconv.ParseInt(string(f), 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", name, err)

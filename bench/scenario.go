@@ -50,7 +50,9 @@ var scenarios = []struct {
 	{"4 gets to each put; 1 KiB, 4 KiB, 64 KiB and 1 MiB in turn", Scenario{
 		Name: "mixed", Gets: 4, Puts: 1, Sizes: listed(1<<10, 4<<10, 64<<10, 1<<20),
 	}},
-	{"gets of 4 KiB: what a transfer costs", Scenario{Name: "get", Gets: 1, Sizes: listed(4 << 10)}},
+	{"gets of 4 KiB: what a transfer costs", Scenario{
+		Name: "get", Gets: 1, Sizes: listed(4 << 10),
+	}},
 	{"puts of 4 KiB", Scenario{Name: "put", Puts: 1, Sizes: listed(4 << 10)}},
 	{"listings of a folder of 100 files", Scenario{
 		Name: "ls", Lists: 1, Sizes: listed(1 << 10), Files: 100,

@@ -19,7 +19,6 @@ const (
 	baseMoving
 )
 
-
 // open implements exchange: the server greets nobody.
 func (base) open(t *talk) { t.state, t.wait = baseFree, waitNothing }
 

@@ -92,7 +92,8 @@ func familyUsage(pid int) (*Usage, error) {
 	return u, nil
 }
 
-// pss is a process's memory in bytes, shared pages divided among those who share them. 0: not known.
+// pss is a process's memory in bytes, shared pages divided among those who share them. 0: not
+// known.
 func pss(folder string) int64 {
 	text, err := os.ReadFile(filepath.Join(folder, "smaps_rollup"))
 	if err != nil {
@@ -126,7 +127,8 @@ type watch struct {
 	stopped chan struct{}
 }
 
-// watchCost bounds what looking costs: after a look that took so long it rests so many times longer.
+// watchCost bounds what looking costs: after a look the watch rests so many times as long as that
+// took.
 const watchCost = 20
 
 // startWatch begins to sample a process and its descendants; nil when there is none to be seen.

@@ -29,9 +29,9 @@ type order struct {
 
 // answer is a call's end, or a tick of one that runs.
 type answer struct {
-	Tick   *tick   `json:",omitempty"`
+	Tick   *tick     `json:",omitempty"`
 	Report *findings `json:",omitempty"`
-	Error  string  `json:",omitempty"`
+	Error  string    `json:",omitempty"`
 }
 
 // tickEvery is how often a worker process says what has ended.

@@ -13,8 +13,8 @@ import (
 	"ferry/bench"
 )
 
-const examples = `  ferrybench                                    a ferryd of its own, 100 clients, 10 s
-  ferrybench localhost:2121                     one that runs; what is put there stays
+const examples = `  ferrybench                    a ferryd of its own, 100 clients, 10 s
+  ferrybench localhost:2121     one that runs; what is put there stays
   ferrybench --scenario get --clients 1,10,100,1000,9000
   ferrybench --scenario get --rate 5000 --expect 'p99<20ms' --expect errors=0
   ferrybench --turns 10 --compare-with vsftpd=ftp://127.0.0.1:21 -o run.json`

@@ -56,7 +56,7 @@ func TestFlagsChangeAScenario(t *testing.T) {
 	if s := read(); s.Name != "mixed" || s.Gets != 4 || s.Puts != 1 {
 		t.Errorf("without flags: %+v", s)
 	}
-	if s := read("--scenario", "small", "--size", "100"); s.Names != 100 || s.Sizes.String() != "100" {
+	if s := read("--scenario", "small", "--size", "9"); s.Names != 100 || s.Sizes.String() != "9" {
 		t.Errorf("small with another size: %+v", s)
 	}
 	if s := read("--put", "2"); s.Gets != 0 || s.Puts != 2 {
