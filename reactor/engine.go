@@ -153,6 +153,7 @@ func (r *reactor) adopt(bound []boundPort) {
 // setRests takes over how long leases rest.
 func (r *reactor) setRests() {
 	l := &r.limiter.limits
+	r.pools[poolKeyed].shared = true
 	for k := range r.pools {
 		rest := l.LeaseRest
 		if poolKind(k) != poolData {
@@ -240,7 +241,9 @@ func (r *reactor) abort(aborted func()) {
 			r.server.reset.Add(1)
 			r.failTransfer(t, outcomeAborted, nil)
 		case transferOffered:
-			t.line.offers[t.port] = nil // who comes late meets nobody
+			if !t.line.pool.shared {
+				t.line.offers[t.port] = nil // who comes late meets nobody
+			}
 			r.endTransfer(t)
 		case transferLingering:
 			r.endTransfer(t)

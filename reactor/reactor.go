@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"container/list"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,13 @@ type reactor struct {
 	pipesRefused instant
 	// splice says that uploads may go through pipes.
 	splice bool
+	// keys are the standing offers of the status exchange by their KEY; keyless are connections
+	// that have not said theirs, the oldest first.
+	keys    map[codec.Key]*transfer
+	keyless list.List
+	// random is what KEYs are drawn from, randomLeft how much of it is left.
+	random     [512]byte
+	randomLeft int
 	// siblings says that there are other reactors.
 	siblings bool
 	sendfile bool
@@ -100,6 +108,7 @@ func newReactor(s *Server, index int) *reactor {
 		epoch:     time.Now(),
 		addresses: make(map[netip.Addr]*address),
 		sessions:  make(map[*session]struct{}),
+		keys:      make(map[codec.Key]*transfer),
 		siblings:  s.options.Reactors > 1,
 		sendfile:  haveSendfile && !s.options.Portable,
 		splice:    haveSplice && !s.options.Portable,

@@ -58,6 +58,7 @@ const (
 	outcomeAborted  outcome = "server ending"
 	outcomeLeft     outcome = "session ended by the client"
 	outcomeKept     outcome = "nothing came, kept what was there"
+	outcomeGivenUp  outcome = "given up by the client"
 )
 
 // transfer is one command that moves a file or a message, from its command to the end of its data
@@ -102,6 +103,8 @@ type transfer struct {
 	send sender
 	recv receiver
 	job  job
+	// asked is what a command of the status exchange has beside this, nil for all others.
+	asked *asked
 }
 
 // newTransfer returns a transfer for a command of a session.
