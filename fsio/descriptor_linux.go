@@ -9,3 +9,6 @@ func blockSize(st *unix.Statfs_t) int64 {
 	}
 	return int64(st.Bsize)
 }
+
+// handleFlags open a folder to work in it; that it cannot be listed does not matter.
+const handleFlags = unix.O_PATH | unix.O_DIRECTORY

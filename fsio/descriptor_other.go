@@ -2,12 +2,36 @@
 
 package fsio
 
-import "os"
+import (
+	"os"
+	"syscall"
+)
 
 const openPlainFlags = os.O_RDONLY
 
 // tryLock cannot lock here. Uploads work without, and the sweep removes nothing.
 func tryLock(*os.File) (bool, error) { return false, errUnsupported }
+
+// removeFolderIn looks before it removes: os.Root.Remove would take a file too.
+func removeFolderIn(d rootFolder, base string) error {
+	kind, err := d.lookup(base)
+	if err == nil && kind != typeFolder {
+		err = syscall.ENOTDIR
+	}
+	if err != nil {
+		return err
+	}
+	return d.root.Remove(base)
+}
+
+// renameBetween goes by the folders' names: there are no descriptors to go by.
+func renameBetween(from rootFolder, base string, to rootFolder, target string) error {
+	return from.top.Rename(from.name.join(base).local(), to.name.join(target).local())
+}
+
+func linkBetween(from rootFolder, base string, to rootFolder, target string) error {
+	return from.top.Link(from.name.join(base).local(), to.name.join(target).local())
+}
 
 func linkCount(*os.File) (uint64, error) { return 1, nil }
 

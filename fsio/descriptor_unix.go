@@ -50,6 +50,50 @@ func closeCopy(f *os.File) error {
 	return unix.Close(fd)
 }
 
+// handle opens the folder that an os.Root stands for, since os.Root shows no descriptor. Names in
+// it are single parts, so that no link is on the way.
+func (d rootFolder) handle() (*os.File, error) {
+	return d.root.OpenFile(".", handleFlags, 0)
+}
+
+// removeFolderIn removes an empty folder and nothing else; os.Root.Remove would take a file too.
+func removeFolderIn(d rootFolder, base string) error {
+	f, err := d.handle()
+	if err != nil {
+		return err
+	}
+	defer closeRead(f)
+	return unix.Unlinkat(int(f.Fd()), base, unix.AT_REMOVEDIR)
+}
+
+// renameBetween renames from one open folder into another; os.Root.Rename knows one only.
+func renameBetween(from rootFolder, base string, to rootFolder, target string) error {
+	return withHandles(from, to, func(a, b int) error {
+		return unix.Renameat(a, base, b, target)
+	})
+}
+
+// linkBetween gives a file a second name, in another open folder.
+func linkBetween(from rootFolder, base string, to rootFolder, target string) error {
+	return withHandles(from, to, func(a, b int) error {
+		return unix.Linkat(a, base, b, target, 0)
+	})
+}
+
+func withHandles(from, to rootFolder, do func(a, b int) error) error {
+	a, err := from.handle()
+	if err != nil {
+		return err
+	}
+	defer closeRead(a)
+	b, err := to.handle()
+	if err != nil {
+		return err
+	}
+	defer closeRead(b)
+	return do(int(a.Fd()), int(b.Fd()))
+}
+
 // freeBytes returns what is left on the filesystem of an open file for this user.
 func freeBytes(f *os.File) (int64, error) {
 	defer runtime.KeepAlive(f)

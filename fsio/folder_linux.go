@@ -5,6 +5,7 @@ package fsio
 import (
 	"errors"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,11 +37,16 @@ type kernelFolder struct {
 }
 
 func (d kernelFolder) lookup(base string) (entryType, error) {
+	m, err := d.stat(base)
+	return m.kind, err
+}
+
+func (d kernelFolder) stat(base string) (meta, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(d.fd, base, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return typeOther, err
+		return meta{}, err
 	}
-	return typeOfStat(&st), nil
+	return metaOfStat(&st), nil
 }
 
 func (d kernelFolder) create(base string) (*os.File, error) {
@@ -65,21 +71,33 @@ func (d kernelFolder) open(base string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), base), nil
 }
 
-func (d kernelFolder) rename(from, to string) error {
-	return unix.Renameat(d.fd, from, d.fd, to)
+func (d kernelFolder) rename(from string, to folder, base string) error {
+	return unix.Renameat(d.fd, from, to.(kernelFolder).fd, base)
 }
 
-func (d kernelFolder) renameNew(from, to string) error {
-	err := unix.Renameat2(d.fd, from, d.fd, to, unix.RENAME_NOREPLACE)
+func (d kernelFolder) renameNew(from string, to folder, base string) error {
+	target := to.(kernelFolder)
+	err := unix.Renameat2(d.fd, from, target.fd, base, unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		return d.linkNew(from, to)
+		return d.linkNew(from, target, base)
 	}
 	return err
 }
 
-// linkNew is renameNew for filesystems that do not know RENAME_NOREPLACE.
-func (d kernelFolder) linkNew(from, to string) error {
-	if err := unix.Linkat(d.fd, from, d.fd, to, 0); err != nil {
+// linkNew is renameNew for filesystems that do not know RENAME_NOREPLACE. A folder cannot have a
+// second name; what appears between the look and the rename is replaced if it is an empty folder.
+func (d kernelFolder) linkNew(from string, to kernelFolder, base string) error {
+	kind, err := d.lookup(from)
+	if err != nil {
+		return err
+	}
+	if kind == typeFolder {
+		if err := wantNothing(to, base); err != nil {
+			return err
+		}
+		return unix.Renameat(d.fd, from, to.fd, base)
+	}
+	if err := unix.Linkat(d.fd, from, to.fd, base, 0); err != nil {
 		return err
 	}
 	// The file has its name. A second name that cannot be removed now is left for the sweep.
@@ -89,10 +107,20 @@ func (d kernelFolder) linkNew(from, to string) error {
 
 func (d kernelFolder) remove(base string) error { return unix.Unlinkat(d.fd, base, 0) }
 
+func (d kernelFolder) makeFolder(base string) error { return unix.Mkdirat(d.fd, base, 0o777) }
+
+func (d kernelFolder) removeFolder(base string) error {
+	return unix.Unlinkat(d.fd, base, unix.AT_REMOVEDIR)
+}
+
 func (d kernelFolder) close() {
 	if d.owned {
 		release(d.fd)
 	}
+}
+
+func metaOfStat(st *unix.Stat_t) meta {
+	return meta{kind: typeOfStat(st), size: st.Size, changed: time.Unix(st.Mtim.Unix())}
 }
 
 func typeOfStat(st *unix.Stat_t) entryType {

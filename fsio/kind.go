@@ -25,6 +25,7 @@ const (
 	KindDenied                  // Permissions, a read-only root, or a link that leaves the root.
 	KindBadName                 // The name breaks the rules of ParseName or of the filesystem.
 	KindExists                  // The name is taken, and replacing was not allowed.
+	KindNotEmpty                // It is a folder that holds something, hidden or not.
 	KindNoSpace                 // The disk is full, or a quota is used up.
 	KindTooLarge                // The file is larger than the filesystem or a limit allows.
 	KindTooMany                 // Too many descriptors are open, here or in the whole system.
@@ -43,6 +44,7 @@ var kindNames = [kindCount]string{
 	KindDenied:      "denied",
 	KindBadName:     "bad name",
 	KindExists:      "exists",
+	KindNotEmpty:    "not empty",
 	KindNoSpace:     "no space",
 	KindTooLarge:    "too large",
 	KindTooMany:     "too many open files",
@@ -78,8 +80,10 @@ const (
 	OpWrite       // Writing, splicing included.
 	OpAllocate    // Setting blocks aside.
 	OpTruncate    // Giving back blocks that were set aside and not used.
-	OpRename      // Giving a temporary file its name.
-	OpUnlink      // Removing a temporary file.
+	OpRename      // Giving a file its name, or a file or folder another one.
+	OpUnlink      // Removing a file, ours or a user's.
+	OpMkdir       // Making a folder.
+	OpRmdir       // Removing a folder.
 	OpClose       // Closing.
 	OpFree        // Asking for the free space.
 	opCount
@@ -101,6 +105,8 @@ var opNames = [opCount]string{
 	OpTruncate: "truncate",
 	OpRename:   "rename",
 	OpUnlink:   "unlink",
+	OpMkdir:    "mkdir",
+	OpRmdir:    "rmdir",
 	OpClose:    "close",
 	OpFree:     "free",
 }
@@ -183,16 +189,20 @@ var errnoKinds = map[syscall.Errno]Kind{
 	syscall.ENAMETOOLONG: KindBadName,
 	syscall.EILSEQ:       KindBadName,
 	syscall.EEXIST:       KindExists,
-	syscall.ENOTEMPTY:    KindExists,
+	syscall.ENOTEMPTY:    KindNotEmpty,
 	syscall.ENOSPC:       KindNoSpace,
 	syscall.EDQUOT:       KindNoSpace,
+	syscall.EMLINK:       KindNoSpace, // The folder takes no further folder.
 	syscall.EFBIG:        KindTooLarge,
+	syscall.EOVERFLOW:    KindTooLarge,
 	syscall.EMFILE:       KindTooMany,
 	syscall.ENFILE:       KindTooMany,
 	syscall.EAGAIN:       KindWouldBlock,
 	syscall.EBUSY:        KindBusy,
 	syscall.ETXTBSY:      KindBusy,
 	syscall.ENOMEM:       KindBusy,
+	syscall.ENOLCK:       KindBusy,
+	syscall.ESTALE:       KindNotFound, // A file server has removed it meanwhile.
 }
 
 func kindOfErrno(errno syscall.Errno) Kind {
@@ -234,6 +244,12 @@ var (
 	errBusy        = &cause{KindBusy, "changing too fast"}
 	errUnsupported = &cause{KindUnsupported, "not supported here"}
 	errEnded       = &cause{KindIO, "already ended"}
+	errRoot        = &cause{KindDenied, "the served root itself"}
+	errFolderHere  = &cause{KindExists, "a folder has that name"}
+	errOverFile    = &cause{KindExists, "a folder never replaces a file"}
+	errIntoItself  = &cause{KindBadName, "a folder does not fit into itself"}
+	errElsewhere   = &cause{KindUnsupported, "the names are on different filesystems"}
+	errRefused     = &cause{KindBadName, "the filesystem does not take that name"}
 )
 
 // newError makes an *Error of whatever a system call, os or Fault returned. Errors of os name

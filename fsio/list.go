@@ -9,9 +9,10 @@ import (
 // bytewise, folders with `/`, every line ended by LF. It may block. Errors have KindNotFound,
 // KindNotFolder, KindDenied and others.
 //
-// Left out are names with control characters, our own temporary files, names with a dot at the
-// beginning unless Options.Dotfiles, and whatever get could never serve: FIFOs, devices, sockets,
-// links that lead nowhere or out of the root, and names that are too long with their folder's.
+// Left out are names with control characters, our own temporary files and parts, names with a
+// dot at the beginning unless Options.Dotfiles, and whatever get could never serve: FIFOs,
+// devices, sockets, links that lead nowhere or out of the root, and names that are too long with
+// their folder's.
 func (r *Root) List(n Name) ([]byte, error) {
 	entries, err := r.entries(n)
 	if err != nil {
@@ -60,7 +61,7 @@ func (r *Root) lists(n Name, name string) bool {
 	case len(n.z)+len(name) > nameBytesMax, len(name) > partBytesMax:
 		return false
 	case name[0] == '.':
-		return r.options.Dotfiles && !isTemporary(name) && !hasControl(name)
+		return r.options.Dotfiles && !isOwn(name) && !hasControl(name)
 	}
 	return !hasControl(name)
 }

@@ -78,24 +78,30 @@ var (
 	errNameDot       = &cause{KindBadName, "names that begin with a dot are not served"}
 )
 
-// ParseName turns the bytes of a command into a Name; nothing else does. Leading slashes mean
-// the root, `a/../b` is `b`, an empty name, "." and "/" are the root itself, which is good for
-// List only. A slash at the end names a folder. Bytes that are no UTF-8 are taken as they are.
+// ParseName turns the bytes of a command into a Name. Leading slashes mean the root, `a/../b` is
+// `b`, an empty name, "." and "/" are the root itself, which is good for List, Stat and the like.
+// A slash at the end names a folder. Bytes that are no UTF-8 are taken as they are.
 //
 // It refuses, with KindBadName: control characters (NUL among them), a `..` that leaves the root,
 // a part of more than 255 bytes, more than 4,096 bytes in all, the names of our own temporary
-// files in any part and, without Options.Dotfiles, a part that begins with a dot. The rule on
-// dots is one on the name that was asked for: a link that leads to a dotfile beneath the root is
-// followed, since whoever made it meant it.
-func (r *Root) ParseName(raw []byte) (Name, error) {
-	n, err := parseName(raw, r.options.Dotfiles)
+// files and parts in any place and, without Options.Dotfiles, a part that begins with a dot. The
+// rule on dots is one on the name that was asked for: a link that leads to a dotfile beneath the
+// root is followed, since whoever made it meant it.
+func (r *Root) ParseName(raw []byte) (Name, error) { return r.ParseNameIn(Name{}, raw) }
+
+// ParseNameIn does as ParseName for a session whose current folder is not the root: a name that
+// does not begin with a slash is relative to folder, and an empty one is folder itself. `..` goes
+// up by the names, as `cd` came down, not by where links lead, and never out of the root.
+func (r *Root) ParseNameIn(folder Name, raw []byte) (Name, error) {
+	n, err := parseName(folder, raw, r.options.Dotfiles)
 	if err != nil {
 		return Name{}, &Error{Op: OpName, Kind: err.kind, Err: err}
 	}
 	return n, nil
 }
 
-func parseName(raw []byte, dotfiles bool) (Name, *cause) {
+// parseName is the one place where bytes become a Name.
+func parseName(from Name, raw []byte, dotfiles bool) (Name, *cause) {
 	if len(raw) > nameBytesMax {
 		return Name{}, errNameLong
 	}
@@ -104,7 +110,10 @@ func parseName(raw []byte, dotfiles bool) (Name, *cause) {
 			return Name{}, errNameControl
 		}
 	}
-	path := make([]byte, 0, len(raw)+1)
+	path := make([]byte, 0, len(from.z)+len(raw)+1)
+	if len(raw) == 0 || raw[0] != '/' {
+		path = append(path, from.String()...)
+	}
 	folder := true // What ends in nothing, a dot or two dots is a folder.
 	for rest, more := raw, true; more; {
 		var part []byte
@@ -126,8 +135,11 @@ func parseName(raw []byte, dotfiles bool) (Name, *cause) {
 			folder = false
 		}
 	}
-	if len(path) == 0 {
+	switch {
+	case len(path) == 0:
 		return Name{}, nil
+	case len(path) > nameBytesMax:
+		return Name{}, errNameLong
 	}
 	for rest, more := path, true; more; {
 		var part []byte
@@ -149,7 +161,7 @@ func checkPart(part []byte, dotfiles bool) *cause {
 		return errNamePart
 	case part[0] != '.':
 		return nil
-	case isTemporary(string(part)):
+	case isOwn(string(part)):
 		return errNameTemporary
 	case !dotfiles:
 		return errNameDot
@@ -168,24 +180,33 @@ func hasControl(s string) bool {
 	return false
 }
 
-// Temporary files are called .ferry-<16 hexadecimal digits>.tmp: hidden from listings, told from
-// everything a user would choose, and random, so that servers that share a folder do not meet.
+// Temporary files are called .ferry-<16 hexadecimal digits>.tmp, and parts end in .part: hidden
+// from listings, told from everything a user would choose, and random, so that servers that share
+// a folder do not meet.
 const (
-	temporaryPrefix = ".ferry-"
+	ownPrefix       = ".ferry-"
+	ownDigits       = 16
 	temporarySuffix = ".tmp"
-	temporaryDigits = 16
-	temporaryBytes  = len(temporaryPrefix) + temporaryDigits + len(temporarySuffix)
+	partSuffix      = ".part"
 )
 
-// isTemporary tells our own temporary names. Capitals count as well: some filesystems do not
-// tell them apart.
-func isTemporary(part string) bool {
-	if len(part) != temporaryBytes ||
-		!strings.EqualFold(part[:len(temporaryPrefix)], temporaryPrefix) ||
-		!strings.EqualFold(part[len(part)-len(temporarySuffix):], temporarySuffix) {
+// isTemporary tells the names of our own temporary files. Capitals count as well: some filesystems
+// do not tell them apart.
+func isTemporary(part string) bool { return isOwnWith(part, temporarySuffix) }
+
+// isPart tells the names of the folders that parts are kept in.
+func isPart(part string) bool { return isOwnWith(part, partSuffix) }
+
+// isOwn tells every name that is ours, and that no command reaches.
+func isOwn(part string) bool { return isTemporary(part) || isPart(part) }
+
+func isOwnWith(part, suffix string) bool {
+	if len(part) != len(ownPrefix)+ownDigits+len(suffix) ||
+		!strings.EqualFold(part[:len(ownPrefix)], ownPrefix) ||
+		!strings.EqualFold(part[len(part)-len(suffix):], suffix) {
 		return false
 	}
-	for _, c := range []byte(part[len(temporaryPrefix) : len(temporaryPrefix)+temporaryDigits]) {
+	for _, c := range []byte(part[len(ownPrefix) : len(ownPrefix)+ownDigits]) {
 		if !strings.ContainsRune("0123456789abcdefABCDEF", rune(c)) {
 			return false
 		}
@@ -195,11 +216,15 @@ func isTemporary(part string) bool {
 
 // temporaryName writes the random number as a temporary file's name.
 func temporaryName(random uint64) string {
+	return ownPrefix + hexadecimal(random) + temporarySuffix
+}
+
+// hexadecimal writes all 16 digits of a number, in lower case.
+func hexadecimal(number uint64) string {
 	const digits = "0123456789abcdef"
-	name := make([]byte, 0, temporaryBytes)
-	name = append(name, temporaryPrefix...)
+	text := make([]byte, 0, ownDigits)
 	for shift := 60; shift >= 0; shift -= 4 {
-		name = append(name, digits[random>>shift&0xf])
+		text = append(text, digits[number>>shift&0xf])
 	}
-	return string(append(name, temporarySuffix...))
+	return string(text)
 }

@@ -89,6 +89,53 @@ func TestParseName(t *testing.T) {
 	}
 }
 
+func TestNamesAreRelativeToTheirFolder(t *testing.T) {
+	long := strings.Repeat("a/", 1500)
+	for _, c := range []struct {
+		folder, in, want string
+		isFolder         bool
+		err              *cause
+	}{
+		{folder: "a/b", in: "c", want: "a/b/c"},
+		{folder: "a/b", in: "c/", want: "a/b/c", isFolder: true},
+		{folder: "a/b", in: "", want: "a/b", isFolder: true},
+		{folder: "a/b", in: ".", want: "a/b", isFolder: true},
+		{folder: "a/b", in: "..", want: "a", isFolder: true},
+		{folder: "a/b", in: "../c", want: "a/c"},
+		{folder: "a/b", in: "../..", want: ""},
+		{folder: "a/b", in: "../../c", want: "c"},
+		{folder: "a/b", in: "../../..", err: errNameLeaves},
+		{folder: "a/b", in: "c/../../../..", err: errNameLeaves},
+		{folder: "a/b", in: "/c", want: "c"},
+		{folder: "a/b", in: "//c", want: "c"},
+		{folder: "a/b", in: "/", want: ""},
+		{folder: "a/b", in: "/..", err: errNameLeaves},
+		{folder: "a/b", in: ".x", err: errNameDot},
+		{folder: "a/b", in: "c\x00", err: errNameControl},
+		{folder: "", in: "c", want: "c"},
+		{folder: "", in: "..", err: errNameLeaves},
+		{
+			folder: long, in: strings.Repeat("b/", 500),
+			want: long + strings.Repeat("b/", 499) + "b", isFolder: true,
+		},
+		{folder: long, in: strings.Repeat("b/", 1500), err: errNameLong},
+	} {
+		r := &Root{}
+		folder := name(t, r, c.folder)
+		n, err := r.ParseNameIn(folder, []byte(c.in))
+		if c.err != nil {
+			if !errors.Is(err, c.err) || n != (Name{}) {
+				t.Errorf("%q in %q: got %q, %v; want %v", c.in, c.folder, n, err, c.err)
+			}
+			continue
+		}
+		if err != nil || n.String() != c.want || n.folder != c.isFolder {
+			t.Errorf("%q in %q: got %q (folder %t), %v; want %q (%t)",
+				c.in, c.folder, n, n.folder, err, c.want, c.isFolder)
+		}
+	}
+}
+
 // wantSafeName says what holds for every name that ParseName lets through.
 func wantSafeName(t interface{ Fatalf(string, ...any) }, raw []byte, n Name, dotfiles bool) {
 	text := n.String()
@@ -99,11 +146,11 @@ func wantSafeName(t interface{ Fatalf(string, ...any) }, raw []byte, n Name, dot
 		(len(text) == 2 || text[2] == '/') {
 		t.Fatalf("%q became %q, which is not clean or not beneath the root", raw, text)
 	}
-	if clean := path.Clean("/" + string(raw)); clean != "/"+text {
+	if clean := path.Clean("/" + string(raw)); raw != nil && clean != "/"+text {
 		t.Fatalf("%q became %q, path.Clean says %q", raw, text, clean)
 	}
 	for part := range strings.SplitSeq(text, "/") {
-		if part == "" || part == "." || part == ".." || len(part) > 255 || isTemporary(part) ||
+		if part == "" || part == "." || part == ".." || len(part) > 255 || isOwn(part) ||
 			hasControl(part) || part[0] == '.' && !dotfiles {
 			t.Fatalf("%q became %q, which holds the part %q", raw, text, part)
 		}
@@ -143,6 +190,57 @@ func FuzzParseName(f *testing.F) {
 	})
 }
 
+// FuzzParseNameIn says that a name relative to a folder is the name of both, one after the other.
+func FuzzParseNameIn(f *testing.F) {
+	for _, seed := range [][2]string{
+		{"", "a"},
+		{"a", ""},
+		{"a/b", "../c"},
+		{"a/b", "../../.."},
+		{"a", "/b"},
+		{"a/b", ".x"},
+		{"a/b/", "./c//d/.."},
+		{"a", ".ferry-0123456789abcdef.part"},
+		{"\xff", "\xfe/"},
+		{strings.Repeat("a/", 2000), strings.Repeat("b/", 100)},
+		{"a", "b\x00"},
+		{"a/..", ".."},
+	} {
+		f.Add([]byte(seed[0]), []byte(seed[1]), false)
+		f.Add([]byte(seed[0]), []byte(seed[1]), true)
+	}
+	f.Fuzz(func(t *testing.T, first, raw []byte, dotfiles bool) {
+		r := &Root{options: Options{Dotfiles: dotfiles}}
+		folder, err := r.ParseName(first)
+		if err != nil {
+			return
+		}
+		n, err := r.ParseNameIn(folder, raw)
+		whole := append([]byte("/"+folder.String()+"/"), raw...)
+		if len(raw) > 0 && raw[0] == '/' {
+			whole = raw
+		}
+		if err != nil {
+			wantKind(t, err, KindBadName)
+			if !utf8.ValidString(err.Error()) {
+				t.Fatalf("%q: error text %q", raw, err)
+			}
+			if _, err := r.ParseName(whole); err == nil {
+				t.Fatalf("%q is a name, %q in %q is none", whole, raw, folder)
+			}
+			return
+		}
+		wantSafeName(t, nil, n, dotfiles)
+		if len(whole) > nameBytesMax {
+			return // Too long before it was cleaned, and not after.
+		}
+		direct, err := r.ParseName(whole)
+		if err != nil || direct != n {
+			t.Fatalf("%q in %q is %q; %q is %q, %v", raw, folder, n, whole, direct, err)
+		}
+	})
+}
+
 // TestNamesNeverLeaveTheRoot makes names of the parts that matter, and compares with a model.
 func TestNamesNeverLeaveTheRoot(t *testing.T) {
 	parts := rapid.SliceOf(rapid.SampledFrom(
@@ -168,7 +266,7 @@ func TestNamesNeverLeaveTheRoot(t *testing.T) {
 		for _, part := range want {
 			ok = ok && !isTemporary(part) && (dotfiles || part[0] != '.')
 		}
-		n, cause := parseName([]byte(raw), dotfiles)
+		n, cause := parseName(Name{}, []byte(raw), dotfiles)
 		if (cause == nil) != ok || ok && n.String() != strings.Join(want, "/") {
 			t.Fatalf("%q: got %q, %v; want %q, %t", raw, n, cause, want, ok)
 		}

@@ -271,9 +271,9 @@ func (p *Pending) rename(noReplace bool) error {
 		return newError(OpRename, p.name, err)
 	}
 	if !noReplace {
-		return newError(OpRename, p.name, p.folder.rename(p.temporary, p.base))
+		return newError(OpRename, p.name, p.folder.rename(p.temporary, p.folder, p.base))
 	}
-	err := p.folder.renameNew(p.temporary, p.base)
+	err := p.folder.renameNew(p.temporary, p.folder, p.base)
 	if errors.Is(err, syscall.EEXIST) {
 		err = errTaken
 	}

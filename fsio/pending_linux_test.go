@@ -93,12 +93,12 @@ func TestLinkingServesWithoutRenameNoReplace(t *testing.T) {
 		t.Skip("no openat2 here")
 	}
 	write(t, dir+"/from", "text")
-	check(t, kernel.linkNew("from", "to"))
+	check(t, kernel.linkNew("from", kernel, "to"))
 	if _, err := os.Lstat(dir + "/from"); !os.IsNotExist(err) || content(t, dir+"/to") != "text" {
 		t.Fatalf("from: %v", err)
 	}
 	write(t, dir+"/from", "other")
-	if err := kernel.linkNew("from", "to"); !errors.Is(err, unix.EEXIST) {
+	if err := kernel.linkNew("from", kernel, "to"); !errors.Is(err, unix.EEXIST) {
 		t.Fatalf("got %v", err)
 	}
 	if content(t, dir+"/to") != "text" {

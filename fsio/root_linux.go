@@ -194,17 +194,17 @@ func (k *kernel) open(f *File, n Name, cached bool) error {
 	return nil
 }
 
-func (k *kernel) follow(n Name) (entryType, error) {
+func (k *kernel) stat(n Name) (meta, error) {
 	handle, err := openat2(k.root, n.zero(), unix.O_PATH|unix.O_CLOEXEC, beneath)
 	if err != nil {
-		return typeOther, err
+		return meta{}, err
 	}
 	defer release(handle)
 	var st unix.Stat_t
 	if err := unix.Fstat(handle, &st); err != nil {
-		return typeOther, err
+		return meta{}, err
 	}
-	return typeOfStat(&st), nil
+	return metaOfStat(&st), nil
 }
 
 // release closes a descriptor that nothing was written to: there is nothing to be told.
