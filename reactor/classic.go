@@ -75,6 +75,9 @@ func (r *reactor) prepare(t *transfer) {
 // there is none. Nothing is held until the client connects: what changes meanwhile shows then.
 func (r *reactor) look(t *transfer) {
 	name, err := t.parseName()
+	if r.server.options.UploadOnly {
+		err = errUploadOnly
+	}
 	if err != nil {
 		r.looked(t, err)
 		return

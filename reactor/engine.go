@@ -140,8 +140,11 @@ func loopPair() (net.Conn, int, error) {
 	return theirs, fds[1], nil
 }
 
-// adopt takes the ports that were bound for this reactor; the last is the parting port.
-func (r *reactor) adopt(bound []boundPort) {
+// adopt takes the ports that were bound for this reactor; the last of base's is the parting port.
+func (r *reactor) adopt(bound, keyed []boundPort) {
+	for _, b := range keyed {
+		r.adoptPort(poolKeyed, b)
+	}
 	last := len(bound) - 1
 	for _, b := range bound[:last] {
 		r.adoptPort(poolData, b)
@@ -231,6 +234,7 @@ func (r *reactor) checkDrained() {
 func (r *reactor) abort(aborted func()) {
 	r.draining = true
 	r.drained = aborted
+	r.turnAllAway()
 	r.feedAll(input{kind: inAbort})
 	for s := range r.sessions {
 		_ = r.loop.Close(s.conn) // its last answer did not leave

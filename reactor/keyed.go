@@ -27,6 +27,10 @@ type keyless struct {
 // newcomer takes a connection to a keyed port. Most have brought their KEY.
 func (r *reactor) newcomer(fd int) {
 	dec := codec.NewDecoder(codec.KeyedRecord)
+	if len(r.keys) == 0 { // no KEY is right
+		r.refuseKey(fd, &dec)
+		return
+	}
 	if r.readKey(fd, &dec) {
 		return
 	}

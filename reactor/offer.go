@@ -353,7 +353,7 @@ func (r *reactor) untaken(t *transfer) {
 	r.count.untaken++
 	if t.asked != nil {
 		t.outcome = outcomeUntaken
-		r.conclude(t)
+		r.endTransfer(t)
 		return
 	}
 	r.endOffer(t)
@@ -363,12 +363,8 @@ func (r *reactor) untaken(t *transfer) {
 // endOffer takes an offer back. (PROTOCOL, Ports: "The lease of an offer that ended untaken, for
 // whatever reason, rests".)
 func (r *reactor) endOffer(t *transfer) {
-	if t.line.pool.shared {
-		delete(r.keys, t.asked.key)
-	} else {
-		t.line.offers[t.port] = nil
-		r.rest(t.line, t.port)
-	}
+	t.line.offers[t.port] = nil
+	r.rest(t.line, t.port)
 	t.outcome = outcomeUntaken
 	r.endTransfer(t)
 }

@@ -62,6 +62,8 @@ type reactor struct {
 	scratch     []byte
 	fieldBuffer [codec.FieldSize]byte
 	lineBuffer  [64]byte
+	// replies is for one reply of the status exchange, or several.
+	replies []byte
 
 	// kicker is our end of a connection to the loop itself, see kick.
 	kicker int

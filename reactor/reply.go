@@ -124,8 +124,8 @@ func (r *reactor) answerOf(t *transfer) answer {
 	if t.outcome == outcomeComplete {
 		return t.success()
 	}
-	if known, ok := outcomeAnswers[t.outcome]; ok && t.err == nil ||
-		ok && t.outcome == outcomeBroken {
+	var own *refusal
+	if known, ok := outcomeAnswers[t.outcome]; ok && !errors.As(t.err, &own) {
 		return known
 	}
 	if t.err == nil {
@@ -142,7 +142,7 @@ func (r *reactor) answerOf(t *transfer) answer {
 // success is the answer to a transfer that is complete.
 func (t *transfer) success() answer {
 	n := t.send.size
-	if t.takesIn() {
+	if t.isPut() {
 		n = t.recv.total
 	}
 	return answer{codec.CodeComplete, codec.AppendSize(nil, n)}

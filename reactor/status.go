@@ -35,10 +35,8 @@ type asked struct {
 	from fsio.Name
 	// answer is what the command is answered with, once that is known.
 	answer answer
-	// info is what was found out about a name, digest and size the result of a sum.
-	info   fsio.Info
-	digest []byte
-	size   int64
+	// info is what was found out about a name.
+	info fsio.Info
 	// total is the size of the whole file where a piece of it is sent.
 	total int64
 	// part says that a worker may hold a part for this transfer, whose end is to be told only
@@ -268,8 +266,11 @@ func (r *reactor) workDone(t *transfer) {
 
 // endAsked follows the end of a transfer of the status exchange: it is answered, at once unless it
 // holds a part.
-func (r *reactor) endAsked(t *transfer) {
+func (r *reactor) endAsked(t *transfer, connected bool) {
 	delete(r.keys, t.asked.key)
+	if !connected {
+		r.logCommand(t)
+	}
 	if !t.asked.part {
 		r.settle(t)
 	}
@@ -315,70 +316,9 @@ func (r *reactor) settle(t *transfer) {
 func (r *reactor) tellOffer(s *session, port uint16) {
 	t := s.transfer
 	o := codec.Offer{Port: port, Key: t.asked.key, Size: -1, Total: -1}
-	if !t.takesIn() {
+	if !t.isPut() {
 		o.Size, o.Total = t.send.size, t.asked.total
 	}
 	var b [64]byte
 	r.reply(s, answer{codec.CodeOffer, codec.AppendOffer(b[:0], o)})
-}
-
-// lookAhead looks through what waits on control for an abor, which does not wait for its turn. It
-// says whether that has come because of it. (PROTOCOL, Status exchange: "Only abor acts at once".)
-func (r *reactor) lookAhead(s *session) bool {
-	st := s.status
-	if st.aborting {
-		return false
-	}
-	in, _ := s.conn.Peek(-1)
-	for {
-		text, n := codec.NextCommand(in[st.seen:])
-		if n == 0 {
-			return false
-		}
-		st.seen += n
-		if q, err := codec.ParseRequest(text); err != nil || q.Verb != codec.VerbAbort {
-			st.waiting++
-			continue
-		}
-		st.aborting = true
-		r.giveUp(s.transfer)
-		return s.conn != nil && s.waits()
-	}
-}
-
-// giveUp ends a transfer as abor wants it, unless its work is done as it were: then its own answer
-// comes.
-func (r *reactor) giveUp(t *transfer) {
-	switch t.state {
-	case transferWaiting:
-		if duties[t.verb].changes && t.job.busy {
-			return
-		}
-		r.withdraw(t)
-	case transferOffered:
-	case transferMoving:
-		if k := t.job.kind; t.job.busy && (k == jobCommit || k == jobStore) {
-			return
-		}
-		r.failTransfer(t, outcomeGivenUp, nil)
-		return
-	default: // it has ended, and is answered soon
-		return
-	}
-	t.outcome = outcomeGivenUp
-	r.endTransfer(t)
-}
-
-// aborted answers the commands before an abor, and abor itself. (PROTOCOL, Status exchange: "426
-// for the transfer that runs and for each command that waited, then 226 for itself".)
-func (r *reactor) aborted(s *session) {
-	st := s.status
-	_, _ = s.conn.Discard(st.seen)
-	var out []byte
-	for range st.waiting {
-		out = codec.AppendReply(out, codec.CodeAborted, []byte("aborted"))
-	}
-	st.seen, st.waiting, st.aborting = 0, 0, false
-	s.heard = r.now
-	r.write(s, codec.AppendReply(out, codec.CodeComplete, []byte("aborted")))
 }

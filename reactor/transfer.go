@@ -152,7 +152,9 @@ func (t *transfer) becomeMoving(fd int, now instant) {
 	t.readable, t.writable = true, true
 }
 
-func (t *transfer) isPut() bool { return t.verb == codec.VerbPut }
+func (t *transfer) isPut() bool {
+	return t.verb == codec.VerbPut || t.verb == codec.VerbPutPart
+}
 
 // watch follows a call that would have blocked: the watcher says when it can be made again. The
 // data socket goes into the watcher with the first.
@@ -199,6 +201,10 @@ func (t *transfer) jobDone() {
 		t.r.discard(t)
 		return
 	}
+	if t.state == transferWaiting {
+		t.r.workDone(t)
+		return
+	}
 	if t.isPut() {
 		t.r.receiveJobDone(t)
 		return
@@ -243,6 +249,10 @@ func (r *reactor) checkStall(t *transfer) {
 // release lets the session go on: everything of the transfer has moved.
 func (r *reactor) release(t *transfer) {
 	if t.released {
+		return
+	}
+	if t.asked != nil {
+		r.settle(t)
 		return
 	}
 	t.released = true
@@ -326,7 +336,9 @@ func (r *reactor) endTransfer(t *transfer) {
 			t.session.moved(t)
 		}
 	}
-	if s := t.session; s.transfer == t && !t.released && connected {
+	if s := t.session; t.asked != nil {
+		r.endAsked(t, connected)
+	} else if s.transfer == t && !t.released && connected {
 		r.release(t)
 	} else if s.transfer == t {
 		s.transfer = nil
@@ -341,6 +353,9 @@ func (r *reactor) endTransfer(t *transfer) {
 func (r *reactor) discard(t *transfer) {
 	if r.dropSend(t) || r.dropReceive(t) {
 		return
+	}
+	if t.asked != nil {
+		r.settle(t)
 	}
 	a := t.address
 	a.transfers--
