@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"golang.org/x/perf/benchmath"
 )
@@ -208,12 +209,13 @@ func writeRows(b *strings.Builder, title string, columns []column, rows []*row) 
 	}
 	fmt.Fprintf(b, "\n%s\n", title)
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	names := namesOf(rows)
 	fmt.Fprint(table, "\t\t")
 	for _, i := range shown {
 		fmt.Fprintf(table, "%s\t", columns[i].heading)
 	}
 	for _, row := range rows {
-		fmt.Fprintf(table, "\n  %s\t%s\t", plain(row.target.Name), row.step.Label())
+		fmt.Fprintf(table, "\n%s\t%s\t", names.pad(row), row.step.Label())
 		for _, i := range shown {
 			fmt.Fprintf(table, "%s\t", row.cell(columns, i))
 		}
@@ -229,6 +231,7 @@ func writeKinds(b *strings.Builder, rows []*row) error {
 	}
 	fmt.Fprintln(b, "\nBy kind")
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	names := namesOf(rows)
 	fmt.Fprint(table, "\t\t\t")
 	for _, c := range kindColumns {
 		fmt.Fprintf(table, "%s\t", c.heading)
@@ -238,7 +241,7 @@ func writeKinds(b *strings.Builder, rows []*row) error {
 			if row.merged.turn.Kinds[kind] == nil {
 				continue
 			}
-			fmt.Fprintf(table, "\n  %s\t%s\t%s\t", plain(row.target.Name), row.step.Label(), kind)
+			fmt.Fprintf(table, "\n%s\t%s\t%-7s\t", names.pad(row), row.step.Label(), kind)
 			for _, c := range kindColumns {
 				fmt.Fprintf(table, "%s\t", row.text(string(kind)+"."+c.figure))
 			}
@@ -246,6 +249,22 @@ func writeKinds(b *strings.Builder, rows []*row) error {
 	}
 	fmt.Fprintln(table)
 	return table.Flush()
+}
+
+// nameWidth is that of the longest name of a table's targets: they stand at the left of their
+// column, and figures at the right of theirs.
+type nameWidth int
+
+func namesOf(rows []*row) nameWidth {
+	width := 0
+	for _, row := range rows {
+		width = max(width, utf8.RuneCountInString(plain(row.target.Name)))
+	}
+	return nameWidth(width)
+}
+
+func (w nameWidth) pad(row *row) string {
+	return fmt.Sprintf("  %-*s", int(w), plain(row.target.Name))
 }
 
 // plain makes text from a file or a server fit for a line of a terminal: control characters, which

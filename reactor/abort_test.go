@@ -143,7 +143,7 @@ func TestAborAfterTheLastByteIsTooLate(t *testing.T) {
 			}
 			<-came
 			c.say(framed("noop") + framed("abor"))
-			onLoop(t, ts.reactors[0], func() {})
+			ts.aborting()
 			release()
 			c.want(want, "")
 			c.want(426, "")
@@ -155,6 +155,20 @@ func TestAborAfterTheLastByteIsTooLate(t *testing.T) {
 			c.bye()
 		})
 	}
+}
+
+// aborting waits until the server has seen the abor of its only session.
+func (ts *testServer) aborting() {
+	ts.t.Helper()
+	eventually(ts.t, "abor", func() bool {
+		seen := false
+		onLoop(ts.t, ts.reactors[0], func() {
+			for s := range ts.reactors[0].sessions {
+				seen = s.status.aborting
+			}
+		})
+		return seen
+	})
 }
 
 func TestAborWhileAFileIsOpened(t *testing.T) {

@@ -106,7 +106,7 @@ func (j *job) Run() {
 		if t.asked != nil && t.asked.Long {
 			list = root.ListLong
 		}
-		j.listing, j.err = list(s.name)
+		j.listing, j.err = list(s.name, s.held)
 	case jobClose:
 		j.err = s.file.Close()
 		s.open = false

@@ -94,6 +94,9 @@ type Limits struct {
 	// Keyless is how many data connections of the status exchange may be open that have not said
 	// which offer they take. Beyond that the one that came first is closed.
 	Keyless int
+	// ListingBytes is the longest listing, ListingsBytes what all listings may hold in memory at
+	// once; one client address has half of it.
+	ListingBytes, ListingsBytes int64
 	// RateBytes is the lowest rate of a transfer in bytes a second, over a StallTimeout.
 	RateBytes int64
 	// IdleTimeout ends a session that has sent nothing and waits for nothing.
@@ -127,6 +130,8 @@ func DefaultOptions() Options {
 			ControlBufferBytes:  64 << 10,
 			FreeBytes:           256 << 20,
 			Keyless:             128,
+			ListingBytes:        16 << 20,
+			ListingsBytes:       128 << 20,
 			RateBytes:           16,
 			IdleTimeout:         10 * time.Minute,
 			OfferTimeout:        10 * time.Second,
@@ -220,6 +225,8 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 		{"--max-upload", l.UploadBytes, 0, 1 << 62},
 		{"--min-free", l.FreeBytes, 0, 1 << 62},
 		{"--max-keyless", int64(l.Keyless), 1, 1 << 16},
+		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
+		{"--max-listing-memory", l.ListingsBytes, 2 * l.ListingBytes, 1 << 40},
 		{"--min-rate", l.RateBytes, 1, 1 << 40},
 	} {
 		bad(n.v >= n.min && n.v <= n.max,

@@ -218,9 +218,10 @@ func (r *reactor) granted(t *transfer) {
 	case codec.VerbPut:
 		t.recv.name = a.name
 		r.offerKeyed(t)
+	case codec.VerbList:
+		r.listNamed(t, a.name)
 	default:
-		t.send.name = a.name
-		r.submit(t, duties[t.verb].job)
+		panic("reactor: a command that moves nothing has no offer")
 	}
 }
 
@@ -229,6 +230,10 @@ func (r *reactor) granted(t *transfer) {
 func (r *reactor) workDone(t *transfer) {
 	a, j := t.asked, &t.job
 	s := t.session
+	if t.verb == codec.VerbList {
+		r.listed(t)
+		return
+	}
 	if j.err != nil {
 		t.outcome, t.err = outcomeOf(j.err), j.err
 		r.endTransfer(t)
@@ -237,11 +242,6 @@ func (r *reactor) workDone(t *transfer) {
 	switch t.verb {
 	case codec.VerbGet, codec.VerbGetPart:
 		r.openedAsked(t)
-		return
-	case codec.VerbList:
-		t.send.rest, j.listing = j.listing, nil
-		t.send.size = int64(len(t.send.rest))
-		r.offerKeyed(t)
 		return
 	case codec.VerbStat:
 		a.answer = answer{codec.CodeStatus, codec.AppendStat(nil, statOf(a.info))}

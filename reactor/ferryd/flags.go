@@ -76,6 +76,10 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 	f.IntVar(&l.Keyless, "max-keyless", l.Keyless,
 		"data connections of the status exchange that have not said which offer they take: the "+
 			"first bytes do, so that few are honest; the oldest is closed for another")
+	f.Var((*byteSize64)(&l.ListingBytes), "max-listing",
+		"longest listing of a folder: some 800,000 names")
+	f.Var((*byteSize64)(&l.ListingsBytes), "max-listing-memory",
+		"memory of all listings at once, half of it for one address; more wait their turn")
 	f.Int64Var(&l.RateBytes, "min-rate", l.RateBytes,
 		"bytes a second that a transfer must move over --stall-timeout: any modem does more")
 	f.DurationVar(&l.IdleTimeout, "idle-timeout", l.IdleTimeout,
