@@ -76,7 +76,7 @@ func (h *held) write(t testing.TB, name string, content []byte) {
 func (h *held) dial(t testing.TB, from string) *client.Client {
 	t.Helper()
 	c, err := client.Dial(context.Background(), h.Address,
-		client.Options{LocalAddr: netip.MustParseAddr(from)})
+		client.Options{Exchange: client.Base, LocalAddr: netip.MustParseAddr(from)})
 	if err != nil {
 		t.Fatal(err)
 	}

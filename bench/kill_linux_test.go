@@ -116,7 +116,9 @@ func uploadUntilKilled(t *testing.T, s *Server, state *[killWriters][killNames]v
 // uploadNext uploads the next version of a name, and says whether the server was gone.
 func uploadNext(address string, w, n int, v *versions) error {
 	ctx := context.Background()
-	c, err := client.Dial(ctx, address, client.Options{DataRetry: -1})
+	c, err := client.Dial(ctx, address, client.Options{
+		Exchange: client.Base, DataRetry: -1,
+	})
 	if err != nil {
 		return err
 	}

@@ -64,15 +64,12 @@ type Step struct {
 
 // Label is the step's load in a few words, unique in a Target.
 func (s *Step) Label() string {
-	text := fmt.Sprintf("%d clients", s.Clients)
-	if s.Clients == 1 {
-		text = "1 client"
-	}
+	text := plural(int64(s.Clients), "client")
 	if s.Rate > 0 {
-		text = fmt.Sprintf("%g/s, %s", s.Rate, text)
+		text = showDigits(s.Rate) + "/s, " + text
 	}
 	if s.Idle > 0 {
-		text += fmt.Sprintf(", %d idle", s.Idle)
+		text += ", " + unitCount.show(float64(s.Idle)) + " idle"
 	}
 	return text
 }
@@ -98,6 +95,18 @@ func (r *Result) Errors() int64 {
 	var n int64
 	r.each(func(_ *Target, _ *Step, turn *Turn) { n += turn.ErrorCount() })
 	return n
+}
+
+// Err is nil when every transfer went well, and says how many did not.
+func (r *Result) Err() error {
+	switch n := r.Errors(); {
+	case n > 0:
+		return errors.New(plural(n, "error"))
+	case r.Transfers() == 0:
+		return errors.New("no transfer was made")
+	default:
+		return nil
+	}
 }
 
 func (r *Result) each(visit func(*Target, *Step, *Turn)) {

@@ -51,6 +51,7 @@ func newWorker(r *run, index int) *worker {
 // dial makes a session, and says whether there is one.
 func (w *worker) dial(ctx context.Context) bool {
 	c, err := client.Dial(ctx, w.run.Address, client.Options{
+		Exchange:     client.Base,
 		DialTimeout:  w.run.Timeout,
 		ReplyTimeout: w.run.Timeout,
 		StallTimeout: w.run.Timeout,

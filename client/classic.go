@@ -90,8 +90,8 @@ func (c *Client) thanked(ctx context.Context, line []byte) error {
 	if bytes.HasPrefix(line, []byte(thanks)) {
 		return nil
 	}
-	return c.lose(ctx, &Error{"", ErrProtocol, fmt.Errorf("it sent %q where %s belongs",
-		line[:min(len(line), 64)], thanks)})
+	return c.lose(ctx, failure("", ErrProtocol, fmt.Errorf("it sent %q where %s belongs",
+		line[:min(len(line), 64)], thanks)))
 }
 
 // baseOnly refuses a command that the classic exchange does not have.
@@ -99,11 +99,12 @@ func (c *Client) baseOnly(verb codec.Verb) error {
 	if c.classic == nil {
 		return nil
 	}
-	return &Error{verb.String(), ErrUnsupported, nil}
+	return failure(verb.String(), ErrUnsupported, nil)
 }
 
 // untilClose reads a file to the server's close. A reset before it, or a stall, is a failure.
 func (r *receiver) untilClose(ctx context.Context, to *sink) error {
+	r.progress = to.progress
 	if to.begin != nil {
 		var err error
 		if to.w, err = to.begin(r.size); err != nil {
@@ -176,11 +177,11 @@ func messageError(name, text string) error {
 	kind := ErrMessage
 	switch {
 	case text == "":
-		return &Error{name, kind, nil}
+		return failure(name, kind, nil)
 	case strings.HasSuffix(text, messageNotFound):
 		kind = ErrNotFound
 	case strings.HasSuffix(text, messageUnknown):
 		kind = ErrUnknownCommand
 	}
-	return &Error{name, kind, serverMessage(text)}
+	return failure(name, kind, serverMessage(text))
 }

@@ -21,7 +21,13 @@ type Client struct {
 	// peer is the address that control reached: data connections go there and nowhere else.
 	peer netip.Addr
 	addr string
-	conn *net.TCPConn
+	// target is the address that Dial was given.
+	target string
+	conn   *net.TCPConn
+
+	// exchange is the one spoken; features is what the server of a status session announced.
+	exchange Exchange
+	features Features
 
 	// classic is what a port means in the classic exchange, nil in base.
 	classic *classicPorts
@@ -29,7 +35,12 @@ type Client struct {
 	// answers takes control's input apart; unread is what came beyond the answer asked for.
 	answers codec.Decoder
 	unread  []byte
-	input   [4 * codec.FieldSize]byte
+	// input holds the status exchange's longest offer.
+	input [7 * codec.FieldSize]byte
+	// said is a reply that has to outlive the one behind it.
+	said []byte
+	// folder is where Cd went, "" for the served root.
+	folder string
 	// command is kept from call to call for its memory.
 	command []byte
 
@@ -38,6 +49,9 @@ type Client struct {
 	stop        func() bool
 	interrupt   func()
 	interrupted chan struct{}
+
+	// pieceMax is the longest piece of a file in bytes: what fits a field.
+	pieceMax int64
 
 	// mu guards what Close and an ending context share with the running call.
 	mu   sync.Mutex
@@ -50,36 +64,40 @@ type Client struct {
 // are tried one after another, or a number, IPv6 in brackets.
 func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 	if err := o.validate(); err != nil {
-		return nil, &Error{"options", ErrConnect, err}
+		return nil, failure("options", ErrConnect, err)
 	}
 	port, err := addressPort(addr)
 	if err != nil {
-		return nil, &Error{addr, ErrConnect, err}
+		return nil, failure(addr, ErrConnect, err)
 	}
 	o = o.filled()
 	c := &Client{
 		options:     o,
 		dialer:      net.Dialer{Timeout: max(o.DialTimeout, 0), Control: o.Control},
+		target:      addr,
+		exchange:    Base,
+		pieceMax:    codec.FieldMax,
 		answers:     codec.NewDecoder(codec.Fields),
 		interrupted: make(chan struct{}, 1),
 	}
 	if o.Classic {
 		if c.classic, err = o.classicPorts(port); err != nil {
-			return nil, &Error{addr, ErrConnect, err}
+			return nil, failure(addr, ErrConnect, err)
 		}
-		c.answers = codec.NewDecoder(codec.Lines)
+		c.exchange, c.answers = Classic, codec.NewDecoder(codec.Lines)
 	}
 	if o.LocalAddr.IsValid() {
 		c.dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(o.LocalAddr, 0))
 	}
-	conn, err := c.dialer.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, dialError(ctx, addr, err)
-	}
-	c.conn = conn.(*net.TCPConn)
-	remote := c.conn.RemoteAddr().(*net.TCPAddr).AddrPort()
-	c.addr, c.peer = remote.String(), remote.Addr()
 	c.interrupt = c.onInterrupt
+	if err := c.dial(ctx, addr); err != nil {
+		return nil, err
+	}
+	if o.Exchange == Auto || o.Exchange == Status {
+		if err := c.negotiate(ctx); err != nil {
+			return nil, err
+		}
+	}
 	// A data connection lives with deadlines of its own and needs no probes.
 	c.dialer.KeepAlive = -1
 	return c, nil
@@ -98,20 +116,29 @@ func (c *Client) Err() error {
 	return c.over
 }
 
-// Quit ends the session in order: it tells the server, reads the parting port, or classic's thanks,
-// and closes. A server that closes without an answer has understood too.
+// Quit ends the session in order: it tells the server, reads the parting port, classic's thanks or
+// the status exchange's 221, and closes. A server that closes without an answer has understood too.
 func (c *Client) Quit(ctx context.Context) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
 	defer c.end()
-	ev, err := c.ask(ctx, codec.VerbQuit, "")
-	if err == nil && c.classic != nil {
-		err = c.thanked(ctx, ev.Data)
-	}
+	err := c.quit(ctx)
 	_ = c.Close()
 	if errors.Is(err, ErrLost) && (errors.Is(err, io.EOF) || isReset(err)) {
 		return nil
+	}
+	return err
+}
+
+func (c *Client) quit(ctx context.Context) error {
+	if c.exchange == Status {
+		_, err := c.simple(ctx, codec.Request{Verb: codec.VerbQuit}, "", codec.CodeGoodbye)
+		return err
+	}
+	ev, err := c.ask(ctx, codec.VerbQuit, "")
+	if err == nil && c.classic != nil {
+		err = c.thanked(ctx, ev.Data)
 	}
 	return err
 }
@@ -133,7 +160,7 @@ func (c *Client) Close() error {
 // begin starts a call: the session must stand, and the context is watched until end.
 func (c *Client) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
-		return &Error{"", ErrGivenUp, err}
+		return failure("", ErrGivenUp, err)
 	}
 	if err := c.Err(); err != nil {
 		return err
@@ -145,12 +172,7 @@ func (c *Client) begin(ctx context.Context) error {
 }
 
 // end waits for an interrupt that has begun, so that it cannot reach into the next call.
-func (c *Client) end() {
-	if c.stop != nil && !c.stop() {
-		<-c.interrupted
-	}
-	c.stop = nil
-}
+func (c *Client) end() { c.settle() }
 
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
@@ -186,10 +208,10 @@ func (c *Client) ask(ctx context.Context, verb codec.Verb, name string) (codec.E
 	command, err := c.encode(c.command[:0], verb, name)
 	c.command = command
 	if err != nil {
-		return codec.Event{}, &Error{shortened(name), ErrName, err}
+		return codec.Event{}, failure(shortened(name), ErrName, err)
 	}
 	if len(c.unread) > 0 {
-		return codec.Event{}, c.lose(ctx, &Error{"", ErrProtocol, errUnasked})
+		return codec.Event{}, c.lose(ctx, failure("", ErrProtocol, errUnasked))
 	}
 	if err := allow(ctx, c.conn, c.options.ReplyTimeout); err != nil {
 		return codec.Event{}, c.lose(ctx, err)
@@ -197,21 +219,11 @@ func (c *Client) ask(ctx context.Context, verb codec.Verb, name string) (codec.E
 	if _, err := c.conn.Write(command); err != nil {
 		return codec.Event{}, c.lose(ctx, err)
 	}
-	for {
-		ev, n := c.answers.Next(c.unread)
-		c.unread = c.unread[n:]
-		switch ev.Kind {
-		case codec.EventField, codec.EventCommand:
-			return ev, nil
-		case codec.EventError:
-			return codec.Event{}, c.lose(ctx, &Error{"", ErrProtocol, ev.Err})
-		default:
-			n, err := c.conn.Read(c.input[:])
-			if c.unread = c.input[:n]; n == 0 && err != nil {
-				return codec.Event{}, c.lose(ctx, err)
-			}
-		}
+	ev, err := c.answer()
+	if err != nil {
+		return codec.Event{}, c.lose(ctx, err)
 	}
+	return ev, nil
 }
 
 var errUnasked = errors.New("an answer that no command asked for")
@@ -240,11 +252,11 @@ func (c *Client) lose(ctx context.Context, cause error) error {
 	if c.over != nil {
 		return c.over
 	}
-	c.over = &Error{"", ErrLost, cause}
+	c.over = failure("", ErrLost, cause)
 	_ = c.conn.Close()
 	if done := ctx.Err(); done != nil {
 		c.over.Err = errHalfWay
-		return &Error{"", ErrGivenUp, done}
+		return failure("", ErrGivenUp, done)
 	}
 	return c.over
 }
@@ -267,12 +279,12 @@ func addressPort(addr string) (uint16, error) {
 // dialError says in a few words why nobody answered.
 func dialError(ctx context.Context, addr string, err error) error {
 	if done := ctx.Err(); done != nil {
-		return &Error{addr, ErrGivenUp, done}
+		return failure(addr, ErrGivenUp, done)
 	}
 	if isRefused(err) {
-		return &Error{addr, ErrConnect, &nobodyListens{err}}
+		return failure(addr, ErrConnect, &nobodyListens{err})
 	}
-	return &Error{addr, ErrConnect, err}
+	return failure(addr, ErrConnect, err)
 }
 
 // nobodyListens puts "connection refused" into words of its own.

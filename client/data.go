@@ -32,29 +32,37 @@ func (c *Client) open(
 	}
 	port, err := c.told(answer)
 	if err != nil {
-		return nil, 0, c.lose(ctx, &Error{"", ErrProtocol, err})
+		return nil, 0, c.lose(ctx, failure("", ErrProtocol, err))
 	}
+	conn, err := c.reach(ctx, verb, name, port)
+	return conn, port, err
+}
+
+// reach makes the data connection for a command, and has Close and the context reach it.
+func (c *Client) reach(
+	ctx context.Context, verb codec.Verb, name string, port uint16,
+) (*net.TCPConn, error) {
 	conn, err := c.connect(ctx, port)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		return nil, 0, &Error{name, ErrGivenUp, ctx.Err()}
+		return nil, failure(name, ErrGivenUp, ctx.Err())
 	case isReset(err) && verb == codec.VerbPut:
 		// The reset was so quick that it met the connect; it means what it always means.
-		return nil, 0, &Error{name, ErrRefused, nil}
+		return nil, failure(name, ErrRefused, nil)
 	case isReset(err):
-		return nil, 0, &Error{name, ErrBroken, err}
+		return nil, failure(name, ErrBroken, err)
 	default:
-		return nil, 0, &Error{name, ErrNoData, &portError{port, err}}
+		return nil, failure(name, ErrNoData, &portError{port, err})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over != nil {
 		_ = conn.Close()
-		return nil, 0, c.over
+		return nil, c.over
 	}
 	c.data = conn
-	return conn, port, nil
+	return conn, nil
 }
 
 // told is the port that an answer tells.
@@ -126,10 +134,13 @@ type buffer struct{ bytes []byte }
 // buffers serves every client of the process: with thousands of them few move bytes at once.
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
-// borrow gets a buffer of BufferSize bytes and a field's room before them.
+// headSize is the room before content: a KEY's and a field's.
+const headSize = codec.KeySize + codec.FieldSize
+
+// borrow gets a buffer of BufferSize bytes and the head's room before them.
 func (c *Client) borrow() *buffer {
 	b := buffers.Get().(*buffer)
-	if size := codec.FieldSize + c.options.BufferSize; cap(b.bytes) < size {
+	if size := headSize + c.options.BufferSize; cap(b.bytes) < size {
 		b.bytes = make([]byte, size)
 	} else {
 		b.bytes = b.bytes[:size]

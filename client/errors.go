@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 
 	"ferry/codec"
 )
@@ -25,12 +26,13 @@ var (
 		"nothing sent: missing, unreadable or too large (this server cannot say)")
 	// ErrRefused means that the server reset an upload: it stored nothing.
 	ErrRefused = errors.New("not stored: the server reset the data connection")
-	// ErrNotFound means that the server said so, in the classic exchange.
+	// ErrNotFound means that the server said so, in the classic exchange or in the status one:
+	// there is no such file, or it is no plain one.
 	ErrNotFound = errors.New("no such file")
 	// ErrMessage means that the server sent a message instead of a file, in the classic
 	// exchange: a message of another meaning than ErrNotFound and ErrUnknownCommand.
 	ErrMessage = errors.New("a message instead of a file")
-	// ErrUnsupported means that the classic exchange has no such command. Nothing was sent.
+	// ErrUnsupported means that the session's exchange has no such command. Nothing was sent.
 	ErrUnsupported = errors.New("the classic exchange has none")
 	// ErrNoFolder means that the server knows no folder of that name.
 	ErrNoFolder = errors.New("no such folder")
@@ -54,22 +56,60 @@ var (
 	ErrGivenUp = errors.New("given up")
 )
 
+// The kinds that the status exchange alone tells.
+var (
+	// ErrBusy means that the server is too busy, shuts down, or that somebody else holds what
+	// the command is about: the same may go well later.
+	ErrBusy = errors.New("busy")
+	// ErrServer means that the server's own files or memory failed it.
+	ErrServer = errors.New("the server had an error")
+	// ErrNoSpace means that the server has no room for the file.
+	ErrNoSpace = errors.New("no space left on the server")
+	// ErrArgument means that the server takes no such argument, or not now.
+	ErrArgument = errors.New("bad argument")
+	// ErrNotAllowed means that the server does not do this for anybody, or not for this client.
+	ErrNotAllowed = errors.New("not allowed here")
+	// ErrNotDone means that a file command cannot be carried out: there is no such thing, it is
+	// of another type, or something is in its way.
+	ErrNotDone = errors.New("not done")
+	// ErrMismatch means that the bytes of two sides differ although all of them were moved, or
+	// that a file changed on the way.
+	ErrMismatch = errors.New("the two sides differ")
+)
+
 // Error says what failed.
 type Error struct {
 	// Name is the file, folder or address concerned, or empty.
 	Name string
 	// Kind is one of the package's kinds.
 	Kind error
+	// Code is the server's reply code in the status exchange, 0 where there was none.
+	Code int
 	// Err is the cause, or nil when the kind says it all.
 	Err error
+	// also is the kind that base has for the same, nil when there is none: its users ask for it.
+	also error
 }
 
-// Error is one line: the name, the kind, the cause. A server's own message stands for the last two.
+// failure is an error without a code.
+func failure(name string, kind, cause error) *Error {
+	return &Error{Name: name, Kind: kind, Err: cause}
+}
+
+// Error is one line: the name, the kind, the cause. A server's own message stands for the last two;
+// its control characters are escaped in the status exchange.
 func (e *Error) Error() string {
 	text := e.Kind.Error()
 	var said serverMessage
+	var put wording
 	if errors.As(e.Err, &said) {
 		text = said.Error()
+		if e.Code != 0 {
+			// Servers begin their words with the name, which stands there already.
+			text = printable(strings.TrimPrefix(text, e.Name+": "))
+		}
+	} else if errors.As(e.Err, &put) {
+		text = put.Error()
 	} else if e.Err != nil {
 		text += ": " + causeText(e.Err)
 	}
@@ -79,13 +119,22 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the kind and the cause.
+// Unwrap gives the kind, what base would have told, and the cause.
 func (e *Error) Unwrap() []error {
-	if e.Err == nil {
-		return []error{e.Kind}
+	all := []error{e.Kind}
+	if e.also != nil {
+		all = append(all, e.also)
 	}
-	return []error{e.Kind, e.Err}
+	if e.Err != nil {
+		all = append(all, e.Err)
+	}
+	return all
 }
+
+// wording says what happened better than the kind does.
+type wording string
+
+func (w wording) Error() string { return string(w) }
 
 // causeText leaves out what packages net and os repeat: operation, addresses, paths.
 func causeText(err error) string {
@@ -132,18 +181,18 @@ func causeText(err error) string {
 // ended explains whatever followed it.
 func transferError(ctx context.Context, name string, err error) error {
 	if done := ctx.Err(); done != nil {
-		return &Error{name, ErrGivenUp, done}
+		return failure(name, ErrGivenUp, done)
 	}
 	var violation *codec.ProtocolError
 	switch {
 	case errors.As(err, &violation):
-		return &Error{name, ErrProtocol, err}
+		return failure(name, ErrProtocol, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &Error{name, ErrStalled, nil}
+		return failure(name, ErrStalled, nil)
 	case errors.Is(err, net.ErrClosed):
-		return &Error{name, ErrClosed, nil}
+		return failure(name, ErrClosed, nil)
 	}
-	return &Error{name, ErrBroken, err}
+	return failure(name, ErrBroken, err)
 }
 
 // isNetwork says whether an error of a copy between socket and file is the socket's.

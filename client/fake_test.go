@@ -98,6 +98,10 @@ func (s *session) serve() {
 		in = in[n:]
 		switch ev.Kind {
 		case codec.EventCommand:
+			if codec.IsHello(ev.Data) && s.grammar == codec.Commands {
+				s.unknown()
+				continue
+			}
 			if string(ev.Data) == "quit" && !s.ownQuit.Load() {
 				s.part()
 				return
@@ -114,6 +118,9 @@ func (s *session) serve() {
 		}
 	}
 }
+
+// unknown answers a command as a server of base does that does not know it.
+func (s *session) unknown() { finish(s.data(), record("500 hello: unknown command\n")) }
 
 // part answers quit.
 func (s *session) part() {
@@ -228,9 +235,13 @@ func folderPrefix(path string) string {
 	return path + "/"
 }
 
-// dial makes a session with the fake, closed when the test ends.
+// dial makes a session with the fake, of base unless the test says otherwise, closed when the test
+// ends.
 func (f *fake) dial(o Options) *Client {
 	f.t.Helper()
+	if o.Exchange == Auto && !o.Classic {
+		o.Exchange = Base
+	}
 	c, err := Dial(f.t.Context(), f.addr, o)
 	if err != nil {
 		f.t.Fatal(err)

@@ -25,29 +25,48 @@ func (c *Client) List(ctx context.Context, path string) ([]string, error) {
 }
 
 func (c *Client) list(ctx context.Context, path string) ([]string, error) {
-	shown := path
-	if shown == "" {
-		shown = codec.VerbList.String()
-	}
-	var text strings.Builder
-	_, err := c.fetch(ctx, codec.VerbList, path, &sink{begin: func(n int64) (io.Writer, error) {
-		if most := c.options.ListingMax; n > most {
-			return nil, &Error{shown, ErrTooLarge, fmt.Errorf("a listing of %d bytes", n)}
-		}
-		// The size is the server's word alone: memory grows with what arrives.
-		text.Grow(int(min(n, int64(c.options.BufferSize))))
-		return &text, nil
-	}})
+	text, err := c.listing(ctx, codec.Request{Verb: codec.VerbList, Name: []byte(path)})
 	if err != nil {
 		if errors.Is(err, ErrNothingSent) {
 			return nil, nil
 		}
 		return nil, err
 	}
-	if kind := messageKind(text.String()); kind != nil {
-		return nil, &Error{shown, kind, nil}
+	if c.exchange == Base {
+		if kind := messageKind(text); kind != nil {
+			return nil, failure(listed(path), kind, nil)
+		}
 	}
-	return names(text.String()), nil
+	return names(text), nil
+}
+
+// listing fetches a listing's text.
+func (c *Client) listing(ctx context.Context, q codec.Request) (string, error) {
+	path := string(q.Name)
+	var text strings.Builder
+	to := sink{begin: func(n int64) (io.Writer, error) {
+		if most := c.options.ListingMax; n > most {
+			return nil, failure(listed(path), ErrTooLarge,
+				fmt.Errorf("a listing of %d bytes", n))
+		}
+		// The size is the server's word alone: memory grows with what arrives.
+		text.Grow(int(min(n, int64(c.options.BufferSize))))
+		return &text, nil
+	}}
+	if c.exchange != Status {
+		_, err := c.fetch(ctx, q.Verb, path, &to)
+		return text.String(), err
+	}
+	_, _, err := c.bring(ctx, q, listed(path), &to)
+	return text.String(), err
+}
+
+// listed is what errors about a listing name.
+func listed(path string) string {
+	if path == "" {
+		return codec.VerbList.String()
+	}
+	return path
 }
 
 // messageKind is the error that a listing is instead of names, or nil. (PROTOCOL, Base exchange:

@@ -21,40 +21,41 @@ import (
 // anything else that is no plain file.
 //
 // In base a size of 0 never replaces a file that has content. It makes a new empty file only if the
-// listing of the remote folder names the file, and is an ErrNothingSent otherwise. In classic an
-// empty file is a file like others.
+// listing of the remote folder names the file, and is an ErrNothingSent otherwise. In the other
+// exchanges an empty file is a file like others.
 //
 // The path is the caller's own word; a path made from a remote name is made with [LocalName].
 func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error) {
 	if name == "" || local == "" {
-		return 0, &Error{name, ErrName, errNoName}
+		return 0, failure(name, ErrName, errNoName)
 	}
 	if err := checkLocal(filepath.Base(local), runtime.GOOS == "windows"); err != nil {
-		return 0, &Error{local, ErrName, err}
+		return 0, failure(local, ErrName, err)
 	}
 	if os.IsPathSeparator(local[len(local)-1]) {
-		return 0, &Error{local, ErrName, errors.New("it names a folder")}
+		return 0, failure(local, ErrName, errors.New("it names a folder"))
 	}
 	old, err := os.Stat(local)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		old = nil
 		if _, err := os.Stat(filepath.Dir(local)); err != nil {
-			return 0, &Error{filepath.Dir(local), ErrLocal, err}
+			return 0, failure(filepath.Dir(local), ErrLocal, err)
 		}
 	case err != nil:
-		return 0, &Error{local, ErrLocal, err}
+		return 0, failure(local, ErrLocal, err)
 	case !old.Mode().IsRegular():
-		return 0, &Error{local, ErrLocal, errNotPlain}
+		return 0, failure(local, ErrLocal, errNotPlain)
 	}
 	if err := c.begin(ctx); err != nil {
 		return 0, err
 	}
 	defer c.end()
 	p := pending{path: local, old: old}
-	n, err := c.fetch(ctx, codec.VerbGet, name, &sink{begin: p.begin})
+	n, err := c.fetch(ctx, codec.VerbGet, name,
+		&sink{begin: p.begin, progress: c.progress(0, 0)})
 	switch {
-	case errors.Is(err, ErrNothingSent):
+	case c.exchange == Base && errors.Is(err, ErrNothingSent):
 		return 0, c.settleEmpty(ctx, name, &p, err)
 	case err != nil:
 		p.abort()
@@ -107,7 +108,7 @@ func (p *pending) begin(int64) (io.Writer, error) {
 	// The umask decides about the mode, as it does for any file that the user makes.
 	f, err := os.OpenFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return nil, &Error{p.path, ErrLocal, err}
+		return nil, failure(p.path, ErrLocal, err)
 	}
 	p.file = f
 	if p.old != nil {
@@ -125,7 +126,7 @@ func (p *pending) commit() error {
 	}
 	if err != nil {
 		_ = os.Remove(p.file.Name())
-		return &Error{p.path, ErrLocal, err}
+		return failure(p.path, ErrLocal, err)
 	}
 	return nil
 }
@@ -143,7 +144,7 @@ func (p *pending) abort() {
 func LocalName(remote string) (string, error) {
 	base := remote[strings.LastIndexByte(remote, '/')+1:]
 	if err := checkLocal(base, runtime.GOOS == "windows"); err != nil {
-		return "", &Error{remote, ErrName, err}
+		return "", failure(remote, ErrName, err)
 	}
 	return base, nil
 }

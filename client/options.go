@@ -31,13 +31,31 @@ type Options struct {
 	// ListingMax bounds a listing in bytes, which is held in memory. 0 means 64 MiB, about a
 	// million names; negative is refused.
 	ListingMax int64
-	// Classic has the session speak the classic exchange, which has Get, GetFile and Quit
-	// alone.
+	// Exchange is the exchange to speak. Its zero value, Auto, finds out.
+	Exchange Exchange
+	// HelloWait is how long Auto waits for the answer to its question before it takes the
+	// server for one of base. 0 means 2 s; negative is refused.
+	HelloWait time.Duration
+	// Classic says the same as an Exchange of Classic: Get, GetFile and Quit alone.
 	Classic bool
 	// ClassicFiles and ClassicMessages are the server's ports for files and for messages in the
 	// classic exchange: which of them it tells is what it says. 0 means the port that lies to
 	// control's as 20020 and 20023 lie to 20021: one below it, and two above.
 	ClassicFiles, ClassicMessages uint16
+	// Progress, when set, is told how many bytes of a file are there, and how many there are in
+	// all, -1 where nobody says. It is called by the call that moves them, at every piece of
+	// up to 256 KiB and never by two at once, so it must not wait, and must not call the client.
+	Progress func(moved, total int64)
+	// NotesFolder is where the client notes uploads that broke, so that they can be continued:
+	// a file each, which many processes may use at once. "" means the folder ferry/uploads in
+	// XDG_STATE_HOME, or in .local/state of the home folder, or in LocalAppData on Windows.
+	NotesFolder string
+	// NotesLifetime is how long a note serves: servers keep a part no longer. 0 means 24 h;
+	// negative has nothing noted and nothing continued.
+	NotesLifetime time.Duration
+	// ServerName is what the server is called in notes and beside unfinished downloads. "" means
+	// the address given to Dial, in small letters.
+	ServerName string
 	// LocalAddr is the address that connections are made from. Its zero value lets the system
 	// choose.
 	LocalAddr netip.Addr
@@ -55,6 +73,8 @@ const (
 	bufferSizeDefault   = 32 << 10
 	bufferSizeMin       = 512
 	listingMaxDefault   = 64 << 20
+	helloWaitDefault    = 2 * time.Second
+	notesLifetime       = 24 * time.Hour
 )
 
 // validate returns every fault at once.
@@ -65,6 +85,15 @@ func (o *Options) validate() error {
 	}
 	if o.ListingMax < 0 {
 		faults = append(faults, errors.New("ListingMax: negative"))
+	}
+	if o.HelloWait < 0 {
+		faults = append(faults, errors.New("HelloWait: negative"))
+	}
+	if o.Exchange > Classic {
+		faults = append(faults, errors.New("Exchange: none of the package's"))
+	}
+	if o.Classic && o.Exchange != Auto && o.Exchange != Classic {
+		faults = append(faults, errors.New("Exchange: another one than Classic says"))
 	}
 	return errors.Join(faults...)
 }
@@ -78,6 +107,12 @@ func (o Options) filled() Options {
 	o.ConfirmWait = orDefault(o.ConfirmWait, confirmWaitDefault)
 	o.BufferSize = orDefault(o.BufferSize, bufferSizeDefault)
 	o.ListingMax = orDefault(o.ListingMax, listingMaxDefault)
+	o.HelloWait = orDefault(o.HelloWait, helloWaitDefault)
+	o.NotesLifetime = orDefault(o.NotesLifetime, notesLifetime)
+	if o.Classic {
+		o.Exchange = Classic
+	}
+	o.Classic = o.Exchange == Classic
 	return o
 }
 

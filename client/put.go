@@ -19,7 +19,7 @@ const (
 	NotStored Stored = iota
 	// Unconfirmed means that every byte was sent and the server said nothing.
 	Unconfirmed
-	// Confirmed means that the server closed in order: it has the file.
+	// Confirmed means that the server said so, or in base closed in order: it has the file.
 	Confirmed
 )
 
@@ -35,21 +35,23 @@ func (s Stored) String() string {
 	}
 }
 
-// Put stores size bytes from r under name, in one record. A size over codec.FieldMax is an
-// ErrTooLarge before anything is sent. If r ends or fails early the data connection is reset, so
-// that the server stores nothing; r's own blocking is not bounded by ctx. An r that is an *os.File
-// is read from where it stands, large ones by the system's own copy.
+// Put stores size bytes from r under name. In the status exchange it returns when the server has
+// said that the file is there: Confirmed or an error, nothing else. In base the bytes are one
+// record, and a size over codec.FieldMax is an ErrTooLarge before anything is sent. If r ends or
+// fails early the data connection is reset, so that the server stores nothing; r's own blocking is
+// not bounded by ctx. An r that is an *os.File is read from where it stands, large ones by the
+// system's own copy.
 func (c *Client) Put(
 	ctx context.Context, name string, r io.Reader, size int64,
 ) (Stored, error) {
 	switch {
 	case name == "":
-		return NotStored, &Error{"", ErrName, errNoName}
+		return NotStored, failure("", ErrName, errNoName)
 	case size < 0:
-		return NotStored, &Error{name, ErrLocal, errors.New("a negative size")}
-	case size > codec.FieldMax:
-		return NotStored, &Error{name, ErrTooLarge, fmt.Errorf(
-			"%d bytes, and this exchange announces %d at most", size, int64(codec.FieldMax))}
+		return NotStored, failure(name, ErrLocal, errors.New("a negative size"))
+	case size > codec.FieldMax && c.exchange != Status:
+		return NotStored, failure(name, ErrTooLarge, fmt.Errorf(
+			"%d bytes, and this exchange announces %d at most", size, int64(codec.FieldMax)))
 	}
 	if err := c.baseOnly(codec.VerbPut); err != nil {
 		return NotStored, err
@@ -58,7 +60,18 @@ func (c *Client) Put(
 		return NotStored, err
 	}
 	defer c.end()
-	s := sender{client: c, name: name, from: r, left: size}
+	if c.exchange == Status {
+		return c.putStatus(ctx, name, r, size)
+	}
+	return c.putBase(ctx, name, r, size)
+}
+
+func (c *Client) putBase(
+	ctx context.Context, name string, r io.Reader, size int64,
+) (Stored, error) {
+	s := sender{
+		client: c, name: name, from: r, size: size, left: size, progress: c.progress(0, 0),
+	}
 	b := c.borrow()
 	defer b.giveBack()
 	first, err := s.first(b.bytes)
@@ -80,13 +93,17 @@ type sender struct {
 	conn   *net.TCPConn
 	from   io.Reader
 	name   string
+	size   int64
 	// left counts the bytes not yet taken from the reader.
-	left int64
+	left     int64
+	progress progress
 }
 
-// first fills b with the field and the first bytes of the content, so that they leave in one
-// write. A reader that fails so early costs the server nothing: no command was sent.
+// first fills b with the field and the first bytes of the content, behind a KEY's room, so that
+// they leave in one write. A reader that fails so early costs the server nothing: no command was
+// sent.
 func (s *sender) first(b []byte) ([]byte, error) {
+	b = b[codec.KeySize:]
 	content := codec.AppendField(b[:0], s.left)
 	content = b[:int64(len(content))+min(s.left, int64(len(b)-len(content)))]
 	return content, s.fill(content[codec.FieldSize:])
@@ -100,37 +117,45 @@ func (s *sender) fill(b []byte) error {
 		return s.short()
 	}
 	if err != nil {
-		return &Error{s.name, ErrLocal, err}
+		return failure(s.name, ErrLocal, err)
 	}
 	return nil
 }
 
 // short says that the reader held less than was announced.
 func (s *sender) short() error {
-	return &Error{s.name, ErrLocal, fmt.Errorf("ended %d bytes early", s.left)}
+	return failure(s.name, ErrLocal, fmt.Errorf("ended %d bytes early", s.left))
 }
 
 func (s *sender) run(ctx context.Context, first, b []byte) (Stored, error) {
-	if err := s.write(ctx, first); err != nil {
+	if err := s.all(ctx, first, b); err != nil {
 		return NotStored, err
+	}
+	return s.confirm(ctx, b)
+}
+
+// all sends what first has begun with, and the rest through b, which first may lie in.
+func (s *sender) all(ctx context.Context, first, b []byte) error {
+	if err := s.write(ctx, first); err != nil {
+		return err
 	}
 	if s.left >= spliceMin {
 		if f, ok := copyable(s.from); ok {
 			if err := s.sendfile(ctx, f); err != nil {
-				return NotStored, err
+				return err
 			}
 		}
 	}
 	for s.left > 0 {
 		piece := b[:min(s.left, int64(len(b)))]
 		if err := s.fill(piece); err != nil {
-			return NotStored, err
+			return err
 		}
 		if err := s.write(ctx, piece); err != nil {
-			return NotStored, err
+			return err
 		}
 	}
-	return s.confirm(ctx, b)
+	return nil
 }
 
 // write sends all of b, for as long as any of it moves.
@@ -141,6 +166,7 @@ func (s *sender) write(ctx context.Context, b []byte) error {
 		}
 		n, err := s.conn.Write(b)
 		if b = b[n:]; len(b) == 0 {
+			s.progress.tell(s.size-s.left, s.size)
 			return nil
 		}
 		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -153,17 +179,18 @@ func (s *sender) write(ctx context.Context, b []byte) error {
 func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 	at, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return &Error{s.name, ErrLocal, err}
+		return failure(s.name, ErrLocal, err)
 	}
 	from := io.LimitedReader{R: f}
 	for s.left > 0 {
 		if err := allow(ctx, s.conn, s.client.options.StallTimeout); err != nil {
 			return s.failed(ctx, err)
 		}
-		from.N = min(s.left, spliceMost)
+		from.N = min(s.left, s.progress.piece())
 		n, err := s.conn.ReadFrom(&from)
 		s.left -= n
 		at += n
+		s.progress.tell(s.size-s.left, s.size)
 		switch {
 		case err == nil && n == 0:
 			return s.short()
@@ -171,7 +198,7 @@ func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 		case n > 0 && errors.Is(err, os.ErrDeadlineExceeded):
 			// Where the system did not copy, bytes may have been read that were not sent.
 			if _, err := f.Seek(at, io.SeekStart); err != nil {
-				return &Error{s.name, ErrLocal, err}
+				return failure(s.name, ErrLocal, err)
 			}
 		default:
 			return s.failed(ctx, err)
@@ -182,8 +209,8 @@ func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 
 // failed says what an error of the data connection means: base's one sign is the reset.
 func (s *sender) failed(ctx context.Context, err error) error {
-	if ctx.Err() == nil && isReset(err) {
-		return &Error{s.name, ErrRefused, nil}
+	if ctx.Err() == nil && isReset(err) && s.client.exchange != Status {
+		return failure(s.name, ErrRefused, nil)
 	}
 	return transferError(ctx, s.name, err)
 }
@@ -205,7 +232,7 @@ func (s *sender) confirm(ctx context.Context, b []byte) (Stored, error) {
 			// A server has nothing to say here; what it says is dropped.
 		case errors.Is(err, io.EOF) && ended != nil:
 			// The socket was broken before its sending side could end.
-			return NotStored, &Error{s.name, ErrRefused, nil}
+			return NotStored, failure(s.name, ErrRefused, nil)
 		case errors.Is(err, io.EOF):
 			return Confirmed, nil
 		case ctx.Err() == nil && errors.Is(err, os.ErrDeadlineExceeded):

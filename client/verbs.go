@@ -102,7 +102,7 @@ func find(word string, follows *typed) (*verb, error) {
 func (s *Shell) find(word string, follows *typed) (*verb, error) {
 	v, err := find(word, follows)
 	if err == nil && v.base && s.Options.Classic {
-		return nil, &Error{v.words[0], ErrUnsupported, nil}
+		return nil, failure(v.words[0], ErrUnsupported, nil)
 	}
 	return v, err
 }
@@ -186,7 +186,7 @@ func (s *Shell) runPut(ctx context.Context, follows typed) error {
 		err = errNotPlain
 	}
 	if err != nil {
-		return &Error{words[0], ErrLocal, err}
+		return failure(words[0], ErrLocal, err)
 	}
 	remote := filepath.Base(path)
 	if len(words) > 1 {
@@ -196,11 +196,11 @@ func (s *Shell) runPut(ctx context.Context, follows typed) error {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return &Error{words[0], ErrLocal, err}
+		return failure(words[0], ErrLocal, err)
 	}
 	defer func() { _ = file.Close() }()
 	if info, err = file.Stat(); err != nil {
-		return &Error{words[0], ErrLocal, err}
+		return failure(words[0], ErrLocal, err)
 	}
 	return s.put(ctx, remote, file, info)
 }
@@ -243,7 +243,7 @@ func (s *Shell) runList(ctx context.Context, follows typed) error {
 		_ = out.WriteByte('\n')
 	}
 	if err := out.Flush(); err != nil {
-		return &Error{"listing", ErrLocal, err}
+		return failure("listing", ErrLocal, err)
 	}
 	return nil
 }

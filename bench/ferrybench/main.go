@@ -95,6 +95,7 @@ func command() *cobra.Command {
 		},
 	}
 	addFlags(cmd, &plan, &sizes)
+	cmd.AddCommand(resultCommands()...)
 	return cmd
 }
 

@@ -96,6 +96,10 @@ func command(shell *client.Shell, status *int) *cobra.Command {
 			shell.Options.StallTimeout = bound(silence)
 			shell.Options.DialTimeout = bound(connect)
 			shell.Options.ConfirmWait = bound(confirm)
+			if !shell.Options.Classic {
+				// Its commands and its words are those of base.
+				shell.Options.Exchange = client.Base
+			}
 			*status = shell.Run(cmd.Context(), args)
 			return nil
 		},

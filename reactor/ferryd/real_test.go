@@ -167,7 +167,7 @@ func atOnce(t *testing.T, p *process, items []*item,
 	for range realClients {
 		all.Go(func() {
 			ctx := t.Context()
-			c, err := client.Dial(ctx, p.address, client.Options{})
+			c, err := client.Dial(ctx, p.address, client.Options{Exchange: client.Base})
 			if err != nil {
 				t.Error(err)
 				return
@@ -268,7 +268,7 @@ func TestRealFolderListed(t *testing.T) {
 		}
 	}
 	slices.Sort(want)
-	c, err := client.Dial(t.Context(), p.address, client.Options{})
+	c, err := client.Dial(t.Context(), p.address, client.Options{Exchange: client.Base})
 	if err != nil {
 		t.Fatal(err)
 	}

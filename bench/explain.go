@@ -1,0 +1,182 @@
+package bench
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// busyShare is the share of the processors from which on they count as all busy: the last
+	// few percent are never had.
+	busyShare = 0.9
+	// lateShare is the share of the median latency from which on the harness's own lag at its
+	// 99th percentile disturbs what it measures, and lateMin what is never worth a word: the
+	// granularity at which a system wakes who sleeps.
+	lateShare = 0.2
+	lateMin   = time.Millisecond
+	// tailCount is how many transfers must lie beyond a percentile for it to mean much.
+	tailCount = 10
+)
+
+// explain says in sentences what the tables' figures mean and when not to believe them.
+func (r *Result) explain(rows []*row) []string {
+	if len(rows) == 0 {
+		return nil
+	}
+	lines := []string{r.explainRun(rows), explainLatency(rows)}
+	if line := explainTurns(rows); line != "" {
+		lines = append(lines, line)
+	}
+	for _, row := range rows {
+		for _, line := range explainFaults(row) {
+			lines = append(lines, row.where(rows)+line)
+		}
+		for _, line := range r.Machine.limits(row.merged.turn) {
+			lines = append(lines, row.where(rows)+line)
+		}
+	}
+	return lines
+}
+
+// where names the row in a sentence, if there is more than one.
+func (row *row) where(rows []*row) string {
+	if len(rows) == 1 {
+		return ""
+	}
+	return fmt.Sprintf("%s, %s: ", plain(row.target.Name), row.step.Label())
+}
+
+func (r *Result) explainRun(rows []*row) string {
+	turns, seconds := 0, 0.0
+	for _, row := range rows {
+		turns += len(row.step.Turns)
+		seconds += row.merged.turn.Seconds
+	}
+	text := fmt.Sprintf("Scenario %s, %s of %s on average, warm-up left out", plain(r.Scenario),
+		plural(int64(turns), "turn"), showSeconds(seconds/float64(turns)))
+	if len(r.Targets) > 1 {
+		text += "; the targets' turns alternate, so that a drift of the machine meets all of them"
+	}
+	return text + "."
+}
+
+func explainLatency(rows []*row) string {
+	open := anyRow(rows, func(row *row) bool { return row.step.Rate > 0 })
+	closed := anyRow(rows, func(row *row) bool { return row.step.Rate == 0 })
+	first := rows[0]
+	example := ""
+	if p99, n := first.text("p99"), first.merged.all.Count; n >= 100*tailCount {
+		example = fmt.Sprintf(" A p99 of %s: one transfer in a hundred took longer.", p99)
+	} else if n > 0 {
+		example = fmt.Sprintf(" With %s, fewer than %d lie beyond the p99: it is a guess.",
+			plural(n, "transfer"), tailCount)
+	}
+	switch {
+	case open && closed:
+		return "Latency is from a command's begin, where a rate is given from the begin that the " +
+			"plan intended, to its transfer's end." + example
+	case open:
+		return "Latency is from the begin that the plan intended to the transfer's end, so that " +
+			"a server's pause counts for all that had to wait." + example
+	default:
+		return "Latency is from a command's begin to its transfer's end; each client begins its " +
+			"next when that has come, so a pause of the server delays few of them and hides from " +
+			"percentiles (a rate shows it)." + example
+	}
+}
+
+func explainTurns(rows []*row) string {
+	if anyRow(rows, func(row *row) bool { return len(row.step.Turns) >= spreadTurnsMin }) {
+		return "± is how far the median over the turns may be off, at 95 % confidence."
+	}
+	return ""
+}
+
+func explainFaults(row *row) []string {
+	var lines []string
+	t := row.merged.turn
+	if n := t.Unconfirmed; n > 0 {
+		lines = append(lines, fmt.Sprintf("%s sent and not confirmed by the server.",
+			was(n, "put")))
+	}
+	if n := t.Missed; n > 0 {
+		planned := row.step.Rate * t.Seconds
+		lines = append(lines, fmt.Sprintf("%s of about %s planned never came: no client was free. "+
+			"The latencies would be higher with them; take more clients or a lower rate.",
+			plural(n, "start"), unitCount.show(planned)))
+	}
+	return lines
+}
+
+func was(n int64, one string) string {
+	if n == 1 {
+		return plural(n, one) + " was"
+	}
+	return plural(n, one) + " were"
+}
+
+// limits says when the harness or the machine, not the server, was the limit.
+func (m Machine) limits(t *Turn) []string {
+	var lines []string
+	if line := m.busy(t); line != "" {
+		lines = append(lines, line)
+	}
+	if t.Lag == nil || t.Lag.Count() == 0 {
+		return lines
+	}
+	lag, median := t.Lag.Percentile(99), t.transfers().Latency.Percentile(50)
+	if lag >= lateMin.Microseconds() && float64(lag) >= lateShare*float64(median) {
+		lines = append(lines, fmt.Sprintf("THE HARNESS WAS LATE: one start in a hundred came %s "+
+			"or more after its time though a client was free (median latency: %s). Part of the "+
+			"latency is its own.", showSeconds(float64(lag)/1e6), showSeconds(float64(median)/1e6)))
+	}
+	return lines
+}
+
+// busy says who kept the processors busy, if they were.
+func (m Machine) busy(t *Turn) string {
+	if t.Own == nil || t.Seconds == 0 || m.Processors == 0 {
+		return ""
+	}
+	own, server := t.Own.CPU/t.Seconds, 0.0
+	if t.Server != nil {
+		server = t.Server.CPU / t.Seconds
+	}
+	enough, all := busyShare*float64(m.Processors), plural(int64(m.Processors), "processor")
+	switch {
+	case own >= enough:
+		return fmt.Sprintf("THE HARNESS WAS THE LIMIT: it kept %.2f of %s busy itself. The server "+
+			"may do more.", own, all)
+	case own+server < enough:
+		return ""
+	case own >= server:
+		return fmt.Sprintf("THE MACHINE WAS THE LIMIT, and the harness took the greater part: it "+
+			"kept %.2f of %s busy, the server %.2f. The server may do more with a machine of its "+
+			"own.", own, all, server)
+	default:
+		return fmt.Sprintf("The machine was the limit: the server kept %.2f of %s busy, the "+
+			"harness %.2f.", server, all, own)
+	}
+}
+
+// writeWrapped writes a sentence in lines of a terminal's width, with a blank line before it.
+func writeWrapped(b *strings.Builder, text string) {
+	const width = 88
+	b.WriteByte('\n')
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		n := len([]rune(word))
+		if column > 0 && column+1+n > width {
+			b.WriteByte('\n')
+			column = 0
+		}
+		if column > 0 {
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += n
+	}
+	b.WriteByte('\n')
+}

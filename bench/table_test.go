@@ -1,0 +1,176 @@
+package bench
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/perf/benchfmt"
+)
+
+func tableOf(t *testing.T, r *Result) string {
+	t.Helper()
+	var b strings.Builder
+	if err := r.WriteTable(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestTableShowsWhatWasMeasured(t *testing.T) {
+	r := synthetic{turns: 6, noise: 0.05}.result()
+	turn := countedTurn()
+	r.Targets[0].Steps = append(r.Targets[0].Steps, &Step{Clients: 7, Turns: []*Turn{turn}})
+	text := tableOf(t, r)
+	if !strings.HasPrefix(text, "errors: 30\n  ferryd, 7 clients: 25 × stalled, the first: x\n") {
+		t.Errorf("errors are not on top:\n%s", text)
+	}
+	for _, want := range []string{
+		"transfers/s", "±", "60", "57.2 MiB/s", "100 ms", "CPU/transfer", "10.0 ms", "11",
+		"4.17 ms", "get", "put", "connect", "1.00 s", "3 puts were sent and not confirmed",
+		"4 starts", "± is how far", "p99 of", "7 turns of 2.00 s",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if n := len([]rune(line)); n > 140 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
+func TestTableLeavesOutWhatIsNotKnown(t *testing.T) {
+	r := synthetic{turns: 2}.result()
+	r.each(func(_ *Target, _ *Step, turn *Turn) { turn.Server, turn.Own = nil, nil })
+	text := tableOf(t, r)
+	for _, word := range []string{"Cost", "CPU", "±", "lag", "LIMIT", " - "} {
+		if strings.Contains(text, word) {
+			t.Errorf("%q in\n%s", word, text)
+		}
+	}
+	if !strings.HasPrefix(text, "errors: none\n") {
+		t.Errorf("%s", text)
+	}
+	if text = tableOf(t, &Result{}); !strings.Contains(text, "Nothing was measured") {
+		t.Errorf("%s", text)
+	}
+}
+
+func TestTextOfOthersMovesNoCursor(t *testing.T) {
+	r := synthetic{turns: 1}.result()
+	r.Targets[0].Name = "a\x1b[2Jb\nc\td"
+	r.Targets[0].Steps[0].Turns[0].Errors = []Failure{{"k\r", 1, "first\x1b]0;x\x07\nsecond\u009b"}}
+	text := tableOf(t, r)
+	if strings.ContainsAny(text, "\x1b\r\x07\u009b") || strings.Contains(text, "\nsecond") {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
+	two := Machine{Processors: 2}
+	for _, c := range []struct {
+		name        string
+		own, server float64 // processors busy
+		lag         time.Duration
+		want        string
+	}{
+		{"idle", 0.2, 0.3, 0, ""},
+		{"own", 1.9, 0.1, 0, "THE HARNESS WAS THE LIMIT"},
+		{"shared", 1.1, 0.9, 0, "THE MACHINE WAS THE LIMIT"},
+		{"server", 0.6, 1.4, 0, "The machine was the limit"},
+		{"a little late", 0.2, 0.3, 900 * time.Microsecond, ""},
+		{"late", 0.2, 0.3, 9 * time.Millisecond, "THE HARNESS WAS LATE"},
+	} {
+		turn := countedTurn()
+		turn.Own.CPU, turn.Server.CPU = c.own*turn.Seconds, c.server*turn.Seconds
+		turn.Lag.Record(c.lag)
+		got := strings.Join(two.limits(turn), "\n")
+		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: %q, not %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestOpenLoopSaysWhatItsLatencyIs(t *testing.T) {
+	r := synthetic{turns: 2}.result()
+	if text := tableOf(t, r); !strings.Contains(text, "from a command's begin") ||
+		strings.Contains(text, "missed starts") {
+		t.Errorf("closed:\n%s", text)
+	}
+	r.Targets[0].Steps[0].Rate = 1000
+	r.Targets[0].Steps[0].Turns[0].Missed = 40
+	text := tableOf(t, r)
+	for _, want := range []string{
+		"that the plan intended", "missed starts", "40 starts of about 4,000",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
+}
+
+func TestGoFormatIsReadByItsParser(t *testing.T) {
+	r := synthetic{names: []string{"ferryd", "odd name/x=1-3"}, turns: 3, noise: 0.1}.result()
+	r.Settings["Odd: key"] = "two\nlines"
+	r.Targets[1].Steps[0].Rate, r.Targets[1].Steps[0].Idle = 500, 9
+	r.Targets[1].Steps[0].Turns[2].Server = nil
+	r.Targets[0].Steps[0].Turns = append(r.Targets[0].Steps[0].Turns, &Turn{Seconds: 1})
+	var b bytes.Buffer
+	if err := r.WriteGoFormat(&b); err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	in := benchfmt.NewReader(bytes.NewReader(b.Bytes()), "run")
+	for in.Scan() {
+		switch rec := in.Result().(type) {
+		case *benchfmt.SyntaxError:
+			t.Errorf("%v", rec)
+		case *benchfmt.Result:
+			checkGoLine(t, r, lines, rec)
+			lines++
+		}
+	}
+	if err := in.Err(); err != nil || lines != 6 {
+		t.Errorf("%d lines for 6 turns with transfers, %v:\n%s", lines, err, &b)
+	}
+	for unit, want := range map[string]string{
+		"transfers/s": "higher", "p99-sec": "lower", "server-cpu-sec/transfer": "lower",
+	} {
+		if m := in.Units().Get(unit, "better"); m == nil || m.Value != want {
+			t.Errorf("%s: %+v is better, not %s", unit, m, want)
+		}
+	}
+}
+
+func checkGoLine(t *testing.T, r *Result, line int, got *benchfmt.Result) {
+	t.Helper()
+	name := "Transfers/target=ferryd/proto=base/clients=100-%d"
+	if line >= 3 {
+		name = "Transfers/target=odd_name_x_1-3/proto=base/clients=100/rate=500/idle=9-%d"
+	}
+	name = strings.Replace(name, "%d", unitCount.show(float64(r.Machine.Processors)), 1)
+	if string(got.Name) != name {
+		t.Errorf("line %d: %s, not %s", line, got.Name, name)
+	}
+	turn := r.Targets[line/3].Steps[0].Turns[line%3]
+	if int64(got.Iters) != turn.Transfers() {
+		t.Errorf("line %d: %d iterations of %d", line, got.Iters, turn.Transfers())
+	}
+	if v, ok := got.Value("transfers/s"); !ok || v != float64(turn.Transfers())/2 {
+		t.Errorf("line %d: %v transfers/s", line, v)
+	}
+	want := float64(turn.transfers().Latency.Percentile(99)) / 1e6
+	if v, ok := got.Value("p99-sec"); !ok || math.Abs(v-want) > 1e-12 {
+		t.Errorf("line %d: p99 %v, not %v", line, v, want)
+	}
+	if _, ok := got.Value("server-cpu-sec/transfer"); ok != (turn.Server != nil) {
+		t.Errorf("line %d: the server's time is there: %v", line, ok)
+	}
+	if key := got.GetConfig("scenario-odd__key"); key != "two?lines" {
+		t.Errorf("line %d: %q", line, key)
+	}
+}

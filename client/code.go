@@ -1,0 +1,84 @@
+package client
+
+import (
+	"strconv"
+
+	"ferry/codec"
+)
+
+// codeKinds says which kind of failure a code is, where the command makes no difference.
+var codeKinds = map[int64]error{
+	codec.CodeTooBusy:       ErrBusy,
+	codec.CodeNoConnection:  ErrNoData,
+	codec.CodeAborted:       ErrBroken,
+	codec.CodeBusy:          ErrBusy,
+	codec.CodeLocal:         ErrServer,
+	codec.CodeNoSpace:       ErrNoSpace,
+	codec.CodeUnknown:       ErrUnknownCommand,
+	codec.CodeArgument:      ErrArgument,
+	codec.CodeOrder:         ErrArgument,
+	codec.CodeNotAllowed:    ErrNotAllowed,
+	codec.CodeTooLarge:      ErrTooLarge,
+	codec.CodeNameForbidden: ErrName,
+	codec.CodePartSize:      ErrMismatch,
+}
+
+// noFileKinds says what "no such file, or not a plain file" means for a command; what is not here
+// is ErrNotDone.
+var noFileKinds = map[codec.Verb]error{
+	codec.VerbGet:      ErrNotFound,
+	codec.VerbGetPart:  ErrNotFound,
+	codec.VerbSum:      ErrNotFound,
+	codec.VerbSumPart:  ErrNotFound,
+	codec.VerbStat:     ErrNotFound,
+	codec.VerbRemove:   ErrNotFound,
+	codec.VerbPutPart:  ErrNotFound,
+	codec.VerbPartSize: ErrNotFound,
+	codec.VerbPartSum:  ErrNotFound,
+	codec.VerbDropPart: ErrNotFound,
+	codec.VerbList:     ErrNoFolder,
+	codec.VerbCd:       ErrNoFolder,
+}
+
+// replyError is the error about name that a reply of 400 or more is.
+func replyError(name string, verb codec.Verb, ev codec.Event) *Error {
+	kind := codeKinds[ev.N]
+	switch {
+	case ev.N == codec.CodeNoFile:
+		if kind = noFileKinds[verb]; kind == nil {
+			kind = ErrNotDone
+		}
+	case kind != nil:
+	case ev.N < 500:
+		// A code that is not known here is of its hundred, as RFC 959 has it: 4xx may go well
+		// later, 5xx will not.
+		kind = ErrBusy
+	default:
+		kind = ErrNotDone
+	}
+	e := &Error{Name: name, Kind: kind, Code: int(ev.N), also: baseSign(verb, ev.N)}
+	if name == "" {
+		e.Name = verb.String()
+	}
+	if len(ev.Data) > 0 {
+		e.Err = serverMessage(ev.Data)
+	}
+	return e
+}
+
+// baseSign is the kind that a failure has in base, nil when base would not end there either: a put
+// that fails is reset, and of a file that cannot be sent it announces a size of 0.
+func baseSign(verb codec.Verb, code int64) error {
+	switch verb {
+	case codec.VerbPut, codec.VerbPutPart, codec.VerbNewPart:
+		return ErrRefused
+	case codec.VerbGet, codec.VerbGetPart:
+		if code >= 500 && code != codec.CodeUnknown {
+			return ErrNothingSent
+		}
+	default:
+	}
+	return nil
+}
+
+func codeText(code int64) string { return strconv.FormatInt(code, 10) }

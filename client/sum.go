@@ -1,0 +1,107 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+
+	"github.com/zeebo/xxh3"
+
+	"ferry/codec"
+)
+
+// Algo is a checksum that the status exchange knows.
+type Algo = codec.Algo
+
+// The checksums: the first is fast and finds every accident, the second withstands intent.
+const (
+	XXH3   = codec.AlgoXXH3
+	SHA256 = codec.AlgoSHA256
+)
+
+// Sum is a checksum in lower-case hexadecimal digits, and how many bytes it is of.
+type Sum = codec.Sum
+
+// Sum has the server compute a file's checksum. Since that takes as long as reading the file, the
+// wait for it has no bound but the context's end and the network's.
+func (c *Client) Sum(ctx context.Context, algo Algo, name string) (Sum, error) {
+	if err := c.start(ctx, codec.VerbSum, name); err != nil {
+		return Sum{}, err
+	}
+	defer c.end()
+	return c.sum(ctx, codec.Request{Verb: codec.VerbSum, Algo: algo, Name: []byte(name)}, name)
+}
+
+// SumPart is Sum of length bytes from offset on; a length of 0 reaches to the file's end.
+func (c *Client) SumPart(
+	ctx context.Context, algo Algo, name string, offset, length int64,
+) (Sum, error) {
+	if err := c.start(ctx, codec.VerbSumPart, name); err != nil {
+		return Sum{}, err
+	}
+	defer c.end()
+	return c.sum(ctx, codec.Request{
+		Verb: codec.VerbSumPart, Algo: algo, Offset: offset, Length: length, Name: []byte(name),
+	}, name)
+}
+
+// sum runs a command that is answered by a checksum.
+func (c *Client) sum(ctx context.Context, q codec.Request, name string) (Sum, error) {
+	ev, err := c.simpleWithin(ctx, q, name, codec.CodeStatus, -1)
+	if err != nil {
+		return Sum{}, err
+	}
+	sum, ok := codec.ParseSum(ev.Data)
+	if !ok {
+		return Sum{}, c.strange(ctx, q.Verb, ev)
+	}
+	return sum, nil
+}
+
+// newHash returns what computes a checksum as a server does.
+func newHash(algo Algo) hash.Hash {
+	if algo == SHA256 {
+		return sha256.New()
+	}
+	return hash128{xxh3.New()}
+}
+
+// hash128 is xxh3 with all its 128 bits, which the package's hash.Hash gives but 64 of.
+type hash128 struct{ *xxh3.Hasher }
+
+// Sum appends the checksum in its canonical order, the highest byte first.
+func (h hash128) Sum(dst []byte) []byte {
+	sum := h.Sum128().Bytes()
+	return append(dst, sum[:]...)
+}
+
+// Size is the checksum's length in bytes.
+func (h hash128) Size() int { return 16 }
+
+// LocalSum is the checksum of what r holds, as [Client.Sum] gives it of a file. It ends with the
+// context.
+func LocalSum(ctx context.Context, algo Algo, r io.Reader) (Sum, error) {
+	h := newHash(algo)
+	b := make([]byte, sumBuffer)
+	var size int64
+	for {
+		if err := ctx.Err(); err != nil {
+			return Sum{}, failure("", ErrGivenUp, err)
+		}
+		n, err := r.Read(b)
+		_, _ = h.Write(b[:n])
+		size += int64(n)
+		if err == io.EOF {
+			return Sum{Hex: hex.EncodeToString(h.Sum(nil)), Size: size}, nil
+		}
+		if err != nil {
+			return Sum{}, failure("", ErrLocal, err)
+		}
+	}
+}
+
+// sumBuffer is how much is read at a time for a checksum, in bytes: enough that reading costs more
+// than asking for it.
+const sumBuffer = 256 << 10
