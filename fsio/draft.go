@@ -2,6 +2,7 @@ package fsio
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"sync/atomic"
@@ -126,7 +127,8 @@ func (d *draft) splice(pipe int, off int64, n int) (int, error) {
 		case err == nil:
 		case wouldBlock(err):
 			return done, ErrWouldBlock
-		case KindOf(err) == KindUnsupported:
+		case KindOf(err) == KindUnsupported, errors.Is(err, io.ErrUnexpectedEOF):
+			// The file is as good as before: it was the pipe, or nothing was tried.
 			return done, newError(OpWrite, d.name, err)
 		default:
 			d.broken = newError(OpWrite, d.name, err)
