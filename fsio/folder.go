@@ -45,7 +45,9 @@ type inode struct{ device, number uint64 }
 // way to it, its methods work in that folder. Their names are single parts, and links that have
 // those names are never followed. It is owned by one goroutine at a time.
 type folder interface {
-	entries() ([]entry, error)              // In no order; nil and an error when cut short.
+	// In no order; nil and an error when cut short, errListing when they would take more bytes
+	// of a listing than said.
+	entries(bytesMax int64) ([]entry, error)
 	lookup(base string) (entryType, error)  // What has that name, a link itself included.
 	stat(base string) (meta, error)         // The same, with size and time.
 	create(base string) (*os.File, error)   // A new file for writing, never one that is there.

@@ -220,11 +220,11 @@ func TestPartsAreReachedByTheirIDAlone(t *testing.T) {
 				t.Errorf("%q: got %v", text, err)
 			}
 		}
-		list, err := r.List(name(t, r, "a"))
+		list, err := r.List(name(t, r, "a"), listMax)
 		if string(list) != "plain\n" || err != nil {
 			t.Errorf("listed: %q, %v", list, err)
 		}
-		if list, err = r.ListLong(name(t, r, "a")); strings.Count(string(list), "\n") != 1 {
+		if list, err = r.ListLong(name(t, r, "a"), listMax); strings.Count(string(list), "\n") != 1 {
 			t.Errorf("listed: %q, %v", list, err)
 		}
 		wantKind(t, r.Rmdir(name(t, r, "a")), KindNotEmpty)

@@ -3,6 +3,7 @@ package fsio
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"runtime"
 	"time"
@@ -82,7 +83,7 @@ func (s *sweep) folder(n Name) (inner []Name) {
 	err = s.root.fault(OpList, n)
 	var entries []entry
 	if err == nil {
-		entries, err = d.entries()
+		entries, err = d.entries(math.MaxInt64)
 	}
 	if err != nil {
 		s.note(OpList, n, err)
@@ -196,9 +197,11 @@ func (s *sweep) openPart(home folder, n Name, base string) (kept folder, file st
 	err = s.root.fault(OpList, n)
 	var entries []entry
 	if err == nil {
-		entries, err = kept.entries()
+		entries, err = kept.entries(partBytesMax + int64(len("/\n")))
 	}
 	switch {
+	case errors.Is(err, errListing):
+		err = fs.ErrNotExist
 	case err != nil:
 	case len(entries) == 0:
 		return kept, "", nil
