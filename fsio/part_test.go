@@ -224,7 +224,8 @@ func TestPartsAreReachedByTheirIDAlone(t *testing.T) {
 		if string(list) != "plain\n" || err != nil {
 			t.Errorf("listed: %q, %v", list, err)
 		}
-		if list, err = r.ListLong(name(t, r, "a"), listMax); strings.Count(string(list), "\n") != 1 {
+		list, err = r.ListLong(name(t, r, "a"), listMax)
+		if err != nil || strings.Count(string(list), "\n") != 1 {
 			t.Errorf("listed: %q, %v", list, err)
 		}
 		wantKind(t, r.Rmdir(name(t, r, "a")), KindNotEmpty)
