@@ -2,6 +2,7 @@ package fsio
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -44,7 +45,9 @@ type meta struct {
 // way to it, its methods work in that folder. Their names are single parts, and links that have
 // those names are never followed. It is owned by one goroutine at a time.
 type folder interface {
-	entries() ([]entry, error)             // In no order; nil and an error when cut short.
+	// In no order; nil and an error when cut short, errListing when they would take more bytes
+	// of a listing than said.
+	entries(bytesMax int64) ([]entry, error)
 	lookup(base string) (entryType, error) // What has that name, a link itself included.
 	stat(base string) (meta, error)        // The same, with size and time.
 	create(base string) (*os.File, error)  // A new file for writing, never one that is there.
@@ -120,21 +123,32 @@ func openRootFolder(root *os.Root, n Name) (folder, error) {
 	return rootFolder{top: root, name: n, root: sub, owned: true}, nil
 }
 
-func (d rootFolder) entries() ([]entry, error) {
+// readDirNames is how many names of a folder are fetched at a time.
+const readDirNames = 2048
+
+func (d rootFolder) entries(bytesMax int64) ([]entry, error) {
 	f, err := d.root.Open(".")
 	if err != nil {
 		return nil, err
 	}
 	defer closeRead(f)
-	lines, err := f.ReadDir(-1)
-	if err != nil {
-		return nil, err
+	var entries []entry
+	for {
+		lines, err := f.ReadDir(readDirNames)
+		if errors.Is(err, io.EOF) {
+			return entries, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		before := len(entries)
+		for _, line := range lines {
+			entries = append(entries, entry{name: line.Name(), kind: typeOfMode(line.Type())})
+		}
+		if bytesMax -= listedBytes(entries[before:]); bytesMax < 0 {
+			return nil, errListing
+		}
 	}
-	entries := make([]entry, len(lines))
-	for i, line := range lines {
-		entries[i] = entry{name: line.Name(), kind: typeOfMode(line.Type())}
-	}
-	return entries, nil
 }
 
 func (d rootFolder) lookup(base string) (entryType, error) {

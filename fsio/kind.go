@@ -239,6 +239,7 @@ func (c *cause) Is(target error) bool {
 var (
 	errNotPlain    = &cause{KindNotPlain, "not a plain file"}
 	errEscapes     = &cause{KindDenied, "leads out of the served root"}
+	errListing     = &cause{KindTooLarge, "more names than a listing may hold"}
 	errReadOnly    = &cause{KindDenied, "the root is read-only"}
 	errTaken       = &cause{KindExists, "the name is taken"}
 	errBusy        = &cause{KindBusy, "changing too fast"}

@@ -3,6 +3,7 @@ package fsio
 import (
 	"errors"
 	"io/fs"
+	"math"
 )
 
 // Sweep removes what a killed server left: our temporary files, anywhere beneath the root, that
@@ -43,7 +44,7 @@ func (r *Root) sweepFolder(n Name) (inner []Name, removed int, err error) {
 	err = r.fault(OpList, n)
 	var entries []entry
 	if err == nil {
-		entries, err = d.entries()
+		entries, err = d.entries(math.MaxInt64)
 	}
 	if err != nil {
 		return nil, 0, newError(OpList, n, err)

@@ -93,7 +93,7 @@ func (j *job) Run() {
 		j.err = s.file.ReadAhead(s.offset, min(quantum, s.size-s.offset), *scratch)
 		readAheadScratch.Put(scratch)
 	case jobList:
-		j.listing, j.err = root.List(s.name)
+		j.listing, j.err = root.List(s.name, s.held)
 	case jobClose:
 		j.err = s.file.Close()
 		s.open = false

@@ -38,7 +38,8 @@ type limiter struct {
 	// announced counts the bytes that running uploads have announced and not yet written.
 	announced atomic.Int64
 	// starved is set while some reactor waits for one of these counts to sink.
-	starved atomic.Bool
+	starved  atomic.Bool
+	listings listings
 
 	mu        sync.Mutex
 	addresses map[netip.Addr]*usage
@@ -48,7 +49,8 @@ type limiter struct {
 type usage struct {
 	sessions  atomic.Int64
 	transfers atomic.Int64
-	holders   int // guarded by limiter.mu
+	listings  atomic.Int64 // bytes
+	holders   int          // guarded by limiter.mu
 }
 
 // newLimiter divides the descriptors that this process may open, and fills in what was left to it.

@@ -82,6 +82,9 @@ type Limits struct {
 	UploadBytes int64
 	// FreeBytes is what uploads must leave free on the filesystem.
 	FreeBytes int64
+	// ListingBytes is the longest listing, ListingsBytes what all listings may hold in memory at
+	// once; one client address has half of it.
+	ListingBytes, ListingsBytes int64
 	// RateBytes is the lowest rate of a transfer in bytes a second, over a StallTimeout.
 	RateBytes int64
 	// IdleTimeout ends a session that has sent nothing and waits for nothing.
@@ -113,6 +116,8 @@ func DefaultOptions() Options {
 			CommandBytes:        4_096,
 			ControlBufferBytes:  64 << 10,
 			FreeBytes:           256 << 20,
+			ListingBytes:        16 << 20,
+			ListingsBytes:       128 << 20,
 			RateBytes:           16,
 			IdleTimeout:         10 * time.Minute,
 			OfferTimeout:        10 * time.Second,
@@ -178,7 +183,15 @@ func (o *Options) validate() error {
 		folder, err := os.Stat(filepath.Dir(o.AddrFile))
 		bad(err == nil && folder.IsDir(), "--addr-file %s: no such folder", o.AddrFile)
 	}
-	l := &o.Limits
+	o.Limits.validate(bad)
+	if len(faults) == 0 {
+		return nil
+	}
+	return &OptionsError{faults}
+}
+
+// validate says what is out of bounds.
+func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 	for _, n := range []struct {
 		flag string
 		v    int64
@@ -193,6 +206,8 @@ func (o *Options) validate() error {
 		{"--max-control-buffer", l.ControlBufferBytes, 4106, 1 << 30},
 		{"--max-upload", l.UploadBytes, 0, 1 << 62},
 		{"--min-free", l.FreeBytes, 0, 1 << 62},
+		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
+		{"--max-listing-memory", l.ListingsBytes, 2 * l.ListingBytes, 1 << 40},
 		{"--min-rate", l.RateBytes, 1, 1 << 40},
 	} {
 		bad(n.v >= n.min && n.v <= n.max,
@@ -212,10 +227,6 @@ func (o *Options) validate() error {
 		bad(d.v >= time.Millisecond && d.v <= 1000*time.Hour,
 			"%s %v: give from 1ms to 1000h", d.flag, d.v)
 	}
-	if len(faults) == 0 {
-		return nil
-	}
-	return &OptionsError{faults}
 }
 
 // portsMin is the smallest useful pool: one port to lease and the parting port.

@@ -39,8 +39,10 @@ type reactor struct {
 	queue, queued []mover
 	// starving are addresses that wait for a limit of the whole server.
 	starving []*line
-	spare    []*transfer
-	pipes    []*pipe
+	// listing are transfers whose listing waits for memory, in the order of their coming.
+	listing []*transfer
+	spare   []*transfer
+	pipes   []*pipe
 	// pipesRefused is until when none is asked for.
 	pipesRefused instant
 	// splice says that uploads may go through pipes.
@@ -156,6 +158,7 @@ func (r *reactor) turn() {
 	r.takeOrders()
 	if r.hungry.Swap(false) {
 		r.serveStarving()
+		r.serveListings()
 	}
 	r.deadlines.run(r.now)
 	r.moveQueued()

@@ -29,6 +29,10 @@ type sender struct {
 	// rest is what is in memory and still to be sent; it lies in buffer or is a message.
 	rest   []byte
 	buffer *[]byte
+	// A listing's memory: reserved is what it needs to be built and held what it has taken, in
+	// bytes; large says that it is one of the few large ones, waits that it has none yet.
+	reserved, held int64
+	large, waits   bool
 }
 
 // beginSend answers a command that sends something, in the turn that accepted the connection.
@@ -247,7 +251,11 @@ func (r *reactor) closeSent(t *transfer) {
 	}
 	s.rest = nil
 	// While a job runs, whether the file is open is the worker's to say.
-	if t.job.busy || !s.open {
+	if t.job.busy {
+		return
+	}
+	r.keepListing(t, 0)
+	if !s.open {
 		return
 	}
 	if s.size > smallMax {
@@ -263,6 +271,10 @@ func (r *reactor) sendJobDone(t *transfer) {
 	s, j := &t.send, &t.job
 	if t.state != transferMoving {
 		return // the file of a transfer that lingers was closed
+	}
+	if j.kind == jobList {
+		r.listed(t)
+		return
 	}
 	if j.kind == jobOpen && j.err == nil {
 		r.opened(t)
@@ -295,10 +307,6 @@ func (r *reactor) sendJobDone(t *transfer) {
 		s.offset += j.n
 	case jobReadAhead:
 		s.warm = min(s.offset+quantum, s.size)
-	case jobList:
-		r.sendMessage(t, j.listing)
-		j.listing = nil
-		return
 	case jobClose: // of a file that nothing was to be sent of
 	default:
 		panic("reactor: a job that sending does not have")
@@ -319,19 +327,10 @@ func (r *reactor) sendFailed(t *transfer, err error) {
 	r.sendNothing(t, err)
 }
 
-func (r *reactor) beginList(t *transfer) {
-	name, err := t.parseName()
-	if err != nil {
-		r.sendFailed(t, err)
-		return
-	}
-	t.send.name = name
-	r.submit(t, jobList)
-}
-
 // dropSend lets go of what a transfer that has ended holds for sending, and says whether a worker
 // has to help with it.
 func (r *reactor) dropSend(t *transfer) (waits bool) {
+	r.unlist(t)
 	r.closeSent(t)
 	return t.job.busy
 }

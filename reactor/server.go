@@ -316,6 +316,11 @@ func (s *Server) LogStatus() {
 // feedStarving lets all reactors look whether a limit that they waited for allows more now.
 func (s *Server) feedStarving() {
 	s.limiter.starved.Store(false)
+	s.feedAll()
+}
+
+// feedAll has every reactor serve what waits for a limit of the server in its next turn.
+func (s *Server) feedAll() {
 	for _, r := range s.reactors {
 		r.hungry.Store(true)
 		r.ring()

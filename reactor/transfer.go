@@ -192,7 +192,11 @@ func (t *transfer) jobDone() {
 		t.r.looked(t, t.job.err)
 		return
 	}
+	if t.job.kind == jobList {
+		t.r.built(t)
+	}
 	if t.state == transferEnded {
+		t.job.listing = nil
 		t.r.discard(t)
 		return
 	}
@@ -226,7 +230,12 @@ func (t *transfer) expire(which *deadline) {
 // our own disk is not at fault.
 func (r *reactor) checkStall(t *transfer) {
 	l := &r.limiter.limits
-	least := max(1, int64(l.StallTimeout.Seconds()*float64(l.RateBytes)))
+	if t.send.waits {
+		r.failTransfer(t, outcomeFailed, errListingsFull)
+		return
+	}
+	least := max(1, int64(l.StallTimeout.Seconds()*float64(l.RateBytes)),
+		t.send.held/listingStalls)
 	// What the socket took is not what the client has: megabytes may lie in between.
 	moved := t.moved - unsent(t.fd)
 	if moved-t.mark < least && !t.job.busy {

@@ -67,6 +67,10 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 	f.Var((*byteSize64)(&l.UploadBytes), "max-upload", "largest file taken in, 0 for any")
 	f.Var((*byteSize64)(&l.FreeBytes), "min-free",
 		"bytes that uploads leave free on the disk, so that a full disk breaks nothing else")
+	f.Var((*byteSize64)(&l.ListingBytes), "max-listing",
+		"longest listing of a folder: some 800,000 names")
+	f.Var((*byteSize64)(&l.ListingsBytes), "max-listing-memory",
+		"memory of all listings at once, half of it for one address; more wait their turn")
 	f.Int64Var(&l.RateBytes, "min-rate", l.RateBytes,
 		"bytes a second that a transfer must move over --stall-timeout: any modem does more")
 	f.DurationVar(&l.IdleTimeout, "idle-timeout", l.IdleTimeout,
