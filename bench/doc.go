@@ -5,9 +5,9 @@
 // a rate) and the turns of each; [Plan.Run] carries it out and gives a [Result]. The program is
 // bench/ferrybench.
 //
-//	conductor ─ turn ─► worker (a process) ─ share ─► team (a driver) ─ jobs ─► talk (a session)
-//	    ▲ Turn              │ findings                  │ record                   │ exchange
-//	    └───────────────────┴───────────────────────────┘                          └► base, ftp, web
+//	conductor ─ turn ─► worker (a process) ─ share ─► team (a driver) ─ job ─► talk (a session)
+//	    ▲ Turn              │ findings                  │ record                │ exchange
+//	    └───────────────────┴───────────────────────────┘                    └► base, ftp, web
 //
 // A turn's clients are shared out among workers, one in this process or several in processes of
 // their own. In each a driver moves its share's clients: the loop, which is an epoll loop on one

@@ -88,7 +88,7 @@ func (p *Plan) Validate() error {
 	fault(len(p.Clients) == 0, "no number of clients")
 	fault(slices.ContainsFunc(p.Clients, func(n int) bool { return n < 1 }),
 		"fewer than one client")
-	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !finite(r) || r == 0 }),
+	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !amount(r) || r == 0 }),
 		"a rate that is no number above 0")
 	fault(twice(p.Clients) || twice(p.Rates), "the same step twice")
 	fault(p.Turns < 0, "a negative number of turns")

@@ -75,7 +75,7 @@ func (t *Turn) validate() error {
 	if !amount(t.Seconds) || t.Seconds < secondsMin {
 		return fmt.Errorf("%v seconds", t.Seconds)
 	}
-	if !finite(t.Busy) {
+	if !amount(t.Busy) {
 		return fmt.Errorf("busy for a share of %v", t.Busy)
 	}
 	for kind, tally := range t.Kinds {

@@ -22,7 +22,7 @@ type worker interface {
 	// hangUp ends the share's sessions.
 	hangUp(ctx context.Context) error
 	// progress is what has ended since the run began.
-	progress() tick
+	progress() soFar
 	// quit ends the worker.
 	quit() error
 }
@@ -50,8 +50,8 @@ type findings struct {
 	Took, Waited time.Duration
 }
 
-// tick is what has ended so far.
-type tick struct{ Transfers, Bytes, Errors int64 }
+// soFar is what has ended so far.
+type soFar struct{ Transfers, Bytes, Errors int64 }
 
 // seedClients is how many sessions put the files that all clients get.
 const seedClients = 8
@@ -189,12 +189,12 @@ func (h *hand) hangUp(ctx context.Context) error {
 }
 
 // progress implements worker.
-func (h *hand) progress() tick {
+func (h *hand) progress() soFar {
 	p := h.live.Load()
 	if p == nil {
-		return tick{}
+		return soFar{}
 	}
-	return tick{p.transfers.Load(), p.bytes.Load(), p.errors.Load()}
+	return soFar{p.transfers.Load(), p.bytes.Load(), p.errors.Load()}
 }
 
 // quit implements worker.

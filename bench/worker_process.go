@@ -29,7 +29,7 @@ type order struct {
 
 // answer is a call's end, or a tick of one that runs.
 type answer struct {
-	Tick   *tick     `json:",omitempty"`
+	Tick   *soFar    `json:",omitempty"`
 	Report *findings `json:",omitempty"`
 	Error  string    `json:",omitempty"`
 }
@@ -139,7 +139,7 @@ type remote struct {
 	in    io.WriteCloser
 	to    *json.Encoder
 	mu    sync.Mutex // of to: a cancel comes beside a call
-	last  atomic.Pointer[tick]
+	last  atomic.Pointer[soFar]
 	ended chan answer // of the call that runs
 	gone  chan struct{}
 }
@@ -225,11 +225,11 @@ func (r *remote) hangUp(ctx context.Context) error {
 	return err
 }
 
-func (r *remote) progress() tick {
+func (r *remote) progress() soFar {
 	if t := r.last.Load(); t != nil {
 		return *t
 	}
-	return tick{}
+	return soFar{}
 }
 
 // quit ends the process by the end of its orders.
