@@ -165,7 +165,7 @@ func TestFaultsOfReadingReachTheCaller(t *testing.T) {
 		wantKind(t, f.Close(), KindIO)
 		check(t, f.Close())
 		bad = OpList
-		_, err = r.List(Name{})
+		_, err = r.List(Name{}, listMax)
 		wantKind(t, err, KindIO)
 		bad = OpFree
 		_, err = r.Free()

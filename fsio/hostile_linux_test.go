@@ -43,7 +43,8 @@ func TestOnlyPlainFilesAreEverOpened(t *testing.T) {
 					t.Errorf("%s: got %v", text, err)
 				}
 			}
-			if _, err := r.List(n); KindOf(err) != KindNotFolder && KindOf(err) != KindNotFound {
+			_, err := r.List(n, listMax)
+			if kind := KindOf(err); kind != KindNotFolder && kind != KindNotFound {
 				t.Errorf("list %s: got %v", text, err)
 			}
 			p, err := r.Create(name(t, r, text+"/x"), CreateOptions{})
@@ -52,7 +53,7 @@ func TestOnlyPlainFilesAreEverOpened(t *testing.T) {
 				check(t, p.Abort())
 			}
 		}
-		_, err = r.List(Name{})
+		_, err = r.List(Name{}, listMax)
 		check(t, err)
 		if n, err := r.Sweep(); n != 0 || err != nil {
 			t.Errorf("sweep: %d, %v", n, err)

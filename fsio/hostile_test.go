@@ -168,7 +168,7 @@ func wantAsModel(t *rapid.T, r *Root, tree *node, path string) {
 	if text != wantText || KindOf(err) != want {
 		t.Fatalf("get %q: got %q, %v; want %q, %v", path, text, err, wantText, want)
 	}
-	list, err := r.List(n)
+	list, err := r.List(n, listMax)
 	if string(list) != wantList || KindOf(err) != wantListKind {
 		t.Fatalf("ls %q: got %q, %v; want %q, %v", path, list, err, wantList, wantListKind)
 	}
@@ -207,7 +207,8 @@ func TestNothingOutsideIsReadOrWrittenWhileLinksSwap(t *testing.T) {
 					opened++
 				}
 			}
-			if list, _ := r.List(name(t, r, "flip")); strings.Contains(string(list), "marker") {
+			list, _ := r.List(name(t, r, "flip"), listMax)
+			if strings.Contains(string(list), "marker") {
 				t.Fatalf("listed outside: %q", list)
 			}
 			if i%10 == 0 {
@@ -275,7 +276,7 @@ func TestNothingOutsideChangesWhileLinksSwap(t *testing.T) {
 			if err == nil && info.Size != int64(len("inside")) {
 				t.Fatalf("looked at outside: %v", info)
 			}
-			if list, _ := r.ListLong(at("flip")); strings.Contains(string(list), "full") {
+			if list, _ := r.ListLong(at("flip"), listMax); strings.Contains(string(list), "full") {
 				t.Fatalf("listed outside: %q", list)
 			}
 		}

@@ -108,7 +108,7 @@ func TestErrorTextsHoldNoPathOutsideTheRoot(t *testing.T) {
 		for _, text := range []string{"missing", "out", "loop", "folder", "plain/x", "missing/x"} {
 			n := name(t, r, text)
 			_, err := fetch(r, n)
-			_, listed := r.List(n)
+			_, listed := r.List(n, listMax)
 			created := r.StoreSmall(name(t, r, text+"/x"), nil, CommitOptions{})
 			errs = append(errs, err, listed, created)
 		}

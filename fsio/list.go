@@ -7,24 +7,21 @@ import (
 
 // List returns the listing of the folder n as the base exchange sends it: a name a line, sorted
 // bytewise, folders with `/`, every line ended by LF. It may block. Errors have KindNotFound,
-// KindNotFolder, KindDenied and others.
+// KindNotFolder, KindDenied, KindTooLarge when the names alone may take more than bytesMax, and
+// others. What is returned occupies bytesMax at most.
 //
 // Left out are names with control characters, our own temporary files and parts, names with a
 // dot at the beginning unless Options.Dotfiles, and whatever get could never serve: FIFOs,
 // devices, sockets, links that lead nowhere or out of the root, and names that are too long with
 // their folder's.
-func (r *Root) List(n Name) ([]byte, error) {
-	entries, err := r.entries(n)
+func (r *Root) List(n Name, bytesMax int64) ([]byte, error) {
+	entries, err := r.entries(n, bytesMax)
 	if err != nil {
 		return nil, newError(OpList, n, err)
 	}
 	entries = slices.DeleteFunc(entries, func(e entry) bool { return !r.lists(n, e.name) })
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	size := 0
-	for i := range entries {
-		size += len(entries[i].name) + len("/\n")
-	}
-	text := make([]byte, 0, size)
+	text := make([]byte, 0, listedBytes(entries))
 	for _, e := range entries {
 		if e.kind == typeLink {
 			// The link is resolved from the root, as get would, not from its folder.
@@ -43,7 +40,15 @@ func (r *Root) List(n Name) ([]byte, error) {
 	return text, nil
 }
 
-func (r *Root) entries(n Name) ([]entry, error) {
+// listedBytes is how many bytes of a listing the entries take at most.
+func listedBytes(entries []entry) (n int64) {
+	for i := range entries {
+		n += int64(len(entries[i].name) + len("/\n"))
+	}
+	return n
+}
+
+func (r *Root) entries(n Name, bytesMax int64) ([]entry, error) {
 	d, err := r.openFolder(n, useListing)
 	if err != nil {
 		return nil, err
@@ -52,7 +57,7 @@ func (r *Root) entries(n Name) ([]entry, error) {
 	if err := r.fault(OpList, n); err != nil {
 		return nil, err
 	}
-	return d.entries()
+	return d.entries(bytesMax)
 }
 
 // lists reports whether ParseName would take the entry's name, and take it as it is.

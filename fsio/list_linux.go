@@ -15,7 +15,7 @@ const direntBytes = 64 << 10
 
 // entries reads the folder by getdents. The types come with the names, so that plain entries need
 // no system call of their own. (os.File.ReadDir would look up unknown types by path.)
-func (d kernelFolder) entries() ([]entry, error) {
+func (d kernelFolder) entries(bytesMax int64) ([]entry, error) {
 	var (
 		entries []entry
 		buf     = make([]byte, direntBytes)
@@ -30,7 +30,11 @@ func (d kernelFolder) entries() ([]entry, error) {
 		case n == 0:
 			return entries, nil
 		}
+		before := len(entries)
 		entries = d.appendDirents(entries, buf[:n])
+		if bytesMax -= listedBytes(entries[before:]); bytesMax < 0 {
+			return nil, errListing
+		}
 	}
 }
 

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// listMax is more than any listing of these tests takes.
+const listMax = 1 << 20
+
 func TestListNamesWhatGetCanServe(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		dir := scratch(t)
@@ -34,7 +37,7 @@ func TestListNamesWhatGetCanServe(t *testing.T) {
 			"": want, "/": want, "a": "inside\nl-back\n", "a/": "inside\nl-back\n",
 			"l-folder": "inside\nl-back\n", "empty": "",
 		} {
-			got, err := r.List(name(t, r, text))
+			got, err := r.List(name(t, r, text), listMax)
 			if string(got) != want || err != nil {
 				t.Errorf("%q: got %q, %v; want %q", text, got, err, want)
 			}
@@ -44,7 +47,7 @@ func TestListNamesWhatGetCanServe(t *testing.T) {
 			"fifo": KindNotFolder, "l-up": KindDenied, "l-out": KindDenied, "l-loop": KindNotFound,
 			"l-absolute": KindDenied, "l-fifo": KindNotFolder,
 		} {
-			if got, err := r.List(name(t, r, text)); KindOf(err) != want || got != nil {
+			if got, err := r.List(name(t, r, text), listMax); KindOf(err) != want || got != nil {
 				t.Errorf("%q: got %q, %v; want %q", text, got, err, want)
 			}
 		}
@@ -53,14 +56,14 @@ func TestListNamesWhatGetCanServe(t *testing.T) {
 			line = strings.TrimSuffix(line, "\n")
 			n := name(t, r, line)
 			if text, folder := strings.CutSuffix(line, "/"); folder {
-				_, err := r.List(name(t, r, text))
+				_, err := r.List(name(t, r, text), listMax)
 				check(t, err)
 			} else if text, err := fetch(r, n); text != "x" || err != nil {
 				t.Errorf("%q is listed, and get has %q, %v", line, text, err)
 			}
 		}
 		r = open(t, dir, Options{Dotfiles: true})
-		got, err := r.List(Name{})
+		got, err := r.List(Name{}, listMax)
 		if string(got) != " \n.folder/\n.hidden\n"+want[2:] || err != nil {
 			t.Errorf("with dotfiles: got %q, %v", got, err)
 		}
@@ -94,7 +97,7 @@ func TestListIsQuickWithManyNames(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		r := open(t, dir, Options{})
 		start := time.Now()
-		text, err := r.List(Name{})
+		text, err := r.List(Name{}, listMax)
 		took := time.Since(start)
 		if err != nil || strings.Count(string(text), "\n") != files {
 			t.Fatalf("got %d lines, %v", strings.Count(string(text), "\n"), err)
@@ -102,6 +105,31 @@ func TestListIsQuickWithManyNames(t *testing.T) {
 		t.Logf("%d names took %v", files, took)
 		if took > 5*time.Second { // Some 50 ms, however slow the machine: never a stat a name.
 			t.Fatalf("%d names took %v", files, took)
+		}
+	})
+}
+
+// A listing that fits exactly is given, and occupies no more than it may; one byte less and it is
+// too large, not cut short.
+func TestListHoldsItsLimit(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		const names = 5000 // more than one look at the folder fetches
+		var limit int64
+		for i := range names {
+			base := fmt.Sprintf("name-%05d", i)
+			write(t, dir+"/"+base, "")
+			limit += int64(len(base) + len("/\n"))
+		}
+		r := open(t, dir, Options{})
+		text, err := r.List(Name{}, limit)
+		if err != nil || strings.Count(string(text), "\n") != names || int64(cap(text)) > limit {
+			t.Errorf("%d lines in %d bytes of %d, %v", strings.Count(string(text), "\n"),
+				cap(text), limit, err)
+		}
+		text, err = r.List(Name{}, limit-1)
+		if text != nil || KindOf(err) != KindTooLarge {
+			t.Errorf("a byte less: %d bytes, %v", len(text), err)
 		}
 	})
 }

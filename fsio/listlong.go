@@ -11,8 +11,9 @@ import (
 // bytewise, ended by LF, with four fields that tabs separate: `file` or `dir`, the size in bytes
 // (0 for a folder), the time of the last change by RFC 3339 in UTC to the second, and the name,
 // without a slash at its end. It names what List names, and tells of a link what it leads to. It
-// may block, longer than List: it looks at every file. Errors are those of List.
-func (r *Root) ListLong(n Name) ([]byte, error) {
+// may block, longer than List: it looks at every file. Errors are those of List; of bytesMax every
+// name takes the longest line that it could have.
+func (r *Root) ListLong(n Name, bytesMax int64) ([]byte, error) {
 	d, err := r.openFolder(n, useListing)
 	if err != nil {
 		return nil, newError(OpList, n, err)
@@ -21,13 +22,17 @@ func (r *Root) ListLong(n Name) ([]byte, error) {
 	if err := r.fault(OpList, n); err != nil {
 		return nil, newError(OpList, n, err)
 	}
-	entries, err := d.entries()
+	entries, err := d.entries(bytesMax)
 	if err != nil {
 		return nil, newError(OpList, n, err)
 	}
 	entries = slices.DeleteFunc(entries, func(e entry) bool { return !r.lists(n, e.name) })
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	var text []byte
+	most := listedBytes(entries) + int64(len(entries)*longBytes)
+	if most > bytesMax {
+		return nil, newError(OpList, n, errListing)
+	}
+	text := make([]byte, 0, most)
 	for _, e := range entries {
 		m, err := r.look(d, n, e)
 		switch {
@@ -41,6 +46,10 @@ func (r *Root) ListLong(n Name) ([]byte, error) {
 	}
 	return text, nil
 }
+
+// longBytes is the most that a line of ListLong has more than one of List, in bytes: type, size,
+// time and tabs.
+const longBytes = len("file\t9223372036854775807\t2006-01-02T15:04:05Z\t")
 
 // look finds out about an entry: where a link leads is resolved from the root, as get would.
 func (r *Root) look(d folder, n Name, e entry) (meta, error) {

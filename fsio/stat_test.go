@@ -62,7 +62,7 @@ func TestListLongTellsWhatListNames(t *testing.T) {
 			check(t, os.Chtimes(dir+"/"+path, someTime, someTime))
 		}
 		r := open(t, dir, Options{})
-		long, err := r.ListLong(Name{})
+		long, err := r.ListLong(Name{}, listMax)
 		check(t, err)
 		const at = "\t2001-02-03T04:05:06Z\t"
 		want := "dir\t0" + at + "empty\ndir\t0" + at + "full\nfile\t5" + at + "other\n" +
@@ -71,7 +71,7 @@ func TestListLongTellsWhatListNames(t *testing.T) {
 		if string(long) != want {
 			t.Errorf("got %q, want %q", long, want)
 		}
-		short, err := r.List(Name{})
+		short, err := r.List(Name{}, listMax)
 		check(t, err)
 		var names []string
 		for line := range strings.Lines(string(long)) {
@@ -84,12 +84,12 @@ func TestListLongTellsWhatListNames(t *testing.T) {
 			"missing": KindNotFound, "plain": KindNotFolder, "fifo": KindNotFolder,
 			"up": KindDenied,
 		} {
-			got, err := r.ListLong(name(t, r, text))
+			got, err := r.ListLong(name(t, r, text), listMax)
 			if KindOf(err) != want || got != nil {
 				t.Errorf("%q: got %q, %v; want %q", text, got, err, want)
 			}
 		}
-		if got, err := r.ListLong(name(t, r, "empty")); err != nil || len(got) != 0 {
+		if got, err := r.ListLong(name(t, r, "empty"), listMax); err != nil || len(got) != 0 {
 			t.Errorf("an empty folder: got %q, %v", got, err)
 		}
 	})
@@ -110,7 +110,7 @@ func TestListLongNeverLeavesOutWhatItCouldNotLookAt(t *testing.T) {
 				}
 				return nil
 			}})
-			text, err := r.ListLong(Name{})
+			text, err := r.ListLong(Name{}, listMax)
 			if calls <= failing {
 				check(t, err)
 				if failing < 9 { // Folder, list, and a look at each of seven names.

@@ -35,10 +35,13 @@ type limiter struct {
 	sessions    atomic.Int64
 	transfers   atomic.Int64
 	pipes       atomic.Int64
+	// keyless counts data connections that have not said their KEY.
+	keyless atomic.Int64
 	// announced counts the bytes that running uploads have announced and not yet written.
 	announced atomic.Int64
 	// starved is set while some reactor waits for one of these counts to sink.
-	starved atomic.Bool
+	starved  atomic.Bool
+	listings listings
 
 	mu        sync.Mutex
 	addresses map[netip.Addr]*usage
@@ -48,13 +51,15 @@ type limiter struct {
 type usage struct {
 	sessions  atomic.Int64
 	transfers atomic.Int64
-	holders   int // guarded by limiter.mu
+	listings  atomic.Int64 // bytes
+	holders   int          // guarded by limiter.mu
 }
 
 // newLimiter divides the descriptors that this process may open, and fills in what was left to it.
 // The error says which limit does not fit.
 func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, error) {
 	fixed := int64(descriptorsSpare + 2*pipesMax + reactors*descriptorsPerReactor + ports)
+	fixed += int64(l.Keyless)
 	free := int64(min(descriptors, 1<<30)) - fixed
 	least := int64(transfersMin * descriptorsEach)
 	if free < least+1 {

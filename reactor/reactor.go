@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"container/list"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -39,12 +40,21 @@ type reactor struct {
 	queue, queued []mover
 	// starving are addresses that wait for a limit of the whole server.
 	starving []*line
-	spare    []*transfer
-	pipes    []*pipe
+	// listing are transfers whose listing waits for memory, in the order of their coming.
+	listing []*transfer
+	spare   []*transfer
+	pipes   []*pipe
 	// pipesRefused is until when none is asked for.
 	pipesRefused instant
 	// splice says that uploads may go through pipes.
 	splice bool
+	// keys are the standing offers of the status exchange by their KEY; keyless are connections
+	// that have not said theirs, the oldest first.
+	keys    map[codec.Key]*transfer
+	keyless list.List
+	// random is what KEYs are drawn from, randomLeft how much of it is left.
+	random     [512]byte
+	randomLeft int
 	// siblings says that there are other reactors.
 	siblings bool
 	sendfile bool
@@ -54,6 +64,8 @@ type reactor struct {
 	scratch     []byte
 	fieldBuffer [codec.FieldSize]byte
 	lineBuffer  [64]byte
+	// replies is for one reply of the status exchange, or several.
+	replies []byte
 
 	// kicker is our end of a connection to the loop itself, see kick.
 	kicker int
@@ -100,6 +112,7 @@ func newReactor(s *Server, index int) *reactor {
 		epoch:     time.Now(),
 		addresses: make(map[netip.Addr]*address),
 		sessions:  make(map[*session]struct{}),
+		keys:      make(map[codec.Key]*transfer),
 		siblings:  s.options.Reactors > 1,
 		sendfile:  haveSendfile && !s.options.Portable,
 		splice:    haveSplice && !s.options.Portable,
@@ -156,6 +169,7 @@ func (r *reactor) turn() {
 	r.takeOrders()
 	if r.hungry.Swap(false) {
 		r.serveStarving()
+		r.serveListings()
 	}
 	r.deadlines.run(r.now)
 	r.moveQueued()
