@@ -175,7 +175,8 @@ func TestServersWordsAreEscaped(t *testing.T) {
 func TestRepliesThatAnswerNothingEndTheSession(t *testing.T) {
 	for _, raw := range []string{
 		record("226 12"), record("150 99 x"), record("213 file x y"), record("213"),
-		record("21"), record("abc file"), "0000009000", "letters!!!", record("213 file 1 yesterday"),
+		record("21"), record("abc file"), "0000009000", "letters!!!",
+		record("213 file 1 yesterday"),
 		record("213 pipe 1 2026-01-02T03:04:05Z"),
 	} {
 		f := newStatusFake(t, func(s *session, _ codec.Request) {

@@ -26,7 +26,7 @@ func TestDownloadGoesOnFromEveryByte(t *testing.T) {
 		for _, piece := range []int64{7, codec.FieldMax} {
 			for after := range int64(min(size, piece)) {
 				r := newResuming(t, size)
-				r.set("a", r.data)
+				r.set(r.data)
 				r.once(after, how)
 				_, err := r.session(piece).GetFileContinue(t.Context(), "a", r.local)
 				if !errors.Is(err, ErrBroken) && !errors.Is(err, ErrLost) {
@@ -51,7 +51,7 @@ func TestDownloadGoesOnFromEveryByte(t *testing.T) {
 
 func TestDownloadThatBreaksEveryTimeArrives(t *testing.T) {
 	r := newResuming(t, 300_000)
-	r.set("a", r.data)
+	r.set(r.data)
 	writeFile(t, r.dir, "local", "what was there")
 	r.always(30_000, 5)
 	for tries := 0; ; tries++ {
@@ -95,9 +95,11 @@ func TestWhatIsNoPrefixIsNotGoneOnWith(t *testing.T) {
 			r.data = append([]byte{r.data[0] ^ 1}, r.data[1:]...)
 			r.files["a"] = r.data
 		},
-		"no sums":  func(r *resuming, _ string) { r.features &^= codec.FeatureSum },
-		"no note":  func(_ *resuming, hidden string) { _ = os.Remove(hidden + noteEnd) },
-		"bad note": func(_ *resuming, hidden string) { _ = os.WriteFile(hidden+noteEnd, nil, 0o600) },
+		"no sums": func(r *resuming, _ string) { r.features &^= codec.FeatureSum },
+		"no note": func(_ *resuming, hidden string) { _ = os.Remove(hidden + noteEnd) },
+		"bad note": func(_ *resuming, hidden string) {
+			_ = os.WriteFile(hidden+noteEnd, nil, 0o600)
+		},
 		"sums refused": func(r *resuming, _ string) {
 			r.refuse = func(q codec.Request) int {
 				return map[codec.Verb]int{codec.VerbSumPart: 530}[q.Verb]
@@ -105,7 +107,7 @@ func TestWhatIsNoPrefixIsNotGoneOnWith(t *testing.T) {
 		},
 	} {
 		r := newResuming(t, 40)
-		r.set("a", r.data)
+		r.set(r.data)
 		r.once(20, byClose)
 		_, err := r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", r.local)
 		wantKind(t, err, ErrBroken)
@@ -121,7 +123,7 @@ func TestWhatIsNoPrefixIsNotGoneOnWith(t *testing.T) {
 // TestAnotherServersFileIsNotGoneOnWith: whatever its bytes are.
 func TestAnotherServersFileIsNotGoneOnWith(t *testing.T) {
 	r := newResuming(t, 40)
-	r.set("a", r.data)
+	r.set(r.data)
 	r.once(20, byClose)
 	_, _ = r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", r.local)
 	c := r.dialStatus(Options{ServerName: "another"})
@@ -135,8 +137,8 @@ func TestAnotherServersFileIsNotGoneOnWith(t *testing.T) {
 // TestFileThatChangesWhileItIsFetchedIsAMismatch: in size, in time, or in bytes alone.
 func TestFileThatChangesWhileItIsFetchedIsAMismatch(t *testing.T) {
 	for name, change := range map[string]func(r *resuming){
-		"size": func(r *resuming) { r.set("a", random(41)) },
-		"time": func(r *resuming) { r.set("a", random(40)) },
+		"size": func(r *resuming) { r.set(random(41)) },
+		"time": func(r *resuming) { r.set(random(40)) },
 		"bytes": func(r *resuming) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -146,7 +148,7 @@ func TestFileThatChangesWhileItIsFetchedIsAMismatch(t *testing.T) {
 		},
 	} {
 		r := newResuming(t, 40)
-		r.set("a", r.data)
+		r.set(r.data)
 		r.once(6, byClose)
 		_, err := r.session(7).GetFileContinue(t.Context(), "a", r.local)
 		wantKind(t, err, ErrBroken)
@@ -180,7 +182,7 @@ func TestMissingFileLeavesNothing(t *testing.T) {
 
 func TestEmptyFileIsContinuedToo(t *testing.T) {
 	r := newResuming(t, 0)
-	r.set("a", r.data)
+	r.set(r.data)
 	moved, err := r.session(7).GetFileContinue(t.Context(), "a", r.local)
 	if err != nil || moved.Size != 0 {
 		t.Errorf("%v, %v", moved, err)
@@ -195,7 +197,7 @@ func TestEmptyFileIsContinuedToo(t *testing.T) {
 // TestOneCallAtATimeFetchesToAPath: and the other says so.
 func TestOneCallAtATimeFetchesToAPath(t *testing.T) {
 	r := newResuming(t, 40)
-	r.set("a", r.data)
+	r.set(r.data)
 	var once atomic.Bool
 	r.before = func(q codec.Request) {
 		if q.Verb != codec.VerbGetPart || once.Swap(true) {
@@ -213,7 +215,7 @@ func TestOneCallAtATimeFetchesToAPath(t *testing.T) {
 // TestHiddenNameIsNotFollowed: a link there leads nowhere.
 func TestHiddenNameIsNotFollowed(t *testing.T) {
 	r := newResuming(t, 40)
-	r.set("a", r.data)
+	r.set(r.data)
 	outside := filepath.Join(t.TempDir(), "target")
 	if err := os.WriteFile(outside, []byte("outside"), 0o600); err != nil {
 		t.Fatal(err)
@@ -228,7 +230,7 @@ func TestHiddenNameIsNotFollowed(t *testing.T) {
 
 func TestLongestLocalNameIsContinued(t *testing.T) {
 	r := newResuming(t, 40)
-	r.set("a", r.data)
+	r.set(r.data)
 	r.once(20, byClose)
 	local := filepath.Join(r.dir, strings.Repeat("n", 255))
 	_, err := r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", local)
@@ -241,7 +243,7 @@ func TestLongestLocalNameIsContinued(t *testing.T) {
 
 func TestOldFilesModeStays(t *testing.T) {
 	r := newResuming(t, 40)
-	r.set("a", r.data)
+	r.set(r.data)
 	writeFile(t, r.dir, "local", "old")
 	if _, err := r.session(7).GetFileContinue(t.Context(), "a", r.local); err != nil {
 		t.Fatal(err)

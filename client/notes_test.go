@@ -165,7 +165,9 @@ func TestBrokenNotesAreNone(t *testing.T) {
 			t.Errorf("%q is a note", whole[:cut])
 		}
 	}
-	for _, bad := range []string{"null", "[]", "{}", `{"server":1}`, strings.Repeat(" ", noteMost+1)} {
+	for _, bad := range []string{
+		"null", "[]", "{}", `{"server":1}`, strings.Repeat(" ", noteMost+1),
+	} {
 		if _, err := parseNote([]byte(bad)); err == nil {
 			t.Errorf("%.20q is a note", bad)
 		}

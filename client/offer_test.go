@@ -53,7 +53,7 @@ func TestFilesGoBothWaysInStatus(t *testing.T) {
 
 func TestEmptyFileIsAFileInStatus(t *testing.T) {
 	k := newKeeper(t)
-	k.set("a", nil)
+	k.set(nil)
 	c := k.dialStatus(Options{})
 	dir := t.TempDir()
 	writeFile(t, dir, "b", "content")
@@ -184,8 +184,11 @@ func TestWrongSizesAreViolations(t *testing.T) {
 	for name, serve := range map[string]func(s *session){
 		"another size": func(s *session) { finish(s.offer("5"), record("text")); s.wantAbort() },
 		"no size":      func(s *session) { finish(s.offer("4"), "HTTP/1.1 2"); s.wantAbort() },
-		"other end":    func(s *session) { finish(s.offer("4"), record("text")); s.reply(226, "5") },
-		"no offer":     func(s *session) { s.reply(150, "port") },
+		"other end": func(s *session) {
+			finish(s.offer("4"), record("text"))
+			s.reply(226, "5")
+		},
+		"no offer": func(s *session) { s.reply(150, "port") },
 	} {
 		f := newStatusFake(t, func(s *session, _ codec.Request) { serve(s) })
 		_, err := f.dial(Options{Exchange: Status}).Get(t.Context(), "a", io.Discard)
@@ -339,7 +342,7 @@ func TestStalledTransferIsAborted(t *testing.T) {
 // TestLostSessionIsSaidWithTheTransfer: a killed server takes both connections.
 func TestLostSessionIsSaidWithTheTransfer(t *testing.T) {
 	k := newKeeper(t)
-	k.set("a", []byte("a file"))
+	k.set([]byte("a file"))
 	k.breaking = func(codec.Request) (int64, breakage) { return 3, withControl }
 	c := k.dialStatus(Options{})
 	_, err := c.Get(t.Context(), "a", io.Discard)
@@ -364,18 +367,20 @@ func TestProgressIsTold(t *testing.T) {
 	const size = 3 << 20
 	dir := t.TempDir()
 	writeFile(t, dir, "a", strings.Repeat("x", size))
-	for name, run := range map[string]func() error{
-		"put":          func() error { _, err := c.PutFile(t.Context(), "a", dir+"/a"); return err },
-		"put continue": func() error { _, err := c.PutFileContinue(t.Context(), "a", dir+"/a"); return err },
-		"get":          func() error { _, err := c.GetFile(t.Context(), "a", dir+"/b"); return err },
-		"get continue": func() error { _, err := c.GetFileContinue(t.Context(), "a", dir+"/b"); return err },
-		"segments":     func() error { _, err := c.GetSegments(t.Context(), "a", dir+"/b", 3); return err },
+	ctx, there, here := t.Context(), "a", filepath.Join(dir, "a")
+	for name, run := range map[string]func() (Moved, error){
+		"put":          func() (Moved, error) { return c.PutFile(ctx, there, here) },
+		"put continue": func() (Moved, error) { return c.PutFileContinue(ctx, there, here) },
+		"get": func() (Moved, error) {
+			_, err := c.GetFile(ctx, there, here)
+			return Moved{}, err
+		},
+		"get continue": func() (Moved, error) { return c.GetFileContinue(ctx, there, here) },
+		"segments":     func() (Moved, error) { return c.GetSegments(ctx, there, here, 3) },
 	} {
 		moved, total, calls = 0, 0, 0
-		if name == "get" || name == "get continue" || name == "segments" {
-			k.set("a", []byte(strings.Repeat("x", size)))
-		}
-		if err := run(); err != nil || moved != size || total != size || calls < 8 {
+		k.set([]byte(strings.Repeat("x", size)))
+		if _, err := run(); err != nil || moved != size || total != size || calls < 8 {
 			t.Errorf("%s: %d of %d in %d calls, %v", name, moved, total, calls, err)
 		}
 	}

@@ -17,7 +17,7 @@ func TestSegmentsMakeTheWholeFile(t *testing.T) {
 	for _, size := range []int{0, 1, 2, 40, 1000} {
 		for _, segments := range []int{1, 2, 3, 7, SegmentsMax} {
 			r := newResuming(t, size)
-			r.set("a", r.data)
+			r.set(r.data)
 			c := r.session(300)
 			moved, err := c.GetSegments(t.Context(), "a", r.local, segments)
 			if err != nil || moved.Size != int64(size) {
@@ -37,7 +37,7 @@ func TestSegmentsMakeTheWholeFile(t *testing.T) {
 
 func TestSegmentsFollowTheFolder(t *testing.T) {
 	r := newResuming(t, 100)
-	r.set("a", r.data)
+	r.set(r.data)
 	c := r.session(300)
 	if _, err := c.Cd(t.Context(), "/some where"); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestSegmentsFollowTheFolder(t *testing.T) {
 func TestSegmentThatFailsFailsTheFile(t *testing.T) {
 	for i := range 4 {
 		r := newResuming(t, 100)
-		r.set("a", r.data)
+		r.set(r.data)
 		var all sync.WaitGroup
 		all.Add(4)
 		r.breaking = func(q codec.Request) (int64, breakage) {
@@ -77,7 +77,7 @@ func TestSegmentThatFailsFailsTheFile(t *testing.T) {
 
 func TestSegmentsOfDifferentFilesAreFound(t *testing.T) {
 	for name, change := range map[string]func(r *resuming){
-		"time": func(r *resuming) { r.set("a", r.data) },
+		"time": func(r *resuming) { r.set(r.data) },
 		"bytes": func(r *resuming) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -87,7 +87,7 @@ func TestSegmentsOfDifferentFilesAreFound(t *testing.T) {
 		},
 	} {
 		r := newResuming(t, 100)
-		r.set("a", r.data)
+		r.set(r.data)
 		r.before = func(q codec.Request) {
 			if q.Verb == codec.VerbStat && len(r.asked("stat")) == 2 || q.Verb == codec.VerbSum {
 				change(r)
@@ -105,7 +105,7 @@ func TestSegmentsOfDifferentFilesAreFound(t *testing.T) {
 
 func TestSegmentsNeedChecksums(t *testing.T) {
 	r := newResuming(t, 100)
-	r.set("a", r.data)
+	r.set(r.data)
 	for _, n := range []int{0, -1, SegmentsMax + 1} {
 		_, err := r.session(300).GetSegments(t.Context(), "a", r.local, n)
 		if err == nil || err.Error() != "a: segments are 1 to 32" {

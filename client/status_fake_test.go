@@ -90,6 +90,7 @@ type keeper struct {
 	parts    map[codec.PartID]*keptUpload
 	features codec.Features
 	drawn    uint64
+	made     int
 	// commands are those that came.
 	commands []string
 	// The hooks run on the sessions' goroutines. Tests that set them when there are sessions do so
@@ -133,12 +134,13 @@ func newKeeper(t testing.TB) *keeper {
 	return k
 }
 
-// set makes a file.
-func (k *keeper) set(name string, data []byte) {
+// set makes the file a, which is younger each time.
+func (k *keeper) set(data []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.files[name] = data
-	k.times[name] = time.Date(2026, 1, 2, 3, 4, len(k.times), 0, time.UTC)
+	k.made++
+	k.files["a"] = data
+	k.times["a"] = time.Date(2026, 1, 2, 3, 4, k.made, 0, time.UTC)
 }
 
 // change runs f while no session looks at the keeper.
@@ -148,6 +150,7 @@ func (k *keeper) change(f func()) {
 	f()
 }
 
+// get is a file.
 func (k *keeper) get(name string) []byte {
 	k.mu.Lock()
 	defer k.mu.Unlock()
