@@ -45,6 +45,8 @@ type Options struct {
 	Reactors int
 	// DataPorts is the pool of ports for data connections.
 	DataPorts PortRange
+	// PartLifetime is how long the kept beginning of an upload waits to be gone on with.
+	PartLifetime time.Duration
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
 	// as a range, for all. A Count of 0 serves no status exchange.
 	KeyedPorts PortRange
@@ -120,6 +122,7 @@ func DefaultOptions() Options {
 		DataPorts: PortRange{Count: 64},
 
 		KeyedPorts:   PortRange{Count: 4},
+		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
 		FileWorkers:  8,
 		Log:          zerolog.Nop(),
@@ -187,6 +190,8 @@ func (o *Options) validate() error {
 	if err := o.KeyedPorts.validate("--keyed-ports", 1, o.Reactors); err != nil {
 		faults = append(faults, err)
 	}
+	bad(o.PartLifetime >= time.Second && o.PartLifetime <= 10_000*time.Hour,
+		"--part-lifetime %v: give from 1s to 10000h", o.PartLifetime)
 	bad(!o.ReadOnly || !o.UploadOnly, "--read-only and --upload-only leave nothing to do")
 	info, err := os.Stat(o.Root)
 	switch {
@@ -257,7 +262,7 @@ func (o *Options) features() codec.Features {
 	if o.ReadOnly {
 		return f
 	}
-	f |= codec.FeaturePut | codec.FeatureMkdir
+	f |= codec.FeaturePut | codec.FeatureParts | codec.FeatureMkdir
 	if !o.NoOverwrite {
 		f |= codec.FeatureReplace
 		if !o.UploadOnly {

@@ -101,6 +101,7 @@ func (s *Server) prepare() error {
 	}
 	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{
 		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
+		PartLifetime: o.PartLifetime,
 	})
 	if err != nil {
 		return fmt.Errorf("--root %s: %w", o.Root, err)
@@ -213,8 +214,11 @@ func (s *Server) Run(listening func()) error {
 	}
 	err := s.writeAddrFile()
 	if err == nil {
+		sweeping, stopSweeping := context.WithCancel(s.context)
+		engines.Go(func() { s.sweepParts(sweeping) })
 		listening()
 		s.waitForEnd()
+		stopSweeping()
 	}
 	s.end(&engines)
 	if n := s.reset.Load(); err == nil && n > 0 {

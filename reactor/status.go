@@ -39,9 +39,9 @@ type asked struct {
 	info fsio.Info
 	// total is the size of the whole file where a piece of it is sent.
 	total int64
-	// part says that a worker may hold a part for this transfer, whose end is to be told only
-	// after the part can be had again.
-	part bool
+	part  partAsked
+	// connected says that the data connection was made.
+	connected bool
 	// pends says that the answer waits for another command: rnfr.
 	pends bool
 }
@@ -69,6 +69,10 @@ var duties = [...]duty{
 	codec.VerbMkdir:      {job: jobMkdir, changes: true},
 	codec.VerbRmdir:      {job: jobRmdir, changes: true},
 	codec.VerbRemove:     {job: jobRemove, changes: true},
+	codec.VerbNewPart:    {job: jobNewPart, changes: true},
+	codec.VerbPutPart:    {job: jobOpenPart, moves: true},
+	codec.VerbPartSize:   {job: jobPartSize, changes: true},
+	codec.VerbDropPart:   {job: jobDropPart, changes: true},
 }
 
 // greet takes a session's first command, n bytes of what came. If it is hello the session speaks
@@ -204,6 +208,7 @@ func (r *reactor) prepareStatus(t *transfer) {
 	case d.moves:
 		r.request(t, poolKeyed)
 	default:
+		t.job.noReplace = t.verb == codec.VerbNewPart && r.server.options.NoOverwrite
 		r.submit(t, d.job)
 	}
 }
@@ -220,6 +225,8 @@ func (r *reactor) granted(t *transfer) {
 		r.offerKeyed(t)
 	case codec.VerbList:
 		r.listNamed(t, a.name)
+	case codec.VerbPutPart:
+		r.openPart(t)
 	default:
 		panic("reactor: a command that moves nothing has no offer")
 	}
@@ -243,6 +250,13 @@ func (r *reactor) workDone(t *transfer) {
 	case codec.VerbGet, codec.VerbGetPart:
 		r.openedAsked(t)
 		return
+	case codec.VerbPutPart:
+		r.openedPart(t)
+		return
+	case codec.VerbNewPart:
+		a.answer = answer{codec.CodeDone, []byte(a.part.id)}
+	case codec.VerbPartSize:
+		a.answer = answer{codec.CodeStatus, codec.AppendSize(nil, a.part.size)}
 	case codec.VerbStat:
 		a.answer = answer{codec.CodeStatus, codec.AppendStat(nil, statOf(a.info))}
 	case codec.VerbCd:
@@ -271,7 +285,7 @@ func (r *reactor) endAsked(t *transfer, connected bool) {
 	if !connected {
 		r.logCommand(t)
 	}
-	if !t.asked.part {
+	if !t.asked.part.holds {
 		r.settle(t)
 	}
 }
@@ -289,7 +303,7 @@ func (r *reactor) settle(t *transfer) {
 	if s.transfer == t {
 		s.transfer = nil
 	}
-	if t.state == transferLingering || t.fd >= 0 || t.moved > 0 {
+	if a.connected {
 		s.moved(t)
 	}
 	in := inDone

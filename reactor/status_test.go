@@ -81,7 +81,7 @@ func TestSwitchedOffFeaturesAreNeitherAnnouncedNorServed(t *testing.T) {
 			"get a",
 		},
 		"upload-only": {
-			func(o *Options) { o.UploadOnly = true }, "put replace mkdir",
+			func(o *Options) { o.UploadOnly = true }, "put parts replace mkdir",
 			[]string{
 				"get a", "getpart 0 0 a", "ls", "ls -l", "stat a", "sum xxh3 a",
 				"sumpart xxh3 0 0 a", "rm a", "rmdir a", "rnfr a",
@@ -90,12 +90,12 @@ func TestSwitchedOffFeaturesAreNeitherAnnouncedNorServed(t *testing.T) {
 		},
 		"no-overwrite": {
 			func(o *Options) { o.NoOverwrite = true },
-			"get ls stat put mkdir",
+			"get ls stat put parts mkdir",
 			[]string{"rm a", "rmdir a", "rnfr a"},
 			"put b",
 		},
 		"no-sum": {
-			func(o *Options) { o.NoSum = true }, "get ls stat put replace mkdir change",
+			func(o *Options) { o.NoSum = true }, "get ls stat put parts replace mkdir change",
 			[]string{"sum xxh3 a", "sumpart xxh3 0 0 a", "partsum 0123456789abcdef xxh3"},
 			"get a",
 		},

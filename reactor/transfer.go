@@ -318,6 +318,9 @@ func (r *reactor) linger(t *transfer) (more bool) {
 // failTransfer ends a transfer so that the client sees it: the data connection is reset.
 func (r *reactor) failTransfer(t *transfer, o outcome, err error) {
 	t.outcome, t.err = o, err
+	if r.keepFirst(t) {
+		return
+	}
 	if t.fd >= 0 {
 		setReset(t.fd, true)
 	}
