@@ -40,6 +40,8 @@ const (
 	jobPartSize // find out how much of it is there
 	jobDropPart // remove it
 	jobKeepPart // close it, to be gone on with
+	jobSum      // the checksum of a file or of a piece of one
+	jobPartSum  // the checksum of what is kept of an upload
 )
 
 // job is the file work of one transfer, one piece at a time. While busy it belongs to a worker, and
@@ -80,7 +82,11 @@ func (r *reactor) submit(t *transfer, k jobKind) {
 		t.send.buffer = buffers.Get().(*[]byte)
 	}
 	r.count.jobs++
-	r.server.pool.Submit(j)
+	pool := r.server.pool
+	if k == jobSum || k == jobPartSum {
+		pool = r.server.sumPool
+	}
+	pool.Submit(j)
 }
 
 // Run does the work on a worker, and hands the result back to the loop.

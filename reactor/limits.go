@@ -52,6 +52,7 @@ type usage struct {
 	sessions  atomic.Int64
 	transfers atomic.Int64
 	listings  atomic.Int64 // bytes
+	sums      atomic.Int64
 	holders   int          // guarded by limiter.mu
 }
 

@@ -23,11 +23,14 @@ import (
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
 // goroutine.
 type Server struct {
-	options   Options
-	log       zerolog.Logger
-	limiter   *limiter
-	root      *fsio.Root
-	pool      *fsio.Pool
+	options Options
+	log     zerolog.Logger
+	limiter *limiter
+	root    *fsio.Root
+	pool    *fsio.Pool
+	// sumPool computes checksums, sums remembers them.
+	sumPool   *fsio.Pool
+	sums      *fsio.SumCache
 	reactors  []*reactor
 	addresses []netip.Addr
 	// reserved is the control port, classic that of the classic exchange; nil where not served.
@@ -110,6 +113,7 @@ func (s *Server) prepare() error {
 		s.log.Warn().Err(err).Msg("not every leftover could be looked for")
 	}
 	s.pool = fsio.NewPool(o.FileWorkers)
+	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {
 		r.limiter, r.root = s.limiter, s.root
 		r.setRests()
@@ -273,6 +277,7 @@ func (s *Server) end(engines *sync.WaitGroup) {
 			return
 		}
 	}
+	s.sumPool.Close()
 	s.pool.Close()
 	for _, r := range s.reactors {
 		if r.started { // otherwise there is no doorbell either
@@ -300,6 +305,7 @@ func (s *Server) close() {
 		}
 	}
 	if s.pool != nil {
+		s.sumPool.Close()
 		s.pool.Close()
 	}
 	if s.root != nil {

@@ -366,10 +366,11 @@ func (r *reactor) discard(t *transfer) {
 	if r.dropSend(t) || r.dropReceive(t) {
 		return
 	}
+	a := t.address
 	if t.asked != nil {
+		t.asked.sum.give(t)
 		r.settle(t)
 	}
-	a := t.address
 	a.transfers--
 	last := r.transfers[len(r.transfers)-1]
 	r.transfers[t.index], last.index = last, t.index

@@ -32,6 +32,10 @@ func (a *asked) work(root *fsio.Root, j *job) {
 		a.part.size, j.err = onPart(root, a.Part, func(p *fsio.Part) error { return p.Drop() })
 	case jobKeepPart:
 		j.err = j.t.recv.part.Close()
+	case jobSum:
+		j.err = a.sumFile(root, j.t.r.server.sums)
+	case jobPartSum:
+		j.err = a.sumPart(root)
 	default:
 		panic("reactor: a job of no kind")
 	}
