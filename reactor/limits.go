@@ -53,7 +53,7 @@ type usage struct {
 	transfers atomic.Int64
 	listings  atomic.Int64 // bytes
 	sums      atomic.Int64
-	holders   int          // guarded by limiter.mu
+	holders   int // guarded by limiter.mu
 }
 
 // newLimiter divides the descriptors that this process may open, and fills in what was left to it.

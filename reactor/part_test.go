@@ -212,11 +212,17 @@ func TestPartsThatAreRefused(t *testing.T) {
 		command string
 		code    int
 	}{
-		{"newpart d", 550}, {"newpart missing/x", 550}, {"newpart ../x", 553},
-		{"newpart old", 530}, {"newpart .ferry-" + part + ".part/new", 553},
-		{"putpart " + unknown + " 0 1", 550}, {"partsize " + unknown, 550},
-		{"droppart " + unknown, 550}, {"putpart " + part + " 1 2", 554},
-		{"putpart " + part + " 0 1001", 552}, {"putpart " + part + " 2 1", 501},
+		{"newpart d", 550},
+		{"newpart missing/x", 550},
+		{"newpart ../x", 553},
+		{"newpart old", 530},
+		{"newpart .ferry-" + part + ".part/new", 553},
+		{"putpart " + unknown + " 0 1", 550},
+		{"partsize " + unknown, 550},
+		{"droppart " + unknown, 550},
+		{"putpart " + part + " 1 2", 554},
+		{"putpart " + part + " 0 1001", 552},
+		{"putpart " + part + " 2 1", 501},
 		{"stat .ferry-" + part + ".part", 553},
 	} {
 		c.ask(e.command, e.code, "")
