@@ -144,8 +144,9 @@ func (m Machine) limits(t *Turn) []sentence {
 	}
 	lag, median := t.Lag.Percentile(99), t.transfers().Latency.Percentile(50)
 	if lag >= lateMin.Microseconds() && float64(lag) >= lateShare*float64(median) {
-		text := fmt.Sprintf("THE HARNESS WAS LATE: one start in a hundred came %s or more after its "+
-			"time though a client was free (median latency: %s). Part of the latency is its own.",
+		text := fmt.Sprintf("THE HARNESS WAS LATE: one start in a hundred came %s or more after "+
+			"its time though a client was free (median latency: %s). Part of the latency is its "+
+			"own.",
 			showSeconds(float64(lag)/1e6), showSeconds(float64(median)/1e6))
 		lines = append(lines, sentence{text: text, loud: true})
 	}
