@@ -43,7 +43,8 @@ func TestFloodLeavesSessions(t *testing.T) {
 		t.Skipf("this system allows %d descriptors; this test is about %d", own.Max, floodLimit)
 	}
 	program := filepath.Join(t.TempDir(), "limited")
-	script := fmt.Sprintf("#!/bin/sh\nulimit -n %d\nexec '%s' \"$@\"\n", floodLimit, serverProgram(t))
+	script := fmt.Sprintf("#!/bin/sh\nulimit -n %d\nexec '%s' \"$@\"\n",
+		floodLimit, serverProgram(t))
 	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

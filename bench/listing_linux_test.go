@@ -20,9 +20,10 @@ const (
 // cost the server what --max-listing-memory allows, with the garbage that Go keeps beside it, and
 // a client that reads has its listing meanwhile.
 func TestUnreadListingsAreBounded(t *testing.T) {
+	//nolint:usetesting // In memory, where there is such a place: a disk takes a while.
 	root, err := os.MkdirTemp("/dev/shm", "ferry-listing-")
 	if err != nil {
-		root = t.TempDir() // slower
+		root = t.TempDir()
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	h := hold(t, "--root", root, "--max-listing-memory", fmt.Sprint(listingMemory))
