@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -234,6 +233,3 @@ func (u *Usage) before(other *Usage) *Usage {
 		Threads:     max(u.Threads, other.Threads),
 	}
 }
-
-// finite says that a figure is a number, and not below 0.
-func finite(f float64) bool { return f >= 0 && !math.IsInf(f, 1) }

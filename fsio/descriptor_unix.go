@@ -31,14 +31,6 @@ func tryLock(f *os.File) (bool, error) {
 	}
 }
 
-// linkCount returns how many names an open file still has.
-func linkCount(f *os.File) (uint64, error) {
-	defer runtime.KeepAlive(f)
-	var st unix.Stat_t
-	err := unix.Fstat(int(f.Fd()), &st)
-	return uint64(st.Nlink), err
-}
-
 // closeCopy closes a second descriptor of the same open file: what that returns is what closing
 // the file would, while the file and its lock stay. Most filesystems have nothing to tell.
 func closeCopy(f *os.File) error {
@@ -117,9 +109,26 @@ func freeOf(st *unix.Statfs_t) int64 {
 }
 
 // deviceOf returns the number of the filesystem that the file is on.
-func deviceOf(info os.FileInfo) uint64 {
+func deviceOf(info os.FileInfo) uint64 { return inodeOf(info).device }
+
+func inodeOf(info os.FileInfo) inode {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return uint64(st.Dev)
+		return inode{device: uint64(st.Dev), number: st.Ino}
 	}
-	return 0
+	return inode{}
+}
+
+// identify says which file is open, and what would change if its content did.
+func identify(f int) (identity, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(f, &st); err != nil {
+		return identity{}, err
+	}
+	return identity{
+		inode:    inode{device: uint64(st.Dev), number: st.Ino},
+		links:    uint64(st.Nlink),
+		size:     st.Size,
+		modified: st.Mtim.Nano(),
+		changed:  st.Ctim.Nano(),
+	}, nil
 }

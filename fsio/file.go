@@ -63,7 +63,7 @@ func (r *Root) open(f *File, n Name, cached bool) error {
 }
 
 func (r *Root) openPortable(f *File, n Name) error {
-	file, err := openPortable(r.root, n.local())
+	file, err := openPortable(r.root, n.local(), openPlainFlags)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,8 @@ func (f *File) ReadCached(p []byte, off int64) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if err := r.fault(OpRead, f.name); err != nil {
+	allowed, err := r.allowance(OpRead, f.name, len(p))
+	if err != nil {
 		if wouldBlock(err) {
 			return 0, ErrWouldBlock
 		}
@@ -137,7 +138,7 @@ func (f *File) ReadCached(p []byte, off int64) (int, error) {
 	if r.options.Portable || r.noWait.has(f.device) {
 		return 0, ErrWouldBlock
 	}
-	n, err := readNoWait(f.fd, p, off)
+	n, err := readNoWait(f.fd, p[:allowed], off)
 	switch {
 	case wouldBlock(err):
 		return 0, ErrWouldBlock
@@ -158,22 +159,28 @@ func (f *File) ReadCached(p []byte, off int64) (int, error) {
 
 // ReadAt reads len(p) bytes at off as io.ReaderAt does. It may block.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
-	if err := f.root.fault(OpRead, f.name); err != nil {
-		return 0, newError(OpRead, f.name, err)
+	done := 0
+	for done < len(p) {
+		n, err := f.root.allowance(OpRead, f.name, len(p)-done)
+		if err == nil {
+			n, err = f.read(p[done:done+n], off+int64(done))
+			done += n
+		}
+		if errors.Is(err, io.EOF) {
+			return done, io.EOF
+		}
+		if err != nil {
+			return done, newError(OpRead, f.name, err)
+		}
 	}
-	var (
-		n   int
-		err error
-	)
+	return done, nil
+}
+
+func (f *File) read(p []byte, off int64) (int, error) {
 	if f.portable != nil {
-		n, err = f.portable.ReadAt(p, off)
-	} else {
-		n, err = readFull(f.fd, p, off)
+		return f.portable.ReadAt(p, off)
 	}
-	if errors.Is(err, io.EOF) {
-		return n, io.EOF
-	}
-	return n, newError(OpRead, f.name, err)
+	return readFull(f.fd, p, off)
 }
 
 // Cached reports whether all of the n bytes at off are in memory, so that sending them waits for
@@ -234,7 +241,7 @@ func (f *File) ReadAhead(off, n int64, scratch []byte) error {
 
 // openPortable opens a plain file by way of os.Root, its type looked at first. A FIFO or device
 // that takes its place in between is met with O_NONBLOCK, looked at again and closed.
-func openPortable(root *os.Root, name string) (*os.File, error) {
+func openPortable(root *os.Root, name string, flags int) (*os.File, error) {
 	before, err := root.Stat(name)
 	if err != nil {
 		return nil, err
@@ -242,7 +249,7 @@ func openPortable(root *os.Root, name string) (*os.File, error) {
 	if !before.Mode().IsRegular() {
 		return nil, errNotPlain
 	}
-	f, err := root.OpenFile(name, openPlainFlags, 0)
+	f, err := root.OpenFile(name, flags, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -218,7 +218,7 @@ func TestFilesOpenWithoutProc(t *testing.T) {
 	// The inode that was looked at is the only one that is taken.
 	var st unix.Stat_t
 	check(t, unix.Stat(dir, &st))
-	_, err = reopenByName(r.kernel.root, "a\x00", beneath, &st)
+	_, err = reopenByName(r.kernel.root, "a\x00", unix.O_RDONLY, beneath, &st)
 	wantKind(t, err, KindBusy)
 }
 

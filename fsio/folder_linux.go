@@ -63,12 +63,49 @@ func (d kernelFolder) create(base string) (*os.File, error) {
 }
 
 func (d kernelFolder) open(base string) (*os.File, error) {
+	return d.openPlain(base, unix.O_RDONLY)
+}
+
+func (d kernelFolder) openBoth(base string) (*os.File, error) {
+	return d.openPlain(base, unix.O_RDWR)
+}
+
+func (d kernelFolder) openPlain(base string, access int) (*os.File, error) {
 	var st unix.Stat_t
-	fd, err := d.kernel.openPlain(d.fd, base+"\x00", beneath|unix.RESOLVE_NO_SYMLINKS, &st)
+	const resolve = beneath | unix.RESOLVE_NO_SYMLINKS
+	fd, err := d.kernel.openPlain(d.fd, base+"\x00", access, resolve, &st)
 	if err != nil {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), base), nil
+}
+
+func (d kernelFolder) inner(base string) (folder, error) {
+	fd, err := openat2(d.fd, base+"\x00", unix.O_DIRECTORY|unix.O_CLOEXEC,
+		beneath|unix.RESOLVE_NO_SYMLINKS)
+	if err != nil {
+		return nil, err
+	}
+	return kernelFolder{kernel: d.kernel, fd: fd, owned: true}, nil
+}
+
+func (d kernelFolder) inode() (inode, error) {
+	var st unix.Stat_t
+	err := unix.Fstat(d.fd, &st)
+	return inode{device: st.Dev, number: st.Ino}, err
+}
+
+func (d kernelFolder) sync() error {
+	fd, err := openat2(d.fd, ".\x00", unix.O_DIRECTORY|unix.O_CLOEXEC, beneath)
+	if err != nil {
+		return err
+	}
+	defer release(fd)
+	for {
+		if err := unix.Fsync(fd); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
 
 func (d kernelFolder) rename(from string, to folder, base string) error {
@@ -120,7 +157,10 @@ func (d kernelFolder) close() {
 }
 
 func metaOfStat(st *unix.Stat_t) meta {
-	return meta{kind: typeOfStat(st), size: st.Size, changed: time.Unix(st.Mtim.Unix())}
+	return meta{
+		kind: typeOfStat(st), size: st.Size, changed: time.Unix(st.Mtim.Unix()),
+		inode: inode{device: st.Dev, number: st.Ino},
+	}
 }
 
 func typeOfStat(st *unix.Stat_t) entryType {

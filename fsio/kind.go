@@ -25,10 +25,11 @@ const (
 	KindDenied                  // Permissions, a read-only root, or a link that leaves the root.
 	KindBadName                 // The name breaks the rules of ParseName or of the filesystem.
 	KindExists                  // The name is taken, and replacing was not allowed.
+	KindOffset                  // The part is not that long: bytes go to its end alone.
 	KindNotEmpty                // It is a folder that holds something, hidden or not.
 	KindNoSpace                 // The disk is full, or a quota is used up.
 	KindTooLarge                // The file is larger than the filesystem or a limit allows.
-	KindTooMany                 // Too many descriptors are open, here or in the whole system.
+	KindTooMany                 // Too many descriptors are open, or too many parts are kept.
 	KindWouldBlock              // ErrWouldBlock.
 	KindBusy                    // It is in use, or changing too fast: later may do.
 	KindUnsupported             // The system or the filesystem does not do this.
@@ -44,10 +45,11 @@ var kindNames = [kindCount]string{
 	KindDenied:      "denied",
 	KindBadName:     "bad name",
 	KindExists:      "exists",
+	KindOffset:      "wrong offset",
 	KindNotEmpty:    "not empty",
 	KindNoSpace:     "no space",
 	KindTooLarge:    "too large",
-	KindTooMany:     "too many open files",
+	KindTooMany:     "too many",
 	KindWouldBlock:  "would block",
 	KindBusy:        "busy",
 	KindUnsupported: "unsupported",
@@ -67,48 +69,54 @@ type Op uint8
 
 // The operations.
 const (
-	OpNone     Op = iota
-	OpName        // Parsing a name; no system call.
-	OpRoot        // Opening the root.
-	OpOpen        // Opening a plain file for reading.
-	OpRead        // Reading a file, or asking whether it is in memory.
-	OpStat        // Looking at what has a name, or at an open file.
-	OpFolder      // Opening a folder.
-	OpList        // Reading a folder.
-	OpCreate      // Making a temporary file.
-	OpLock        // Locking a temporary file.
-	OpWrite       // Writing, splicing included.
-	OpAllocate    // Setting blocks aside.
-	OpTruncate    // Giving back blocks that were set aside and not used.
-	OpRename      // Giving a file its name, or a file or folder another one.
-	OpUnlink      // Removing a file, ours or a user's.
-	OpMkdir       // Making a folder.
-	OpRmdir       // Removing a folder.
-	OpClose       // Closing.
-	OpFree        // Asking for the free space.
+	OpNone       Op = iota
+	OpName          // Parsing a name; no system call.
+	OpRoot          // Opening the root.
+	OpOpen          // Opening a plain file for reading.
+	OpRead          // Reading a file, or asking whether it is in memory.
+	OpStat          // Looking at what has a name, or at an open file.
+	OpFolder        // Opening a folder.
+	OpList          // Reading a folder.
+	OpCreate        // Making a temporary file.
+	OpLock          // Locking a temporary file.
+	OpWrite         // Writing, splicing included.
+	OpAllocate      // Setting blocks aside.
+	OpTruncate      // Giving back blocks that were set aside and not used.
+	OpRename        // Giving a file its name, or a file or folder another one.
+	OpUnlink        // Removing a file, ours or a user's.
+	OpMkdir         // Making a folder.
+	OpRmdir         // Removing a folder.
+	OpSync          // Bringing a file to the disk.
+	OpSyncFolder    // Bringing a folder's names to the disk.
+	OpSyncAll       // Bringing a whole filesystem to the disk.
+	OpClose         // Closing.
+	OpFree          // Asking for the free space.
 	opCount
 )
 
 var opNames = [opCount]string{
-	OpNone:     "none",
-	OpName:     "name",
-	OpRoot:     "root",
-	OpOpen:     "open",
-	OpRead:     "read",
-	OpStat:     "stat",
-	OpFolder:   "folder",
-	OpList:     "list",
-	OpCreate:   "create",
-	OpLock:     "lock",
-	OpWrite:    "write",
-	OpAllocate: "allocate",
-	OpTruncate: "truncate",
-	OpRename:   "rename",
-	OpUnlink:   "unlink",
-	OpMkdir:    "mkdir",
-	OpRmdir:    "rmdir",
-	OpClose:    "close",
-	OpFree:     "free",
+	OpNone:       "none",
+	OpName:       "name",
+	OpRoot:       "root",
+	OpOpen:       "open",
+	OpRead:       "read",
+	OpStat:       "stat",
+	OpFolder:     "folder",
+	OpList:       "list",
+	OpCreate:     "create",
+	OpLock:       "lock",
+	OpWrite:      "write",
+	OpAllocate:   "allocate",
+	OpTruncate:   "truncate",
+	OpRename:     "rename",
+	OpUnlink:     "unlink",
+	OpMkdir:      "mkdir",
+	OpRmdir:      "rmdir",
+	OpSync:       "sync",
+	OpSyncFolder: "sync folder",
+	OpSyncAll:    "sync filesystem",
+	OpClose:      "close",
+	OpFree:       "free",
 }
 
 // String returns the operation's name in lower case.

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"syscall"
+	"runtime"
 )
 
 // CreateOptions say how an upload begins. The zero value replaces what has the name.
@@ -19,6 +19,10 @@ type CreateOptions struct {
 type CommitOptions struct {
 	// NoReplace refuses a name that is taken, with KindExists.
 	NoReplace bool
+
+	// Durable brings the file and its name to the disk before Commit returns. Where many commit
+	// at once, a Syncer does it for all of them together. Rename does not look at it.
+	Durable bool
 }
 
 // Pending is a file that is being written. It is a hidden temporary file in the folder of its
@@ -26,16 +30,9 @@ type CommitOptions struct {
 // so that neither links that change nor folders that move lead it elsewhere. Whoever has it calls
 // Commit or Abort in the end. Goroutines may use it one after the other, never at once.
 type Pending struct {
-	root      *Root
-	name      Name
-	base      string // The last part of name.
+	draft     draft
 	temporary string
-	folder    folder
-	file      *os.File
 	noReplace bool
-	allocated bool
-	ended     bool
-	result    error // What a further Commit returns.
 }
 
 // createTriesMax bounds how many temporary names are tried. A name that is taken, or a file that
@@ -57,7 +54,7 @@ func (r *Root) Create(n Name, o CreateOptions) (*Pending, error) {
 // block. Errors are those of Create, Pending.WriteAt and Pending.Commit.
 func (r *Root) StoreSmall(n Name, data []byte, o CommitOptions) error {
 	var p Pending
-	if err := p.begin(r, n, CreateOptions(o)); err != nil {
+	if err := p.begin(r, n, CreateOptions{NoReplace: o.NoReplace}); err != nil {
 		return err
 	}
 	if _, err := p.WriteAt(data, 0); err != nil {
@@ -68,81 +65,50 @@ func (r *Root) StoreSmall(n Name, data []byte, o CommitOptions) error {
 }
 
 func (p *Pending) begin(r *Root, n Name, o CreateOptions) error {
-	if r.options.ReadOnly {
-		return newError(OpCreate, n, errReadOnly)
+	*p = Pending{noReplace: o.NoReplace}
+	if err := p.draft.begin(r, n, o.NoReplace); err != nil {
+		return err
 	}
-	if n.IsRoot() || n.folder {
-		return newError(OpCreate, n, errNotPlain)
-	}
-	parent, base := n.split()
-	d, err := r.openFolder(parent, useNames)
-	if err != nil {
-		return newError(OpFolder, n, err)
-	}
-	*p = Pending{root: r, name: n, base: base, folder: d, noReplace: o.NoReplace}
-	if err = p.checkTarget(); err == nil {
-		err = p.createTemporary()
-	}
-	if err != nil {
-		d.close()
+	if err := p.createTemporary(); err != nil {
+		p.draft.home.close()
 		return err
 	}
 	return nil
 }
 
-// checkTarget looks at what has the name now. Only Commit decides; this spares the sender the
-// bytes of an upload that cannot succeed.
-func (p *Pending) checkTarget() error {
-	err := p.root.fault(OpStat, p.name)
-	kind := typeOther
-	if err == nil {
-		kind, err = p.folder.lookup(p.base)
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return newError(OpStat, p.name, err)
-	case kind == typeFolder, kind == typeOther:
-		return newError(OpCreate, p.name, errNotPlain)
-	case p.noReplace:
-		return newError(OpCreate, p.name, errTaken)
-	}
-	return nil
-}
-
 func (p *Pending) createTemporary() error {
+	d := &p.draft
 	for range createTriesMax {
-		if err := p.root.fault(OpCreate, p.name); err != nil {
-			return newError(OpCreate, p.name, err)
+		if err := d.root.fault(OpCreate, d.name); err != nil {
+			return newError(OpCreate, d.name, err)
 		}
 		name := temporaryName(rand.Uint64())
-		file, err := p.folder.create(name)
+		file, err := d.home.create(name)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err != nil {
-			return newError(OpCreate, p.name, err)
+			return newError(OpCreate, d.name, err)
 		}
 		ours, err := p.lock(file)
 		if err == nil && ours {
-			p.file, p.temporary = file, name
+			d.file, p.temporary, d.order = file, name, drafts.Add(1)
 			return nil
 		}
 		// A sweep that took it removes it too; removing it here as well does no harm.
-		_ = p.folder.remove(name)
+		_ = d.home.remove(name)
 		_ = file.Close()
 		if err != nil {
-			return newError(OpLock, p.name, err)
+			return newError(OpLock, d.name, err)
 		}
 	}
-	return newError(OpCreate, p.name, errBusy)
+	return newError(OpCreate, d.name, errBusy)
 }
 
 // lock locks a file that was just made. Before that, the sweep of another server may have taken
 // it for a leftover: it is ours only if it still has its name.
 func (p *Pending) lock(file *os.File) (bool, error) {
-	if err := p.root.fault(OpLock, p.name); err != nil {
+	if err := p.draft.root.fault(OpLock, p.draft.name); err != nil {
 		return false, err
 	}
 	locked, err := tryLock(file)
@@ -153,79 +119,34 @@ func (p *Pending) lock(file *os.File) (bool, error) {
 	case !locked:
 		return false, nil
 	}
-	links, err := linkCount(file)
-	return links > 0, err
+	defer runtime.KeepAlive(file)
+	id, err := identify(int(file.Fd()))
+	return id.links > 0, err
 }
 
 // Name returns the name that the file will have.
-func (p *Pending) Name() Name { return p.name }
+func (p *Pending) Name() Name { return p.draft.name }
 
 // FD returns the temporary file's descriptor, open for writing. It is the Pending's until Commit
 // or Abort, and -1 after it.
-func (p *Pending) FD() int {
-	if p.ended {
-		return -1
-	}
-	return int(p.file.Fd())
-}
+func (p *Pending) FD() int { return p.draft.descriptor() }
 
 // WriteAt writes all of data at off. It may block. Errors have KindNoSpace, KindTooLarge, KindIO
-// and others; the caller aborts then.
-func (p *Pending) WriteAt(data []byte, off int64) (int, error) {
-	if p.ended {
-		return 0, newError(OpWrite, p.name, errEnded)
-	}
-	if err := p.root.fault(OpWrite, p.name); err != nil {
-		return 0, newError(OpWrite, p.name, err)
-	}
-	n, err := p.file.WriteAt(data, off)
-	return n, newError(OpWrite, p.name, err)
-}
+// and others; the caller aborts then, and a Commit would return the same error.
+func (p *Pending) WriteAt(data []byte, off int64) (int, error) { return p.draft.write(data, off) }
 
 // SpliceFrom moves n bytes that wait in the pipe to offset off of the file, and returns how many
 // it moved. It may block on the disk, never on the pipe: ErrWouldBlock says that the pipe held
 // fewer. An error with KindUnsupported (errors.ErrUnsupported) says that this system or this
 // filesystem does not splice: read the pipe and use WriteAt.
 func (p *Pending) SpliceFrom(pipe int, off int64, n int) (int, error) {
-	if p.ended {
-		return 0, newError(OpWrite, p.name, errEnded)
-	}
-	if err := p.root.fault(OpWrite, p.name); err != nil {
-		return 0, newError(OpWrite, p.name, err)
-	}
-	if p.root.options.Portable {
-		return 0, newError(OpWrite, p.name, errUnsupported)
-	}
-	moved, err := spliceTo(p.FD(), pipe, off, n)
-	if wouldBlock(err) {
-		return moved, ErrWouldBlock
-	}
-	return moved, newError(OpWrite, p.name, err)
+	return p.draft.splice(pipe, off, n)
 }
 
 // Allocate sets blocks aside for the n bytes at off, so that writing them finds room; the file's
 // size stays. It may block. KindNoSpace says that there is no room; a system that cannot set
 // blocks aside is no error. Commit gives back what was not written.
-func (p *Pending) Allocate(off, n int64) error {
-	if p.ended {
-		return newError(OpAllocate, p.name, errEnded)
-	}
-	if n <= 0 {
-		return nil
-	}
-	if err := p.root.fault(OpAllocate, p.name); err != nil {
-		return newError(OpAllocate, p.name, err)
-	}
-	if p.root.options.Portable {
-		return nil
-	}
-	err := allocate(p.FD(), off, n)
-	if KindOf(err) == KindUnsupported {
-		return nil
-	}
-	p.allocated = true
-	return newError(OpAllocate, p.name, err)
-}
+func (p *Pending) Allocate(off, n int64) error { return p.draft.allocate(off, n) }
 
 // Commit gives the file its name, at once and whole, and closes it. What had the name is
 // replaced, a symbolic link itself and never what it leads to. It may block, closing included. It
@@ -233,85 +154,48 @@ func (p *Pending) Allocate(off, n int64) error {
 // as it was. A further Commit returns the same. What closing would have to tell (on network
 // filesystems: that bytes did not arrive) is asked before the file takes its name.
 //
-// Nothing is forced to the disk: what a killed server leaves is whole, while a power cut may take
-// the last seconds.
-func (p *Pending) Commit(o CommitOptions) error {
-	if p.ended {
-		return p.result
-	}
-	err := p.flush()
-	if err == nil {
-		err = p.rename(p.noReplace || o.NoReplace)
-	}
-	if err != nil {
+// Without Durable nothing is forced to the disk: what a killed server leaves is whole, while a
+// power cut may take the last seconds. With it there is one error more, OpSyncFolder: the file
+// has its name, and may lose it in a power cut.
+func (p *Pending) Commit(o CommitOptions) error { return commit(p, o) }
+
+func (p *Pending) shared() *draft { return &p.draft }
+
+func (p *Pending) place(noReplace bool) error {
+	return p.draft.rename(p.draft.home, p.temporary, p.noReplace || noReplace)
+}
+
+func (p *Pending) end(err error) error {
+	if err != nil && !p.draft.placed {
 		_ = p.Abort() // The first error says why.
-		p.result = err
-		return err
+	} else {
+		p.close()
 	}
-	p.ended = true
-	p.close()
-	return nil
-}
-
-// flush gives back blocks that were not used, and asks what closing the file would tell.
-func (p *Pending) flush() error {
-	if p.allocated {
-		if err := p.trim(); err != nil {
-			return newError(OpTruncate, p.name, err)
-		}
-	}
-	if err := p.root.fault(OpClose, p.name); err != nil {
-		return newError(OpClose, p.name, err)
-	}
-	return newError(OpClose, p.name, closeCopy(p.file))
-}
-
-func (p *Pending) rename(noReplace bool) error {
-	if err := p.root.fault(OpRename, p.name); err != nil {
-		return newError(OpRename, p.name, err)
-	}
-	if !noReplace {
-		return newError(OpRename, p.name, p.folder.rename(p.temporary, p.folder, p.base))
-	}
-	err := p.folder.renameNew(p.temporary, p.folder, p.base)
-	if errors.Is(err, syscall.EEXIST) {
-		err = errTaken
-	}
-	return newError(OpRename, p.name, err)
-}
-
-// trim frees the blocks that lie past the end: truncating a file to the size that it has does.
-func (p *Pending) trim() error {
-	if err := p.root.fault(OpTruncate, p.name); err != nil {
-		return err
-	}
-	info, err := p.file.Stat()
-	if err != nil {
-		return err
-	}
-	return p.file.Truncate(info.Size())
+	p.draft.result = err
+	return err
 }
 
 // Abort removes the temporary file and closes it; what has the name stays as it is. It may
 // block. After Commit or Abort it does nothing.
 func (p *Pending) Abort() error {
-	if p.ended {
+	d := &p.draft
+	if d.ended {
 		return nil
 	}
-	p.ended = true
-	p.result = newError(OpRename, p.name, errEnded)
-	err := p.root.fault(OpUnlink, p.name)
+	d.result = newError(OpRename, d.name, errEnded)
+	err := d.root.fault(OpUnlink, d.name)
 	if err == nil {
-		err = p.folder.remove(p.temporary)
+		err = d.home.remove(p.temporary)
 	}
 	// The lock is held until the name is gone: no sweep comes between.
 	p.close()
-	return newError(OpUnlink, p.name, err)
+	return newError(OpUnlink, d.name, err)
 }
 
 // close closes the file and the folder. The file was aborted, or Commit has asked already what
 // there is to tell.
 func (p *Pending) close() {
-	_ = p.file.Close()
-	p.folder.close()
+	p.draft.ended = true
+	_ = p.draft.file.Close()
+	p.draft.home.close()
 }

@@ -5,6 +5,8 @@ package fsio
 import (
 	"errors"
 	"io"
+	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +35,16 @@ func allocate(fd int, off, n int64) error {
 	for {
 		err := unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, off, n)
 		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// syncFilesystem brings the whole filesystem that the file is on to the disk.
+func syncFilesystem(f *os.File) error {
+	defer runtime.KeepAlive(f)
+	for {
+		if err := unix.Syncfs(int(f.Fd())); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

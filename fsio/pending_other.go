@@ -2,6 +2,10 @@
 
 package fsio
 
+import "os"
+
 func spliceTo(int, int, int64, int) (int, error) { return 0, errUnsupported }
 
 func allocate(int, int64, int64) error { return errUnsupported }
+
+func syncFilesystem(*os.File) error { return errUnsupported }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // Options say how a root is served. The zero value serves everything that does not begin with a
@@ -13,15 +14,23 @@ type Options struct {
 	// refuses them. Temporary files of our own are never served.
 	Dotfiles bool
 
-	// ReadOnly refuses Create and StoreSmall with KindDenied, and makes Sweep do nothing.
+	// ReadOnly refuses whatever would change something with KindDenied, and makes Sweep do nothing.
 	ReadOnly bool
 
 	// Portable asks for os.Root and plain reads and writes, even where the system has better.
 	Portable bool
 
+	// PartLifetime is how long after the last byte a part is kept: Sweep removes older ones. Zero
+	// or less keeps them for ever.
+	PartLifetime time.Duration
+
+	// PartsMax is how many parts are kept at most; NewPart refuses more with KindTooMany. Zero or
+	// less: 10,000.
+	PartsMax int
+
 	// Fault, when it is not nil, is asked before each system call of a kind; an error that it
-	// returns is used instead of the call. It is for tests, and is called by any goroutine. A
-	// close is made even if Fault replaces its outcome.
+	// returns is used instead of the call, a Short lets it move fewer bytes. It is for tests, and
+	// is called by any goroutine. A close is made even if Fault replaces its outcome.
 	Fault func(op Op, name Name) error
 }
 
@@ -31,6 +40,8 @@ type Root struct {
 	options Options
 	kernel  *kernel  // Resolves names in the kernel; nil where os.Root does it.
 	root    *os.Root // Nil where the kernel does it.
+
+	parts partStore
 
 	// noWait are the filesystems that refuse reads that do not wait.
 	noWait deviceSet
@@ -100,10 +111,8 @@ func (r *Root) Free() (int64, error) {
 
 // fault asks Options.Fault.
 func (r *Root) fault(op Op, n Name) error {
-	if r.options.Fault == nil {
-		return nil
-	}
-	return r.options.Fault(op, n)
+	_, err := r.allowance(op, n, 0)
+	return err
 }
 
 // deviceSet remembers a few filesystems. It only grows, and forgets those that find no room:

@@ -107,9 +107,11 @@ func openat2(dir int, path string, flags int, resolve uint64) (int, error) {
 	}
 }
 
-// openPlain opens a plain file for reading. Its type is looked at before anything is opened that
-// could wait or act: O_PATH opens nothing but the name.
-func (k *kernel) openPlain(dir int, path string, resolve uint64, st *unix.Stat_t) (int, error) {
+// openPlain opens a plain file, access being O_RDONLY or O_RDWR. Its type is looked at before
+// anything is opened that could wait or act: O_PATH opens nothing but the name.
+func (k *kernel) openPlain(
+	dir int, path string, access int, resolve uint64, st *unix.Stat_t,
+) (int, error) {
 	if resolve&resolveCached != 0 && !k.cached {
 		return -1, unix.EAGAIN
 	}
@@ -129,24 +131,24 @@ func (k *kernel) openPlain(dir int, path string, resolve uint64, st *unix.Stat_t
 		return -1, errNotPlain
 	}
 	if k.proc >= 0 {
-		fd, err := reopen(k.proc, handle)
+		fd, err := reopen(k.proc, handle, access)
 		if !errors.Is(err, unix.ENOENT) { // ENOENT: /proc was unmounted.
 			return fd, err
 		}
 	}
-	return reopenByName(dir, path, resolve, st)
+	return reopenByName(dir, path, access, resolve, st)
 }
 
-const plainFlags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+const plainFlags = unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
 
-// reopen opens for reading exactly the inode that handle stands for. It waits for no disk, since
+// reopen opens exactly the inode that handle stands for. It waits for no disk, since
 // the inode is in memory; a network filesystem may ask its server here.
-func reopen(proc, handle int) (int, error) {
+func reopen(proc, handle, access int) (int, error) {
 	var digits [20]byte
 	path := append(strconv.AppendInt(digits[:0], int64(handle), 10), 0)
 	for {
 		fd, _, errno := unix.Syscall6(unix.SYS_OPENAT, uintptr(proc),
-			uintptr(unsafe.Pointer(&path[0])), plainFlags, 0, 0, 0)
+			uintptr(unsafe.Pointer(&path[0])), uintptr(plainFlags|access), 0, 0, 0)
 		switch errno {
 		case 0:
 			return int(fd), nil
@@ -160,8 +162,10 @@ func reopen(proc, handle int) (int, error) {
 // reopenByName serves where there is no /proc: it opens the name anew, and refuses the outcome
 // if it is not the inode that was looked at. O_NONBLOCK keeps a FIFO that took its place from
 // holding us up.
-func reopenByName(dir int, path string, resolve uint64, st *unix.Stat_t) (int, error) {
-	fd, err := openat2(dir, path, plainFlags, resolve)
+func reopenByName(
+	dir int, path string, access int, resolve uint64, st *unix.Stat_t,
+) (int, error) {
+	fd, err := openat2(dir, path, plainFlags|access, resolve)
 	if err != nil {
 		return -1, err
 	}
@@ -183,7 +187,7 @@ func (k *kernel) open(f *File, n Name, cached bool) error {
 		resolve |= resolveCached
 	}
 	var st unix.Stat_t
-	fd, err := k.openPlain(k.root, n.zero(), resolve, &st)
+	fd, err := k.openPlain(k.root, n.zero(), unix.O_RDONLY, resolve, &st)
 	if err != nil {
 		return err
 	}

@@ -169,6 +169,9 @@ func (m *move) run(base, targetBase string) error {
 	if err != nil {
 		return m.explain(kind, err)
 	}
+	if kind == typeFolder {
+		m.root.parts.moved(m.from, m.to)
+	}
 	return nil
 }
 

@@ -1,0 +1,303 @@
+package fsio
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// PartOptions say how a part begins. The zero value lets it replace what has the name.
+type PartOptions struct {
+	// NoReplace refuses a name that is taken, with KindExists. Commit looks again if it is asked
+	// to.
+	NoReplace bool
+}
+
+// Part is the kept beginning of an upload, open for going on. At most one opener has it at a time,
+// in this process and among all that serve the folder. Whoever has it calls Commit, Close or Drop
+// in the end. Goroutines may use it one after the other, never at once.
+//
+// A part is a hidden folder, .ferry-<id>.part, beside the name that it is for, with one file in
+// it that has that name already. So the name outlives the server, whatever is renamed above it,
+// and every step is one that a killed server may stop at: an empty hidden folder is nothing, one
+// with a file is a part, and Commit moves the file out of it, at once and whole.
+type Part struct {
+	draft draft
+	id    string
+	kept  folder // The part's folder, held open.
+	size  int64
+}
+
+// NewPart begins an upload under the name n that may be broken off and gone on with, and returns
+// its id, 16 hexadecimal digits in lower case: who knows them may go on. Nobody holds the part
+// then. It may block. Errors are those of Create, and KindTooMany when Options.PartsMax are kept.
+func (r *Root) NewPart(n Name, o PartOptions) (id string, err error) {
+	var d draft
+	if err := d.begin(r, n, o.NoReplace); err != nil {
+		return "", err
+	}
+	defer d.home.close()
+	for range createTriesMax {
+		id, err = r.parts.reserve(n, r.options.partsMax())
+		if err != nil {
+			return "", newError(OpCreate, n, err)
+		}
+		if err = d.makePart(id); err == nil {
+			r.parts.release(id)
+			return id, nil
+		}
+		r.parts.forget(id)
+		// A sweep may have taken the folder while it was empty.
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return "", err
+}
+
+// makePart makes the part's folder and the empty file in it.
+func (d *draft) makePart(id string) error {
+	folder := partFolder(id)
+	if err := d.root.fault(OpMkdir, d.name); err != nil {
+		return newError(OpMkdir, d.name, err)
+	}
+	if err := d.home.makeFolder(folder); err != nil {
+		return newError(OpMkdir, d.name, err)
+	}
+	kept, err := d.openKept(folder)
+	if err == nil {
+		if err = d.root.fault(OpCreate, d.name); err == nil {
+			var file *os.File
+			if file, err = kept.create(d.base); err == nil {
+				_ = file.Close() // Nothing was written to it.
+			}
+		}
+		kept.close()
+	}
+	if err != nil {
+		_ = d.home.removeFolder(folder) // It is empty; should it stay, a sweep takes it.
+		return newError(OpCreate, d.name, err)
+	}
+	return nil
+}
+
+func (d *draft) openKept(base string) (folder, error) {
+	if err := d.root.fault(OpFolder, d.name); err != nil {
+		return nil, err
+	}
+	return d.home.inner(base)
+}
+
+// OpenPart opens the part with that id, to go on with it. It may block. Errors: KindNotFound when
+// no part has the id, KindBusy while another has the part, KindDenied, KindTooMany and others.
+func (r *Root) OpenPart(id string) (*Part, error) {
+	if r.options.ReadOnly {
+		return nil, newError(OpOpen, Name{}, errReadOnly)
+	}
+	n, err := r.parts.hold(id)
+	if err != nil {
+		return nil, newError(OpOpen, Name{}, err)
+	}
+	p := &Part{draft: draft{root: r, name: n}, id: id}
+	if err := p.open(); err != nil {
+		r.parts.release(id)
+		// An id that leads nowhere is as good as none. If only a folder above the part was
+		// renamed by somebody else, the next sweep finds it.
+		if errors.Is(err, fs.ErrNotExist) {
+			r.parts.forget(id)
+			err = newError(OpOpen, n, errNoPart)
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Part) open() error {
+	d := &p.draft
+	parent, base := d.name.split()
+	d.base = base
+	var err error
+	if d.home, err = d.root.openFolder(parent, useNames); err != nil {
+		return newError(OpFolder, d.name, err)
+	}
+	if p.kept, err = d.openKept(partFolder(p.id)); err != nil {
+		d.home.close()
+		return newError(OpFolder, d.name, err)
+	}
+	if err = d.root.fault(OpOpen, d.name); err == nil {
+		d.file, err = p.kept.openBoth(base)
+	}
+	if err == nil {
+		if err = p.lock(); err != nil {
+			_ = d.file.Close()
+		}
+	}
+	if err != nil {
+		p.kept.close()
+		d.home.close()
+		return newError(OpOpen, d.name, err)
+	}
+	// Whoever had it before may have been killed with blocks set aside.
+	d.order, d.allocated = drafts.Add(1), !d.root.options.Portable
+	return nil
+}
+
+// lock locks the part's file. Before that another server may have committed or dropped it: it is
+// a part only while it has its one name in the part's folder.
+func (p *Part) lock() error {
+	d := &p.draft
+	if err := d.root.fault(OpLock, d.name); err != nil {
+		return newError(OpLock, d.name, err)
+	}
+	locked, err := tryLock(d.file)
+	if err == nil && !locked {
+		return errHeld
+	}
+	// Some filesystems lock nothing: then this process alone keeps its openers apart.
+	if err := d.root.fault(OpStat, d.name); err != nil {
+		return newError(OpStat, d.name, err)
+	}
+	named, err := p.kept.stat(d.base)
+	if err != nil {
+		return err
+	}
+	id, err := identify(int(d.file.Fd()))
+	if err != nil {
+		return err
+	}
+	if id.inode != named.inode || id.links == 0 {
+		return fs.ErrNotExist
+	}
+	if id.links > 1 {
+		// A server was killed between giving the file its name and taking the part's: where the
+		// filesystem cannot rename without replacing, that is two steps. This is the second.
+		_ = p.kept.remove(d.base)
+		_ = d.home.removeFolder(partFolder(p.id))
+		return fs.ErrNotExist
+	}
+	p.size = id.size
+	return nil
+}
+
+// ID returns the part's id.
+func (p *Part) ID() string { return p.id }
+
+// Name returns the name that the file will have. A folder above it that was renamed since the
+// part began is in it under its new name.
+func (p *Part) Name() Name { return p.draft.name }
+
+// Size returns how many bytes are kept.
+func (p *Part) Size() int64 { return p.size }
+
+// FD returns the descriptor, open for reading and writing. It is the Part's until it ends, and -1
+// after that. Bytes that are written past the Part's own methods are not counted by it.
+func (p *Part) FD() int { return p.draft.descriptor() }
+
+// WriteAt writes all of data at off, which must be the part's size: KindOffset otherwise. It may
+// block. Errors are those of Pending.WriteAt. What an error leaves written is kept, and counted by
+// Size; Commit then returns that error, and the next opener may go on.
+func (p *Part) WriteAt(data []byte, off int64) (int, error) {
+	if err := p.atEnd(off); err != nil {
+		return 0, err
+	}
+	n, err := p.draft.write(data, off)
+	p.size += int64(n)
+	return n, err
+}
+
+// SpliceFrom moves n bytes that wait in the pipe to offset off of the file, which must be the
+// part's size. Otherwise it does as Pending.SpliceFrom does.
+func (p *Part) SpliceFrom(pipe int, off int64, n int) (int, error) {
+	if err := p.atEnd(off); err != nil {
+		return 0, err
+	}
+	moved, err := p.draft.splice(pipe, off, n)
+	p.size += int64(moved)
+	return moved, err
+}
+
+func (p *Part) atEnd(off int64) error {
+	if !p.draft.ended && off != p.size {
+		return newError(OpWrite, p.draft.name, errNotAtEnd)
+	}
+	return nil
+}
+
+// Allocate does as Pending.Allocate does; Close gives back what was not written, too.
+func (p *Part) Allocate(off, n int64) error { return p.draft.allocate(off, n) }
+
+// Commit makes the part the file of its name, at once and whole, and ends it. What had the name
+// is replaced, a symbolic link itself and never what it leads to. It may block. After an error the
+// part is kept, as after Close, unless the error is that of OpSyncFolder: then the file has its
+// name, and may lose it in a power cut. A further Commit returns the same.
+//
+// With Durable the file's bytes are on the disk before it takes its name, those that earlier
+// openers wrote included.
+func (p *Part) Commit(o CommitOptions) error { return commit(p, o) }
+
+func (p *Part) shared() *draft { return &p.draft }
+
+func (p *Part) place(noReplace bool) error {
+	return p.draft.rename(p.kept, p.draft.base, noReplace)
+}
+
+func (p *Part) end(err error) error {
+	d := &p.draft
+	if d.placed {
+		// An empty folder that stays is no part any more, and is taken by a sweep.
+		if d.root.fault(OpRmdir, d.name) == nil {
+			_ = d.home.removeFolder(partFolder(p.id))
+		}
+	}
+	p.close(d.placed)
+	d.result = err
+	return err
+}
+
+// Close keeps the part for another opener, which may go on at its size. It may block. An error
+// says that bytes which were written may not be there. After the end it does nothing.
+func (p *Part) Close() error {
+	if p.draft.ended {
+		return nil
+	}
+	p.draft.broken = nil // That was told.
+	err := p.draft.flush()
+	p.close(false)
+	p.draft.result = newError(OpRename, p.draft.name, errEnded)
+	return err
+}
+
+// Drop removes the part. It may block. What has the name stays as it is. After an error the part
+// is kept. After the end it does nothing.
+func (p *Part) Drop() error {
+	d := &p.draft
+	if d.ended {
+		return nil
+	}
+	err := d.root.fault(OpUnlink, d.name)
+	if err == nil {
+		err = p.kept.remove(d.base)
+	}
+	dropped := err == nil
+	if dropped && d.root.fault(OpRmdir, d.name) == nil {
+		_ = d.home.removeFolder(partFolder(p.id)) // A sweep takes it otherwise.
+	}
+	p.close(dropped)
+	d.result = newError(OpRename, d.name, errEnded)
+	return newError(OpUnlink, d.name, err)
+}
+
+// close closes everything, the lock last of all, and lets others have the part, or know that it
+// is no more.
+func (p *Part) close(gone bool) {
+	d := &p.draft
+	d.ended = true
+	p.kept.close()
+	d.home.close()
+	_ = d.file.Close()
+	if gone {
+		d.root.parts.forget(p.id)
+	} else {
+		d.root.parts.release(p.id)
+	}
+}
