@@ -79,13 +79,6 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 
 func (c *Change) write(w io.Writer) {
 	show := c.figure.unit.show
-	share := "from 0"
-	if s, has := c.Share(); has {
-		share = fmt.Sprintf("%+.1f%%", 100*s)
-		if s == 0 {
-			share = "0%"
-		}
-	}
 	verdict := c.Verdict.String()
 	if c.figure.better == betterNeither {
 		verdict = "neither good nor bad"
@@ -94,7 +87,19 @@ func (c *Change) write(w io.Writer) {
 		verdict += ", " + showP(c.P)
 	}
 	fmt.Fprintf(w, "  %-20s\t%s\t%s\t%s\t%s\t%s\t  %s\n", c.Figure, show(c.Old.Center),
-		interval(c.Old), show(c.New.Center), interval(c.New), share, verdict)
+		interval(c.Old), show(c.New.Center), interval(c.New), c.shareText(), verdict)
+}
+
+// shareText is the change in percent.
+func (c *Change) shareText() string {
+	switch share, has := c.Share(); {
+	case !has:
+		return "from 0"
+	case share == 0:
+		return "0%"
+	default:
+		return fmt.Sprintf("%+.1f%%", 100*share)
+	}
 }
 
 // interval is how far a median may be off.

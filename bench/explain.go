@@ -116,6 +116,13 @@ func was(n int64, one string) string {
 	return plural(n, one) + " were"
 }
 
+// What makes figures doubtful is said loudly.
+const (
+	harnessLimit = "THE HARNESS WAS THE LIMIT"
+	machineLimit = "THE MACHINE WAS THE LIMIT"
+	harnessLate  = "THE HARNESS WAS LATE"
+)
+
 // limits says when the harness or the machine, not the server, was the limit.
 func (m Machine) limits(t *Turn) []string {
 	var lines []string
@@ -127,7 +134,7 @@ func (m Machine) limits(t *Turn) []string {
 	}
 	lag, median := t.Lag.Percentile(99), t.transfers().Latency.Percentile(50)
 	if lag >= lateMin.Microseconds() && float64(lag) >= lateShare*float64(median) {
-		lines = append(lines, fmt.Sprintf("THE HARNESS WAS LATE: one start in a hundred came %s "+
+		lines = append(lines, fmt.Sprintf(harnessLate+": one start in a hundred came %s "+
 			"or more after its time though a client was free (median latency: %s). Part of the "+
 			"latency is its own.", showSeconds(float64(lag)/1e6), showSeconds(float64(median)/1e6)))
 	}
@@ -146,12 +153,12 @@ func (m Machine) busy(t *Turn) string {
 	enough, all := busyShare*float64(m.Processors), plural(int64(m.Processors), "processor")
 	switch {
 	case own >= enough:
-		return fmt.Sprintf("THE HARNESS WAS THE LIMIT: it kept %.2f of %s busy itself. The server "+
+		return fmt.Sprintf(harnessLimit+": it kept %.2f of %s busy itself. The server "+
 			"may do more.", own, all)
 	case own+server < enough:
 		return ""
 	case own >= server:
-		return fmt.Sprintf("THE MACHINE WAS THE LIMIT, and the harness took the greater part: it "+
+		return fmt.Sprintf(machineLimit+", and the harness took the greater part: it "+
 			"kept %.2f of %s busy, the server %.2f. The server may do more with a machine of its "+
 			"own.", own, all, server)
 	default:

@@ -51,6 +51,19 @@ var (
 	}
 )
 
+// tableParts are the tables of a result, each with the rows that make it worth its room.
+var tableParts = []struct {
+	title   string
+	columns []column
+	wanted  func(*row) bool
+}{
+	{"Speed", speedColumns, func(*row) bool { return true }},
+	{"The plan", planColumns, func(row *row) bool { return row.step.Rate > 0 }},
+	{"Cost", costColumns, func(row *row) bool {
+		return row.merged.turn.Server != nil || row.merged.turn.Own != nil
+	}},
+}
+
 // column is a figure under a heading. One without a figure is the spread of the column before it.
 type column struct{ figure, heading string }
 
@@ -66,20 +79,8 @@ func (r *Result) WriteTable(w io.Writer) error {
 	if len(rows) == 0 {
 		fmt.Fprintln(&b, "Nothing was measured.")
 	}
-	for _, part := range []struct {
-		title   string
-		columns []column
-		wanted  bool
-	}{
-		{"Speed", speedColumns, len(rows) > 0},
-		{"The plan", planColumns, anyRow(rows, func(row *row) bool {
-			return row.step.Rate > 0
-		})},
-		{"Cost", costColumns, anyRow(rows, func(row *row) bool {
-			return row.merged.turn.Server != nil || row.merged.turn.Own != nil
-		})},
-	} {
-		if !part.wanted {
+	for _, part := range tableParts {
+		if !anyRow(rows, part.wanted) {
 			continue
 		}
 		if err := writeRows(&b, part.title, part.columns, rows); err != nil {
@@ -195,9 +196,8 @@ func (r *Result) writeErrors(b *strings.Builder) {
 	}
 }
 
-// writeRows writes one table, a line for each row; a column of which no row has anything is left
-// out.
-func writeRows(b *strings.Builder, title string, columns []column, rows []*row) error {
+// shownColumns are those of which a row has something.
+func shownColumns(columns []column, rows []*row) []int {
 	var shown []int
 	for i := range columns {
 		if anyRow(rows, func(row *row) bool {
@@ -207,6 +207,12 @@ func writeRows(b *strings.Builder, title string, columns []column, rows []*row) 
 			shown = append(shown, i)
 		}
 	}
+	return shown
+}
+
+// writeRows writes one table, a line for each row.
+func writeRows(b *strings.Builder, title string, columns []column, rows []*row) error {
+	shown := shownColumns(columns, rows)
 	fmt.Fprintf(b, "\n%s\n", title)
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	names := namesOf(rows)
@@ -270,10 +276,12 @@ func (w nameWidth) pad(row *row) string {
 // plain makes text from a file or a server fit for a line of a terminal: control characters, which
 // might move the cursor or make a column, become question marks.
 func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text)
+	return strings.Map(plainRune, text)
+}
+
+func plainRune(r rune) rune {
+	if r < ' ' || r >= 0x7f && r < 0xa0 {
+		return '?'
+	}
+	return r
 }

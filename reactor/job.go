@@ -26,6 +26,15 @@ const (
 	jobCommit            // give the file its name
 	jobStore             // create, write and commit a small file
 	jobAbort             // remove the temporary file
+
+	// The rest is the status exchange's, see work.go.
+
+	jobStat     // find out about a file or a folder
+	jobLookHere // find out whether there is something to rename
+	jobMkdir    // make a folder
+	jobRmdir    // remove a folder
+	jobRemove   // remove a file
+	jobRename   // rename a file or a folder
 )
 
 // job is the file work of one transfer, one piece at a time. While busy it belongs to a worker, and
@@ -84,16 +93,20 @@ func (j *job) Run() {
 		// Should the transfer have ended meanwhile, this is what closes the file.
 		s.open, s.size = j.err == nil, s.file.Size()
 	case jobReadSmall:
-		j.n, j.err = readFull(&s.file, (*s.buffer)[codec.FieldSize:][:s.size], 0)
+		j.n, j.err = readFull(&s.file, (*s.buffer)[codec.FieldSize:][:s.size], s.offset)
 	case jobReadNext:
-		left := min(s.size-s.offset, smallMax)
+		left := min(s.end-s.offset, smallMax)
 		j.n, j.err = readFull(&s.file, (*s.buffer)[:left], s.offset)
 	case jobReadAhead:
 		scratch := readAheadScratch.Get().(*[]byte)
-		j.err = s.file.ReadAhead(s.offset, min(quantum, s.size-s.offset), *scratch)
+		j.err = s.file.ReadAhead(s.offset, min(quantum, s.end-s.offset), *scratch)
 		readAheadScratch.Put(scratch)
 	case jobList:
-		j.listing, j.err = root.List(s.name, s.held)
+		list := root.List
+		if t.asked != nil && t.asked.Long {
+			list = root.ListLong
+		}
+		j.listing, j.err = list(s.name, s.held)
 	case jobClose:
 		j.err = s.file.Close()
 		s.open = false
@@ -113,7 +126,7 @@ func (j *job) Run() {
 	case jobAbort:
 		j.err = rc.pending.Abort()
 	default:
-		panic("reactor: a job of no kind")
+		t.asked.work(root, j)
 	}
 	t.r.complete(t)
 }

@@ -35,6 +35,8 @@ type limiter struct {
 	sessions    atomic.Int64
 	transfers   atomic.Int64
 	pipes       atomic.Int64
+	// keyless counts data connections that have not said their KEY.
+	keyless atomic.Int64
 	// announced counts the bytes that running uploads have announced and not yet written.
 	announced atomic.Int64
 	// starved is set while some reactor waits for one of these counts to sink.
@@ -57,6 +59,7 @@ type usage struct {
 // The error says which limit does not fit.
 func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, error) {
 	fixed := int64(descriptorsSpare + 2*pipesMax + reactors*descriptorsPerReactor + ports)
+	fixed += int64(l.Keyless)
 	free := int64(min(descriptors, 1<<30)) - fixed
 	least := int64(transfersMin * descriptorsEach)
 	if free < least+1 {

@@ -128,6 +128,19 @@ func (r *reactor) logTransfer(t *transfer) {
 		AnErr("error", t.err).Msg("transfer ended")
 }
 
+// logCommand writes the one line of a command of the status exchange that had no data connection.
+// What only looked at something, and found it, is told at level debug.
+func (r *reactor) logCommand(t *transfer) {
+	level := zerolog.InfoLevel
+	if t.outcome == outcomeComplete && !duties[t.verb].changes {
+		level = zerolog.DebugLevel
+	}
+	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
+		Stringer("command", t.verb).Str("name", t.name).
+		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
+		AnErr("error", t.err).Msg("command ended")
+}
+
 // logSession writes the one line of a session's end.
 func (r *reactor) logSession(s *session) {
 	r.server.log.Info().Uint64("session", s.id).Str("peer", s.peerText()).

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"container/list"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -47,6 +48,13 @@ type reactor struct {
 	pipesRefused instant
 	// splice says that uploads may go through pipes.
 	splice bool
+	// keys are the standing offers of the status exchange by their KEY; keyless are connections
+	// that have not said theirs, the oldest first.
+	keys    map[codec.Key]*transfer
+	keyless list.List
+	// random is what KEYs are drawn from, randomLeft how much of it is left.
+	random     [512]byte
+	randomLeft int
 	// siblings says that there are other reactors.
 	siblings bool
 	sendfile bool
@@ -56,6 +64,8 @@ type reactor struct {
 	scratch     []byte
 	fieldBuffer [codec.FieldSize]byte
 	lineBuffer  [64]byte
+	// replies is for one reply of the status exchange, or several.
+	replies []byte
 
 	// kicker is our end of a connection to the loop itself, see kick.
 	kicker int
@@ -102,6 +112,7 @@ func newReactor(s *Server, index int) *reactor {
 		epoch:     time.Now(),
 		addresses: make(map[netip.Addr]*address),
 		sessions:  make(map[*session]struct{}),
+		keys:      make(map[codec.Key]*transfer),
 		siblings:  s.options.Reactors > 1,
 		sendfile:  haveSendfile && !s.options.Portable,
 		splice:    haveSplice && !s.options.Portable,

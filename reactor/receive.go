@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"errors"
 	"time"
 
 	"ferry/codec"
@@ -14,12 +13,6 @@ const (
 	allocateStep = 64 << 20
 	// gatherTime is how long a small upload may gather in a buffer, to be stored in one go.
 	gatherTime = time.Second
-)
-
-var (
-	errNoRoom    = errors.New("not enough room under the reserve (--min-free)")
-	errReadOnly  = errors.New("this server is read-only")
-	errUploadMax = errors.New("larger than the limit (--max-upload)")
 )
 
 // receiver is the receiving half of a transfer: a file on its way in. Bytes go socket → buffer or
@@ -138,10 +131,16 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 // (PROTOCOL, Base exchange: "a put that is refused or fails is reset (RST)".)
 func (r *reactor) beginReceive(t *transfer) {
 	rc := &t.recv
-	rc.dec = codec.NewDecoder(codec.Records)
 	// Should this process be killed, the kernel is to reset the connection and not to close it: a
 	// clean close says that the file is stored.
 	setReset(t.fd, true)
+	if t.asked != nil { // its name was looked at, and its decoder stands behind the KEY
+		if r.receive(t) {
+			r.enqueue(t)
+		}
+		return
+	}
+	rc.dec = codec.NewDecoder(codec.Records)
 	var err error
 	if r.server.options.ReadOnly {
 		r.failTransfer(t, outcomeRefused, errReadOnly)
@@ -248,6 +247,10 @@ func (r *reactor) receiveClosed(t *transfer) bool {
 		r.failTransfer(t, outcomeCut, err)
 		return false
 	}
+	if t.asked != nil { // it is whole by its size alone
+		r.failTransfer(t, outcomeCut, errNoRecord)
+		return false
+	}
 	rc.whole = true
 	return true
 }
@@ -271,6 +274,10 @@ func (r *reactor) decode(t *transfer, in []byte) bool {
 			t.moved += int64(len(ev.Data))
 		case codec.EventRecordEnd:
 			rc.records++
+			if t.asked != nil { // PROTOCOL: "one record; whole at size, whoever closes first"
+				rc.whole = true
+				return true
+			}
 		case codec.EventError:
 			r.failTransfer(t, outcomeProtocol, ev.Err)
 			return false

@@ -22,8 +22,9 @@ type sender struct {
 	open bool
 	// field says that the size is still to be told.
 	field bool
-	// offset is the next byte of the file to send, size the bytes that were announced.
-	offset, size int64
+	// offset is the next byte of the file to send and end the one behind the last; size is the
+	// bytes that were announced.
+	offset, end, size int64
 	// warm is up to where the file is known to be in memory.
 	warm int64
 	// rest is what is in memory and still to be sent; it lies in buffer or is a message.
@@ -38,6 +39,8 @@ type sender struct {
 // beginSend answers a command that sends something, in the turn that accepted the connection.
 func (r *reactor) beginSend(t *transfer) {
 	switch {
+	case t.asked != nil:
+		r.sendAsked(t)
 	case !t.framed():
 		r.sendClassic(t)
 	case t.verb == codec.VerbGet:
@@ -52,6 +55,9 @@ func (r *reactor) beginSend(t *transfer) {
 
 func (r *reactor) beginGet(t *transfer) {
 	name, err := t.parseName()
+	if r.server.options.UploadOnly {
+		err = errUploadOnly
+	}
 	if err != nil {
 		r.sendNothing(t, err)
 		return
@@ -73,9 +79,18 @@ func (r *reactor) opened(t *transfer) {
 	s := &t.send
 	s.open = true
 	s.size = s.file.Size()
-	switch {
-	case s.size > codec.FieldMax && t.framed():
+	s.end = s.size
+	if s.size > codec.FieldMax && t.framed() {
 		r.sendNothing(t, errTooLarge)
+		return
+	}
+	r.sendOpened(t)
+}
+
+// sendOpened sends a piece of an open file, whole if it is small and in memory.
+func (r *reactor) sendOpened(t *transfer) {
+	s := &t.send
+	switch {
 	case s.size > smallMax:
 		s.field = t.framed()
 		if r.sendOn(t) {
@@ -83,7 +98,7 @@ func (r *reactor) opened(t *transfer) {
 		}
 	default:
 		out := r.scratch[:codec.FieldSize+s.size]
-		n, err := s.file.ReadCached(out[codec.FieldSize:], 0)
+		n, err := s.file.ReadCached(out[codec.FieldSize:], s.offset)
 		if err != nil || int64(n) < s.size {
 			// Not in memory, or it shrank: the pool finds out which.
 			r.submit(t, jobReadSmall)
@@ -94,9 +109,6 @@ func (r *reactor) opened(t *transfer) {
 		r.sendSmall(t, out)
 	}
 }
-
-// errTooLarge is a file that no field can announce.
-var errTooLarge = errors.New("too large for a field")
 
 // sendNothing tells base's only word for a file that cannot be sent: a size of 0. (PROTOCOL, Base
 // exchange: "is answered by field(0) and a close".)
@@ -160,7 +172,7 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 		case len(s.rest) > 0:
 			n, err = sendBytes(t.fd, s.rest[:min(left, len(s.rest))])
 			s.rest = s.rest[max(n, 0):]
-		case !s.open || s.offset == s.size:
+		case !s.open || s.offset == s.end:
 			r.sent(t)
 			return false
 		case !r.sendfile:
@@ -192,10 +204,6 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 	return true
 }
 
-// errShrank is a file that became shorter while it was sent. (PROTOCOL, Base exchange: "the data
-// connection is reset, never padded".)
-var errShrank = errors.New("the file became shorter while it was sent")
-
 // sendField announces the size, joined with what follows it.
 func (r *reactor) sendField(t *transfer) bool {
 	s := &t.send
@@ -220,7 +228,7 @@ func (r *reactor) warm(t *transfer) bool {
 	if s.offset < s.warm {
 		return true
 	}
-	n := min(quantum, s.size-s.offset)
+	n := min(quantum, s.end-s.offset)
 	if !s.file.Cached(s.offset, n) {
 		r.submit(t, jobReadAhead)
 		return false
@@ -258,7 +266,7 @@ func (r *reactor) closeSent(t *transfer) {
 	if !s.open {
 		return
 	}
-	if s.size > smallMax {
+	if s.file.Size() > smallMax {
 		r.submit(t, jobClose)
 		return
 	}
@@ -281,7 +289,8 @@ func (r *reactor) sendJobDone(t *transfer) {
 		return
 	}
 	if j.err != nil {
-		if s.offset == 0 && t.moved == 0 && j.kind != jobReadNext && !t.announced() {
+		nothing := s.offset == 0 && t.moved == 0 && j.kind != jobReadNext && !t.announced()
+		if nothing && t.asked == nil {
 			r.sendFailed(t, j.err)
 			return
 		}
@@ -290,6 +299,10 @@ func (r *reactor) sendJobDone(t *transfer) {
 	}
 	switch j.kind {
 	case jobReadSmall:
+		if t.asked != nil && j.n < s.size { // its size was told with the offer
+			r.failTransfer(t, outcomeCut, errShrank)
+			return
+		}
 		out := (*s.buffer)[:codec.FieldSize+j.n]
 		codec.AppendField(out[:0], j.n)
 		sent := s.buffer
@@ -306,7 +319,7 @@ func (r *reactor) sendJobDone(t *transfer) {
 		s.rest = (*s.buffer)[:j.n]
 		s.offset += j.n
 	case jobReadAhead:
-		s.warm = min(s.offset+quantum, s.size)
+		s.warm = min(s.offset+quantum, s.end)
 	case jobClose: // of a file that nothing was to be sent of
 	default:
 		panic("reactor: a job that sending does not have")

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"ferry/codec"
 	"ferry/fsio"
 )
 
@@ -35,6 +37,8 @@ type Server struct {
 	sessionID         atomic.Uint64
 	// swept is how many leftovers the start has removed.
 	swept int
+	// features are what the status exchange announces.
+	features codec.Features
 
 	closing  sync.Once
 	stopping atomic.Bool
@@ -64,7 +68,9 @@ func New(o Options) (*Server, error) {
 		options: o,
 		log:     o.Log,
 		context: context.Background(),
-		stop:    make(chan stopKind, 4),
+
+		features: o.features(),
+		stop:     make(chan stopKind, 4),
 	}
 	if err := s.prepare(); err != nil {
 		s.Close()
@@ -131,13 +137,14 @@ func (s *Server) bind() error {
 	if o.Port == NoPort {
 		return nil
 	}
-	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.Reactors, s.Port(), s.ClassicPort())
+	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.KeyedPorts, o.Reactors,
+		s.Port(), s.ClassicPort())
 	if err != nil {
 		return err
 	}
 	for i, r := range s.reactors {
-		r.adopt(bound[i])
-		for _, b := range bound[i] {
+		r.adopt(bound.leased[i], bound.keyed[i])
+		for _, b := range slices.Concat(bound.leased[i], bound.keyed[i]) {
 			s.dataPorts = append(s.dataPorts, b.number)
 		}
 	}
@@ -174,6 +181,9 @@ func descriptorLimit() uint64 {
 
 // Port is where control connections are accepted, or NoPort.
 func (s *Server) Port() int { return s.reserved.number() }
+
+// speaksStatus says whether the status exchange is served.
+func (s *Server) speaksStatus() bool { return len(s.reactors[0].pools[poolKeyed].ports) > 0 }
 
 // ClassicPort is where the classic exchange's are, or NoPort.
 func (s *Server) ClassicPort() int { return s.classic.number() }

@@ -48,6 +48,13 @@ func accept(fd int) (int, netip.AddrPort, error) {
 	return int(n), netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), port), nil
 }
 
+// acceptWithBytes keeps connections from being accepted before their first bytes have come, for
+// some seconds. Where the system does not know this they come without.
+func acceptWithBytes(fd int) {
+	const seconds = 5
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, seconds)
+}
+
 // unsent is how many bytes of what a socket took the other side has not acknowledged.
 func unsent(fd int) int64 {
 	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)

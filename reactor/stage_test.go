@@ -28,7 +28,7 @@ type stage struct {
 // stages returns reactors of one server that share limits and a pool.
 func stages(t testing.TB, n int, o Options) []*stage {
 	t.Helper()
-	s := &Server{options: o, log: o.Log, context: context.Background()}
+	s := &Server{options: o, log: o.Log, context: context.Background(), features: o.features()}
 	s.options.Reactors = n
 	var err error
 	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{})
@@ -46,7 +46,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 		for p := range o.DataPorts.Count + 1 {
 			ports = append(ports, boundPort{number: uint16(20_000 + 100*i + p)})
 		}
-		r.adopt(ports)
+		r.adopt(ports, []boundPort{{number: uint16(30_000 + i)}})
 		r.setRests()
 		r.loop = fakeLoop{r}
 		s.reactors = append(s.reactors, r)

@@ -150,6 +150,9 @@ func newTerminal(t *testing.T, dir, line string) *terminal {
 	x.log.changed = make(chan struct{})
 	x.cmd = exec.Command("sh", "-c", line)
 	x.cmd.Dir = dir
+	// What the programs keep of a person is kept for the test.
+	x.cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "TERM=xterm", "FERRY_EXCHANGE=base",
+		"XDG_CONFIG_HOME=", "XDG_STATE_HOME=", "NO_COLOR=")
 	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = screen, screen, screen
 	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := x.cmd.Start(); err != nil {
