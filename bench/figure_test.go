@@ -39,6 +39,9 @@ func countedTurn() *Turn {
 
 func TestFiguresAgreeWithHandCalculation(t *testing.T) {
 	v := newView(countedTurn())
+	if n := v.turn.Transfers(); n != 120 {
+		t.Errorf("%d transfers", n)
+	}
 	for name, want := range map[string]float64{
 		"transfers": 120, "transfers/s": 60, "bytes": 120e6, "bytes/s": 60e6,
 		"mean": (5050 + 200) / 120e3, "max": 0.1, "p99.9": 0.1,

@@ -91,7 +91,7 @@ func (r *Result) WriteTable(w io.Writer) error {
 		return err
 	}
 	for _, line := range r.explain(rows) {
-		writeWrapped(&b, line)
+		writeWrapped(&b, line.text)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -88,7 +88,13 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 		turn := countedTurn()
 		turn.Own.CPU, turn.Server.CPU = c.own*turn.Seconds, c.server*turn.Seconds
 		turn.Lag.Record(c.lag)
-		got := strings.Join(two.limits(turn), "\n")
+		got := ""
+		for _, line := range two.limits(turn) {
+			got += line.text
+			if line.loud != (strings.ToUpper(line.text[:9]) == line.text[:9]) {
+				t.Errorf("%s: %+v", c.name, line)
+			}
+		}
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, not %q", c.name, got, c.want)
 		}

@@ -53,6 +53,9 @@ type Turn struct {
 	// was due and a client free for it, to the start. A wait for a busy client is not in it, but in
 	// the latency. Nil where it was not measured.
 	Lag *Histogram `json:"lag,omitempty"`
+	// Busy is the share of the turn in which the harness had work, on average of its processes; 1
+	// means that it was at its limit. 0: not known.
+	Busy float64 `json:"busy,omitempty"`
 	// Own is what the harness used, all of its processes together. Nil: not known.
 	Own *Usage `json:"own,omitempty"`
 	// Server is what the server's process used. Nil: not known.
@@ -170,6 +173,9 @@ func (t *Turn) append(next *Turn) {
 		t.Began, t.Own, t.Server = next.Began, next.Own.clone(), next.Server.clone()
 	} else {
 		t.Own, t.Server = t.Own.before(next.Own), t.Server.before(next.Server)
+	}
+	if all := t.Seconds + next.Seconds; all > 0 {
+		t.Busy = (t.Busy*t.Seconds + next.Busy*next.Seconds) / all
 	}
 	t.Seconds += next.Seconds
 	t.addCounts(next)

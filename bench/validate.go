@@ -75,6 +75,9 @@ func (t *Turn) validate() error {
 	if !amount(t.Seconds) || t.Seconds < secondsMin {
 		return fmt.Errorf("%v seconds", t.Seconds)
 	}
+	if !amount(t.Busy) {
+		return fmt.Errorf("busy for a share of %v", t.Busy)
+	}
 	for kind, tally := range t.Kinds {
 		if !slices.Contains(Kinds(), kind) {
 			return fmt.Errorf("unknown kind %q", kind)

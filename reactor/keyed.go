@@ -112,7 +112,8 @@ func (k *keyless) ready(readiness) {
 	// Should it be an offer's, that one watches it anew. What is closed is not looked at again.
 	r.watcher.pause(k.slot)
 	if !r.readKey(k.fd, &k.dec) {
-		r.watcher.again(k.slot)
+		// Where the kernel has no memory for it, it ends by its deadline.
+		_ = r.watcher.again(k.slot)
 		return
 	}
 	k.forget()
