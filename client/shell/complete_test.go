@@ -124,8 +124,12 @@ func TestSystemShellsTabKnowsServersAndNames(t *testing.T) {
 	}
 	host, port, _ := strings.Cut(f.addr, ":")
 	for _, test := range []struct{ words, word, want string }{
-		{"", "l", "lab"}, {"lab", "mi", "mirror"}, {"lab get", "re", "report.txt"},
-		{host + " " + port + " get", "", "report.txt"}, {"nowhere", "", ""}, {"lab frob", "", ""},
+		{"", "l", "lab"},
+		{"lab", "mi", "mirror"},
+		{"lab get", "re", "report.txt"},
+		{host + " " + port + " get", "", "report.txt"},
+		{"nowhere", "", ""},
+		{"lab frob", "", ""},
 	} {
 		got := strings.Join(s().Candidates(t.Context(), strings.Fields(test.words), test.word), " ")
 		if got != test.want {

@@ -25,8 +25,10 @@ func TestConfigIsTakenApart(t *testing.T) {
 	}
 	_, err = ParseConfig("config", "frob\n[other]\n= 3\n[bookmarks]\n80 = h:1\na b = h:1\nx = h\n"+
 		"y = ferry://h:1/file\nhelp = h:1\n-z = h:1\n")
-	for _, line := range []string{"config:1:", "config:2:", "config:3:", "config:5: 80:",
-		"config:6: a b:", "config:7: x:", "config:8: y:", "config:9: help:", "config:10: -z:"} {
+	for _, line := range []string{
+		"config:1:", "config:2:", "config:3:", "config:5: 80:",
+		"config:6: a b:", "config:7: x:", "config:8: y:", "config:9: help:", "config:10: -z:",
+	} {
 		if err == nil || !strings.Contains(err.Error(), line) {
 			t.Errorf("%v says nothing of %s", err, line)
 		}
@@ -57,7 +59,8 @@ func TestBookmarkLeavesTheRestAsItIs(t *testing.T) {
 		"lab = h:22"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	set("far", "h:23", "# mine\ntimeout = 3s\n[bookmarks]\n# old\nlab = h:21\nlab = h:22\nfar = h:23\n")
+	set("far", "h:23", "# mine\ntimeout = 3s\n[bookmarks]\n# old\nlab = h:21\nlab = h:22\n"+
+		"far = h:23\n")
 	set("lab", "h:24", "# mine\ntimeout = 3s\n[bookmarks]\n# old\nlab = h:24\nfar = h:23\n")
 	set("lab", "", "# mine\ntimeout = 3s\n[bookmarks]\n# old\nfar = h:23\n")
 	c, err := ReadConfig(path)
@@ -103,7 +106,8 @@ func TestBookmarksAreKeptAndOpened(t *testing.T) {
 // nothing else of the file has changed.
 func FuzzConfig(f *testing.F) {
 	for _, text := range []string{
-		"", "a = b\n[bookmarks]\nx = h:1\n", "[bookmarks]", "= \n[x]\n#", "x=h:1\n[bookmarks]\r\nx=h:2",
+		"", "a = b\n[bookmarks]\nx = h:1\n", "[bookmarks]", "= \n[x]\n#",
+		"x=h:1\n[bookmarks]\r\nx=h:2",
 	} {
 		f.Add(text)
 	}

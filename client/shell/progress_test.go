@@ -9,29 +9,17 @@ import (
 )
 
 func TestBarLineShowsWhatThereIsRoomFor(t *testing.T) {
-	for _, test := range []struct {
-		columns     int
-		name        string
-		moved, size int64
-		rate        float64
-		want        string
-	}{
-		{100, "boat.ogg", 5_000_000, 10_000_000, 1e6, "boat.ogg" + strings.Repeat(" ", 18) +
-			" 50% [##########..........]" + "FIGURES"},
-		{80, "boat.ogg", 0, -1, 0, "boat.ogg" + strings.Repeat(" ", 18) + "0 B"},
+	got := barLine(100, "boat.ogg", 5_000_000, 10_000_000, 1e6)
+	for _, part := range []string{
+		"boat.ogg  ", " 50% [####", "....] ", "5.0 MB of 10 MB  1.0 MB/s  0:05 left",
 	} {
-		got := barLine(test.columns, test.name, test.moved, test.size, test.rate)
-		if strings.HasSuffix(test.want, "FIGURES") {
-			for _, part := range []string{" 50% [", "####", "....] ", "5.0 MB of 10 MB  1.0 MB/s  0:05 left"} {
-				if !strings.Contains(got, part) {
-					t.Errorf("%q lacks %q", got, part)
-				}
-			}
-			continue
+		if !strings.Contains(got, part) {
+			t.Errorf("%q lacks %q", got, part)
 		}
-		if got != test.want {
-			t.Errorf("%q, want %q", got, test.want)
-		}
+	}
+	got = barLine(80, "boat.ogg", 0, -1, 0)
+	if want := "boat.ogg" + strings.Repeat(" ", 18) + "0 B"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
@@ -66,7 +54,8 @@ func TestProgressCountsWhatHasEnded(t *testing.T) {
 		t.Errorf("5 bytes a second are %v", a.pace.rate)
 	}
 	lines := p.lines(now, 100)
-	if len(lines) != 3 || !strings.HasPrefix(lines[0], "a ") || !strings.HasPrefix(lines[1], "b ") ||
+	if len(lines) != 3 ||
+		!strings.HasPrefix(lines[0], "a ") || !strings.HasPrefix(lines[1], "b ") ||
 		!strings.HasPrefix(lines[2], "all: 0 of 3 files, 0:20") ||
 		!strings.Contains(lines[2], "95 B of 300 B") {
 		t.Errorf("%q", lines)

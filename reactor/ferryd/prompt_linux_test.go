@@ -122,7 +122,8 @@ func TestPromptKeepsHistory(t *testing.T) {
 
 func TestPromptCompletesNames(t *testing.T) {
 	p := newPrompted(t, map[string]string{
-		"report.txt": "text", "the last one": "last", "music/boat.ogg": "boat", "music/bass.ogg": "b",
+		"report.txt": "text", "the last one": "last", "music/boat.ogg": "boat",
+		"music/bass.ogg": "bass",
 	})
 	p.types("ge\t", `ftp> get `)
 	p.types("rep\t", `ftp> get report.txt `)
