@@ -10,6 +10,11 @@ const (
 	// busyShare is the share of the processors from which on they count as all busy: the last
 	// few percent are never had.
 	busyShare = 0.9
+	// othersShare is the share of the processors from which on other programs are worth a word, if
+	// all programs together take crowdedShare: what the kernel does for nobody in particular, its
+	// share of network traffic among it, looks like another program too.
+	othersShare  = 0.25
+	crowdedShare = 0.7
 	// lateShare is the share of the median latency from which on the harness's own lag at its
 	// 99th percentile disturbs what it measures, and lateMin what is never worth a word: the
 	// granularity at which a system wakes who sleeps.
@@ -139,6 +144,9 @@ func (m Machine) limits(t *Turn) []sentence {
 	if line := m.busy(t); line.text != "" {
 		lines = append(lines, line)
 	}
+	if line := m.disturbed(t); line.text != "" {
+		lines = append(lines, line)
+	}
 	if t.Lag == nil || t.Lag.Count() == 0 {
 		return lines
 	}
@@ -177,6 +185,18 @@ func (m Machine) busy(t *Turn) sentence {
 		return sentence{text: fmt.Sprintf("The machine was the limit: the server kept %.2f of %s "+
 			"busy, the harness %.2f.", server, all, own)}
 	}
+}
+
+// disturbed says when other programs took what server and harness would have had.
+func (m Machine) disturbed(t *Turn) sentence {
+	others, known := othersFigure().of(newView(t))
+	all := float64(m.Processors)
+	if !known || others < othersShare*all || t.AllCPU/t.Seconds < crowdedShare*all {
+		return sentence{}
+	}
+	return sentence{loud: true, text: fmt.Sprintf("THE MACHINE WAS BUSY WITH OTHER THINGS: other "+
+		"programs kept %.2f of %s busy. The figures would be better without them.", others,
+		plural(int64(m.Processors), "processor"))}
 }
 
 // writeWrapped writes a sentence in lines of a terminal's width, with a blank line before it.

@@ -33,6 +33,7 @@ func countedTurn() *Turn {
 	t.Lag = NewHistogram()
 	t.Lag.Record(5 * time.Microsecond)
 	t.Own = &Usage{CPU: 0.5, PSS: 1 << 20, Descriptors: 7, Threads: 5}
+	t.AllCPU = 2.5
 	t.Server = &Usage{CPU: 1.2, PSS: 3 << 20, Descriptors: 11, Threads: 9}
 	return t
 }
@@ -53,7 +54,7 @@ func TestFiguresAgreeWithHandCalculation(t *testing.T) {
 		"server-cpu": 0.6, "server-cpu/transfer": 0.01, "server-cpu/GB": 10,
 		"server-pss": 3 << 20, "server-descriptors": 11, "server-threads": 9,
 		"own-cpu": 0.25, "own-cpu/transfer": 0.5 / 120, "own-pss": 1 << 20,
-		"lag.p50": 5e-6, "lag.max": 5e-6,
+		"others-cpu": 0.4, "lag.p50": 5e-6, "lag.max": 5e-6,
 	} {
 		f, err := figureNamed(name)
 		if err != nil {
@@ -72,7 +73,8 @@ func TestFigureThatWasNotMeasuredIsNotKnown(t *testing.T) {
 	turn.Own, turn.Server, turn.Lag = nil, nil, nil
 	v := newView(turn)
 	for _, name := range []string{
-		"ls.p50", "ls.transfers", "ls.max", "server-cpu", "server-pss", "own-cpu/transfer",
+		"others-cpu", "ls.p50", "ls.transfers", "ls.max", "server-cpu", "server-pss",
+		"own-cpu/transfer",
 		"lag.p99",
 	} {
 		f, err := figureNamed(name)

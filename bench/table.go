@@ -36,12 +36,13 @@ var (
 	costColumns = []column{
 		{"server-cpu/transfer", "CPU/transfer"},
 		{"server-cpu/GB", "CPU/GB"},
-		{"server-cpu", "CPUs busy"},
+		{"server-cpu", "CPUs"},
 		{"server-pss", "PSS"},
 		{"server-descriptors", "descriptors"},
 		{"server-threads", "threads"},
 		{"own-cpu/transfer", "own CPU/transfer"},
-		{"own-cpu", "own CPUs busy"},
+		{"own-cpu", "own CPUs"},
+		{"others-cpu", "others' CPUs"},
 	}
 	planColumns = []column{
 		{"missed", "missed starts"},

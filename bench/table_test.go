@@ -82,12 +82,17 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 		{"own", 1.9, 0.1, 0, "THE HARNESS WAS THE LIMIT"},
 		{"shared", 1.1, 0.9, 0, "THE MACHINE WAS THE LIMIT"},
 		{"server", 0.6, 1.4, 0, "The machine was the limit"},
+		{"others", 0.3, 0.3, 0, "THE MACHINE WAS BUSY WITH OTHER THINGS: other programs kept 1.20"},
 		{"a little late", 0.2, 0.3, 900 * time.Microsecond, ""},
 		{"late", 0.2, 0.3, 9 * time.Millisecond, "THE HARNESS WAS LATE"},
 	} {
 		turn := countedTurn()
 		turn.Own.CPU, turn.Server.CPU = c.own*turn.Seconds, c.server*turn.Seconds
 		turn.Lag.Record(c.lag)
+		turn.AllCPU = turn.Own.CPU + turn.Server.CPU
+		if c.name == "others" {
+			turn.AllCPU += 1.2 * turn.Seconds
+		}
 		got := ""
 		for _, line := range two.limits(turn) {
 			got += line.text
