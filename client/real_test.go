@@ -360,7 +360,10 @@ func TestLargeFileGoesBothWays(t *testing.T) {
 		}
 	}
 	for name, get := range map[string]func() (Moved, error){
-		"get":          func() (Moved, error) { n, err := c.GetFile(t.Context(), "a", back); return Moved{Size: n}, err },
+		"get": func() (Moved, error) {
+			n, err := c.GetFile(t.Context(), "a", back)
+			return Moved{Size: n}, err
+		},
 		"get continue": func() (Moved, error) { return c.GetFileContinue(t.Context(), "a", back) },
 		"segments":     func() (Moved, error) { return c.GetSegments(t.Context(), "a", back, 4) },
 	} {
@@ -400,7 +403,7 @@ func TestKilledTransfersArrive(t *testing.T) {
 	want := fileSum(t, there)
 	put := func(c *Client) (Moved, error) { return c.PutFileContinue(t.Context(), "a", there) }
 	get := func(c *Client) (Moved, error) { return c.GetFileContinue(t.Context(), "a", back) }
-	var k killing
+	k := killing{most: kills + 100}
 	for k.done < kills {
 		k.untilDone(t, s, put, size)
 		if sum := fileSum(t, filepath.Join(s.root(), "a")); sum != want {
@@ -425,7 +428,7 @@ func TestKilledTransfersArrive(t *testing.T) {
 }
 
 // killing counts what was done to transfers.
-type killing struct{ done, tries, continued int }
+type killing struct{ most, done, tries, continued int }
 
 // untilDone runs a transfer again and again until it arrives, and breaks each try but the last.
 func (k *killing) untilDone(
