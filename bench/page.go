@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -206,13 +207,13 @@ func pageNotes(results []NamedResult, rows []*pageRow) []pageNote {
 				own = append(own, row.row)
 			}
 		}
-		for _, note := range r.explain(own) {
-			if len(results) > 1 {
-				note = r.Name + ": " + note
+		for _, line := range r.explain(own) {
+			if len(results) > 1 && !line.general {
+				line.text = r.Name + ": " + line.text
 			}
-			loud := strings.Contains(note, harnessLimit) || strings.Contains(note, machineLimit) ||
-				strings.Contains(note, harnessLate)
-			notes = append(notes, pageNote{note, loud})
+			if note := (pageNote{line.text, line.loud}); !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
 		}
 	}
 	return notes

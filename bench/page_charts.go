@@ -46,9 +46,8 @@ type timesLine struct {
 func percentileSection(rows []*pageRow) section {
 	s := section{
 		ID: "percentiles", Title: "Latency by percentile",
-		Text: "How many in a hundred took no longer. The right half of each plot is the slowest " +
-			"one in a hundred; a line that rises there says that some clients wait far longer " +
-			"than most.",
+		Text: "How many in a hundred took no longer. Right of the 99% lies the slowest one in a " +
+			"hundred; a line that rises there says that some clients wait far longer than most.",
 	}
 	targets, loads := names(rows, nameOf), names(rows, loadOf)
 	var charts []*chart

@@ -36,12 +36,13 @@ var (
 	costColumns = []column{
 		{"server-cpu/transfer", "CPU/transfer"},
 		{"server-cpu/GB", "CPU/GB"},
-		{"server-cpu", "CPUs busy"},
+		{"server-cpu", "CPUs"},
 		{"server-pss", "PSS"},
 		{"server-descriptors", "descriptors"},
 		{"server-threads", "threads"},
 		{"own-cpu/transfer", "own CPU/transfer"},
-		{"own-cpu", "own CPUs busy"},
+		{"own-cpu", "own CPUs"},
+		{"others-cpu", "others' CPUs"},
 	}
 	planColumns = []column{
 		{"missed", "missed starts"},
@@ -91,7 +92,7 @@ func (r *Result) WriteTable(w io.Writer) error {
 		return err
 	}
 	for _, line := range r.explain(rows) {
-		writeWrapped(&b, line)
+		writeWrapped(&b, line.text)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -82,13 +82,24 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 		{"own", 1.9, 0.1, 0, "THE HARNESS WAS THE LIMIT"},
 		{"shared", 1.1, 0.9, 0, "THE MACHINE WAS THE LIMIT"},
 		{"server", 0.6, 1.4, 0, "The machine was the limit"},
+		{"others", 0.3, 0.3, 0, "THE MACHINE WAS BUSY WITH OTHER THINGS: other programs kept 1.20"},
 		{"a little late", 0.2, 0.3, 900 * time.Microsecond, ""},
 		{"late", 0.2, 0.3, 9 * time.Millisecond, "THE HARNESS WAS LATE"},
 	} {
 		turn := countedTurn()
 		turn.Own.CPU, turn.Server.CPU = c.own*turn.Seconds, c.server*turn.Seconds
 		turn.Lag.Record(c.lag)
-		got := strings.Join(two.limits(turn), "\n")
+		turn.AllCPU = turn.Own.CPU + turn.Server.CPU
+		if c.name == "others" {
+			turn.AllCPU += 1.2 * turn.Seconds
+		}
+		got := ""
+		for _, line := range two.limits(turn) {
+			got += line.text
+			if line.loud != (strings.ToUpper(line.text[:9]) == line.text[:9]) {
+				t.Errorf("%s: %+v", c.name, line)
+			}
+		}
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, not %q", c.name, got, c.want)
 		}

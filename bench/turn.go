@@ -60,6 +60,9 @@ type Turn struct {
 	Own *Usage `json:"own,omitempty"`
 	// Server is what the server's process used. Nil: not known.
 	Server *Usage `json:"server,omitempty"`
+	// AllCPU is the processor time in seconds that all programs of the machine used, these among
+	// them. 0: not known.
+	AllCPU float64 `json:"all_cpu_seconds,omitempty"`
 	// SampleSeconds is the time that each of Samples covers.
 	SampleSeconds float64 `json:"sample_seconds,omitempty"`
 	// Samples are the turn's course, without gaps from its begin.
@@ -148,6 +151,7 @@ func (t *Turn) Merge(other *Turn) {
 	if t.Server == nil {
 		t.Server = other.Server
 	}
+	t.AllCPU = max(t.AllCPU, other.AllCPU)
 	if t.SampleSeconds == 0 {
 		t.SampleSeconds = other.SampleSeconds
 	}
@@ -171,7 +175,11 @@ func (t *Turn) Merge(other *Turn) {
 func (t *Turn) append(next *Turn) {
 	if t.Seconds == 0 {
 		t.Began, t.Own, t.Server = next.Began, next.Own.clone(), next.Server.clone()
+		t.AllCPU = next.AllCPU
 	} else {
+		if t.AllCPU = t.AllCPU + next.AllCPU; next.AllCPU == 0 {
+			t.AllCPU = 0
+		}
 		t.Own, t.Server = t.Own.before(next.Own), t.Server.before(next.Server)
 	}
 	if all := t.Seconds + next.Seconds; all > 0 {

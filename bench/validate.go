@@ -89,6 +89,9 @@ func (t *Turn) validate() error {
 	if err := countable(t.Unconfirmed, t.Missed); err != nil {
 		return err
 	}
+	if !amount(t.AllCPU) {
+		return fmt.Errorf("%v seconds of all programs' processor time", t.AllCPU)
+	}
 	if err := t.Lag.validate(); err != nil {
 		return fmt.Errorf("lag: %w", err)
 	}

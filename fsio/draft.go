@@ -216,14 +216,14 @@ func (d *draft) sync() error {
 // syncHome brings the name to the disk. A folder that may be written but not read (a drop box)
 // cannot be opened for that: then its whole filesystem is synced, by way of the file.
 func (d *draft) syncHome() error {
-	if err := d.root.fault(OpSyncFolder, d.name); err != nil {
-		return newError(OpSyncFolder, d.name, err)
+	err := d.root.fault(OpSyncFolder, d.name)
+	if err == nil {
+		err = d.home.sync()
 	}
-	err := d.home.sync()
 	if KindOf(err) == KindDenied {
 		err = syncFilesystem(d.file)
 	}
-	return newError(OpSyncFolder, d.name, err)
+	return err
 }
 
 // commit does what the Commit of a Pending and of a Part promise.
@@ -240,7 +240,7 @@ func commit(c committable, o CommitOptions) error {
 		err = c.place(o.NoReplace)
 	}
 	if err == nil && o.Durable {
-		err = d.syncHome()
+		err = newError(OpSyncFolder, d.name, d.syncHome())
 	}
 	return c.end(err)
 }

@@ -54,14 +54,30 @@ func (r *Root) Create(n Name, o CreateOptions) (*Pending, error) {
 // block. Errors are those of Create, Pending.WriteAt and Pending.Commit.
 func (r *Root) StoreSmall(n Name, data []byte, o CommitOptions) error {
 	var p Pending
-	if err := p.begin(r, n, CreateOptions{NoReplace: o.NoReplace}); err != nil {
+	if err := p.beginSmall(r, n, data, CreateOptions{NoReplace: o.NoReplace}); err != nil {
+		return err
+	}
+	return p.Commit(o)
+}
+
+// CreateSmall is StoreSmall without its Commit, which a Syncer may do for many at once.
+func (r *Root) CreateSmall(n Name, data []byte, o CreateOptions) (*Pending, error) {
+	p := &Pending{}
+	if err := p.beginSmall(r, n, data, o); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Pending) beginSmall(r *Root, n Name, data []byte, o CreateOptions) error {
+	if err := p.begin(r, n, o); err != nil {
 		return err
 	}
 	if _, err := p.WriteAt(data, 0); err != nil {
 		_ = p.Abort() // The first error says why.
 		return err
 	}
-	return p.Commit(o)
+	return nil
 }
 
 func (p *Pending) begin(r *Root, n Name, o CreateOptions) error {

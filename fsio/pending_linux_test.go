@@ -105,3 +105,15 @@ func TestLinkingServesWithoutRenameNoReplace(t *testing.T) {
 		t.Fatal("the file was replaced")
 	}
 }
+
+func TestReleasesAreCompared(t *testing.T) {
+	for release, want := range map[string]bool{
+		"5.8": true, "5.8.0": true, "5.7.19": false, "6.1.0-13-amd64": true, "4.19.0": false,
+		"5.10.0-rc1+": true, "10.0": true, "5.15-generic": true, "": false, "x.y": false,
+		"5": false, "5.8rc": true,
+	} {
+		if got := releaseAtLeast(release, 5, 8); got != want {
+			t.Errorf("%q: %t", release, got)
+		}
+	}
+}

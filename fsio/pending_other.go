@@ -9,3 +9,5 @@ func spliceTo(int, int, int64, int) (int, error) { return 0, errUnsupported }
 func allocate(int, int64, int64) error { return errUnsupported }
 
 func syncFilesystem(*os.File) error { return errUnsupported }
+
+func syncfsTells() bool { return false }

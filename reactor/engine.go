@@ -64,10 +64,17 @@ func (r *reactor) begin(loop gnet.EventLoop, kicker int) {
 	}
 	r.loop, r.kicker = loop, kicker
 	r.kicked = false
+	r.lives++
 	r.now = r.clock()
 	if !r.started {
 		r.started = true
-		r.eachSocket(func(d *dataSocket) { d.slot = r.watcher.addListener(d.fd, d) })
+		r.eachSocket(func(d *dataSocket) {
+			var err error
+			if d.slot, err = r.watcher.addListener(d.fd, d); err != nil {
+				r.logAcceptFailed(d.port, err)
+				r.retryAccept(d)
+			}
+		})
 		go r.watcher.listen()
 	}
 	r.mu.Lock()

@@ -99,6 +99,7 @@ func (r *reactor) refuseKey(fd int, dec *codec.Decoder) {
 // taken gives a data connection to the offer whose KEY it said. The decoder stands behind the KEY.
 func (r *reactor) taken(t *transfer, fd int, dec codec.Decoder) {
 	delete(r.keys, t.asked.key)
+	t.asked.connected = true
 	t.recv.dec = dec
 	t.becomeMoving(fd, r.now)
 	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
@@ -112,7 +113,8 @@ func (k *keyless) ready(readiness) {
 	// Should it be an offer's, that one watches it anew. What is closed is not looked at again.
 	r.watcher.pause(k.slot)
 	if !r.readKey(k.fd, &k.dec) {
-		r.watcher.again(k.slot)
+		// Where the kernel has no memory for it, it ends by its deadline.
+		_ = r.watcher.again(k.slot)
 		return
 	}
 	k.forget()

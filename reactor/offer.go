@@ -366,6 +366,7 @@ func (r *reactor) endOffer(t *transfer) {
 	t.line.offers[t.port] = nil
 	r.rest(t.line, t.port)
 	t.outcome = outcomeUntaken
+	r.logTransfer(t)
 	r.endTransfer(t)
 }
 

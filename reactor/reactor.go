@@ -58,6 +58,9 @@ type reactor struct {
 	// siblings says that there are other reactors.
 	siblings bool
 	sendfile bool
+	// sendfileCall is the system's sendfile, or a test's.
+	sendfileCall func(socket, file int, offset, n int64) (int, error)
+
 	draining bool
 	count    counters
 	// scratch is for one read or one small answer; fieldBuffer for one field.
@@ -71,6 +74,8 @@ type reactor struct {
 	kicker int
 	kicked bool
 	engine gnet.Engine
+	// lives counts the loops that came to life. It is written on the loop, and read between two.
+	lives int
 	// started says that the reactor has begun on its first loop; onReady is called then.
 	started bool
 	onReady func()
@@ -115,9 +120,11 @@ func newReactor(s *Server, index int) *reactor {
 		keys:      make(map[codec.Key]*transfer),
 		siblings:  s.options.Reactors > 1,
 		sendfile:  haveSendfile && !s.options.Portable,
-		splice:    haveSplice && !s.options.Portable,
-		scratch:   make([]byte, codec.FieldSize+smallMax),
-		kicker:    -1,
+
+		sendfileCall: sendFile,
+		splice:       haveSplice && !s.options.Portable,
+		scratch:      make([]byte, codec.FieldSize+smallMax),
+		kicker:       -1,
 	}
 }
 
@@ -241,6 +248,11 @@ func (r *reactor) kick() {
 func (r *reactor) acceptFailed(d *dataSocket, err error) {
 	r.logAcceptFailed(d.port, err)
 	r.watcher.pause(d.slot)
+	r.retryAccept(d)
+}
+
+// retryAccept has a data port accept again after a while.
+func (r *reactor) retryAccept(d *dataSocket) {
 	retry := &acceptRetry{socket: d}
 	retry.deadline.owner = retry
 	r.deadlines.set(&retry.deadline, r.now+acceptRetryAfter)
@@ -254,4 +266,11 @@ type acceptRetry struct {
 	deadline deadline
 }
 
-func (a *acceptRetry) expire(*deadline) { a.socket.port.r.watcher.again(a.socket.slot) }
+// expire takes the port back, later if the system has no memory for that either.
+func (a *acceptRetry) expire(*deadline) {
+	r := a.socket.port.r
+	if err := r.watcher.again(a.socket.slot); err != nil {
+		r.logAcceptFailed(a.socket.port, err)
+		r.deadlines.set(&a.deadline, r.now+acceptRetryAfter)
+	}
+}

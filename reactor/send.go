@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"errors"
+	"syscall"
 
 	"ferry/codec"
 	"ferry/fsio"
@@ -25,6 +26,8 @@ type sender struct {
 	// offset is the next byte of the file to send and end the one behind the last; size is the
 	// bytes that were announced.
 	offset, end, size int64
+	// plain says that the file's system does not do sendfile: it is read and written.
+	plain bool
 	// warm is up to where the file is known to be in memory.
 	warm int64
 	// rest is what is in memory and still to be sent; it lies in buffer or is a message.
@@ -175,14 +178,22 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 		case !s.open || s.offset == s.end:
 			r.sent(t)
 			return false
-		case !r.sendfile:
+		case !r.sendfile || s.plain:
 			r.submit(t, jobReadNext)
 			return false
 		default:
 			if !r.warm(t) {
 				return false
 			}
-			n, err = sendFile(t.fd, s.file.FD(), s.offset, min(int64(left), s.warm-s.offset))
+			n, err = r.sendFile(t, min(int64(left), s.warm-s.offset))
+			if err == errNoSendfile {
+				s.plain = true
+				continue
+			}
+			if err == syscall.EIO { // no error of a socket: the disk failed
+				r.failTransfer(t, outcomeFailed, err)
+				return false
+			}
 			s.offset += int64(max(n, 0))
 			if n == 0 && err == nil {
 				r.failTransfer(t, outcomeCut, errShrank)
@@ -202,6 +213,15 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 		}
 	}
 	return true
+}
+
+// errNoSendfile is a file that the system does not send by itself.
+var errNoSendfile = errors.New("no sendfile")
+
+// sendFile sends the next bytes of an open file. Tests put another call in its place.
+func (r *reactor) sendFile(t *transfer, n int64) (int, error) {
+	s := &t.send
+	return r.sendfileCall(t.fd, s.file.FD(), s.offset, n)
 }
 
 // sendField announces the size, joined with what follows it.

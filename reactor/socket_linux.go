@@ -16,9 +16,13 @@ const (
 	haveSplice   = true
 )
 
-// sendFile sends n bytes of a file to a socket from the kernel's memory.
+// sendFile sends n bytes of a file to a socket from the kernel's memory. A file that is not to be
+// sent this way is errNoSendfile.
 func sendFile(socket, file int, offset int64, n int64) (int, error) {
 	sent, err := unix.Sendfile(socket, file, &offset, int(n))
+	if err == unix.EINVAL || err == unix.ENOSYS || err == unix.EOPNOTSUPP {
+		return 0, errNoSendfile
+	}
 	return max(sent, 0), socketError(err)
 }
 

@@ -152,7 +152,7 @@ func TestFolderIsStoredWhereItsFoldersAre(t *testing.T) {
 	f := newFake(t, files)
 	f.run(&Shell{}, dir, "HOST PORT put -r docs", "").want(t, 1,
 		"skipped link: neither a plain file nor a folder\n"+
-			"left out 2 names that begin with a dot; -a stores them too\n"+
+			"left out 2 names beginning with a dot; -a stores such names too\n"+
 			"stored docs/a: 6 bytes PACE\nstored docs/sub/b: 10 bytes PACE\n"+
 			"2 files, 16 bytes PACE\n",
 		"docs/none: there is no such folder on the server, and it cannot make one\n"+
@@ -162,7 +162,7 @@ func TestFolderIsStoredWhereItsFoldersAre(t *testing.T) {
 	}
 	f.run(&Shell{}, dir, "HOST PORT put -r docs gone", "").want(t, 1,
 		"skipped link: neither a plain file nor a folder\n"+
-			"left out 2 names that begin with a dot; -a stores them too\n",
+			"left out 2 names beginning with a dot; -a stores such names too\n",
 		"gone: there is no such folder on the server, and it cannot make one\n")
 	f.run(&Shell{}, dir, "HOST PORT put -r nowhere", "").want(t, 1, "",
 		"nowhere: local error: not a folder\n")

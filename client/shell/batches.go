@@ -217,7 +217,7 @@ func (s *Shell) storeTree(
 	}
 	complete := len(t.failed) == 0
 	if hidden > 0 {
-		s.say("left out %s that begin with a dot; -a stores them too",
+		s.say("left out %s beginning with a dot; -a stores such names too",
 			countText(hidden, "name", "names"))
 	}
 	there, err := s.makeRemote(ctx, remote, from, dry, t)

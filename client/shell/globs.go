@@ -74,8 +74,10 @@ func (s *Shell) glob(
 			switch {
 			case !e.folder && len(below) == 0:
 				into.add(p, found{at, e})
-			case e.folder && len(below) == 0:
+			case e.folder && len(below) == 0 && parts[0] != "**":
 				into.folders++
+			case e.folder && len(below) == 0:
+				// What is in it matches too, and is found by itself.
 			case e.folder:
 				if err := s.glob(ctx, p, at, below, into, t); err != nil {
 					return err

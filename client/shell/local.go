@@ -98,7 +98,11 @@ func (s *Shell) runLocalList(_ context.Context, c *command) error {
 			if err != nil {
 				continue
 			}
-			names = append(names, fmt.Sprintf("%14s  %s  %s", humanize.Comma(info.Size()),
+			size := humanize.Comma(info.Size())
+			if e.IsDir() {
+				size = ""
+			}
+			names = append(names, fmt.Sprintf("%15s  %s  %s", size,
 				info.ModTime().Format(timeShown), s.paint(name)))
 			continue
 		}

@@ -52,10 +52,13 @@ func remoteVerbs() []verb {
 func (s *Shell) runOpen(ctx context.Context, c *command) error {
 	to := target{}
 	if len(c.words) == 0 {
-		if s.main == nil {
-			return errTarget
+		if s.last.addr == "" {
+			return errNoneYet
 		}
-		to.addr, to.folder = s.main.addr, s.folder
+		to = s.last
+		if s.main != nil {
+			to.folder = s.folder
+		}
 	} else {
 		var rest []string
 		var err error
@@ -166,6 +169,7 @@ func (s *Shell) runPwd(_ context.Context, _ *command) error {
 }
 
 var (
+	errNoneYet    = &usageError{errors.New("no server yet: open HOST PORT")}
 	errNoPlace    = errors.New("not connected: a bookmark keeps the server that is open")
 	errNoConfig   = errors.New("there is no folder for settings: set HOME or XDG_CONFIG_HOME")
 	errNoBookmark = errors.New("no such bookmark")

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
 // link is a session that comes back: when it was lost, the next use of it makes it anew. It is
@@ -51,7 +53,7 @@ func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
 	for try := 0; ; try++ {
 		err := l.up(ctx)
 		if err == nil {
-			err = f(l.client)
+			err = l.ended(f(l.client))
 		}
 		if err == nil || try >= l.shell.Retries || !mayPass(err) || ctx.Err() != nil {
 			return err
@@ -66,6 +68,25 @@ func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
 			return &client.Error{Kind: client.ErrGivenUp, Err: ctx.Err()}
 		}
 	}
+}
+
+// ended makes a server's last word what it is: the end of the session. (PROTOCOL, Status exchange:
+// "421 too busy or shutting down".) It may have come before the command that it seems to answer.
+func (l *link) ended(err error) error {
+	var said *client.Error
+	if !errors.As(err, &said) || said.Code != codec.CodeTooBusy {
+		return err
+	}
+	_ = l.client.Close()
+	return &client.Error{Kind: client.ErrLost, Err: &lastWords{said}}
+}
+
+// lastWords is a server's reply without the name of a command before it.
+type lastWords struct{ said *client.Error }
+
+// Error is the server's text.
+func (e *lastWords) Error() string {
+	return strings.TrimPrefix(e.said.Error(), e.said.Name+": ")
 }
 
 // retryWait is how long to wait before a further try. Half of it is chance, so that clients that
@@ -122,7 +143,7 @@ func (s *Shell) open(ctx context.Context, to target) error {
 		return err
 	}
 	s.leave(ctx)
-	s.main = l
+	s.main, s.last = l, to
 	if to.folder == "" {
 		return nil
 	}
@@ -157,12 +178,14 @@ func (s *Shell) lost(err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
-	case err == nil || errors.Is(err, client.ErrLost):
+	case err == nil:
+		return fmt.Errorf("%w%s", over, again)
+	case errors.Is(err, client.ErrLost):
 		var told *toldError
 		if errors.As(err, &told) {
 			return err
 		}
-		return fmt.Errorf("%w%s", over, again)
+		return fmt.Errorf("%w%s", err, again)
 	}
 	return fmt.Errorf("%w; %w%s", err, over, again)
 }
@@ -170,6 +193,7 @@ func (s *Shell) lost(err error) error {
 // leave ends the session, if there is one.
 func (s *Shell) leave(ctx context.Context) {
 	if s.main != nil {
+		s.last = target{addr: s.main.addr, folder: s.folder}
 		s.main.leave(ctx)
 	}
 	s.main, s.folder = nil, ""

@@ -70,6 +70,8 @@ type Shell struct {
 	screen screen
 	// main is the session of the prompt, nil before the first open.
 	main *link
+	// last is the server that was open last, and its folder.
+	last target
 	// folder is the remote folder that names start from, "" the served root.
 	folder string
 	// session says that lines are read, so that there is a prompt to open anew from.
@@ -228,8 +230,25 @@ func (s *Shell) one(ctx context.Context, c *command) int {
 				return err
 			}
 		}
-		return c.verb.run(s, ctx, c)
+		return c.asTyped(c.verb.run(s, ctx, c))
 	}))
+}
+
+// asTyped has an error about what the session's exchange does not have name the command as it was
+// typed.
+func (c *command) asTyped(err error) error {
+	var missing *client.Error
+	if !errors.Is(err, client.ErrUnsupported) || !errors.As(err, &missing) {
+		return err
+	}
+	named := *missing
+	named.Name = c.verb.words[0]
+	for _, o := range c.verb.options {
+		if c.has[o.name] && o.letter != 0 {
+			named.Name += " -" + string(o.letter)
+		}
+	}
+	return &named
 }
 
 // command runs f under a context that a person can end, and says what failed.

@@ -67,6 +67,10 @@ func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 			// for a field is answered by field(0)". The listing has ruled out the first.
 			r.Note = "empty, unreadable or too large (this server cannot say)"
 		}
+		if err == nil && !j.time.IsZero() {
+			// By its time a mirror knows the file again. Where it cannot be set, it comes anew.
+			_ = os.Chtimes(j.local, time.Time{}, j.time)
+		}
 		return err
 	})
 }

@@ -1,0 +1,100 @@
+package fsio
+
+import (
+	"container/list"
+	"sync"
+	"time"
+)
+
+// SumCache remembers sums of files for as long as they are the same: by filesystem, inode, size
+// and the times of the last change of content and inode, in nanoseconds. It may be used by any
+// number of goroutines.
+//
+// A file can change without any of those changing: when it was written twice within the time that
+// its filesystem tells apart. So a sum is kept only of a file whose last change was a while before
+// the sum began. (A program that has mapped a file into its memory can change it and be seen later
+// yet; nobody who caches by time is safe from that.)
+type SumCache struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	max     int
+	entries map[sumKey]*list.Element // Of *sumEntry.
+	recent  list.List                // The most recently used first.
+}
+
+type sumKey struct {
+	identity identity
+	algo     Algo
+	off, n   int64
+}
+
+type sumEntry struct {
+	key    sumKey
+	digest Digest
+}
+
+// sumsMaxDefault is 4,096 sums, 1 MiB of memory.
+const sumsMaxDefault = 4096
+
+// NewSumCache returns a cache of that many sums at most; zero or less: 4,096.
+func NewSumCache(sumsMax int) *SumCache {
+	if sumsMax <= 0 {
+		sumsMax = sumsMaxDefault
+	}
+	return &SumCache{now: time.Now, max: sumsMax, entries: map[sumKey]*list.Element{}}
+}
+
+// Sum does as the function of that name, or answers at once what it knows.
+func (c *SumCache) Sum(stop func() bool, f *File, a Algo, off, n int64) (Digest, error) {
+	began := c.now()
+	before, failed := f.identify()
+	key := sumKey{before, a, off, n}
+	if failed == nil {
+		if d, ok := c.get(key); ok {
+			return d, nil
+		}
+	}
+	d, err := Sum(stop, f, a, off, n)
+	if err != nil || failed != nil || before.fresh(began) {
+		return d, err
+	}
+	if after, err := f.identify(); err == nil && after == before {
+		c.put(key, d)
+	}
+	return d, nil
+}
+
+// Known returns the sum if it is known, without reading the file. It does not wait for a disk.
+func (c *SumCache) Known(f *File, a Algo, off, n int64) (Digest, bool) {
+	id, err := f.identify()
+	if err != nil {
+		return Digest{}, false
+	}
+	return c.get(sumKey{id, a, off, n})
+}
+
+func (c *SumCache) get(key sumKey) (Digest, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[key]
+	if e == nil {
+		return Digest{}, false
+	}
+	c.recent.MoveToFront(e)
+	return e.Value.(*sumEntry).digest, true
+}
+
+func (c *SumCache) put(key sumKey, d Digest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries[key] != nil {
+		return
+	}
+	if len(c.entries) >= c.max {
+		last := c.recent.Back()
+		delete(c.entries, last.Value.(*sumEntry).key)
+		c.recent.Remove(last)
+	}
+	c.entries[key] = c.recent.PushFront(&sumEntry{key, d})
+}

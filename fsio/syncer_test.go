@@ -1,0 +1,417 @@
+package fsio
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// recorder notes the calls of the kinds that matter for durability, and lets one fail.
+type recorder struct {
+	mu    sync.Mutex
+	calls []string
+	fails func(op Op, n Name) bool
+}
+
+func (r *recorder) fault(op Op, n Name) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch op {
+	case OpClose, OpSync, OpSyncAll, OpRename, OpSyncFolder:
+		r.calls = append(r.calls, op.String()+" "+n.String())
+	default:
+	}
+	if r.fails != nil && r.fails(op, n) {
+		return syscall.EIO
+	}
+	return nil
+}
+
+// commitTogether commits the names in one batch, and returns what each of them was told.
+func commitTogether(t *testing.T, r *Root, names []string) map[string]error {
+	t.Helper()
+	pool := NewPool(1)
+	s := NewSyncer(pool)
+	gate := make(chan struct{})
+	pool.Submit(jobFunc(func() { <-gate })) // Until all of them wait.
+	told := map[string]error{}
+	var mu sync.Mutex
+	for _, text := range names {
+		p, err := r.CreateSmall(name(t, r, text), []byte("text of "+text), CreateOptions{})
+		if err != nil {
+			told[text] = err
+			continue
+		}
+		s.Commit(p, CommitOptions{}, func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if _, twice := told[text]; twice {
+				t.Errorf("%s was told twice", text)
+			}
+			told[text] = err
+		})
+	}
+	close(gate)
+	pool.Close()
+	if len(told) != len(names) {
+		t.Fatalf("%d of %d were told: %v", len(told), len(names), told)
+	}
+	return told
+}
+
+func folders(t *testing.T) string {
+	t.Helper()
+	dir := scratch(t)
+	check(t, os.MkdirAll(dir+"/a", 0o777))
+	check(t, os.MkdirAll(dir+"/b", 0o777))
+	return dir
+}
+
+var together = []string{"a/1", "b/1", "a/2", "b/2", "a/3"}
+
+func wantStored(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	for _, text := range names {
+		if got := content(t, dir+"/"+text); got != "text of "+text {
+			t.Errorf("%s holds %q", text, got)
+		}
+	}
+}
+
+func TestDurableCommitSyncsBytesBeforeTheNameAndTheFolderAfter(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := folders(t)
+		var calls recorder
+		r := open(t, dir, Options{Fault: calls.fault})
+		check(t, r.StoreSmall(name(t, r, "a/1"), []byte("text of a/1"),
+			CommitOptions{Durable: true}))
+		want := []string{"close a/1", "sync a/1", "rename a/1", "sync folder a/1"}
+		if !slices.Equal(calls.calls, want) {
+			t.Fatalf("got %q, want %q", calls.calls, want)
+		}
+		calls.calls = nil
+		check(t, r.StoreSmall(name(t, r, "a/1"), nil, CommitOptions{}))
+		if want := []string{"close a/1", "rename a/1"}; !slices.Equal(calls.calls, want) {
+			t.Fatalf("without Durable: got %q", calls.calls)
+		}
+	})
+}
+
+// TestManyShareOneSync is about the order of the calls, and about how few they are.
+func TestManyShareOneSync(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := folders(t)
+		var calls recorder
+		r := open(t, dir, Options{Fault: calls.fault})
+		for text, err := range commitTogether(t, r, together) {
+			if err != nil {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+		want := []string{"sync filesystem a/1"}
+		if r.options.Portable || !syncfsTells() {
+			want = []string{"sync a/1", "sync b/1", "sync a/2", "sync b/2", "sync a/3"}
+		}
+		want = slices.Concat(
+			[]string{"close a/1", "close b/1", "close a/2", "close b/2", "close a/3"}, want,
+			[]string{"rename a/1", "rename b/1", "rename a/2", "rename b/2", "rename a/3"},
+			[]string{"sync folder a/1", "sync folder b/1"})
+		if !slices.Equal(calls.calls, want) {
+			t.Errorf("got %q, want %q", calls.calls, want)
+		}
+		wantStored(t, dir, together...)
+		calls.calls = nil
+		commitTogether(t, r, together[:2])
+		want = []string{
+			"close a/1", "close b/1", "sync a/1", "sync b/1", "rename a/1", "rename b/1",
+			"sync folder a/1", "sync folder b/1",
+		}
+		if !slices.Equal(calls.calls, want) {
+			t.Errorf("two: got %q, want %q", calls.calls, want)
+		}
+		wantNoTemporaries(t, dir)
+	})
+}
+
+func TestTheFileOpenedFirstAsksForAll(t *testing.T) {
+	if !syncfsTells() {
+		t.Skip("syncfs is not asked here")
+	}
+	dir := folders(t)
+	var calls recorder
+	r := openDefault(t, dir, Options{Fault: calls.fault})
+	pool := NewPool(1)
+	s := NewSyncer(pool)
+	gate := make(chan struct{})
+	pool.Submit(jobFunc(func() { <-gate }))
+	var made []*Pending
+	for _, text := range together {
+		p, err := r.CreateSmall(name(t, r, text), nil, CreateOptions{})
+		check(t, err)
+		made = append(made, p)
+	}
+	for i := range made { // The last one first.
+		s.Commit(made[len(made)-1-i], CommitOptions{}, func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	close(gate)
+	pool.Close()
+	if !slices.Contains(calls.calls, "sync filesystem a/1") {
+		t.Fatalf("got %q", calls.calls)
+	}
+}
+
+func TestAfterAFailedSyncEachFileIsAskedByItself(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := folders(t)
+		calls := recorder{fails: func(op Op, n Name) bool {
+			return op == OpSyncAll || op == OpSync && n.String() == "b/1"
+		}}
+		r := open(t, dir, Options{Fault: calls.fault})
+		told := commitTogether(t, r, together)
+		for _, text := range together {
+			if want := text == "b/1"; (KindOf(told[text]) == KindIO) != want {
+				t.Errorf("%s: got %v", text, told[text])
+			}
+		}
+		wantStored(t, dir, "a/1", "a/2", "a/3", "b/2")
+		if _, err := os.Lstat(dir + "/b/1"); !os.IsNotExist(err) {
+			t.Errorf("b/1: %v", err)
+		}
+		wantNoTemporaries(t, dir)
+	})
+}
+
+func TestAFolderThatFailsIsToldToItsOwn(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := folders(t)
+		calls := recorder{fails: func(op Op, n Name) bool {
+			return op == OpSyncFolder && n.String() == "b/1"
+		}}
+		r := open(t, dir, Options{Fault: calls.fault})
+		for text, err := range commitTogether(t, r, together) {
+			var failed *Error
+			if bad := errors.As(err, &failed); bad != strings.HasPrefix(text, "b/") ||
+				bad && (failed.Op != OpSyncFolder || failed.Name.String() != text) {
+				t.Errorf("%s: got %v", text, err)
+			}
+		}
+		wantStored(t, dir, together...) // They have their names, and may lose them.
+		wantNoTemporaries(t, dir)
+	})
+}
+
+// TestFaultsOfSyncersTellEachFileTheTruth lets each call of a batch fail in turn.
+func TestFaultsOfSyncersTellEachFileTheTruth(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		for failing := 0; ; failing++ {
+			dir := folders(t)
+			calls, failed := 0, OpNone
+			calm := recorder{fails: func(op Op, _ Name) bool {
+				if op == OpRoot || op == OpUnlink {
+					return false
+				}
+				if calls++; calls-1 != failing {
+					return false
+				}
+				failed = op
+				return true
+			}}
+			r := open(t, dir, Options{Fault: calm.fault})
+			held := len(descriptors())
+			errs := 0
+			for text, err := range commitTogether(t, r, together) {
+				var e *Error
+				switch {
+				case err == nil:
+					wantStored(t, dir, text)
+				case errors.As(err, &e) && e.Op == OpSyncFolder:
+					errs++
+					wantStored(t, dir, text)
+				default:
+					errs++
+					if _, err := os.Lstat(dir + "/" + text); !os.IsNotExist(err) {
+						t.Fatalf("%v failed: %s: %v", failed, text, err)
+					}
+				}
+			}
+			if now := len(descriptors()); now > held {
+				t.Fatalf("%v failed: %d descriptors, then %d", failed, held, now)
+			}
+			wantNoTemporaries(t, dir)
+			if failed == OpNone {
+				if errs != 0 || failing < 30 {
+					t.Fatalf("%d calls, %d errors", failing, errs)
+				}
+				return
+			}
+			if errs == 0 && failed != OpSyncAll {
+				t.Fatalf("%v failed, and nobody was told", failed)
+			}
+		}
+	})
+}
+
+func TestPartsAndEndedUploadsAreCommittedTogether(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := folders(t)
+		r := open(t, dir, Options{})
+		pool := NewPool(1)
+		s := NewSyncer(pool)
+		var told []error
+		tell := func(err error) { told = append(told, err) }
+		p, err := r.OpenPart(keep(t, r, "a/1", "text of a/1"))
+		check(t, err)
+		kept, err := r.OpenPart(keep(t, r, "a/2", "text of a/2"))
+		check(t, err)
+		write(t, dir+"/a/2", "taken")
+		aborted, err := r.Create(name(t, r, "b/1"), CreateOptions{})
+		check(t, err)
+		check(t, aborted.Abort())
+		done, err := r.CreateSmall(name(t, r, "b/2"), []byte("text of b/2"), CreateOptions{})
+		check(t, err)
+		check(t, done.Commit(CommitOptions{}))
+		gate := make(chan struct{})
+		pool.Submit(jobFunc(func() { <-gate }))
+		s.Commit(p, CommitOptions{}, tell)
+		s.Commit(kept, CommitOptions{NoReplace: true}, tell)
+		s.Commit(aborted, CommitOptions{}, tell)
+		s.Commit(done, CommitOptions{}, tell)
+		close(gate)
+		pool.Close()
+		var kinds []Kind
+		for _, err := range told {
+			kinds = append(kinds, KindOf(err))
+		}
+		// Those that have ended are told at once.
+		want := []Kind{KindIO, KindNone, KindNone, KindExists}
+		if !slices.Equal(kinds, want) {
+			t.Fatalf("got %v, want %v", told, want)
+		}
+		wantStored(t, dir, "a/1", "b/2")
+		finish(t, r, kept.ID(), "text of a/2", "") // The refused one is kept.
+		wantStored(t, dir, "a/2")
+		wantNoParts(t, dir)
+	})
+}
+
+// TestSyncersServeWhoeverComes lets many commit all the time, from batches of any size.
+func TestSyncersServeWhoeverComes(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := folders(t)
+		r := open(t, dir, Options{})
+		pool := NewPool(3)
+		s := NewSyncer(pool)
+		var writers sync.WaitGroup
+		var stored atomic.Int64
+		for i := range 8 {
+			writers.Go(func() {
+				done := make(chan error)
+				for k := range 5 {
+					text := fmt.Sprintf("%c/%d-%d", "ab"[k%2], i, k)
+					p, err := r.CreateSmall(name(t, r, text), []byte("text of "+text),
+						CreateOptions{})
+					if err == nil {
+						s.Commit(p, CommitOptions{}, func(err error) { done <- err })
+						err = <-done
+					}
+					if err != nil {
+						t.Error(err)
+						continue
+					}
+					wantStored(t, dir, text)
+					stored.Add(1)
+				}
+			})
+		}
+		writers.Wait()
+		pool.Close()
+		if stored.Load() != 40 {
+			t.Fatalf("%d stored", stored.Load())
+		}
+		wantNoTemporaries(t, dir)
+	})
+}
+
+// TestDropBoxesAreDurable stores to a folder that nobody may read, and that so cannot be synced.
+func TestDropBoxesAreDurable(t *testing.T) {
+	if errors.Is(syncFilesystem(os.Stdin), errors.ErrUnsupported) {
+		t.Skip("no syncfs here")
+	}
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := folders(t)
+		r := open(t, dir, Options{Fault: func(op Op, _ Name) error {
+			if op == OpSyncFolder {
+				return syscall.EACCES
+			}
+			return nil
+		}})
+		check(t, r.StoreSmall(name(t, r, "a/1"), []byte("text of a/1"),
+			CommitOptions{Durable: true}))
+		for text, err := range commitTogether(t, r, together) {
+			if err != nil {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+		wantStored(t, dir, together...)
+	})
+}
+
+// BenchmarkDurability stores new files of 4 KiB, 64 at a time, and reports how many a second: as
+// they are, committed by a Syncer, and each with an fsync of its own and of its folder.
+func BenchmarkDurability(b *testing.B) {
+	const writers = 64
+	data := noise(4096)
+	pool := NewPool(8)
+	b.Cleanup(pool.Close)
+	s := NewSyncer(pool)
+	none := func(r *Root, n Name) error { return r.StoreSmall(n, data, CommitOptions{}) }
+	alone := func(r *Root, n Name) error {
+		return r.StoreSmall(n, data, CommitOptions{Durable: true})
+	}
+	shared := func(r *Root, n Name) error {
+		p, err := r.CreateSmall(n, data, CreateOptions{})
+		if err != nil {
+			return err
+		}
+		done := make(chan error, 1)
+		s.Commit(p, CommitOptions{}, func(err error) { done <- err })
+		return <-done
+	}
+	for _, c := range []struct {
+		name  string
+		store func(*Root, Name) error
+	}{{"none", none}, {"commit", shared}, {"fsync-each", alone}} {
+		b.Run(c.name, func(b *testing.B) {
+			r := openDefault(b, scratch(b), Options{})
+			var next atomic.Int64
+			var done sync.WaitGroup
+			b.ResetTimer()
+			for range writers {
+				done.Go(func() {
+					for {
+						i := next.Add(1)
+						if i > int64(b.N) {
+							return
+						}
+						if err := c.store(r, name(b, r, fmt.Sprint(i))); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			done.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "files/s")
+		})
+	}
+}
