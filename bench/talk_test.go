@@ -182,7 +182,8 @@ func TestSitesAreRead(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"", "localhost", "gopher://h:70", "a=ftp://h", "ftp://h:0", "ftp://h:99999", "ftp://h:1?pid=x",
+		"", "localhost", "gopher://h:70", "a=ftp://h", "ftp://h:0", "ftp://h:99999",
+		"ftp://h:1?pid=x",
 	} {
 		if got, err := ParseSite(bad); err == nil {
 			t.Errorf("%q is %+v", bad, got)
@@ -190,8 +191,8 @@ func TestSitesAreRead(t *testing.T) {
 	}
 }
 
-// TestAnswersOfHTTPHoweverTheyAreCut holds that an answer whose head and body come in any pieces is the
-// same answer.
+// TestAnswersOfHTTPHoweverTheyAreCut holds that an answer whose head and body come in any pieces is
+// the same answer.
 func TestAnswersOfHTTPHoweverTheyAreCut(t *testing.T) {
 	answer := []byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello")
 	for cut := range len(answer) {
