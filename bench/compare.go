@@ -95,6 +95,7 @@ type Comparison struct {
 	Warnings []string
 
 	alpha    float64
+	sameRun  bool
 	distinct int // changes that are tested: whose turns are not all equal
 }
 
@@ -116,7 +117,9 @@ func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
 		}
 		figures = append(figures, f)
 	}
-	c := &Comparison{alpha: o.Alpha, Warnings: doubts(older, newer)}
+	c := &Comparison{
+		alpha: o.Alpha, Warnings: doubts(older, newer), sameRun: older.Began.Equal(newer.Began),
+	}
 	pairs := matchTargets(older, newer)
 	for _, pair := range pairs {
 		c.compareSteps(pair.older, pair.newer, figures)

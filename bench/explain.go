@@ -43,6 +43,9 @@ func (r *Result) explain(rows []*row) []sentence {
 	if line := explainTurns(rows); line != "" {
 		lines = append(lines, sentence{text: line, general: true})
 	}
+	if line := explainCost(rows); line != "" {
+		lines = append(lines, sentence{text: line, general: true})
+	}
 	for _, row := range rows {
 		for _, line := range explainFaults(row) {
 			lines = append(lines, sentence{text: row.where(rows) + line})
@@ -113,6 +116,14 @@ func explainTurns(rows []*row) string {
 		return "± is how far the median over the turns may be off, at 95 % confidence."
 	}
 	return ""
+}
+
+func explainCost(rows []*row) string {
+	if !anyRow(rows, func(row *row) bool { return row.merged.turn.Server != nil }) {
+		return ""
+	}
+	return "CPUs are processors kept busy, on average; PSS is memory, shared pages divided among " +
+		"those who share them. What is not the harness's own or others' is the server's."
 }
 
 func explainFaults(row *row) []string {
