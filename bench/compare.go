@@ -47,7 +47,8 @@ type CompareOptions struct {
 // comparedFigures are compared unless others are named. Throughput in bytes follows from that in
 // transfers, and the longest latency of a turn is chance.
 var comparedFigures = []string{
-	"transfers/s", "p50", "p90", "p99", "p99.9", "errors", "unconfirmed", "missed",
+	"transfers/s", "p50", "p90", "p99", "p99.9", "connect.transfers/s", "connect.p99",
+	"errors", "unconfirmed", "missed",
 	"server-cpu/transfer", "server-pss", "server-descriptors", "server-threads",
 }
 
