@@ -40,7 +40,8 @@ func (r *reactor) giveUp(t *transfer) {
 		r.withdraw(t)
 	case transferOffered:
 	case transferMoving:
-		if k := t.job.kind; t.job.busy && (k == jobCommit || k == jobStore) {
+		if k := t.job.kind; t.recv.keeping ||
+			t.job.busy && (k == jobCommit || k == jobStore || k == jobKeepPart) {
 			return
 		}
 		r.failTransfer(t, outcomeGivenUp, nil)

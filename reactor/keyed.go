@@ -99,6 +99,7 @@ func (r *reactor) refuseKey(fd int, dec *codec.Decoder) {
 // taken gives a data connection to the offer whose KEY it said. The decoder stands behind the KEY.
 func (r *reactor) taken(t *transfer, fd int, dec codec.Decoder) {
 	delete(r.keys, t.asked.key)
+	t.asked.connected = true
 	t.recv.dec = dec
 	t.becomeMoving(fd, r.now)
 	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)

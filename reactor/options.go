@@ -45,11 +45,15 @@ type Options struct {
 	Reactors int
 	// DataPorts is the pool of ports for data connections.
 	DataPorts PortRange
+	// PartLifetime is how long the kept beginning of an upload waits to be gone on with.
+	PartLifetime time.Duration
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
 	// as a range, for all. A Count of 0 serves no status exchange.
 	KeyedPorts PortRange
 	// FileWorkers is the number of goroutines for file work that may block; 1 or more.
 	FileWorkers int
+	// SumWorkers is the number of goroutines for checksums; 1 or more.
+	SumWorkers int
 	// LockThread keeps each event loop on one thread of its own.
 	LockThread bool
 	// Portable forbids what only Linux has: the paths for other systems are used instead.
@@ -91,6 +95,11 @@ type Limits struct {
 	UploadBytes int64
 	// FreeBytes is what uploads must leave free on the filesystem.
 	FreeBytes int64
+	// SumsPerAddress is how many checksums one client address may have computed at once, those
+	// that wait for a worker included; SumBytes is how many bytes may be read for those of one
+	// session, 0 for any number.
+	SumsPerAddress int
+	SumBytes       int64
 	// Keyless is how many data connections of the status exchange may be open that have not said
 	// which offer they take. Beyond that the one that came first is closed.
 	Keyless int
@@ -120,8 +129,10 @@ func DefaultOptions() Options {
 		DataPorts: PortRange{Count: 64},
 
 		KeyedPorts:   PortRange{Count: 4},
+		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
 		FileWorkers:  8,
+		SumWorkers:   2,
 		Log:          zerolog.Nop(),
 		Limits: Limits{
 			SessionsPerAddress:  9_500,
@@ -129,6 +140,8 @@ func DefaultOptions() Options {
 			CommandBytes:        4_096,
 			ControlBufferBytes:  64 << 10,
 			FreeBytes:           256 << 20,
+			SumsPerAddress:      16,
+			SumBytes:            1 << 40,
 			Keyless:             128,
 			ListingBytes:        16 << 20,
 			ListingsBytes:       128 << 20,
@@ -181,12 +194,16 @@ func (o *Options) validate() error {
 	bad(o.Reactors >= 1 && o.Reactors <= 64, "--reactors %d: give from 1 to 64", o.Reactors)
 	bad(o.FileWorkers >= 1 && o.FileWorkers <= 256,
 		"--file-workers %d: give from 1 to 256", o.FileWorkers)
+	bad(o.SumWorkers >= 1 && o.SumWorkers <= sumWorkersMax,
+		"--sum-workers %d: give from 1 to %d", o.SumWorkers, sumWorkersMax)
 	if err := o.DataPorts.validate("--data-ports", portsMin, o.Reactors); err != nil {
 		faults = append(faults, err)
 	}
 	if err := o.KeyedPorts.validate("--keyed-ports", 1, o.Reactors); err != nil {
 		faults = append(faults, err)
 	}
+	bad(o.PartLifetime >= time.Second && o.PartLifetime <= 10_000*time.Hour,
+		"--part-lifetime %v: give from 1s to 10000h", o.PartLifetime)
 	bad(!o.ReadOnly || !o.UploadOnly, "--read-only and --upload-only leave nothing to do")
 	info, err := os.Stat(o.Root)
 	switch {
@@ -224,6 +241,8 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 		{"--max-control-buffer", l.ControlBufferBytes, 4106, 1 << 30},
 		{"--max-upload", l.UploadBytes, 0, 1 << 62},
 		{"--min-free", l.FreeBytes, 0, 1 << 62},
+		{"--max-sums-per-address", int64(l.SumsPerAddress), 1, 1 << 20},
+		{"--max-sum", l.SumBytes, 0, 1 << 62},
 		{"--max-keyless", int64(l.Keyless), 1, 1 << 16},
 		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
 		{"--max-listing-memory", l.ListingsBytes, 2 * l.ListingBytes, 1 << 40},
@@ -253,11 +272,17 @@ func (o *Options) features() codec.Features {
 	var f codec.Features
 	if !o.UploadOnly {
 		f |= codec.FeatureGet | codec.FeatureList | codec.FeatureStat
+		if !o.NoSum {
+			f |= codec.FeatureSum
+		}
 	}
 	if o.ReadOnly {
 		return f
 	}
-	f |= codec.FeaturePut | codec.FeatureMkdir
+	f |= codec.FeaturePut | codec.FeatureParts | codec.FeatureMkdir
+	if !o.NoSum {
+		f |= codec.FeaturePartSum
+	}
 	if !o.NoOverwrite {
 		f |= codec.FeatureReplace
 		if !o.UploadOnly {

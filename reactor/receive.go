@@ -31,6 +31,10 @@ type receiver struct {
 	// piped is how many bytes the pipe holds.
 	piped   int64
 	pending *fsio.Pending
+	// part is what an upload that goes on is written to, instead of pending.
+	part *fsio.Part
+	// keeping says that the client broke off, and that what came is still written to the part.
+	keeping bool
 	// written is how much of the file was given to jobs; allocated is up to where blocks are.
 	written, allocated int64
 	// total is what all records so far announced; reserved is our part of limiter.announced.
@@ -55,6 +59,25 @@ func (rc *receiver) gathered() []byte {
 	}
 	return (*rc.buffer)[:rc.fill]
 }
+
+// file is what the upload is written to, whichever it is.
+func (rc *receiver) file() uploadFile {
+	if rc.part != nil {
+		return rc.part
+	}
+	return rc.pending
+}
+
+// uploadFile is a file that is being written: an fsio.Pending or fsio.Part.
+type uploadFile interface {
+	WriteAt(data []byte, off int64) (int, error)
+	SpliceFrom(pipe int, off int64, n int) (int, error)
+	Allocate(off, n int64) error
+	Commit(fsio.CommitOptions) error
+}
+
+// hasFile says whether the upload has been given a file.
+func (rc *receiver) hasFile() bool { return rc.pending != nil || rc.part != nil }
 
 // atBoundary says whether the file would be complete if nothing more came.
 func (rc *receiver) atBoundary() bool {
@@ -86,7 +109,7 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 		switch {
 		case busy:
 			return planWait
-		case rc.pending == nil:
+		case !rc.hasFile():
 			return planStore
 		case rc.fill > 0:
 			return planWrite
@@ -105,7 +128,7 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 		switch {
 		case busy:
 			return planWait
-		case rc.pending == nil:
+		case !rc.hasFile():
 			return planCreate
 		case rc.fill == smallMax, rc.fill > 0 && pipes:
 			return planWrite
@@ -118,7 +141,7 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 		return planWait
 	case readable:
 		return planRead
-	case rc.fill > 0 && rc.pending != nil:
+	case rc.fill > 0 && rc.hasFile():
 		return planWrite
 	case rc.fill > 0 && rc.slow:
 		return planCreate
@@ -190,7 +213,11 @@ func (r *reactor) receive(t *transfer) (more bool) {
 			r.submit(t, jobStore)
 		case planCommit:
 			t.job.noReplace = r.server.options.NoOverwrite
-			r.submit(t, jobCommit)
+			if rc.part != nil && !t.partWhole() {
+				r.submit(t, jobKeepPart)
+			} else {
+				r.submit(t, jobCommit)
+			}
 		}
 	}
 	return true
@@ -291,6 +318,10 @@ func (r *reactor) decode(t *transfer, in []byte) bool {
 func (r *reactor) announce(t *transfer, n int64) bool {
 	rc := &t.recv
 	rc.total += n
+	if t.verb == codec.VerbPutPart && rc.total > t.asked.Total {
+		r.failTransfer(t, outcomeRefused, errBeyondTotal)
+		return false
+	}
 	if most := r.limiter.limits.UploadBytes; most > 0 && rc.total > most {
 		r.failTransfer(t, outcomeRefused, errUploadMax)
 		return false
@@ -346,7 +377,12 @@ func (r *reactor) receiveJobDone(t *transfer) {
 		r.committed(t)
 		return
 	}
+	if j.kind == jobKeepPart {
+		r.kept(t)
+		return
+	}
 	if j.err != nil {
+		rc.keeping = true // what the file does not take is not tried again
 		r.failTransfer(t, outcomeOf(j.err), j.err)
 		return
 	}
@@ -392,6 +428,9 @@ func (r *reactor) dropReceive(t *transfer) (waits bool) {
 	}
 	rc.dropBuffer()
 	rc.dec.Release()
+	if rc.part != nil {
+		return r.dropPart(t)
+	}
 	if rc.pending == nil {
 		return false
 	}

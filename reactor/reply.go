@@ -36,10 +36,13 @@ var (
 	errTooLarge = &refusal{codec.CodeTooLarge, "too large for a field: use getpart"}
 	// errShrank is a file that became shorter while it was sent. (PROTOCOL, Base exchange: "the
 	// data connection is reset, never padded".)
-	errShrank    = &refusal{codec.CodeLocal, "the file became shorter while it was sent"}
-	errNoFolder  = &refusal{codec.CodeNoFile, "not a folder"}
-	errBeyondEnd = &refusal{codec.CodeArgument, "the offset is beyond the end"}
-	errNoRecord  = &refusal{codec.CodeAborted, "the data connection ended before its field"}
+	errShrank      = &refusal{codec.CodeLocal, "the file became shorter while it was sent"}
+	errNoFolder    = &refusal{codec.CodeNoFile, "not a folder"}
+	errBeyondEnd   = &refusal{codec.CodeArgument, "the offset is beyond the end"}
+	errBeyondTotal = &refusal{codec.CodeArgument, "more than the total that was told"}
+	errSumsHere    = &refusal{codec.CodeBusy, "too many checksums for this address at once"}
+	errSumsMost    = &refusal{codec.CodeTooLarge, "too many bytes summed up for one session"}
+	errNoRecord    = &refusal{codec.CodeAborted, "the data connection ended before its field"}
 )
 
 // kindCodes is the one table from what went wrong with a file to a reply's code.
@@ -54,6 +57,7 @@ var kindCodes = map[fsio.Kind]int{
 	fsio.KindNoSpace:     codec.CodeNoSpace,
 	fsio.KindTooLarge:    codec.CodeTooLarge,
 	fsio.KindTooMany:     codec.CodeBusy,
+	fsio.KindOffset:      codec.CodePartSize,
 	fsio.KindBusy:        codec.CodeBusy,
 	fsio.KindWouldBlock:  codec.CodeLocal,
 	fsio.KindUnsupported: codec.CodeLocal,
@@ -141,11 +145,14 @@ func (r *reactor) answerOf(t *transfer) answer {
 
 // success is the answer to a transfer that is complete.
 func (t *transfer) success() answer {
-	n := t.send.size
+	code, n := codec.CodeComplete, t.send.size
 	if t.isPut() {
 		n = t.recv.total
 	}
-	return answer{codec.CodeComplete, codec.AppendSize(nil, n)}
+	if t.verb == codec.VerbPutPart && n < t.asked.Total {
+		code = codec.CodeDone
+	}
+	return answer{code, codec.AppendSize(nil, n)}
 }
 
 // reply sends an answer.

@@ -23,11 +23,14 @@ import (
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
 // goroutine.
 type Server struct {
-	options   Options
-	log       zerolog.Logger
-	limiter   *limiter
-	root      *fsio.Root
-	pool      *fsio.Pool
+	options Options
+	log     zerolog.Logger
+	limiter *limiter
+	root    *fsio.Root
+	pool    *fsio.Pool
+	// sumPool computes checksums, sums remembers them.
+	sumPool   *fsio.Pool
+	sums      *fsio.SumCache
 	reactors  []*reactor
 	addresses []netip.Addr
 	// reserved is the control port, classic that of the classic exchange; nil where not served.
@@ -102,6 +105,7 @@ func (s *Server) prepare() error {
 	}
 	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{
 		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
+		PartLifetime: o.PartLifetime,
 	})
 	if err != nil {
 		return fmt.Errorf("--root %s: %w", o.Root, err)
@@ -115,6 +119,7 @@ func (s *Server) prepare() error {
 		s.log.Warn().Err(err).Msg("not every leftover could be looked for")
 	}
 	s.pool = fsio.NewPool(o.FileWorkers)
+	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {
 		r.limiter, r.root = s.limiter, s.root
 		r.setRests()
@@ -220,8 +225,11 @@ func (s *Server) Run(listening func()) error {
 	}
 	err := s.writeAddrFile()
 	if err == nil {
+		sweeping, stopSweeping := context.WithCancel(s.context)
+		engines.Go(func() { s.sweepParts(sweeping) })
 		listening()
 		s.waitForEnd()
+		stopSweeping()
 	}
 	s.end(&engines)
 	err = errors.Join(append(errs, err)...)
@@ -277,6 +285,7 @@ func (s *Server) end(engines *sync.WaitGroup) {
 			return
 		}
 	}
+	s.sumPool.Close()
 	s.pool.Close()
 	for _, r := range s.reactors {
 		if r.started { // otherwise there is no doorbell either
@@ -304,6 +313,7 @@ func (s *Server) close() {
 		}
 	}
 	if s.pool != nil {
+		s.sumPool.Close()
 		s.pool.Close()
 	}
 	if s.root != nil {

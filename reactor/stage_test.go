@@ -36,6 +36,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 	s.limiter, err = newLimiter(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
 	check(t, err)
 	s.pool = fsio.NewPool(1)
+	s.sumPool, s.sums = fsio.NewPool(1), fsio.NewSumCache(0)
 	var all []*stage
 	for i := range n {
 		r := newReactor(s, i)
@@ -57,6 +58,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 
 // close gives back what a stage holds.
 func (s *stage) close() {
+	s.server.sumPool.Close()
 	s.server.pool.Close()
 	check(s.t, s.server.root.Close())
 	for _, r := range s.server.reactors {

@@ -23,6 +23,8 @@ type statusSession struct {
 	// commands that is. aborting says that the last of them is abor, whose turn has come.
 	seen, waiting int
 	aborting      bool
+	// summed is how many bytes were read for the session's checksums.
+	summed int64
 }
 
 // asked is what a transfer of the status exchange has beside any other.
@@ -39,9 +41,10 @@ type asked struct {
 	info fsio.Info
 	// total is the size of the whole file where a piece of it is sent.
 	total int64
-	// part says that a worker may hold a part for this transfer, whose end is to be told only
-	// after the part can be had again.
-	part bool
+	part  partAsked
+	sum   sumAsked
+	// connected says that the data connection was made.
+	connected bool
 	// pends says that the answer waits for another command: rnfr.
 	pends bool
 }
@@ -54,6 +57,8 @@ type duty struct {
 	moves bool
 	// changes says that its work changes something, so that abor lets it come to its end.
 	changes bool
+	// sums says that its work is a checksum, for which there are workers of their own.
+	sums bool
 }
 
 // duties are those of all commands that need any work.
@@ -69,6 +74,13 @@ var duties = [...]duty{
 	codec.VerbMkdir:      {job: jobMkdir, changes: true},
 	codec.VerbRmdir:      {job: jobRmdir, changes: true},
 	codec.VerbRemove:     {job: jobRemove, changes: true},
+	codec.VerbNewPart:    {job: jobNewPart, changes: true},
+	codec.VerbPutPart:    {job: jobOpenPart, moves: true},
+	codec.VerbPartSize:   {job: jobPartSize, changes: true},
+	codec.VerbDropPart:   {job: jobDropPart, changes: true},
+	codec.VerbSum:        {job: jobSum, sums: true},
+	codec.VerbSumPart:    {job: jobSum, sums: true},
+	codec.VerbPartSum:    {job: jobPartSum, sums: true},
 }
 
 // greet takes a session's first command, n bytes of what came. If it is hello the session speaks
@@ -203,7 +215,10 @@ func (r *reactor) prepareStatus(t *transfer) {
 	switch d := duties[t.verb]; {
 	case d.moves:
 		r.request(t, poolKeyed)
+	case d.sums:
+		r.sum(t)
 	default:
+		t.job.noReplace = t.verb == codec.VerbNewPart && r.server.options.NoOverwrite
 		r.submit(t, d.job)
 	}
 }
@@ -220,6 +235,8 @@ func (r *reactor) granted(t *transfer) {
 		r.offerKeyed(t)
 	case codec.VerbList:
 		r.listNamed(t, a.name)
+	case codec.VerbPutPart:
+		r.openPart(t)
 	default:
 		panic("reactor: a command that moves nothing has no offer")
 	}
@@ -243,6 +260,15 @@ func (r *reactor) workDone(t *transfer) {
 	case codec.VerbGet, codec.VerbGetPart:
 		r.openedAsked(t)
 		return
+	case codec.VerbPutPart:
+		r.openedPart(t)
+		return
+	case codec.VerbNewPart:
+		a.answer = answer{codec.CodeDone, []byte(a.part.id)}
+	case codec.VerbPartSize:
+		a.answer = answer{codec.CodeStatus, codec.AppendSize(nil, a.part.size)}
+	case codec.VerbSum, codec.VerbSumPart, codec.VerbPartSum:
+		a.answer = summed(t)
 	case codec.VerbStat:
 		a.answer = answer{codec.CodeStatus, codec.AppendStat(nil, statOf(a.info))}
 	case codec.VerbCd:
@@ -268,10 +294,14 @@ func (r *reactor) workDone(t *transfer) {
 // holds a part.
 func (r *reactor) endAsked(t *transfer, connected bool) {
 	delete(r.keys, t.asked.key)
+	running := t.asked.sum.end()
+	if t.verb == codec.VerbPartSum {
+		t.asked.part.holds = running
+	}
 	if !connected {
 		r.logCommand(t)
 	}
-	if !t.asked.part {
+	if !t.asked.part.holds {
 		r.settle(t)
 	}
 }
@@ -289,7 +319,7 @@ func (r *reactor) settle(t *transfer) {
 	if s.transfer == t {
 		s.transfer = nil
 	}
-	if t.state == transferLingering || t.fd >= 0 || t.moved > 0 {
+	if a.connected {
 		s.moved(t)
 	}
 	in := inDone

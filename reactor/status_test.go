@@ -72,7 +72,7 @@ func TestSwitchedOffFeaturesAreNeitherAnnouncedNorServed(t *testing.T) {
 		allowed   string
 	}{
 		"read-only": {
-			func(o *Options) { o.ReadOnly = true }, "get ls stat",
+			func(o *Options) { o.ReadOnly = true }, "get ls stat sum",
 			[]string{
 				"put x", "newpart x", "mkdir x", "rmdir x", "rm x", "rnfr x",
 				"droppart 0123456789abcdef", "putpart 0123456789abcdef 0 1",
@@ -81,7 +81,7 @@ func TestSwitchedOffFeaturesAreNeitherAnnouncedNorServed(t *testing.T) {
 			"get a",
 		},
 		"upload-only": {
-			func(o *Options) { o.UploadOnly = true }, "put replace mkdir",
+			func(o *Options) { o.UploadOnly = true }, "put parts partsum replace mkdir",
 			[]string{
 				"get a", "getpart 0 0 a", "ls", "ls -l", "stat a", "sum xxh3 a",
 				"sumpart xxh3 0 0 a", "rm a", "rmdir a", "rnfr a",
@@ -90,12 +90,12 @@ func TestSwitchedOffFeaturesAreNeitherAnnouncedNorServed(t *testing.T) {
 		},
 		"no-overwrite": {
 			func(o *Options) { o.NoOverwrite = true },
-			"get ls stat put mkdir",
+			"get ls stat sum put parts partsum mkdir",
 			[]string{"rm a", "rmdir a", "rnfr a"},
 			"put b",
 		},
 		"no-sum": {
-			func(o *Options) { o.NoSum = true }, "get ls stat put replace mkdir change",
+			func(o *Options) { o.NoSum = true }, "get ls stat put parts replace mkdir change",
 			[]string{"sum xxh3 a", "sumpart xxh3 0 0 a", "partsum 0123456789abcdef xxh3"},
 			"get a",
 		},

@@ -318,6 +318,9 @@ func (r *reactor) linger(t *transfer) (more bool) {
 // failTransfer ends a transfer so that the client sees it: the data connection is reset.
 func (r *reactor) failTransfer(t *transfer, o outcome, err error) {
 	t.outcome, t.err = o, err
+	if r.keepFirst(t) {
+		return
+	}
 	if t.fd >= 0 {
 		setReset(t.fd, true)
 	}
@@ -363,10 +366,11 @@ func (r *reactor) discard(t *transfer) {
 	if r.dropSend(t) || r.dropReceive(t) {
 		return
 	}
+	a := t.address
 	if t.asked != nil {
+		t.asked.sum.give(t)
 		r.settle(t)
 	}
-	a := t.address
 	a.transfers--
 	last := r.transfers[len(r.transfers)-1]
 	r.transfers[t.index], last.index = last, t.index

@@ -22,6 +22,20 @@ func (a *asked) work(root *fsio.Root, j *job) {
 		j.err = root.Remove(a.name)
 	case jobRename:
 		j.err = root.Rename(a.from, a.name, fsio.CommitOptions{NoReplace: j.noReplace})
+	case jobNewPart:
+		a.part.id, j.err = root.NewPart(a.name, fsio.PartOptions{NoReplace: j.noReplace})
+	case jobOpenPart:
+		j.err = a.openPart(root, &j.t.recv)
+	case jobPartSize:
+		a.part.size, j.err = onPart(root, a.Part, func(p *fsio.Part) error { return p.Close() })
+	case jobDropPart:
+		a.part.size, j.err = onPart(root, a.Part, func(p *fsio.Part) error { return p.Drop() })
+	case jobKeepPart:
+		j.err = j.t.recv.part.Close()
+	case jobSum:
+		j.err = a.sumFile(root, j.t.r.server.sums)
+	case jobPartSum:
+		j.err = a.sumPart(root)
 	default:
 		panic("reactor: a job of no kind")
 	}

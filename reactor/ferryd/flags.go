@@ -47,6 +47,10 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"event loops side by side, `N` of 1 to 64; one serves 20,000 small files a second")
 	f.IntVar(&o.FileWorkers, "file-workers", o.FileWorkers,
 		"goroutines for file work that waits for the disk; 8 keep a disk's queue filled")
+	f.IntVar(&o.SumWorkers, "sum-workers", o.SumWorkers,
+		"goroutines for checksums, each of which may keep a processor busy")
+	f.DurationVar(&o.PartLifetime, "part-lifetime", o.PartLifetime,
+		"keep the beginning of an upload that broke off this long, to be gone on with")
 	f.BoolVar(&o.LockThread, "lock-thread", o.LockThread,
 		"keep each event loop on its own thread, for tracing; costs a little")
 	f.BoolVar(&o.Portable, "portable", o.Portable,
@@ -73,6 +77,10 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 	f.Var((*byteSize64)(&l.UploadBytes), "max-upload", "largest file taken in, 0 for any")
 	f.Var((*byteSize64)(&l.FreeBytes), "min-free",
 		"bytes that uploads leave free on the disk, so that a full disk breaks nothing else")
+	f.Var((*byteSize64)(&l.SumBytes), "max-sum",
+		"bytes read for the checksums of one session, 0 for any: whoever needs more connects anew")
+	f.IntVar(&l.SumsPerAddress, "max-sums-per-address", l.SumsPerAddress,
+		"checksums of one client address at once, waiting ones too, so that others have a turn")
 	f.IntVar(&l.Keyless, "max-keyless", l.Keyless,
 		"data connections of the status exchange that have not said which offer they take: the "+
 			"first bytes do, so that few are honest; the oldest is closed for another")
