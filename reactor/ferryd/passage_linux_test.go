@@ -87,11 +87,18 @@ func (p *passage) close() {
 	for _, l := range p.listeners {
 		_ = l.Close()
 	}
+	p.mu.Unlock()
+	p.sever()
+	p.running.Wait()
+}
+
+// sever ends every connection that there is.
+func (p *passage) sever() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for c := range p.open {
 		_ = c.Close()
 	}
-	p.mu.Unlock()
-	p.running.Wait()
 }
 
 // strikes is how many directions were struck so far.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -151,14 +152,14 @@ func number(fields map[string]any, path ...string) int {
 func (u used) String() string {
 	now := func(key string) int { return number(u.status, "now", key) }
 	return fmt.Sprintf("descriptors %v, %d goroutines, heap %d KiB, resident %d KiB, "+
-		"%d sessions, %d transfers, %d leases rest, %d parts",
+		"%d sessions, %d transfers, %d leases rest",
 		u.descriptors, number(u.process, "goroutines"), number(u.process, "heap_bytes")>>10,
-		u.resident, now("sessions"), now("transfers"), now("leases_resting"), now("parts"))
+		u.resident, now("sessions"), now("transfers"), now("leases_resting"))
 }
 
 // heapGrowthMax is how much more the heap may hold in the end, in bytes: memory for ended
 // transfers is kept, a bounded number of them, and so is the cache of checksums.
-const heapGrowthMax = 1 << 20
+const heapGrowthMax = 4 << 20
 
 // compare demands that nothing is in use that was not.
 func (u used) compare(t *testing.T, before used) {
@@ -241,12 +242,13 @@ func (l *load) compareFolder(t *testing.T) {
 
 // run loads the server for a while, and calls look every minute of it.
 func (l *load) run(d time.Duration, look func(since time.Duration)) {
-	end := make(chan struct{})
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
 	var all sync.WaitGroup
 	for i := range loadClients {
-		all.Go(func() { l.client(i, end) })
+		all.Go(func() { l.client(ctx, i) })
 	}
-	all.Go(func() { l.vandal(end) })
+	all.Go(func() { l.vandal(ctx) })
 	begin := time.Now()
 	over := time.NewTimer(d)
 	defer over.Stop()
@@ -262,6 +264,7 @@ func (l *load) run(d time.Duration, look func(since time.Duration)) {
 			}
 		}
 	}
-	close(end)
+	end()
 	all.Wait()
+	l.passage.sever()
 }

@@ -29,8 +29,8 @@ const (
 	// loadNames is how many names they share.
 	loadNames = 40
 	// loadPause is the longest pause of a client between two commands: a machine that soaks for an
-	// hour is to be of use meanwhile.
-	loadPause = 60 * time.Millisecond
+	// hour is to be of use meanwhile. loadPauseShort is the same for a moment.
+	loadPause, loadPauseShort = 60 * time.Millisecond, 10 * time.Millisecond
 )
 
 // load is what a soaked server is put to.
@@ -44,11 +44,16 @@ type load struct {
 	done   atomic.Int64
 	mu     sync.Mutex
 	failed map[string]int
+	pause  time.Duration
 }
 
 func newLoad(t *testing.T, p *process, root string) *load {
 	l := &load{
 		t: t, server: p, root: root, scratch: t.TempDir(), failed: make(map[string]int),
+		pause: loadPause,
+	}
+	if *soak < time.Minute {
+		l.pause = loadPauseShort
 	}
 	l.passage = newPassage(t, portsOf(t, p), func(int) fate { return randomFate() })
 	return l
@@ -94,26 +99,20 @@ func (l *load) told() string {
 }
 
 // client is one client, session after session.
-func (l *load) client(number int, end <-chan struct{}) {
+func (l *load) client(ctx context.Context, number int) {
 	from := netip.AddrFrom4([4]byte{127, 0, 78, byte(1 + number%loadHosts)})
-	for {
-		select {
-		case <-end:
-			return
-		default:
+	for ctx.Err() == nil {
+		if rand.IntN(10) == 0 {
+			l.vulgar(ctx, from)
+		} else {
+			l.session(ctx, number, from)
 		}
-		switch rand.IntN(10) {
-		case 0:
-			l.vulgar(from)
-		default:
-			l.session(number, from, end)
-		}
-		pause(rand.N(loadPause))
+		pause(rand.N(l.pause))
 	}
 }
 
 // session makes a session and asks for a few things.
-func (l *load) session(number int, from netip.Addr, end <-chan struct{}) {
+func (l *load) session(ctx context.Context, number int, from netip.Addr) {
 	address, through := l.server.address, rand.IntN(2) == 0
 	if through {
 		address = l.passage.control(l.server)
@@ -124,20 +123,15 @@ func (l *load) session(number int, from netip.Addr, end <-chan struct{}) {
 		ConfirmWait: 10 * time.Second, DataRetry: -1,
 		NotesFolder: filepath.Join(l.scratch, fmt.Sprint("notes", number)),
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	c, err := client.Dial(ctx, address, o)
 	if err != nil {
-		l.note(err, "connect", through)
+		l.note(err, "connect", through || ctx.Err() != nil)
 		return
 	}
 	defer func() { _ = c.Close() }()
 	for range 1 + rand.IntN(30) {
-		select {
-		case <-end:
-			return
-		default:
-		}
 		deeds := baseDeeds
 		if o.Exchange == client.Status {
 			deeds = statusDeeds
@@ -147,13 +141,13 @@ func (l *load) session(number int, from netip.Addr, end <-chan struct{}) {
 		if rand.IntN(30) == 0 { // somebody loses patience
 			one, stop = context.WithTimeout(ctx, rand.N(20*time.Millisecond))
 		}
-		err := d.do(one, l, c, number)
+		err := d.do(l, one, c, number)
+		l.note(err, d.name, through || one.Err() != nil)
 		stop()
-		l.note(err, d.name, through || one != ctx)
-		if c.Err() != nil {
+		if c.Err() != nil || ctx.Err() != nil {
 			return
 		}
-		pause(rand.N(loadPause))
+		pause(rand.N(l.pause))
 	}
 	if rand.IntN(3) > 0 {
 		_ = c.Quit(ctx)
@@ -167,7 +161,7 @@ func (l *load) note(err error, deed string, troubled bool) {
 		l.done.Add(1)
 		return
 	}
-	kind := "other"
+	kind := err.Error()
 	var e *client.Error
 	if errors.As(err, &e) {
 		kind = e.Kind.Error()
@@ -178,7 +172,7 @@ func (l *load) note(err error, deed string, troubled bool) {
 	never := []error{client.ErrProtocol, client.ErrServer, client.ErrNoSpace, errDamaged}
 	if !troubled {
 		never = append(never, client.ErrLost, client.ErrStalled, client.ErrConnect,
-			client.ErrNoData, client.ErrGivenUp, client.ErrRefused)
+			client.ErrNoData, client.ErrGivenUp)
 	}
 	for _, bad := range never {
 		if errors.Is(err, bad) {
@@ -191,7 +185,7 @@ func (l *load) note(err error, deed string, troubled bool) {
 // deed is one thing that a client does.
 type deed struct {
 	name string
-	do   func(ctx context.Context, l *load, c *client.Client, number int) error
+	do   func(l *load, ctx context.Context, c *client.Client, number int) error
 }
 
 var baseDeeds = []deed{
@@ -199,7 +193,7 @@ var baseDeeds = []deed{
 	{"get", (*load).get},
 	{"put", (*load).put},
 	{"put", (*load).put},
-	{"ls", func(ctx context.Context, _ *load, c *client.Client, _ int) error {
+	{"ls", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		_, err := c.List(ctx, "")
 		return err
 	}},
@@ -208,31 +202,31 @@ var baseDeeds = []deed{
 var statusDeeds = append([]deed{
 	{"put on", (*load).putOn},
 	{"get on", (*load).getOn},
-	{"ls -l", func(ctx context.Context, _ *load, c *client.Client, _ int) error {
+	{"ls -l", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		_, err := c.ListLong(ctx, "")
 		return err
 	}},
-	{"stat", func(ctx context.Context, _ *load, c *client.Client, _ int) error {
+	{"stat", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		_, err := c.Stat(ctx, sharedName())
 		return err
 	}},
-	{"sum", func(ctx context.Context, _ *load, c *client.Client, _ int) error {
+	{"sum", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		_, err := c.Sum(ctx, client.XXH3, sharedName())
 		return err
 	}},
-	{"rename", func(ctx context.Context, _ *load, c *client.Client, _ int) error {
+	{"rename", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		return c.Rename(ctx, sharedName(), sharedName())
 	}},
-	{"rm", func(ctx context.Context, _ *load, c *client.Client, _ int) error {
+	{"rm", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		return c.Remove(ctx, sharedName())
 	}},
-	{"mkdir", func(ctx context.Context, _ *load, c *client.Client, _ int) error {
+	{"mkdir", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		return c.Mkdir(ctx, fmt.Sprint("d", rand.IntN(4)))
 	}},
-	{"rmdir", func(ctx context.Context, _ *load, c *client.Client, _ int) error {
+	{"rmdir", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		return c.Rmdir(ctx, fmt.Sprint("d", rand.IntN(4)))
 	}},
-	{"abor", func(ctx context.Context, _ *load, c *client.Client, _ int) error {
+	{"abor", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		return c.Abort(ctx)
 	}},
 }, baseDeeds...)
@@ -286,7 +280,7 @@ func (l *load) getOn(ctx context.Context, c *client.Client, number int) error {
 }
 
 // vulgar is a client that keeps to no protocol.
-func (l *load) vulgar(from netip.Addr) {
+func (l *load) vulgar(ctx context.Context, from netip.Addr) {
 	address := l.server.address
 	if rand.IntN(2) == 0 {
 		address = l.passage.control(l.server)
@@ -297,6 +291,7 @@ func (l *load) vulgar(from netip.Addr) {
 		return
 	}
 	defer func() { _ = conn.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })()
 	// Longer than an offer's time, so that some offers end untaken.
 	_ = conn.SetDeadline(time.Now().Add(rand.N(3 * time.Second)))
 	says := []string{
@@ -316,12 +311,12 @@ func (l *load) vulgar(from netip.Addr) {
 }
 
 // vandal changes what is served, from beneath the server.
-func (l *load) vandal(end <-chan struct{}) {
+func (l *load) vandal(ctx context.Context) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case <-end:
+		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
@@ -356,8 +351,12 @@ func contentOf(seed, size uint64) []byte {
 // errDamaged is content that nobody has put.
 var errDamaged = errors.New("the content is damaged")
 
-// whole says whether content is some that was put, whole.
+// whole says whether content is some that was put, whole. A put of base that ends before its first
+// field makes an empty file.
 func whole(content []byte) error {
+	if len(content) == 0 {
+		return nil
+	}
 	if len(content) < 16 {
 		return fmt.Errorf("%w: %d bytes", errDamaged, len(content))
 	}
