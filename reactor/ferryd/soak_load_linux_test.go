@@ -142,7 +142,7 @@ func (l *load) session(ctx context.Context, number int, from netip.Addr) {
 			one, stop = context.WithTimeout(ctx, rand.N(20*time.Millisecond))
 		}
 		err := d.do(l, one, c, number)
-		l.note(err, d.name, through || one.Err() != nil)
+		l.note(err, d.name, through || one != ctx || ctx.Err() != nil)
 		stop()
 		if c.Err() != nil || ctx.Err() != nil {
 			return
