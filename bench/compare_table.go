@@ -79,13 +79,6 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 
 func (c *Change) write(w io.Writer) {
 	show := c.figure.unit.show
-	share := "from 0"
-	if s, has := c.Share(); has {
-		share = fmt.Sprintf("%+.1f%%", 100*s)
-		if s == 0 {
-			share = "0%"
-		}
-	}
 	verdict := c.Verdict.String()
 	if c.figure.better == betterNeither {
 		verdict = "neither good nor bad"
@@ -94,7 +87,19 @@ func (c *Change) write(w io.Writer) {
 		verdict += ", " + showP(c.P)
 	}
 	fmt.Fprintf(w, "  %-20s\t%s\t%s\t%s\t%s\t%s\t  %s\n", c.Figure, show(c.Old.Center),
-		interval(c.Old), show(c.New.Center), interval(c.New), share, verdict)
+		interval(c.Old), show(c.New.Center), interval(c.New), c.shareText(), verdict)
+}
+
+// shareText is the change in percent.
+func (c *Change) shareText() string {
+	switch share, has := c.Share(); {
+	case !has:
+		return "from 0"
+	case share == 0:
+		return "0%"
+	default:
+		return fmt.Sprintf("%+.1f%%", 100*share)
+	}
 }
 
 // interval is how far a median may be off.
@@ -132,6 +137,9 @@ func (c *Comparison) explain(b *strings.Builder) {
 		"difference is between turns of one and the same server (Mann-Whitney U test, corrected "+
 		"for %s after Holm); above %.2g no difference counts as shown, which does not say that "+
 		"there is none.", plural(int64(c.distinct), "figure"), c.alpha))
+	if c.sameRun {
+		return
+	}
 	writeWrapped(b, "Runs of different times also differ by what else the machine did. Targets of "+
 		"one run, whose turns alternate, do not: see --targets.")
 }

@@ -9,7 +9,14 @@ import (
 const (
 	// busyShare is the share of the processors from which on they count as all busy: the last
 	// few percent are never had.
-	busyShare = 0.9
+	busyShare = 0.85
+	// busyLoop is the share of the time in which a harness that has work is always behind it.
+	busyLoop = 0.95
+	// othersShare is the share of the processors from which on other programs are worth a word, if
+	// all programs together take crowdedShare: what the kernel does for nobody in particular, its
+	// share of network traffic among it, looks like another program too.
+	othersShare  = 0.25
+	crowdedShare = 0.7
 	// lateShare is the share of the median latency from which on the harness's own lag at its
 	// 99th percentile disturbs what it measures, and lateMin what is never worth a word: the
 	// granularity at which a system wakes who sleeps.
@@ -19,21 +26,35 @@ const (
 	tailCount = 10
 )
 
+// sentence is a remark on a result. A general one says what words mean, whatever the result, and a
+// loud one that figures are not to be trusted.
+type sentence struct {
+	text          string
+	general, loud bool
+}
+
 // explain says in sentences what the tables' figures mean and when not to believe them.
-func (r *Result) explain(rows []*row) []string {
+func (r *Result) explain(rows []*row) []sentence {
 	if len(rows) == 0 {
 		return nil
 	}
-	lines := []string{r.explainRun(rows), explainLatency(rows)}
+	lines := []sentence{{text: r.explainRun(rows)}, {text: explainLatency(rows), general: true}}
+	if line := explainTail(rows[0]); line != "" {
+		lines = append(lines, sentence{text: line})
+	}
 	if line := explainTurns(rows); line != "" {
-		lines = append(lines, line)
+		lines = append(lines, sentence{text: line, general: true})
+	}
+	if line := explainCost(rows); line != "" {
+		lines = append(lines, sentence{text: line, general: true})
 	}
 	for _, row := range rows {
 		for _, line := range explainFaults(row) {
-			lines = append(lines, row.where(rows)+line)
+			lines = append(lines, sentence{text: row.where(rows) + line})
 		}
 		for _, line := range r.Machine.limits(row.merged.turn) {
-			lines = append(lines, row.where(rows)+line)
+			line.text = row.where(rows) + line.text
+			lines = append(lines, line)
 		}
 	}
 	return lines
@@ -64,25 +85,31 @@ func (r *Result) explainRun(rows []*row) string {
 func explainLatency(rows []*row) string {
 	open := anyRow(rows, func(row *row) bool { return row.step.Rate > 0 })
 	closed := anyRow(rows, func(row *row) bool { return row.step.Rate == 0 })
-	first := rows[0]
-	example := ""
-	if p99, n := first.text("p99"), first.merged.all.Count; n >= 100*tailCount {
-		example = fmt.Sprintf(" A p99 of %s: one transfer in a hundred took longer.", p99)
-	} else if n > 0 {
-		example = fmt.Sprintf(" With %s, fewer than %d lie beyond the p99: it is a guess.",
-			plural(n, "transfer"), tailCount)
-	}
 	switch {
 	case open && closed:
 		return "Latency is from a command's begin, where a rate is given from the begin that the " +
-			"plan intended, to its transfer's end." + example
+			"plan intended, to its transfer's end."
 	case open:
 		return "Latency is from the begin that the plan intended to the transfer's end, so that " +
-			"a server's pause counts for all that had to wait." + example
+			"a server's pause counts for all that had to wait."
 	default:
 		return "Latency is from a command's begin to its transfer's end; each client begins its " +
 			"next when that has come, so a pause of the server delays few of them and hides from " +
-			"percentiles (a rate shows it)." + example
+			"percentiles (a rate shows it)."
+	}
+}
+
+// explainTail says what a percentile is by the first one there is, or that it is a guess.
+func explainTail(first *row) string {
+	p99, n := showSeconds(float64(first.main().Latency.Percentile(99))/1e6), first.main().Count
+	switch {
+	case n >= 100*tailCount:
+		return fmt.Sprintf("A p99 of %s: one in a hundred took longer.", p99)
+	case n > 0:
+		return fmt.Sprintf("Of %s, fewer than %d lie beyond the p99: it is a guess.",
+			unitCount.show(float64(n)), tailCount)
+	default:
+		return ""
 	}
 }
 
@@ -91,6 +118,14 @@ func explainTurns(rows []*row) string {
 		return "± is how far the median over the turns may be off, at 95 % confidence."
 	}
 	return ""
+}
+
+func explainCost(rows []*row) string {
+	if !anyRow(rows, func(row *row) bool { return row.merged.turn.Server != nil }) {
+		return ""
+	}
+	return "CPUs are processors kept busy, on average; PSS is memory, shared pages divided among " +
+		"those who share them. What is not the harness's own or others' is the server's."
 }
 
 func explainFaults(row *row) []string {
@@ -117,9 +152,12 @@ func was(n int64, one string) string {
 }
 
 // limits says when the harness or the machine, not the server, was the limit.
-func (m Machine) limits(t *Turn) []string {
-	var lines []string
-	if line := m.busy(t); line != "" {
+func (m Machine) limits(t *Turn) []sentence {
+	var lines []sentence
+	if line := m.busy(t); line.text != "" {
+		lines = append(lines, line)
+	}
+	if line := m.disturbed(t); line.text != "" {
 		lines = append(lines, line)
 	}
 	if t.Lag == nil || t.Lag.Count() == 0 {
@@ -127,37 +165,56 @@ func (m Machine) limits(t *Turn) []string {
 	}
 	lag, median := t.Lag.Percentile(99), t.transfers().Latency.Percentile(50)
 	if lag >= lateMin.Microseconds() && float64(lag) >= lateShare*float64(median) {
-		lines = append(lines, fmt.Sprintf("THE HARNESS WAS LATE: one start in a hundred came %s "+
-			"or more after its time though a client was free (median latency: %s). Part of the "+
-			"latency is its own.", showSeconds(float64(lag)/1e6), showSeconds(float64(median)/1e6)))
+		text := fmt.Sprintf("THE HARNESS WAS LATE: one start in a hundred came %s or more after "+
+			"its time though a client was free (median latency: %s). Part of the latency is its "+
+			"own.",
+			showSeconds(float64(lag)/1e6), showSeconds(float64(median)/1e6))
+		lines = append(lines, sentence{text: text, loud: true})
 	}
 	return lines
 }
 
 // busy says who kept the processors busy, if they were.
-func (m Machine) busy(t *Turn) string {
+func (m Machine) busy(t *Turn) sentence {
 	if t.Own == nil || t.Seconds == 0 || m.Processors == 0 {
-		return ""
+		return sentence{}
 	}
 	own, server := t.Own.CPU/t.Seconds, 0.0
 	if t.Server != nil {
 		server = t.Server.CPU / t.Seconds
 	}
 	enough, all := busyShare*float64(m.Processors), plural(int64(m.Processors), "processor")
+	full := max(own+server, t.AllCPU/t.Seconds) >= enough
 	switch {
 	case own >= enough:
-		return fmt.Sprintf("THE HARNESS WAS THE LIMIT: it kept %.2f of %s busy itself. The server "+
-			"may do more.", own, all)
-	case own+server < enough:
-		return ""
-	case own >= server:
-		return fmt.Sprintf("THE MACHINE WAS THE LIMIT, and the harness took the greater part: it "+
-			"kept %.2f of %s busy, the server %.2f. The server may do more with a machine of its "+
-			"own.", own, all, server)
+		return sentence{loud: true, text: fmt.Sprintf("THE HARNESS WAS THE LIMIT: it kept %.2f of "+
+			"%s busy itself. The server may do more.", own, all)}
+	case t.Busy >= busyLoop:
+		return sentence{loud: true, text: fmt.Sprintf("THE HARNESS WAS THE LIMIT: its processes "+
+			"had work for %.0f%% of the time, so that answers waited for them. The server may do "+
+			"more.", 100*t.Busy)}
+	case full && own >= server:
+		return sentence{loud: true, text: fmt.Sprintf("THE MACHINE WAS THE LIMIT, and the harness "+
+			"took more than the server: it kept %.2f of %s busy, the server %.2f. The server may "+
+			"do more with a machine of its own.", own, all, server)}
+	case full:
+		return sentence{text: fmt.Sprintf("The machine was the limit: the server kept %.2f of %s "+
+			"busy, the harness %.2f.", server, all, own)}
 	default:
-		return fmt.Sprintf("The machine was the limit: the server kept %.2f of %s busy, the "+
-			"harness %.2f.", server, all, own)
+		return sentence{}
 	}
+}
+
+// disturbed says when other programs took what server and harness would have had.
+func (m Machine) disturbed(t *Turn) sentence {
+	others, known := othersFigure().of(newView(t))
+	all := float64(m.Processors)
+	if !known || others < othersShare*all || t.AllCPU/t.Seconds < crowdedShare*all {
+		return sentence{}
+	}
+	return sentence{loud: true, text: fmt.Sprintf("THE MACHINE WAS BUSY WITH OTHER THINGS: other "+
+		"programs kept %.2f of %s busy. The figures would be better without them.", others,
+		plural(int64(m.Processors), "processor"))}
 }
 
 // writeWrapped writes a sentence in lines of a terminal's width, with a blank line before it.

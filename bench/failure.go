@@ -29,6 +29,8 @@ var failureKinds = []struct {
 	{client.ErrStalled, "stalled"},
 	{client.ErrBroken, "broken off"},
 	{client.ErrLost, "connection lost"},
+	{client.ErrNoFolder, "no such folder"},
+	{errReply, "refused in words"},
 }
 
 // otherKind is the kind of an error that the table does not hold.

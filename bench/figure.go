@@ -198,6 +198,20 @@ func usageFigures(whose string, better better, of func(*Turn) *Usage) []figure {
 	}
 }
 
+// othersFigure is what programs used that are neither server nor harness.
+func othersFigure() figure {
+	return figure{
+		"others-cpu", unitCPUs, betterNeither,
+		"other programs' processors kept busy", func(v *view) (float64, bool) {
+			t := v.turn
+			if t.AllCPU == 0 || t.Own == nil || t.Server == nil || t.Seconds == 0 {
+				return 0, false
+			}
+			return max(0, t.AllCPU-t.Own.CPU-t.Server.CPU) / t.Seconds, true
+		},
+	}
+}
+
 // lagFigures are those of the harness's own lateness.
 func lagFigures() []figure {
 	of := func(value func(*Histogram) int64) func(*view) (float64, bool) {
@@ -231,6 +245,7 @@ func allFigures() []figure {
 		return t.Server
 	})...)
 	all = append(all, usageFigures("own", betterNeither, func(t *Turn) *Usage { return t.Own })...)
+	all = append(all, othersFigure())
 	return append(all, lagFigures()...)
 }
 

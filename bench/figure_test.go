@@ -33,12 +33,16 @@ func countedTurn() *Turn {
 	t.Lag = NewHistogram()
 	t.Lag.Record(5 * time.Microsecond)
 	t.Own = &Usage{CPU: 0.5, PSS: 1 << 20, Descriptors: 7, Threads: 5}
+	t.AllCPU = 2.5
 	t.Server = &Usage{CPU: 1.2, PSS: 3 << 20, Descriptors: 11, Threads: 9}
 	return t
 }
 
 func TestFiguresAgreeWithHandCalculation(t *testing.T) {
 	v := newView(countedTurn())
+	if n := v.turn.Transfers(); n != 120 {
+		t.Errorf("%d transfers", n)
+	}
 	for name, want := range map[string]float64{
 		"transfers": 120, "transfers/s": 60, "bytes": 120e6, "bytes/s": 60e6,
 		"mean": (5050 + 200) / 120e3, "max": 0.1, "p99.9": 0.1,
@@ -50,7 +54,7 @@ func TestFiguresAgreeWithHandCalculation(t *testing.T) {
 		"server-cpu": 0.6, "server-cpu/transfer": 0.01, "server-cpu/GB": 10,
 		"server-pss": 3 << 20, "server-descriptors": 11, "server-threads": 9,
 		"own-cpu": 0.25, "own-cpu/transfer": 0.5 / 120, "own-pss": 1 << 20,
-		"lag.p50": 5e-6, "lag.max": 5e-6,
+		"others-cpu": 0.4, "lag.p50": 5e-6, "lag.max": 5e-6,
 	} {
 		f, err := figureNamed(name)
 		if err != nil {
@@ -69,7 +73,8 @@ func TestFigureThatWasNotMeasuredIsNotKnown(t *testing.T) {
 	turn.Own, turn.Server, turn.Lag = nil, nil, nil
 	v := newView(turn)
 	for _, name := range []string{
-		"ls.p50", "ls.transfers", "ls.max", "server-cpu", "server-pss", "own-cpu/transfer",
+		"others-cpu", "ls.p50", "ls.transfers", "ls.max", "server-cpu", "server-pss",
+		"own-cpu/transfer",
 		"lag.p99",
 	} {
 		f, err := figureNamed(name)

@@ -44,6 +44,12 @@ type held struct {
 // hold starts ferryd on a folder of its own on a disk, and ends it with the test.
 func hold(t testing.TB, args ...string) *held {
 	t.Helper()
+	return holdProgram(t, serverProgram(t), args...)
+}
+
+// serverProgram is the ferryd that the tests are about.
+func serverProgram(t testing.TB) string {
+	t.Helper()
 	program := os.Getenv("FERRY_SERVER")
 	if program == "" {
 		var err error
@@ -51,6 +57,11 @@ func hold(t testing.TB, args ...string) *held {
 			t.Fatal(err)
 		}
 	}
+	return program
+}
+
+func holdProgram(t testing.TB, program string, args ...string) *held {
+	t.Helper()
 	folder := diskFolder(t)
 	s, err := StartServer(t.Context(), program, folder, args...)
 	if err != nil {

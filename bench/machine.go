@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Machine is where a harness ran. It holds no name of the machine or its owner, so that a result
@@ -35,6 +36,29 @@ func ThisMachine() Machine {
 		Memory:     memoryBytes(procValue("/proc/meminfo", "MemTotal")),
 		Go:         runtime.Version(),
 	}
+}
+
+// AllCPU gives the processor time that all programs of the machine have used since it began, user
+// and system, to a hundredth of a second. It knows Linux's /proc only and gives an error elsewhere.
+func AllCPU() (time.Duration, error) {
+	line := firstLine("/proc/stat")
+	fields := strings.Fields(line)
+	// Places in "cpu user nice system idle iowait irq softirq steal".
+	const idle, wait, steal = 4, 5, 8
+	if len(fields) <= steal || fields[0] != "cpu" {
+		return 0, fmt.Errorf("/proc/stat: %q", line)
+	}
+	var sum int64
+	for place, field := range fields[1 : steal+1] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/stat: %w", err)
+		}
+		if place+1 != idle && place+1 != wait {
+			sum += n
+		}
+	}
+	return time.Duration(sum) * clockTick, nil
 }
 
 // String is the machine in a line.

@@ -20,19 +20,57 @@ var block = sync.OnceValue(func() []byte {
 	return b
 })
 
-// payload is a file's content: eight bytes that are its key, then the block, begun at a place that
-// the key names. It is an io.Reader that hashes what it gives. Its worker owns it.
-type payload struct {
-	key    uint64
-	size   int64
-	at     int64
-	digest xxh3.Hasher
+// A content is eight bytes that are its key, then the block again and again, begun at a place that
+// the key names.
+
+// fill puts into b what stands at a place of the content of key, and returns how much of b lies
+// before the content's end.
+func fill(b []byte, key uint64, size, at int64) int {
+	if at >= size {
+		return 0
+	}
+	b = b[:min(int64(len(b)), size-at)]
+	n := 0
+	if at < 8 {
+		var head [8]byte
+		binary.LittleEndian.PutUint64(head[:], key)
+		n = copy(b, head[at:])
+	}
+	bytes, start := block(), key%blockSize
+	for n < len(b) {
+		n += copy(b[n:], bytes[(start+uint64(at)+uint64(n))%blockSize:])
+	}
+	return n
 }
 
-// begin makes p the content of key, from its first byte.
-func (p *payload) begin(key uint64, size int64) {
-	p.key, p.size, p.at = key, size, 0
-	p.digest.Reset()
+// sums lends what sumOf needs.
+var sums = sync.Pool{New: func() any { return new(summing) }}
+
+type summing struct {
+	digest xxh3.Hasher
+	bytes  [64 << 10]byte
+}
+
+// sumOf is the hash of the content of key.
+func sumOf(key uint64, size int64) xxh3.Uint128 {
+	s := sums.Get().(*summing)
+	defer sums.Put(s)
+	if size <= int64(len(s.bytes)) {
+		return xxh3.Hash128(s.bytes[:fill(s.bytes[:], key, size, 0)])
+	}
+	s.digest.Reset()
+	for at := int64(0); at < size; {
+		n := fill(s.bytes[:], key, size, at)
+		_, _ = s.digest.Write(s.bytes[:n]) // a hash takes everything
+		at += int64(n)
+	}
+	return s.digest.Sum128()
+}
+
+// payload is a content as an io.Reader.
+type payload struct {
+	key      uint64
+	size, at int64
 }
 
 // Read implements io.Reader.
@@ -40,24 +78,10 @@ func (p *payload) Read(b []byte) (int, error) {
 	if p.at >= p.size {
 		return 0, io.EOF
 	}
-	b = b[:min(int64(len(b)), p.size-p.at)]
-	n := 0
-	if p.at < 8 {
-		var head [8]byte
-		binary.LittleEndian.PutUint64(head[:], p.key)
-		n = copy(b, head[p.at:])
-	}
-	bytes, start := block(), p.key%blockSize
-	for n < len(b) {
-		n += copy(b[n:], bytes[(start+uint64(p.at)+uint64(n))%blockSize:])
-	}
-	_, _ = p.digest.Write(b) // a hash takes everything
+	n := fill(b, p.key, p.size, p.at)
 	p.at += int64(n)
 	return n, nil
 }
-
-// sum is the hash of what was read.
-func (p *payload) sum() xxh3.Uint128 { return p.digest.Sum128() }
 
 // hashWriter hashes what is written to it.
 type hashWriter struct{ digest xxh3.Hasher }

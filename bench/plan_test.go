@@ -27,25 +27,30 @@ func own(t *testing.T, role string) Plan {
 		t.Fatal(err)
 	}
 	t.Setenv(asServer, role)
-	return Plan{Scenario: small(""), Program: self, Scratch: t.TempDir()}
+	p := small("")
+	p.Sites, p.Start, p.Program, p.Scratch = nil, true, self, t.TempDir()
+	return p
 }
 
 func TestServerOfOurOwnIsStartedLoadedAndEnded(t *testing.T) {
 	p := own(t, "serves")
 	var out strings.Builder
-	if err := p.Execute(t.Context(), &out); err != nil {
+	r, err := p.Run(t.Context(), &out)
+	if err != nil || r.Err() != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
-	for _, want := range []string{
-		"started " + p.Program, "errors: none", "put ", "get ", "both ", " 200 ", "8 clients",
-		"ended in order, with status 0",
-	} {
+	for _, want := range []string{"started " + p.Program, "ended in order, with status 0"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, &out)
 		}
 	}
-	if runtime.GOOS == "linux" && !strings.Contains(out.String(), "server: ") {
-		t.Errorf("no processor time of the server in:\n%s", &out)
+	if got := r.Transfers(); got != 200 {
+		t.Errorf("%d transfers", got)
+	}
+	turn := r.Targets[0].Steps[0].Merged()
+	if runtime.GOOS == "linux" && (turn.Server == nil || turn.Server.PSS == 0 ||
+		turn.Server.Descriptors == 0 || turn.Server.Threads == 0) {
+		t.Errorf("the server's usage is %+v", turn.Server)
 	}
 	if left, err := os.ReadDir(p.Scratch); err != nil || len(left) > 0 {
 		t.Errorf("left in the scratch folder: %v, %v", left, err)
@@ -63,21 +68,57 @@ func buildServer(t testing.TB) string {
 	return program
 }
 
+// TestFerrydHoldsUp runs every scenario small, but the one of a file of 1 GiB, with every driver.
 func TestFerrydHoldsUp(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("ferryd does not run there")
 	}
-	p := Plan{Scenario: small(""), Program: buildServer(t), Scratch: t.TempDir()}
-	p.Clients, p.Transfers = 100, 1000
-	var out strings.Builder
-	if err := p.Execute(t.Context(), &out); err != nil {
-		t.Errorf("%v\n%s", err, &out)
+	program := buildServer(t)
+	names, _ := ScenarioNames()
+	for _, name := range names {
+		if name == "huge" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			eachDriver(t, func(t *testing.T, driver string) {
+				s, err := ScenarioOf(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Idle, s.Files = min(s.Idle, 50), min(s.Files, 20)
+				s.SlowReaders, s.SlowSenders = min(s.SlowReaders, 5), min(s.SlowSenders, 5)
+				if s.Sizes.Max > 1<<20 {
+					s.Sizes.Max = 1 << 20
+				}
+				p := Plan{
+					Start: true, Program: program, Scratch: t.TempDir(), Driver: driver,
+					Scenario: s, Clients: []int{100}, Transfers: 300,
+				}
+				var out strings.Builder
+				r, err := p.Run(t.Context(), &out)
+				if err == nil {
+					err = r.Err()
+				}
+				if err != nil {
+					t.Fatalf("%v\n%s", err, &out)
+				}
+				var ended int64
+				for kind, tally := range r.Targets[0].Steps[0].Merged().Kinds {
+					if kind.Transfer() || s.Storm {
+						ended += tally.Count
+					}
+				}
+				if ended != 300 {
+					t.Errorf("%d of 300 jobs ended", ended)
+				}
+			})
+		})
 	}
 }
 
 func TestServerThatDoesNotStartIsQuoted(t *testing.T) {
 	p := own(t, "ends")
-	err := p.Execute(t.Context(), io.Discard)
+	_, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "the root is no folder") {
 		t.Errorf("error %v does not say what the server said", err)
 	}
@@ -85,22 +126,20 @@ func TestServerThatDoesNotStartIsQuoted(t *testing.T) {
 
 func TestServerThatEndsBadlyIsReported(t *testing.T) {
 	p := own(t, "fails late")
-	var out strings.Builder
-	err := p.Execute(t.Context(), &out)
+	r, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") ||
 		!strings.Contains(err.Error(), "the drain failed") {
 		t.Errorf("error %v does not say how the server ended", err)
 	}
-	if !strings.Contains(out.String(), "errors: none") {
-		t.Errorf("the report is missing in:\n%s", &out)
+	if r == nil || r.Transfers() != 200 {
+		t.Error("the figures are missing")
 	}
 }
 
 func TestRunningServerIsToldTheNamesBeforehand(t *testing.T) {
 	f := startFake(t, nil)
-	p := Plan{Scenario: small(f.address())}
 	var out strings.Builder
-	if err := p.Execute(t.Context(), &out); err != nil {
+	if _, err := small(f.address()).Run(t.Context(), &out); err != nil {
 		t.Fatal(err)
 	}
 	first, _, _ := strings.Cut(out.String(), "\n")
@@ -112,48 +151,32 @@ func TestRunningServerIsToldTheNamesBeforehand(t *testing.T) {
 	}
 }
 
-func TestErrorsStandOnTop(t *testing.T) {
-	f := startFake(t, nil)
-	f.close()
-	s := small(f.address())
-	s.ErrorsMax = 1
-	var out strings.Builder
-	if _, err := mustRun(t, s).WriteTo(&out); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(out.String(), "errors: ") || !strings.Contains(out.String(),
-		" × connect, the first: ") {
-		t.Errorf("report:\n%s", &out)
-	}
-}
-
 func TestEndedContextEndsTheWaitForAServer(t *testing.T) {
 	p := own(t, "serves")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := p.Execute(ctx, io.Discard); err == nil {
+	if _, err := p.Run(ctx, io.Discard); err == nil {
 		t.Error("it ran")
 	}
 }
 
-func TestPayloadDoesNotDependOnTheReads(t *testing.T) {
-	for _, size := range []int64{0, 1, 7, 8, 9, 4096, blockSize + 100} {
-		var p payload
-		p.begin(0xfedcba9876543210, size)
-		whole, err := io.ReadAll(&p)
+func TestContentDoesNotDependOnTheReads(t *testing.T) {
+	const key = 0xfedcba9876543210
+	for _, size := range []int64{0, 1, 7, 8, 9, 4096, 100_000, blockSize + 100} {
+		whole, err := io.ReadAll(&payload{key: key, size: size})
 		if err != nil || int64(len(whole)) != size {
 			t.Fatalf("%d bytes of %d: %v", len(whole), size, err)
 		}
-		if p.sum() != xxh3.Hash128(whole) {
+		if sumOf(key, size) != xxh3.Hash128(whole) {
 			t.Errorf("%d bytes: the hash is another content's", size)
 		}
-		p.begin(0xfedcba9876543210, size)
-		pieces, err := io.ReadAll(iotest.HalfReader(iotest.OneByteReader(&p)))
+		pieces, err := io.ReadAll(iotest.HalfReader(iotest.OneByteReader(
+			&payload{key: key, size: size})))
 		if err != nil || !bytes.Equal(pieces, whole) {
 			t.Errorf("%d bytes: read in pieces they differ: %v", size, err)
 		}
-		p.begin(0xfedcba9876543211, size)
-		if other, _ := io.ReadAll(&p); size > 0 && bytes.Equal(other, whole) {
+		other, _ := io.ReadAll(&payload{key: key + 1, size: size})
+		if size > 0 && bytes.Equal(other, whole) {
 			t.Errorf("%d bytes: another key gives the same", size)
 		}
 	}
@@ -168,10 +191,8 @@ func TestCPUCountsWhatWasSpent(t *testing.T) {
 		t.Fatal(err)
 	}
 	const spend = 60 * time.Millisecond
-	var p payload
 	for begin := time.Now(); time.Since(begin) < spend; {
-		p.begin(1, 4096)
-		_, _ = io.Copy(io.Discard, &p)
+		sumOf(1, 4096)
 	}
 	after, err := CPU(os.Getpid())
 	if err != nil || after <= before {
@@ -179,16 +200,5 @@ func TestCPUCountsWhatWasSpent(t *testing.T) {
 	}
 	if _, err = CPU(1 << 30); err == nil {
 		t.Error("a process that is not there has processor time")
-	}
-}
-
-func TestLatencyTexts(t *testing.T) {
-	for us, want := range map[int64]string{
-		0: "0 µs", 999: "999 µs", 1_000: "1.00 ms", 20_250: "20.25 ms", 123_400: "123 ms",
-		61_000_000: "61.00 s",
-	} {
-		if got := latency(us); got != want {
-			t.Errorf("%d µs is %q, not %q", us, got, want)
-		}
 	}
 }

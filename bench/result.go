@@ -97,12 +97,18 @@ func (r *Result) Errors() int64 {
 	return n
 }
 
-// Err is nil when every transfer went well, and says how many did not.
+// Err is nil when every transfer and connect went well, and says how many did not.
 func (r *Result) Err() error {
+	var ended int64
+	r.each(func(_ *Target, _ *Step, turn *Turn) {
+		for _, tally := range turn.Kinds {
+			ended += tally.Count
+		}
+	})
 	switch n := r.Errors(); {
 	case n > 0:
 		return errors.New(plural(n, "error"))
-	case r.Transfers() == 0:
+	case ended == 0:
 		return errors.New("no transfer was made")
 	default:
 		return nil

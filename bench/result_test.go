@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // synthetic makes results of chosen figures. Its zero value is a closed loop of ten turns at a
@@ -191,6 +193,24 @@ func TestReaderSaysWhatIsWrong(t *testing.T) {
 	}
 	if _, err := LoadResult(filepath.Join(t.TempDir(), "none")); !os.IsNotExist(err) {
 		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestHistogramOfAnotherRangeIsRefused(t *testing.T) {
+	for _, other := range []*hdrhistogram.Histogram{
+		hdrhistogram.New(1, latencyMax.Microseconds(), latencyDigits-1),
+		hdrhistogram.New(1, latencyMax.Microseconds()*2, latencyDigits),
+		hdrhistogram.New(10, latencyMax.Microseconds(), latencyDigits),
+	} {
+		text, err := other.EncodeV2()
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = NewHistogram().UnmarshalJSON([]byte(`"` + string(text) + `"`))
+		if err == nil || !strings.Contains(err.Error(), "another range") {
+			t.Errorf("%d to %d in %d digits: %v", other.LowestTrackableValue(),
+				other.HighestTrackableValue(), other.SignificantFigures(), err)
+		}
 	}
 }
 

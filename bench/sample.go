@@ -42,22 +42,29 @@ func CPU(pid int) (time.Duration, error) {
 	if sum > 0 {
 		return sum, nil
 	}
-	return ticks(filepath.Join(folder, "stat"))
+	return ticks(filepath.Join(folder, "stat"), statOwn)
 }
 
-// ticks reads the fields utime and stime, the 14th and 15th. The second holds the program's name in
+// Places of pairs of times in a stat file, user and system, counted from the field behind the
+// program's name: the process's own, and those of its children that it has waited for.
+const (
+	statOwn    = 11
+	statReaped = 13
+)
+
+// ticks reads the pair of times at a place. The second field holds the program's name in
 // parentheses, which may itself hold spaces and parentheses: counting begins behind the last one.
-func ticks(name string) (time.Duration, error) {
+func ticks(name string, place int) (time.Duration, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return 0, err
 	}
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 13 {
+	if len(fields) < place+2 {
 		return 0, fmt.Errorf("%s: %d fields", name, len(fields))
 	}
 	var sum int64
-	for _, f := range fields[11:13] {
+	for _, f := range fields[place : place+2] {
 		n, err := strconv.ParseInt(string(f), 10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", name, err)

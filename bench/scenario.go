@@ -1,59 +1,107 @@
 package bench
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/netip"
-	"os"
-	"sync"
-	"sync/atomic"
-	"time"
-
-	"ferry/codec"
+	"strconv"
 )
 
-// Scenario is what the clients do to a server. Each client has a session of its own, in which it
-// puts a file, gets it Gets times, and goes on with the next size, until time or number is up.
+// Scenario is what clients do to a server, whatever their number or rate.
 type Scenario struct {
-	// Address is the server's, as HOST:PORT.
-	Address string
-	// Clients is the number of sessions at once: 1 or more.
-	Clients int
-	// Duration is how long clients begin transfers; those that run then are finished. 0 means
-	// no end but Transfers.
-	Duration time.Duration
-	// Transfers is how many transfers are begun in all. 0 means no end but Duration.
-	Transfers int64
-	// Sizes are the files' sizes in bytes, taken in turn. A size of 0 is put, and got as the
-	// "nothing sent" that is all the base exchange can say.
-	Sizes []int64
-	// Gets is how often each file is got after it was put: 0 or more.
-	Gets int
-	// Sources spreads the clients over that many addresses, 127.0.0.1 and what follows it. 0
-	// means the system's choice; more than 1 needs a server on an IPv4 loopback address.
-	Sources int
-	// Timeout bounds the wait for an answer or the next byte. 0 means 30 s.
-	Timeout time.Duration
-	// ErrorsMax ends the run once there are more errors: the rest would tell nothing new. 0
-	// means no bound.
-	ErrorsMax int64
-	// Prefix begins the name of every file put. Empty means one drawn at random.
-	Prefix string
-	// ServerPID is the server's process, for its processor time. 0 means not known.
-	ServerPID int
+	// Name is what it is called.
+	Name string
+	// Gets, Puts and Lists are weights: of their sum so many transfers get a file, put one, and
+	// list the folder. A get takes back what its client put before it, or else one of Files.
+	Gets, Puts, Lists int
+	// Sizes are the sizes of files.
+	Sizes Sizes
+	// Files is how many files lie there to be got by all clients. 0 means one for each size, or
+	// filesDefault of a distribution.
+	Files int
+	// Names is how many names each client puts to in turn. 0 means one, so that each put but
+	// the first replaces a file.
+	Names int
+	// Churn makes each transfer in a session of its own: a transfer's latency counts from the
+	// begin of its connect.
+	Churn bool
+	// Storm makes sessions and ends them, and nothing else: weights and Sizes do not count.
+	Storm bool
+	// Idle is how many sessions stand beside the load and do nothing.
+	Idle int
+	// SlowReaders and SlowSenders get and put a file of SlowSize bytes beside the load, each
+	// SlowRate bytes a second. They are in no figure but errors.
+	SlowReaders, SlowSenders int
+	SlowRate, SlowSize       int64
 }
 
 const (
-	timeoutDefault = 30 * time.Second
-	// sourcesMax is the number of addresses in 127.0.0.0/8, network and broadcast left out.
-	sourcesMax = 1<<24 - 2
-	// dialsMax is how many clients connect at once, well below the accept queue of any server.
-	dialsMax = 128
+	filesDefault    = 100
+	slowRateDefault = 1 << 10
+	// slowSizeDefault is more than the kernel's buffers take in between: a file that fits them has
+	// left the server before its client has read a word.
+	slowSizeDefault = 16 << 20
 )
 
-// Validate returns every fault at once. No address is no fault: a Plan finds one.
+// scenarios are those that have a name, in the order in which help shows them.
+var scenarios = []struct {
+	about string
+	Scenario
+}{
+	{"4 gets to each put; 1 KiB, 4 KiB, 64 KiB and 1 MiB in turn", Scenario{
+		Name: "mixed", Gets: 4, Puts: 1, Sizes: listed(1<<10, 4<<10, 64<<10, 1<<20),
+	}},
+	{"gets of 4 KiB: what a transfer costs", Scenario{
+		Name: "get", Gets: 1, Sizes: listed(4 << 10),
+	}},
+	{"puts of 4 KiB", Scenario{Name: "put", Puts: 1, Sizes: listed(4 << 10)}},
+	{"listings of a folder of 100 files", Scenario{
+		Name: "ls", Lists: 1, Sizes: listed(1 << 10), Files: 100,
+	}},
+	{"puts and gets of 1 to 16 KiB under 100 names a client", Scenario{
+		Name: "small", Gets: 1, Puts: 1, Names: 100, Files: 1000,
+		Sizes: Sizes{Median: 4 << 10, Sigma: 1, Max: 16 << 10},
+	}},
+	{"gets of one file of 1 GiB: what a gigabyte costs", Scenario{
+		Name: "huge", Gets: 1, Sizes: listed(1 << 30),
+	}},
+	{"4 gets to each put, of sizes as on a disk: log-normal about 64 KiB", Scenario{
+		Name: "disk", Gets: 4, Puts: 1, Sizes: Sizes{Median: 64 << 10, Sigma: 2, Max: 64 << 20},
+	}},
+	{"gets of 4 KiB, each in a session of its own", Scenario{
+		Name: "churn", Gets: 1, Sizes: listed(4 << 10), Churn: true,
+	}},
+	{"sessions that are opened and ended, without a transfer", Scenario{
+		Name: "storm", Storm: true, Sizes: listed(1 << 10),
+	}},
+	{"gets of 4 KiB beside 1,000 sessions that do nothing", Scenario{
+		Name: "idle", Gets: 1, Sizes: listed(4 << 10), Idle: 1000,
+	}},
+	{"gets of 4 KiB beside 50 readers and 50 senders of 1 KiB a second", Scenario{
+		Name: "slow", Gets: 1, Sizes: listed(4 << 10), SlowReaders: 50, SlowSenders: 50,
+	}},
+}
+
+func listed(sizes ...int64) Sizes { return Sizes{List: sizes} }
+
+// ScenarioOf gives the scenario of a name.
+func ScenarioOf(name string) (Scenario, error) {
+	for _, s := range scenarios {
+		if s.Name == name {
+			return s.Scenario, nil
+		}
+	}
+	return Scenario{}, fmt.Errorf("no scenario %q", name)
+}
+
+// ScenarioNames gives each scenario's name and what it does, in the order in which they are shown.
+func ScenarioNames() (names, abouts []string) {
+	for _, s := range scenarios {
+		names, abouts = append(names, s.Name), append(abouts, s.about)
+	}
+	return names, abouts
+}
+
+// Validate returns every fault at once.
 func (s *Scenario) Validate() error {
 	var faults []error
 	fault := func(wrong bool, text string) {
@@ -61,138 +109,73 @@ func (s *Scenario) Validate() error {
 			faults = append(faults, errors.New(text))
 		}
 	}
-	fault(s.Clients < 1, "fewer than one client")
-	fault(s.Duration < 0, "a negative duration")
-	fault(s.Transfers < 0, "a negative number of transfers")
-	fault(s.Duration == 0 && s.Transfers == 0, "neither a duration nor a number of transfers")
-	fault(len(s.Sizes) == 0, "no file size")
-	for _, size := range s.Sizes {
-		fault(size < 0 || size > codec.FieldMax,
-			fmt.Sprintf("a file of %d bytes does not fit a field", size))
+	if err := s.Sizes.validate(); err != nil {
+		faults = append(faults, err)
 	}
-	fault(s.Gets < 0, "a negative number of gets")
-	fault(s.Sources < 0 || s.Sources > sourcesMax, "sources outside 127.0.0.0/8")
-	at, err := netip.ParseAddrPort(s.Address)
-	spreads := err == nil && at.Addr().Is4() && at.Addr().IsLoopback()
-	fault(s.Sources > 1 && s.Address != "" && !spreads,
-		"more than one source needs a server on 127.0.0.0/8, by number")
-	fault(s.Timeout < 0, "a negative time-out")
-	fault(s.ErrorsMax < 0, "a negative number of errors")
+	fault(s.Gets < 0 || s.Puts < 0 || s.Lists < 0, "a negative weight")
+	fault(!s.Storm && s.Gets+s.Puts+s.Lists == 0, "neither gets nor puts nor listings")
+	fault(s.Storm && s.Churn, "a storm has no transfers to be made in sessions of their own")
+	fault(s.Files < 0, "a negative number of files")
+	fault(s.Names < 0, "a negative number of names")
+	fault(s.Idle < 0, "a negative number of idle sessions")
+	fault(s.SlowReaders < 0 || s.SlowSenders < 0, "a negative number of slow clients")
+	fault(s.SlowRate < 0, "a negative rate of slow clients")
+	fault(s.SlowSize < 0, "a negative size for slow clients")
 	return errors.Join(faults...)
 }
 
 // filled is s with its zero values replaced by what they mean.
 func (s Scenario) filled() Scenario {
-	if s.Timeout == 0 {
-		s.Timeout = timeoutDefault
+	if s.SlowRate == 0 {
+		s.SlowRate = slowRateDefault
 	}
-	if s.Prefix == "" {
-		s.Prefix = NewPrefix()
+	if s.SlowSize == 0 {
+		s.SlowSize = slowSizeDefault
 	}
+	s.Files, s.Names = s.files(), s.names()
 	return s
 }
 
-// NewPrefix draws a beginning of names that no other run uses.
-func NewPrefix() string { return fmt.Sprintf("bench-%08x-", rand.Uint32()) }
-
-// source is the address that a client connects from, or none.
-func (s *Scenario) source(client int) netip.Addr {
-	if s.Sources == 0 {
-		return netip.Addr{}
-	}
-	n := uint32(127)<<24 + 1 + uint32(client%s.Sources)
-	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
-}
-
-// run is what the workers of one Run share.
-type run struct {
-	Scenario
-	record *record
-	seed   uint64 // differs from run to run, so that nothing got can be left from an earlier one
-	end    atomic.Int64
-	begun  atomic.Int64
-	failed atomic.Int64
-	cancel context.CancelFunc
-}
-
-// Run drives the scenario. Errors of transfers are in the report; the error of Run says that the
-// scenario is at fault. A context that ends stops the run early, with a report on what was.
-func Run(ctx context.Context, s Scenario) (*Report, error) {
-	if err := s.Validate(); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r := &run{Scenario: s.filled(), record: newRecord(), seed: rand.Uint64(), cancel: cancel}
-	workers := r.connect(ctx)
-
-	before, begin := r.sample(), time.Now()
-	if r.Duration > 0 {
-		r.end.Store(begin.Add(r.Duration).UnixNano())
-	}
-	var wg sync.WaitGroup
-	for _, w := range workers {
-		wg.Go(func() { w.work(ctx) })
-	}
-	wg.Wait()
-	took, after := time.Since(begin), r.sample()
-
-	for _, w := range workers {
-		wg.Go(w.quit)
-	}
-	wg.Wait()
-	return r.report(took, before, after), nil
-}
-
-// connect makes the sessions. One that fails is counted, and tried again by its worker.
-func (r *run) connect(ctx context.Context) []*worker {
-	workers := make([]*worker, r.Clients)
-	dials := make(chan struct{}, dialsMax)
-	var wg sync.WaitGroup
-	for i := range workers {
-		workers[i] = newWorker(r, i)
-		dials <- struct{}{}
-		wg.Go(func() {
-			workers[i].dial(ctx)
-			<-dials
-		})
-	}
-	wg.Wait()
-	return workers
-}
-
-// more says whether another transfer is to begin, and counts it.
-func (r *run) more(ctx context.Context) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	if end := r.end.Load(); end != 0 && time.Now().UnixNano() >= end {
-		return false
-	}
-	return r.Transfers == 0 || r.begun.Add(1) <= r.Transfers
-}
-
-// fail counts an error, and ends the run when there are too many.
-func (r *run) fail(worker int, err error) {
-	r.record.fail(worker, err)
-	if n := r.failed.Add(1); r.ErrorsMax > 0 && n > r.ErrorsMax {
-		r.cancel()
+func (s *Scenario) files() int {
+	switch {
+	case s.Files > 0:
+		return s.Files
+	case len(s.Sizes.List) > 0:
+		return len(s.Sizes.List)
+	default:
+		return filesDefault
 	}
 }
 
-// spent is the processor time of server and clients; negative where it is not known.
-type spent struct{ server, own time.Duration }
+func (s *Scenario) names() int { return max(s.Names, 1) }
 
-func (r *run) sample() spent {
-	s := spent{-1, -1}
-	if d, err := CPU(os.Getpid()); err == nil {
-		s.own = d
+// Settings are what decides whether two runs can be compared, in the flags' words.
+func (s *Scenario) Settings() map[string]string {
+	settings := map[string]string{
+		"size":  s.Sizes.String(),
+		"files": strconv.Itoa(s.files()),
+		"names": strconv.Itoa(s.names()),
+		"mix":   s.Mix(),
 	}
-	if r.ServerPID == 0 {
-		return s
+	for name, n := range map[string]int{
+		"slow-readers": s.SlowReaders, "slow-senders": s.SlowSenders,
+	} {
+		if n > 0 {
+			settings[name] = strconv.Itoa(n)
+			settings["slow-rate"] = strconv.FormatInt(s.SlowRate, 10)
+			settings["slow-size"] = sizeText(s.SlowSize)
+		}
 	}
-	if d, err := CPU(r.ServerPID); err == nil {
-		s.server = d
+	if s.Churn {
+		settings["churn"] = "true"
 	}
-	return s
+	return settings
+}
+
+// Mix is the weights in a few words.
+func (s *Scenario) Mix() string {
+	if s.Storm {
+		return "connects alone"
+	}
+	return fmt.Sprintf("%d get : %d put : %d ls", s.Gets, s.Puts, s.Lists)
 }

@@ -21,7 +21,7 @@ func (u unit) show(value float64) string {
 	case unitCPUs:
 		return strconv.FormatFloat(value, 'f', 2, 64)
 	case unitCount:
-		return humanize.Comma(int64(math.Round(value)))
+		return showDigits(math.Round(value))
 	default:
 		return showDigits(value)
 	}
@@ -30,6 +30,8 @@ func (u unit) show(value float64) string {
 // showDigits gives large numbers whole, with commas, and small ones in three digits.
 func showDigits(value float64) string {
 	switch size := math.Abs(value); {
+	case size >= 1e15: // beyond what is counted, and soon beyond what an integer holds
+		return strconv.FormatFloat(value, 'g', 3, 64)
 	case size >= 100:
 		return humanize.Comma(int64(math.Round(value)))
 	case size == math.Trunc(size):

@@ -25,6 +25,7 @@ var (
 	}
 	kindColumns = []column{
 		{"transfers", "number"},
+		{"transfers/s", "number/s"},
 		{"bytes", "bytes"},
 		{"mean", "mean"},
 		{"p50", "p50"},
@@ -36,12 +37,13 @@ var (
 	costColumns = []column{
 		{"server-cpu/transfer", "CPU/transfer"},
 		{"server-cpu/GB", "CPU/GB"},
-		{"server-cpu", "CPUs busy"},
+		{"server-cpu", "CPUs"},
 		{"server-pss", "PSS"},
 		{"server-descriptors", "descriptors"},
 		{"server-threads", "threads"},
 		{"own-cpu/transfer", "own CPU/transfer"},
-		{"own-cpu", "own CPUs busy"},
+		{"own-cpu", "own CPUs"},
+		{"others-cpu", "others' CPUs"},
 	}
 	planColumns = []column{
 		{"missed", "missed starts"},
@@ -50,6 +52,19 @@ var (
 		{"lag.max", "own lag max"},
 	}
 )
+
+// tableParts are the tables of a result, each with the rows that make it worth its room.
+var tableParts = []struct {
+	title   string
+	columns []column
+	wanted  func(*row) bool
+}{
+	{"Speed", speedColumns, func(*row) bool { return true }},
+	{"The plan", planColumns, func(row *row) bool { return row.step.Rate > 0 }},
+	{"Cost", costColumns, func(row *row) bool {
+		return row.merged.turn.Server != nil || row.merged.turn.Own != nil
+	}},
+}
 
 // column is a figure under a heading. One without a figure is the spread of the column before it.
 type column struct{ figure, heading string }
@@ -66,20 +81,8 @@ func (r *Result) WriteTable(w io.Writer) error {
 	if len(rows) == 0 {
 		fmt.Fprintln(&b, "Nothing was measured.")
 	}
-	for _, part := range []struct {
-		title   string
-		columns []column
-		wanted  bool
-	}{
-		{"Speed", speedColumns, len(rows) > 0},
-		{"The plan", planColumns, anyRow(rows, func(row *row) bool {
-			return row.step.Rate > 0
-		})},
-		{"Cost", costColumns, anyRow(rows, func(row *row) bool {
-			return row.merged.turn.Server != nil || row.merged.turn.Own != nil
-		})},
-	} {
-		if !part.wanted {
+	for _, part := range tableParts {
+		if !anyRow(rows, part.wanted) {
 			continue
 		}
 		if err := writeRows(&b, part.title, part.columns, rows); err != nil {
@@ -90,7 +93,7 @@ func (r *Result) WriteTable(w io.Writer) error {
 		return err
 	}
 	for _, line := range r.explain(rows) {
-		writeWrapped(&b, line)
+		writeWrapped(&b, line.text)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -101,6 +104,16 @@ type row struct {
 	target *Target
 	step   *Step
 	merged *view
+}
+
+// main is what the row's clients waited for above all: transfers, or connects where there are no
+// transfers.
+func (row *row) main() *Tally {
+	connects := row.merged.turn.Kinds[KindConnect]
+	if row.merged.all.Count == 0 && connects != nil {
+		return connects
+	}
+	return row.merged.all
 }
 
 // rows are the steps that have turns.
@@ -195,9 +208,8 @@ func (r *Result) writeErrors(b *strings.Builder) {
 	}
 }
 
-// writeRows writes one table, a line for each row; a column of which no row has anything is left
-// out.
-func writeRows(b *strings.Builder, title string, columns []column, rows []*row) error {
+// shownColumns are those of which a row has something.
+func shownColumns(columns []column, rows []*row) []int {
 	var shown []int
 	for i := range columns {
 		if anyRow(rows, func(row *row) bool {
@@ -207,6 +219,12 @@ func writeRows(b *strings.Builder, title string, columns []column, rows []*row) 
 			shown = append(shown, i)
 		}
 	}
+	return shown
+}
+
+// writeRows writes one table, a line for each row.
+func writeRows(b *strings.Builder, title string, columns []column, rows []*row) error {
+	shown := shownColumns(columns, rows)
 	fmt.Fprintf(b, "\n%s\n", title)
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	names := namesOf(rows)
@@ -224,9 +242,16 @@ func writeRows(b *strings.Builder, title string, columns []column, rows []*row) 
 	return table.Flush()
 }
 
+// hasKinds says whether the figures by kind tell more than those of all transfers: there are
+// several kinds, or one that is no transfer.
+func (row *row) hasKinds() bool {
+	kinds := row.merged.turn.Kinds
+	return len(kinds) > 1 || kinds[KindConnect] != nil
+}
+
 // writeKinds writes the figures by kind, where a step has more than one.
 func writeKinds(b *strings.Builder, rows []*row) error {
-	if !anyRow(rows, func(row *row) bool { return len(row.merged.turn.Kinds) > 1 }) {
+	if !anyRow(rows, (*row).hasKinds) {
 		return nil
 	}
 	fmt.Fprintln(b, "\nBy kind")
@@ -270,10 +295,12 @@ func (w nameWidth) pad(row *row) string {
 // plain makes text from a file or a server fit for a line of a terminal: control characters, which
 // might move the cursor or make a column, become question marks.
 func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text)
+	return strings.Map(plainRune, text)
+}
+
+func plainRune(r rune) rune {
+	if r < ' ' || r >= 0x7f && r < 0xa0 {
+		return '?'
+	}
+	return r
 }

@@ -21,8 +21,16 @@ import (
 type traced struct{ thread, name, args string }
 
 var (
-	traceLine    = regexp.MustCompile(`^([a-z0-9_]+)\((.*)$`)
-	traceFile    = regexp.MustCompile(`^\d+<(/[^>]*)>`)
+	traceLine  = regexp.MustCompile(`^([a-z0-9_]+)\((.*)$`)
+	traceFile  = regexp.MustCompile(`^\d+<(/[^>]*)>`)
+	traceNamed = regexp.MustCompile(`^(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"([^"]*)"`)
+	// traceLooking are calls that resolve a name as far as the disk; openat2 is looked at apart.
+	traceLooking = map[string]bool{
+		"open": true, "openat": true, "creat": true, "stat": true, "lstat": true,
+		"newfstatat": true, "fstatat64": true, "statx": true, "access": true, "faccessat": true,
+		"faccessat2": true, "readlink": true, "readlinkat": true, "mkdir": true, "mkdirat": true,
+		"rmdir": true, "chmod": true, "fchmodat": true, "getxattr": true, "chdir": true,
+	}
 	traceWriting = map[string]bool{
 		"fsync": true, "fdatasync": true, "syncfs": true, "sync_file_range": true,
 		"rename": true, "renameat": true, "renameat2": true, "unlink": true, "unlinkat": true,
@@ -90,6 +98,8 @@ func waits(call traced) string {
 	switch name := call.name; {
 	case name == "openat2" && !strings.Contains(call.args, "RESOLVE_CACHED"):
 		return "opens what may not be cached"
+	case traceLooking[name] && resolves(call.args):
+		return "looks a name up and may wait"
 	case name == "preadv2" && !strings.Contains(call.args, "RWF_NOWAIT"):
 		return "reads a file and may wait"
 	case onFile && (name == "read" || name == "readv" || name == "pread64" || name == "preadv"):
@@ -102,6 +112,56 @@ func waits(call traced) string {
 		return "changes or reads a folder or a disk"
 	}
 	return ""
+}
+
+// resolves says whether a call with these arguments looks up a name on a disk. An empty name is the
+// open file itself, and so is a name in /proc/self/fd: what it leads to was looked up before.
+func resolves(args string) bool {
+	name := traceNamed.FindStringSubmatch(args)
+	if name == nil {
+		return true
+	}
+	folder, path := name[1], name[2]
+	if !strings.HasPrefix(path, "/") && folder != "" {
+		path = folder + "/" + path
+	}
+	return name[2] != "" && !strings.HasPrefix(path, "/proc/")
+}
+
+// TestTraceSeesWhatWaits: what the trace calls waiting is what would wait, as strace writes it.
+func TestTraceSeesWhatWaits(t *testing.T) {
+	waiting := []string{
+		`openat(AT_FDCWD</srv>, "/srv/files/small", O_RDONLY|O_CLOEXEC) = 9</srv/files/small>`,
+		`openat(7</srv/files>, "small", O_RDONLY|O_CLOEXEC) = 9</srv/files/small>`,
+		`newfstatat(7</srv/files>, "small", {st_mode=S_IFREG|0644, st_size=1, ...}, 0) = 0`,
+		`statx(AT_FDCWD</srv>, "files/small", 0, STATX_ALL, {...}) = 0`,
+		`stat("/srv/files/small", {st_mode=S_IFREG|0644, st_size=1, ...}) = 0`,
+		`openat2(7</srv/files>, "small", {flags=O_RDONLY, resolve=RESOLVE_BENEATH}, 24) = 9`,
+		`preadv2(9</srv/files/small>, [{iov_base=""..., iov_len=9}], 1, 0, 0) = 9`,
+		`read(9</srv/files/small>, ""..., 9) = 9`,
+		`write(9</srv/files/small>, ""..., 9) = 9`,
+		`fsync(9</srv/files/small>) = 0`,
+	}
+	fine := []string{
+		`newfstatat(9</srv/files/small>, "", {...}, AT_EMPTY_PATH) = 0`,
+		`openat(AT_FDCWD</srv>, "/proc/self/stat", O_RDONLY|O_CLOEXEC) = 9</proc/1/stat>`,
+		`openat(7</proc/12/fd>, "85", O_RDONLY|O_CLOEXEC) = 88</srv/files/small>`,
+		`openat2(7</srv/files>, "small", {flags=resolve=RESOLVE_BENEATH|RESOLVE_CACHED}, 24) = 9`,
+		`preadv2(9</srv/files/small>, [{iov_base=""..., iov_len=9}], 1, 0, RWF_NOWAIT) = 9`,
+		`read(8<socket:[123]>, ""..., 9) = 9`,
+		`write(8<socket:[123]>, ""..., 9) = 9`,
+	}
+	for i, line := range append(waiting, fine...) {
+		want := i < len(waiting)
+		f := traceLine.FindStringSubmatch(line)
+		if f == nil {
+			t.Errorf("%s: not taken apart", line)
+			continue
+		}
+		if why := waits(traced{"1", f[1], f[2]}); (why != "") != want {
+			t.Errorf("%s: %q", line, why)
+		}
+	}
 }
 
 // trace runs work while strace looks on, and returns what it saw.

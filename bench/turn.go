@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -54,10 +53,16 @@ type Turn struct {
 	// was due and a client free for it, to the start. A wait for a busy client is not in it, but in
 	// the latency. Nil where it was not measured.
 	Lag *Histogram `json:"lag,omitempty"`
+	// Busy is the share of the turn in which the harness had work, on average of its processes; 1
+	// means that it was at its limit. 0: not known.
+	Busy float64 `json:"busy,omitempty"`
 	// Own is what the harness used, all of its processes together. Nil: not known.
 	Own *Usage `json:"own,omitempty"`
 	// Server is what the server's process used. Nil: not known.
 	Server *Usage `json:"server,omitempty"`
+	// AllCPU is the processor time in seconds that all programs of the machine used, these among
+	// them. 0: not known.
+	AllCPU float64 `json:"all_cpu_seconds,omitempty"`
 	// SampleSeconds is the time that each of Samples covers.
 	SampleSeconds float64 `json:"sample_seconds,omitempty"`
 	// Samples are the turn's course, without gaps from its begin.
@@ -146,6 +151,7 @@ func (t *Turn) Merge(other *Turn) {
 	if t.Server == nil {
 		t.Server = other.Server
 	}
+	t.AllCPU = max(t.AllCPU, other.AllCPU)
 	if t.SampleSeconds == 0 {
 		t.SampleSeconds = other.SampleSeconds
 	}
@@ -169,8 +175,15 @@ func (t *Turn) Merge(other *Turn) {
 func (t *Turn) append(next *Turn) {
 	if t.Seconds == 0 {
 		t.Began, t.Own, t.Server = next.Began, next.Own.clone(), next.Server.clone()
+		t.AllCPU = next.AllCPU
 	} else {
+		if t.AllCPU = t.AllCPU + next.AllCPU; next.AllCPU == 0 {
+			t.AllCPU = 0
+		}
 		t.Own, t.Server = t.Own.before(next.Own), t.Server.before(next.Server)
+	}
+	if all := t.Seconds + next.Seconds; all > 0 {
+		t.Busy = (t.Busy*t.Seconds + next.Busy*next.Seconds) / all
 	}
 	t.Seconds += next.Seconds
 	t.addCounts(next)
@@ -234,6 +247,3 @@ func (u *Usage) before(other *Usage) *Usage {
 		Threads:     max(u.Threads, other.Threads),
 	}
 }
-
-// finite says that a figure is a number, and not below 0.
-func finite(f float64) bool { return f >= 0 && !math.IsInf(f, 1) }

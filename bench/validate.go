@@ -10,12 +10,23 @@ import (
 // and a float holds it exactly.
 const countMax = 1 << 50
 
+const (
+	// amountMax bounds seconds and rates: three hundred years, in seconds, and figures that are
+	// made of two of them are still numbers.
+	amountMax = 1e10
+	// secondsMin is the shortest turn: what is shorter is no measurement.
+	secondsMin = 1e-6
+)
+
+// amount says that a figure is a number that can be measured.
+func amount(f float64) bool { return f >= 0 && f <= amountMax }
+
 // validate gives the first figure that no run can have shown, and says where it stands.
 func (r *Result) validate() error {
 	if len(r.Targets) == 0 {
 		return errors.New("no target")
 	}
-	if !finite(r.Seconds) {
+	if !amount(r.Seconds) {
 		return fmt.Errorf("a run of %v seconds", r.Seconds)
 	}
 	names := map[string]bool{}
@@ -41,7 +52,7 @@ func (t *Target) validate() error {
 			return errors.New("a step that is null")
 		}
 		label := step.Label()
-		if step.Clients < 1 || step.Idle < 0 || !finite(step.Rate) {
+		if step.Clients < 1 || step.Idle < 0 || !amount(step.Rate) {
 			return fmt.Errorf("step %s: a load that cannot be", label)
 		}
 		if labels[label] {
@@ -61,8 +72,11 @@ func (t *Target) validate() error {
 }
 
 func (t *Turn) validate() error {
-	if !finite(t.Seconds) || t.Seconds == 0 {
+	if !amount(t.Seconds) || t.Seconds < secondsMin {
 		return fmt.Errorf("%v seconds", t.Seconds)
+	}
+	if !amount(t.Busy) {
+		return fmt.Errorf("busy for a share of %v", t.Busy)
 	}
 	for kind, tally := range t.Kinds {
 		if !slices.Contains(Kinds(), kind) {
@@ -74,6 +88,9 @@ func (t *Turn) validate() error {
 	}
 	if err := countable(t.Unconfirmed, t.Missed); err != nil {
 		return err
+	}
+	if !amount(t.AllCPU) {
+		return fmt.Errorf("%v seconds of all programs' processor time", t.AllCPU)
 	}
 	if err := t.Lag.validate(); err != nil {
 		return fmt.Errorf("lag: %w", err)
@@ -94,14 +111,14 @@ func (t *Turn) validateUsage() error {
 		}
 		usages = append(usages, s.Server)
 	}
-	if !finite(t.SampleSeconds) || len(t.Samples) > 0 && t.SampleSeconds == 0 {
+	if !amount(t.SampleSeconds) || len(t.Samples) > 0 && t.SampleSeconds == 0 {
 		return fmt.Errorf("samples of %v seconds", t.SampleSeconds)
 	}
 	for _, u := range usages {
 		if u == nil {
 			continue
 		}
-		if !finite(u.CPU) {
+		if !amount(u.CPU) {
 			return fmt.Errorf("%v seconds of processor time", u.CPU)
 		}
 		if err := countable(u.PSS, u.Descriptors, u.Threads); err != nil {

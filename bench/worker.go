@@ -4,150 +4,198 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"os"
+	"sync/atomic"
 	"time"
-
-	"github.com/zeebo/xxh3"
-
-	"ferry/client"
 )
 
-const (
-	// After an error a worker rests, twice as long each time, so that a server that is gone is
-	// not flooded with attempts.
-	restMin = 5 * time.Millisecond
-	restMax = time.Second
-	// quitMax is how long a session's orderly end may take once the figures are taken.
-	quitMax = 5 * time.Second
-)
-
-// errMismatch means that other bytes came than were put.
-var errMismatch = errors.New("other content than was put")
-
-// worker is one client of a run. Its goroutine owns it.
-type worker struct {
-	run    *run
-	index  int
-	client *client.Client // nil while there is no session
-	names  []string       // one for each size
-	rounds uint64
-	rest   time.Duration
-
-	content payload
-	got     hashWriter
+// worker is one process's part of a run: it has a share of each turn. One call runs at a time.
+type worker interface {
+	// connect opens the sessions of a share.
+	connect(ctx context.Context, s share) error
+	// seed puts the share's files that all clients get, before any turn.
+	seed(ctx context.Context, s share) (*findings, error)
+	// run has the sessions work for a while.
+	run(ctx context.Context, s span) (*findings, error)
+	// verify gets back what was put last, of at most so many clients.
+	verify(ctx context.Context, most int) (*findings, error)
+	// hangUp ends the share's sessions.
+	hangUp(ctx context.Context) error
+	// progress is what has ended since the run began.
+	progress() soFar
+	// quit ends the worker.
+	quit() error
 }
 
-func newWorker(r *run, index int) *worker {
-	w := &worker{run: r, index: index, names: make([]string, len(r.Sizes))}
-	for i, size := range r.Sizes {
-		w.names[i] = fmt.Sprintf("%s%d-%d", r.Prefix, index, size)
-		if i > 0 {
-			w.names[i] += "-" + strconv.Itoa(i)
-		}
+// span is a piece of a turn.
+type span struct {
+	// Length is how long jobs are begun; 0 means until Budget is used up.
+	Length time.Duration
+	// Budget is how many jobs are begun at most, 0 without a bound.
+	Budget int64
+	// Open says that jobs begin by the share's rate.
+	Open bool
+	// ErrorsMax ends it once there are more errors; 0 means no bound.
+	ErrorsMax int64
+}
+
+// findings are what a worker saw of a span. Turn's Seconds are not filled in.
+type findings struct {
+	Turn *Turn
+	// Busy is the sum over Clients of the time from the span's begin to each one's last end.
+	Busy    time.Duration
+	Clients int
+	// Took is how long it took with its last transfers; Waited is how much of that the driver had
+	// nothing to do.
+	Took, Waited time.Duration
+}
+
+// soFar is what has ended so far.
+type soFar struct{ Transfers, Bytes, Errors int64 }
+
+// seedClients is how many sessions put the files that all clients get.
+const seedClients = 8
+
+// hand is a worker in this process.
+type hand struct {
+	driver string
+	pid    int // whose usage is in the reports; 0: nobody's
+	mix    *mix
+	mixOf  mixKey
+	team   team
+	works  works
+	live   atomic.Pointer[progress]
+}
+
+// mixKey is what a mix depends on. Its files are hashed once for all turns that share it.
+type mixKey struct {
+	prefix, scenario string
+	seed             uint64
+}
+
+func newHand(driver string) *hand { return &hand{driver: driver, pid: os.Getpid()} }
+
+// mixFor is the share's mix, with files as they were hashed before if they are the same.
+func (h *hand) mixFor(s *share) *mix {
+	key := mixKey{s.Prefix, fmt.Sprintf("%+v", s.Scenario), s.Seed}
+	if h.mix == nil || h.mixOf.prefix != key.prefix || h.mixOf.scenario != key.scenario {
+		h.mix = newMix(s.Scenario, s.Prefix, s.Seed)
 	}
-	return w
+	if h.mixOf != key {
+		again := *h.mix
+		again.seed = s.Seed
+		h.mix, h.mixOf = &again, key
+	}
+	return h.mix
 }
 
-// dial makes a session, and says whether there is one.
-func (w *worker) dial(ctx context.Context) bool {
-	c, err := client.Dial(ctx, w.run.Address, client.Options{
-		Exchange:     client.Base,
-		DialTimeout:  w.run.Timeout,
-		ReplyTimeout: w.run.Timeout,
-		StallTimeout: w.run.Timeout,
-		LocalAddr:    w.run.source(w.index),
-	})
+// connect implements worker.
+func (h *hand) connect(ctx context.Context, s share) error {
+	m := h.mixFor(&s)
+	team, err := newTeam(h.driver, s, m)
 	if err != nil {
-		w.fail(ctx, err)
-		return false
+		return err
 	}
-	w.client = c
-	return true
+	h.team, h.works = team, newWorks(m, &s)
+	h.team.connect(ctx)
+	return ctx.Err()
 }
 
-// work puts and gets until the run is over.
-func (w *worker) work(ctx context.Context) {
-	for w.run.more(ctx) {
-		if w.client == nil && !w.dial(ctx) {
-			continue
-		}
-		size := (w.index + int(w.rounds)) % len(w.names)
-		w.rounds++
-		sum, ok := w.put(ctx, size)
-		for n := 0; ok && n < w.run.Gets && w.run.more(ctx); n++ {
-			ok = w.get(ctx, size, sum)
-		}
+// seed implements worker.
+func (h *hand) seed(ctx context.Context, s share) (*findings, error) {
+	m := h.mixFor(&s)
+	var puts jobList
+	for _, j := range m.files {
+		j.kind = KindPut
+		puts.jobs = append(puts.jobs, j)
 	}
+	if len(puts.jobs) == 0 {
+		return nil, nil
+	}
+	s.Clients = min(seedClients, len(puts.jobs))
+	s.Scenario.Idle, s.Scenario.SlowReaders, s.Scenario.SlowSenders = 0, 0, 0
+	s.Scenario.Churn, s.Scenario.Storm, s.Ramp = false, false, 0
+	return h.once(ctx, s, m, &puts)
 }
 
-// put stores the round's file and gives the hash of its content.
-func (w *worker) put(ctx context.Context, size int) (xxh3.Uint128, bool) {
-	// Odd multipliers keep the keys of two workers, or two rounds, apart.
-	key := w.run.seed + uint64(w.index)*0x9e3779b97f4a7c15 + w.rounds*0xc2b2ae3d27d4eb4f
-	w.content.begin(key, w.run.Sizes[size])
-	begin := time.Now()
-	stored, err := w.client.Put(ctx, w.names[size], &w.content, w.run.Sizes[size])
+// once has a team of its own work through a list of jobs.
+func (h *hand) once(ctx context.Context, s share, m *mix, jobs *jobList) (*findings, error) {
+	team, err := newTeam(h.driver, s, m)
 	if err != nil {
-		w.fail(ctx, err)
-		return xxh3.Uint128{}, false
+		return nil, err
 	}
-	w.rest = 0
-	w.run.record.transfer(w.index, opPut, time.Since(begin), w.content.at,
-		stored == client.Unconfirmed)
-	return w.content.sum(), true
-}
-
-// get fetches the round's file and compares it with what was put.
-func (w *worker) get(ctx context.Context, size int, sum xxh3.Uint128) bool {
-	name, want := w.names[size], w.run.Sizes[size]
-	w.got.digest.Reset()
-	begin := time.Now()
-	n, err := w.client.Get(ctx, name, &w.got)
-	took := time.Since(begin)
-	// PROTOCOL, Base exchange: a size of 0 is all that is told of an empty file.
-	if want == 0 && errors.Is(err, client.ErrNothingSent) {
-		err = nil
-	}
-	if err == nil && (n != want || w.got.digest.Sum128() != sum) {
-		err = fmt.Errorf("%s: %w: %d bytes of hash %x, not %d of %x", name, errMismatch, n,
-			w.got.digest.Sum128().Bytes(), want, sum.Bytes())
-	}
-	if err != nil {
-		w.fail(ctx, err)
-		return false
-	}
-	w.rest = 0
-	w.run.record.transfer(w.index, opGet, took, n, false)
-	return true
-}
-
-// fail counts an error, gives the session up, since what would come on it is unknown, and rests.
-// What fails because the run ends is no error of the server's.
-func (w *worker) fail(ctx context.Context, err error) {
-	if w.client != nil {
-		_ = w.client.Close()
-		w.client = nil
-	}
-	if ctx.Err() != nil {
-		return
-	}
-	w.run.fail(w.index, err)
-	w.rest = min(max(2*w.rest, restMin), restMax)
-	rest := time.NewTimer(w.rest)
-	defer rest.Stop()
-	select {
-	case <-rest.C:
-	case <-ctx.Done():
-	}
-}
-
-// quit ends the session in order.
-func (w *worker) quit() {
-	if w.client == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), quitMax)
+	defer team.close(ctx)
+	team.connect(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	_ = w.client.Quit(ctx)
-	_ = w.client.Close()
+	budget := &atomic.Int64{}
+	budget.Store(int64(len(jobs.jobs)))
+	r := team.run(ctx, jobs, window{
+		budget: budget, failed: new(atomic.Int64), failedMax: 1, stop: cancel,
+	})
+	return h.found(r, nil), ctx.Err()
 }
+
+// run implements worker.
+func (h *hand) run(ctx context.Context, s span) (*findings, error) {
+	if h.team == nil {
+		return nil, errors.New("no sessions are open")
+	}
+	live := &progress{}
+	h.live.Store(live)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := window{
+		length: s.Length, open: s.Open, progress: live,
+		failed: new(atomic.Int64), failedMax: s.ErrorsMax, stop: cancel,
+	}
+	if s.Budget > 0 {
+		w.budget = &atomic.Int64{}
+		w.budget.Store(s.Budget)
+	}
+	before := usageOf(h.pid)
+	r := h.team.run(ctx, h.works, w)
+	return h.found(r, usageOf(h.pid).since(before)), nil
+}
+
+func (h *hand) found(r *record, own *Usage) *findings {
+	turn := NewTurn()
+	r.addTo(turn)
+	turn.Own = own
+	return &findings{turn, r.busy, r.clients, r.took, r.waited}
+}
+
+// verify implements worker.
+func (h *hand) verify(ctx context.Context, most int) (*findings, error) {
+	if h.team == nil {
+		return nil, nil
+	}
+	gets := &jobList{jobs: h.works.kept(most)}
+	if len(gets.jobs) == 0 {
+		return nil, nil
+	}
+	budget := &atomic.Int64{}
+	budget.Store(int64(len(gets.jobs)))
+	return h.found(h.team.run(ctx, gets, window{budget: budget}), nil), nil
+}
+
+// hangUp implements worker.
+func (h *hand) hangUp(ctx context.Context) error {
+	if h.team != nil {
+		h.team.close(ctx)
+	}
+	h.team, h.works = nil, nil
+	return nil
+}
+
+// progress implements worker.
+func (h *hand) progress() soFar {
+	p := h.live.Load()
+	if p == nil {
+		return soFar{}
+	}
+	return soFar{p.transfers.Load(), p.bytes.Load(), p.errors.Load()}
+}
+
+// quit implements worker.
+func (*hand) quit() error { return nil }

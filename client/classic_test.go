@@ -117,11 +117,11 @@ func TestClassicFetchesFilesOfAnySize(t *testing.T) {
 func TestClassicEmptyFileReplacesContent(t *testing.T) {
 	c := newClassic(t, serveClassic(map[string]string{"empty": ""})).dialClassic(Options{})
 	dir := t.TempDir()
-	writeFile(t, dir, "a", "the old file")
-	if n, err := c.GetFile(t.Context(), "empty", filepath.Join(dir, "a")); err != nil || n != 0 {
+	writeFile(t, dir, "old", "content")
+	if n, err := c.GetFile(t.Context(), "empty", filepath.Join(dir, "old")); err != nil || n != 0 {
 		t.Errorf("%d, %v", n, err)
 	}
-	wantFiles(t, dir, map[string]string{"a": ""})
+	wantFiles(t, dir, map[string]string{"old": ""})
 }
 
 func TestClassicResetLeavesTheOldFile(t *testing.T) {

@@ -52,6 +52,12 @@ type Client struct {
 
 	// pieceMax is the longest piece of a file in bytes: what fits a field.
 	pieceMax int64
+	// continueMin is the shortest upload that is made a part of, in bytes; busyWait is how long
+	// a part is waited for that is held.
+	continueMin int64
+	busyWait    time.Duration
+	// segmentMin is the shortest segment that a file is fetched in, in bytes.
+	segmentMin int64
 
 	// mu guards what Close and an ending context share with the running call.
 	mu   sync.Mutex
@@ -77,6 +83,9 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 		target:      addr,
 		exchange:    Base,
 		pieceMax:    codec.FieldMax,
+		continueMin: continueMin,
+		busyWait:    busyWait,
+		segmentMin:  segmentMin,
 		answers:     codec.NewDecoder(codec.Fields),
 		interrupted: make(chan struct{}, 1),
 	}

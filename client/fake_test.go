@@ -28,6 +28,10 @@ type fake struct {
 	running sync.WaitGroup
 	// ownQuit says that handle answers quit too.
 	ownQuit atomic.Bool
+	// ownHello says that handle answers hello too.
+	ownHello atomic.Bool
+	// cut is how many bytes of a reply leave in one write, 0 for all.
+	cut atomic.Int32
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -37,6 +41,8 @@ type fake struct {
 type session struct {
 	*fake
 	control *net.TCPConn
+	decoder codec.Decoder
+	in      []byte
 }
 
 // newFake serves on host until the test ends, calling handle for each command.
@@ -89,31 +95,40 @@ func (f *fake) keep(c net.Conn) {
 }
 
 func (s *session) serve() {
-	decoder := codec.NewDecoder(s.grammar)
-	defer decoder.Release()
-	buf := make([]byte, 8192)
-	var in []byte
+	s.decoder = codec.NewDecoder(s.grammar)
+	defer s.decoder.Release()
 	for {
-		ev, n := decoder.Next(in)
-		in = in[n:]
-		switch ev.Kind {
-		case codec.EventCommand:
-			if codec.IsHello(ev.Data) && s.grammar == codec.Commands {
-				s.unknown()
-				continue
-			}
-			if string(ev.Data) == "quit" && !s.ownQuit.Load() {
-				s.part()
-				return
-			}
-			s.handle(s, string(ev.Data))
-		case codec.EventError:
-			s.t.Errorf("the client sent: %v", ev.Err)
+		command, ok := s.next()
+		switch {
+		case !ok:
+			return
+		case codec.IsHello([]byte(command)) && s.grammar == codec.Commands && !s.ownHello.Load():
+			s.unknown()
+		case command == "quit" && !s.ownQuit.Load():
+			s.part()
 			return
 		default:
+			s.handle(s, command)
+		}
+	}
+}
+
+// next waits for a command; there is none when control has ended.
+func (s *session) next() (string, bool) {
+	buf := make([]byte, 8192)
+	for {
+		ev, n := s.decoder.Next(s.in)
+		s.in = s.in[n:]
+		switch ev.Kind {
+		case codec.EventCommand:
+			return string(ev.Data), true
+		case codec.EventError:
+			s.t.Errorf("the client sent: %v", ev.Err)
+			return "", false
+		default:
 			n, err := s.control.Read(buf)
-			if in = buf[:n]; err != nil {
-				return
+			if s.in = buf[:n]; n == 0 && err != nil {
+				return "", false
 			}
 		}
 	}

@@ -26,26 +26,9 @@ import (
 //
 // The path is the caller's own word; a path made from a remote name is made with [LocalName].
 func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error) {
-	if name == "" || local == "" {
-		return 0, failure(name, ErrName, errNoName)
-	}
-	if err := checkLocal(filepath.Base(local), runtime.GOOS == "windows"); err != nil {
-		return 0, failure(local, ErrName, err)
-	}
-	if os.IsPathSeparator(local[len(local)-1]) {
-		return 0, failure(local, ErrName, errors.New("it names a folder"))
-	}
-	old, err := os.Stat(local)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		old = nil
-		if _, err := os.Stat(filepath.Dir(local)); err != nil {
-			return 0, failure(filepath.Dir(local), ErrLocal, err)
-		}
-	case err != nil:
-		return 0, failure(local, ErrLocal, err)
-	case !old.Mode().IsRegular():
-		return 0, failure(local, ErrLocal, errNotPlain)
+	old, err := checkTarget(name, local)
+	if err != nil {
+		return 0, err
 	}
 	if err := c.begin(ctx); err != nil {
 		return 0, err
@@ -62,6 +45,34 @@ func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error)
 		return n, err
 	}
 	return n, p.commit()
+}
+
+// checkTarget says what stands under the path that a file is to get, nil for nothing, and refuses
+// what cannot become a file.
+func checkTarget(name, local string) (fs.FileInfo, error) {
+	if name == "" || local == "" {
+		return nil, failure(name, ErrName, errNoName)
+	}
+	if err := checkLocal(filepath.Base(local), runtime.GOOS == "windows"); err != nil {
+		return nil, failure(local, ErrName, err)
+	}
+	if os.IsPathSeparator(local[len(local)-1]) {
+		return nil, failure(local, ErrName, errors.New("it names a folder"))
+	}
+	old, err := os.Stat(local)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(filepath.Dir(local)); err != nil {
+			return nil, failure(filepath.Dir(local), ErrLocal, err)
+		}
+	case err != nil:
+		return nil, failure(local, ErrLocal, err)
+	case !old.Mode().IsRegular():
+		return nil, failure(local, ErrLocal, errNotPlain)
+	default:
+		return old, nil
+	}
+	return nil, nil
 }
 
 var errNotPlain = errors.New("not a plain file")

@@ -117,3 +117,15 @@ func TestNamesThatWindowsCannotHoldAreRefused(t *testing.T) {
 		t.Errorf("a colon elsewhere: %v", err)
 	}
 }
+
+// writeFile makes a file and the folders above it.
+func writeFile(t *testing.T, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"io/fs"
 	"os"
-
-	"ferry/codec"
 )
 
 // Moved says what a transfer of a whole file did.
@@ -49,39 +47,3 @@ func openPlain(local string) (*os.File, fs.FileInfo, error) {
 	}
 	return file, info, nil
 }
-
-// PutFileContinue is PutFile that can be continued: when it breaks off the server keeps what it
-// got, the client notes it, and the next call goes on from there if the server's part is the local
-// file's beginning.
-func (c *Client) PutFileContinue(ctx context.Context, name, local string) (Moved, error) {
-	if err := c.has(codec.VerbPutPart); err != nil {
-		return Moved{}, err
-	}
-	return c.PutFile(ctx, name, local)
-}
-
-// GetFileContinue is GetFile that can be continued: when it breaks off what came stays beside the
-// file's place under a hidden name, and the next call goes on from there if it is the remote file's
-// beginning.
-func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved, error) {
-	if err := c.has(codec.VerbGetPart); err != nil {
-		return Moved{}, err
-	}
-	n, err := c.GetFile(ctx, name, local)
-	return Moved{Size: n}, err
-}
-
-// GetSegments fetches a file in so many segments at once, each over a session of its own, and
-// compares the whole file's checksum with the server's.
-func (c *Client) GetSegments(ctx context.Context, name, local string, segments int) (Moved, error) {
-	if err := c.has(codec.VerbGetPart); err != nil {
-		return Moved{}, err
-	}
-	if segments < 1 {
-		return Moved{}, failure(name, ErrLocal, errNoSegments)
-	}
-	n, err := c.GetFile(ctx, name, local)
-	return Moved{Size: n}, err
-}
-
-const errNoSegments = wording("a number of segments is 1 or more")

@@ -31,7 +31,7 @@ func (c *Client) fetchStatus(
 			return 0, err
 		}
 	}
-	n, err = c.pieces(ctx, name, span{0, info.Size, info.Size}, to.w)
+	n, err = c.pieces(ctx, name, span{0, info.Size, info.Size}, to.w, c.options.Progress)
 	if err != nil {
 		return n, err
 	}
@@ -42,15 +42,18 @@ func (c *Client) fetchStatus(
 type span struct{ begin, end, total int64 }
 
 // pieces fetches a range into w, a piece of at most pieceMax bytes after another, and returns how
-// many bytes w got.
-func (c *Client) pieces(ctx context.Context, name string, s span, w io.Writer) (int64, error) {
+// many bytes w got. The hook is told how much of the whole is there, up to the range's begin
+// included; it may be nil.
+func (c *Client) pieces(
+	ctx context.Context, name string, s span, w io.Writer, hook func(moved, total int64),
+) (int64, error) {
 	at := s.begin
 	for at < s.end {
 		q := codec.Request{
 			Verb: codec.VerbGetPart, Offset: at, Length: min(s.end-at, c.pieceMax),
 			Name: []byte(name),
 		}
-		to := sink{w: w, progress: c.progress(at, s.total)}
+		to := sink{w: w, progress: progress{hook, at, s.total}}
 		n, offer, err := c.bring(ctx, q, name, &to)
 		at += n
 		switch {

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/dustin/go-humanize"
 )
+
+// Printable is text that a terminal may be given: what would move its cursor, change its state or
+// turn the order of letters round stands there as an escape.
+func Printable(text string) string { return printable(text) }
 
 // printable is text that a terminal may be given: what would move its cursor, change its state or
 // turn the order of letters round stands there as an escape.
@@ -38,20 +39,4 @@ func printable(text string) string {
 func unshown(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
 		r == '\u2028' || r == '\u2029' || r == utf8.RuneError
-}
-
-// bytesText is a number of bytes as people read it.
-func bytesText(n int64) string {
-	if n == 1 {
-		return "1 byte"
-	}
-	return humanize.Comma(n) + " bytes"
-}
-
-// paceText is how long a transfer took and how fast it was.
-func paceText(n int64, took time.Duration) string {
-	// Below a microsecond the clock says nothing about a rate.
-	seconds := max(took, time.Microsecond).Seconds()
-	rate := humanize.Bytes(uint64(float64(n) / seconds))
-	return fmt.Sprintf("in %.2f s (%s/s)", seconds, rate)
 }

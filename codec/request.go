@@ -331,3 +331,18 @@ func (q *Request) appendListing(dst []byte) []byte {
 	}
 	return append(dst, q.Name...)
 }
+
+// NextCommand finds the whole command that waiting input begins with, for whoever has to know what
+// waits before its turn has come. n is how many bytes it takes with its length, 0 where it is not
+// whole yet, or broken: then a Decoder says so in its turn. The text shares the input's memory.
+func NextCommand(in []byte) (text []byte, n int) {
+	if len(in) < FieldSize {
+		return nil, 0
+	}
+	length, err := ParseField(in[:FieldSize])
+	if err != nil || length == 0 || length > CommandMax || int64(len(in)-FieldSize) < length {
+		return nil, 0
+	}
+	n = FieldSize + int(length)
+	return in[FieldSize:n], n
+}

@@ -254,3 +254,16 @@ func FuzzRequests(f *testing.F) {
 		}
 	})
 }
+
+func TestWaitingCommandsAreFound(t *testing.T) {
+	whole := f(4) + "noop" + f(4) + "abor"
+	for in, want := range map[string]string{
+		whole: "noop", whole[14:]: "abor", whole[:13]: "", whole[:9]: "", "": "",
+		f(0) + "x": "", f(4097) + strings.Repeat("n", 4097): "", "x000000001a": "",
+	} {
+		text, n := NextCommand([]byte(in))
+		if string(text) != want || (n == 0) != (want == "") || n > 0 && n != FieldSize+len(want) {
+			t.Errorf("%.20q gave %q, %d", in, text, n)
+		}
+	}
+}

@@ -21,6 +21,7 @@ type face uint8
 const (
 	faceBase face = iota
 	faceClassic
+	faceStatus
 )
 
 // ClassicPorts are the fixed ports of the classic exchange; 0 picks a free one.
@@ -53,11 +54,13 @@ func (p ClassicPorts) differ(base int) bool {
 const classicTime = "2006-01-02 15:04:05"
 
 // framed says whether a field goes before what is sent.
-func (t *transfer) framed() bool { return t.session.face == faceBase }
+func (t *transfer) framed() bool { return t.session.face != faceClassic }
 
 // prepare finds out on which pool a command's offer has to stand, and asks for a port of it.
 func (r *reactor) prepare(t *transfer) {
 	switch {
+	case t.asked != nil:
+		r.prepareStatus(t)
 	case t.framed():
 		r.request(t, poolData)
 	case t.verb == codec.VerbGet:
@@ -72,6 +75,9 @@ func (r *reactor) prepare(t *transfer) {
 // there is none. Nothing is held until the client connects: what changes meanwhile shows then.
 func (r *reactor) look(t *transfer) {
 	name, err := t.parseName()
+	if r.server.options.UploadOnly {
+		err = errUploadOnly
+	}
 	if err != nil {
 		r.looked(t, err)
 		return

@@ -32,6 +32,10 @@ type session struct {
 	began, heard instant
 	// ahead is how many bytes were sent ahead of the answer to the last command.
 	ahead int
+	// fresh says that no command came yet, so that hello may.
+	fresh bool
+	// status is what a session of the status exchange has beside this, nil for all others.
+	status *statusSession
 	// transfers and bytes are for the log line at the end.
 	transfers uint64
 	bytes     int64
@@ -75,6 +79,7 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		dec:     codec.NewDecoder(grammar),
 		began:   r.now,
 		heard:   r.now,
+		fresh:   f == faceBase && len(r.pools[poolKeyed].ports) > 0,
 	}
 	s.dec.LimitCommand(r.limiter.limits.CommandBytes)
 	s.idle.owner = s
@@ -122,7 +127,7 @@ func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
 	waiting := c.InboundBuffered()
 	if int64(waiting) > r.limiter.limits.ControlBufferBytes {
 		r.feed(s, input{kind: inFlood})
-	} else if t := s.transfer; t != nil && waiting > s.ahead+codec.FieldSize {
+	} else if t := s.transfer; t != nil && t.asked == nil && waiting > s.ahead+codec.FieldSize {
 		r.furtherCommand(t)
 	}
 	r.rearm()
@@ -156,7 +161,7 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 		if t.state == transferWaiting {
 			r.withdraw(t)
 			r.endTransfer(t)
-		} else {
+		} else if t.asked == nil {
 			r.furtherCommand(t)
 		}
 	}
@@ -169,6 +174,10 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 
 // pump takes commands from what the client sent, as long as the session is Idle.
 func (r *reactor) pump(s *session) {
+	if s.status != nil {
+		r.pumpStatus(s)
+		return
+	}
 	for s.conn != nil && (s.exchange.State() == codec.Idle || s.byeWaits()) {
 		in, _ := s.conn.Peek(-1)
 		ev, n := s.dec.Next(in)
@@ -177,6 +186,10 @@ func (r *reactor) pump(s *session) {
 		switch ev.Kind {
 		case codec.EventCommand:
 			s.heard = r.now
+			if s.fresh && r.greet(s, ev.Data, n) {
+				return
+			}
+			s.fresh = false
 			t = r.command(s, s.parse(ev.Data), &out)
 		case codec.EventError:
 			s.step(input{kind: inViolation}, &out)
@@ -225,6 +238,9 @@ func (r *reactor) perform(s *session, out *output) {
 		r.farewell(s)
 	}
 	if out.end != endNot {
+		if s.status != nil {
+			r.lastWords(s, out)
+		}
 		r.endSession(s)
 	}
 	if out.resume {
@@ -246,9 +262,14 @@ func (r *reactor) tell(s *session, port uint16) {
 		return
 	}
 	s.ahead = s.conn.InboundBuffered()
-	if s.face == faceClassic {
+	switch s.face {
+	case faceClassic:
 		r.write(s, codec.AppendConn(r.lineBuffer[:0], port))
 		return
+	case faceStatus:
+		r.tellOffer(s, port)
+		return
+	default:
 	}
 	r.write(s, codec.AppendField(r.fieldBuffer[:0], int64(port)))
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"ferry/codec"
 )
 
 // Description says in words what a server does, for its start line.
@@ -65,17 +67,29 @@ func (s *Server) Describe() Description {
 		d.To += ", except " + joinPrefixes(o.Deny)
 	}
 	writes := !o.ReadOnly && o.Port != NoPort
+	changes := writes && o.features().Has(codec.FeatureChange) && s.speaksStatus()
+	if changes {
+		d.May += ", rename and remove"
+	}
 	switch {
 	case o.Port == NoPort:
 		d.May = "get" // all that the classic exchange has
 	case o.ReadOnly:
 		d.May = "list and get"
+	case o.UploadOnly && o.NoOverwrite:
+		d.May = "put (new names only)"
+	case o.UploadOnly:
+		d.May = "put (replacing what is there)"
 	case o.NoOverwrite:
 		d.May = "list, get, put (new names only)"
 	}
 	if writes && !local && len(o.Allow) == 0 {
 		d.Warning = "anyone who can connect may store files here; " +
 			"--read-only, --no-overwrite or --allow CIDR narrow that"
+		if changes {
+			d.Warning = "anyone who can connect may store and remove files here; " +
+				"--read-only, --no-overwrite or --allow CIDR narrow that"
+		}
 	}
 	d.Connect = "ferry " + s.host() + " " + strconv.Itoa(d.Port)
 	if d.Port == NoPort {

@@ -64,10 +64,17 @@ func (r *reactor) begin(loop gnet.EventLoop, kicker int) {
 	}
 	r.loop, r.kicker = loop, kicker
 	r.kicked = false
+	r.lives++
 	r.now = r.clock()
 	if !r.started {
 		r.started = true
-		r.eachSocket(func(d *dataSocket) { d.slot = r.watcher.addListener(d.fd, d) })
+		r.eachSocket(func(d *dataSocket) {
+			var err error
+			if d.slot, err = r.watcher.addListener(d.fd, d); err != nil {
+				r.logAcceptFailed(d.port, err)
+				r.retryAccept(d)
+			}
+		})
 		go r.watcher.listen()
 	}
 	r.mu.Lock()
@@ -140,8 +147,11 @@ func loopPair() (net.Conn, int, error) {
 	return theirs, fds[1], nil
 }
 
-// adopt takes the ports that were bound for this reactor; the last is the parting port.
-func (r *reactor) adopt(bound []boundPort) {
+// adopt takes the ports that were bound for this reactor; the last of base's is the parting port.
+func (r *reactor) adopt(bound, keyed []boundPort) {
+	for _, b := range keyed {
+		r.adoptPort(poolKeyed, b)
+	}
 	last := len(bound) - 1
 	for _, b := range bound[:last] {
 		r.adoptPort(poolData, b)
@@ -153,6 +163,7 @@ func (r *reactor) adopt(bound []boundPort) {
 // setRests takes over how long leases rest.
 func (r *reactor) setRests() {
 	l := &r.limiter.limits
+	r.pools[poolKeyed].shared = true
 	for k := range r.pools {
 		rest := l.LeaseRest
 		if poolKind(k) != poolData {
@@ -230,6 +241,7 @@ func (r *reactor) checkDrained() {
 func (r *reactor) abort(aborted func()) {
 	r.draining = true
 	r.drained = aborted
+	r.turnAllAway()
 	r.feedAll(input{kind: inAbort})
 	for s := range r.sessions {
 		_ = r.loop.Close(s.conn) // its last answer did not leave
@@ -240,7 +252,9 @@ func (r *reactor) abort(aborted func()) {
 			r.server.reset.Add(1)
 			r.failTransfer(t, outcomeAborted, nil)
 		case transferOffered:
-			t.line.offers[t.port] = nil // who comes late meets nobody
+			if !t.line.pool.shared {
+				t.line.offers[t.port] = nil // who comes late meets nobody
+			}
 			r.endTransfer(t)
 		case transferLingering:
 			r.endTransfer(t)

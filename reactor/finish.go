@@ -48,7 +48,7 @@ func outcomeOf(err error) outcome {
 func (r *reactor) committed(t *transfer) {
 	rc, j := &t.recv, &t.job
 	if j.kind == jobCommit {
-		rc.pending = nil
+		rc.pending, rc.part = nil, nil
 	}
 	if j.err != nil {
 		if fsio.KindOf(j.err) != fsio.KindExists || rc.dec.Offset() > 0 {

@@ -271,3 +271,35 @@ func TestListingIsSortedAndComplete(t *testing.T) {
 		c.quit()
 	})
 }
+
+// A filesystem that does not do sendfile is read and written; one that fails is reset and said.
+func TestFileThatIsNotSentByTheSystem(t *testing.T) {
+	if !haveSendfile {
+		t.Skip("files are read and written here anyway")
+	}
+	calls := 0
+	var fail error
+	ts := serveWith(t, func(s *Server) {
+		r := s.reactors[0]
+		r.sendfileCall = func(socket, file int, offset, n int64) (int, error) {
+			if calls++; calls > 1 {
+				return 0, fail
+			}
+			return sendFile(socket, file, offset, min(n, 100_000))
+		}
+	})
+	content := pattern(3 * quantum)
+	ts.file("large", content)
+	c := ts.dial()
+	fail = errNoSendfile
+	c.get("large", content)
+	ts.wantTransfer(1, outcomeComplete)
+	if calls != 2 {
+		t.Errorf("sendfile was called %d times", calls)
+	}
+	calls, fail = 0, syscall.EIO
+	c.command("get large")
+	wantResetAt(t, c.from, c.wantPort(), quantum)
+	ts.wantTransfer(2, outcomeFailed)
+	c.quit()
+}

@@ -26,6 +26,22 @@ const (
 	jobCommit            // give the file its name
 	jobStore             // create, write and commit a small file
 	jobAbort             // remove the temporary file
+
+	// The rest is the status exchange's, see work.go.
+
+	jobStat     // find out about a file or a folder
+	jobLookHere // find out whether there is something to rename
+	jobMkdir    // make a folder
+	jobRmdir    // remove a folder
+	jobRemove   // remove a file
+	jobRename   // rename a file or a folder
+	jobNewPart  // begin an upload that may be gone on with
+	jobOpenPart // open such an upload
+	jobPartSize // find out how much of it is there
+	jobDropPart // remove it
+	jobKeepPart // close it, to be gone on with
+	jobSum      // the checksum of a file or of a piece of one
+	jobPartSum  // the checksum of what is kept of an upload
 )
 
 // job is the file work of one transfer, one piece at a time. While busy it belongs to a worker, and
@@ -66,7 +82,11 @@ func (r *reactor) submit(t *transfer, k jobKind) {
 		t.send.buffer = buffers.Get().(*[]byte)
 	}
 	r.count.jobs++
-	r.server.pool.Submit(j)
+	pool := r.server.pool
+	if k == jobSum || k == jobPartSum {
+		pool = r.server.sumPool
+	}
+	pool.Submit(j)
 }
 
 // Run does the work on a worker, and hands the result back to the loop.
@@ -84,16 +104,20 @@ func (j *job) Run() {
 		// Should the transfer have ended meanwhile, this is what closes the file.
 		s.open, s.size = j.err == nil, s.file.Size()
 	case jobReadSmall:
-		j.n, j.err = readFull(&s.file, (*s.buffer)[codec.FieldSize:][:s.size], 0)
+		j.n, j.err = readFull(&s.file, (*s.buffer)[codec.FieldSize:][:s.size], s.offset)
 	case jobReadNext:
-		left := min(s.size-s.offset, smallMax)
+		left := min(s.end-s.offset, smallMax)
 		j.n, j.err = readFull(&s.file, (*s.buffer)[:left], s.offset)
 	case jobReadAhead:
 		scratch := readAheadScratch.Get().(*[]byte)
-		j.err = s.file.ReadAhead(s.offset, min(quantum, s.size-s.offset), *scratch)
+		j.err = s.file.ReadAhead(s.offset, min(quantum, s.end-s.offset), *scratch)
 		readAheadScratch.Put(scratch)
 	case jobList:
-		j.listing, j.err = root.List(s.name, s.held)
+		list := root.List
+		if t.asked != nil && t.asked.Long {
+			list = root.ListLong
+		}
+		j.listing, j.err = list(s.name, s.held)
 	case jobClose:
 		j.err = s.file.Close()
 		s.open = false
@@ -104,7 +128,7 @@ func (j *job) Run() {
 	case jobDrain:
 		j.drain(rc)
 	case jobCommit:
-		j.err = rc.pending.Commit(fsio.CommitOptions{NoReplace: j.noReplace})
+		j.err = rc.file().Commit(fsio.CommitOptions{NoReplace: j.noReplace})
 	case jobStore:
 		if j.err = t.r.room(); j.err == nil {
 			j.err = root.StoreSmall(rc.name, rc.gathered(),
@@ -113,7 +137,7 @@ func (j *job) Run() {
 	case jobAbort:
 		j.err = rc.pending.Abort()
 	default:
-		panic("reactor: a job of no kind")
+		t.asked.work(root, j)
 	}
 	t.r.complete(t)
 }
@@ -148,7 +172,7 @@ func (j *job) write(rc *receiver) {
 	if j.err = j.allocate(rc); j.err != nil || rc.fill == 0 {
 		return
 	}
-	_, j.err = rc.pending.WriteAt(rc.gathered(), j.offset)
+	_, j.err = rc.file().WriteAt(rc.gathered(), j.offset)
 }
 
 func (j *job) drain(rc *receiver) {
@@ -156,7 +180,7 @@ func (j *job) drain(rc *receiver) {
 		return
 	}
 	for moved := int64(0); moved < j.n; {
-		n, err := rc.pending.SpliceFrom(rc.pipe.out, j.offset+moved, int(j.n-moved))
+		n, err := rc.file().SpliceFrom(rc.pipe.out, j.offset+moved, int(j.n-moved))
 		if fsio.KindOf(err) == fsio.KindUnsupported {
 			n, err = rc.copyPipe(j.offset+moved, j.n-moved)
 		}
@@ -176,7 +200,7 @@ func (rc *receiver) copyPipe(offset, n int64) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return rc.pending.WriteAt((*b)[:got], offset)
+	return rc.file().WriteAt((*b)[:got], offset)
 }
 
 // allocate gets the blocks for what is about to be written, and looks again whether there is room.
@@ -187,7 +211,7 @@ func (j *job) allocate(rc *receiver) error {
 	if err := j.t.r.room(); err != nil {
 		return err
 	}
-	return rc.pending.Allocate(j.allocateFrom, j.allocateTo-j.allocateFrom)
+	return rc.file().Allocate(j.allocateFrom, j.allocateTo-j.allocateFrom)
 }
 
 // room says whether what all running uploads have announced still fits beside the reserve. It runs

@@ -19,6 +19,8 @@ const (
 	// file and for a moment the path that was looked at; to receive, the temporary file and its
 	// folder. Pipes are counted apart.
 	descriptorsEach = 3
+	// keylessMin is how many connections without a KEY may always wait; descriptorsSpare has them.
+	keylessMin = 8
 	// transfersMin is the fewest transfers at once that make a server.
 	transfersMin = 16
 )
@@ -35,6 +37,8 @@ type limiter struct {
 	sessions    atomic.Int64
 	transfers   atomic.Int64
 	pipes       atomic.Int64
+	// keyless counts data connections that have not said their KEY.
+	keyless atomic.Int64
 	// announced counts the bytes that running uploads have announced and not yet written.
 	announced atomic.Int64
 	// starved is set while some reactor waits for one of these counts to sink.
@@ -50,7 +54,8 @@ type usage struct {
 	sessions  atomic.Int64
 	transfers atomic.Int64
 	listings  atomic.Int64 // bytes
-	holders   int          // guarded by limiter.mu
+	sums      atomic.Int64
+	holders   int // guarded by limiter.mu
 }
 
 // newLimiter divides the descriptors that this process may open, and fills in what was left to it.
@@ -72,6 +77,10 @@ func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, er
 			l.Sessions, descriptors, most)
 	}
 	left := free - int64(l.Sessions)
+	// Connections without a KEY have a quarter of what is not needed otherwise, and a few always.
+	extra := max(0, min(int64(l.Keyless)-keylessMin, (left-least)/4))
+	l.Keyless = int(min(int64(l.Keyless), keylessMin+extra))
+	left -= extra
 	if l.Transfers == 0 {
 		l.Transfers = int(left / descriptorsEach)
 	}

@@ -214,3 +214,21 @@ func TestServerLimitIsSharedInOrder(t *testing.T) {
 	s.advance(o.Limits.OfferTimeout)
 	s.advance(o.Limits.LeaseRest)
 }
+
+// Connections without a KEY never take what sessions and the fewest transfers need.
+func TestConnectionsWithoutAKeyHaveAShareOfDescriptors(t *testing.T) {
+	for _, c := range []struct{ descriptors, sessions, keyless, left int }{
+		{20_000, 10_000, 128, 20_000 - 10_000 - 338 - 120},
+		{20_000, 19_600, 11, 59},
+		{1_000, 0, 78, 331 - 70},
+	} {
+		l := DefaultOptions().Limits
+		l.Sessions = c.sessions
+		lim, err := newLimiter(l, 1, 66, uint64(c.descriptors))
+		check(t, err)
+		if lim.limits.Keyless != c.keyless || lim.descriptors.Load() != int64(c.left) {
+			t.Errorf("of %d descriptors, %d sessions: %d without a KEY, %d left", c.descriptors,
+				lim.limits.Sessions, lim.limits.Keyless, lim.descriptors.Load())
+		}
+	}
+}

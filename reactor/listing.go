@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"ferry/codec"
 	"ferry/fsio"
 )
 
@@ -63,10 +64,18 @@ func (l *limiter) giveListing(u *usage, n int64) {
 
 func (r *reactor) beginList(t *transfer) {
 	name, err := t.parseName()
+	if r.server.options.UploadOnly {
+		err = errUploadOnly
+	}
 	if err != nil {
 		r.sendFailed(t, err)
 		return
 	}
+	r.listNamed(t, name)
+}
+
+// listNamed builds the listing of a folder.
+func (r *reactor) listNamed(t *transfer, name fsio.Name) {
 	t.send.name = name
 	t.send.reserved = min(listingFirst, r.limiter.limits.ListingBytes)
 	r.list(t)
@@ -143,7 +152,9 @@ func (r *reactor) built(t *transfer) {
 }
 
 // errListingTooLarge is a folder with more names than --max-listing takes.
-var errListingTooLarge = errors.New("the listing is larger than allowed")
+var errListingTooLarge = &refusal{
+	codec.CodeTooLarge, "the listing is larger than allowed (--max-listing)",
+}
 
 // errListingsFull is a listing that found no memory within the stall timeout.
 var errListingsFull = errors.New("other listings held all memory for them")
@@ -155,14 +166,22 @@ func (r *reactor) listed(t *transfer) {
 	switch {
 	case j.err == nil:
 		r.keepListing(t, int64(cap(j.listing)))
-		r.sendMessage(t, j.listing)
+		text := j.listing
 		j.listing = nil
+		if t.asked != nil { // its size is told with the offer
+			t.send.rest, t.send.size = text, int64(len(text))
+			r.offerKeyed(t)
+			return
+		}
+		r.sendMessage(t, text)
 	case fsio.KindOf(j.err) == fsio.KindTooLarge && s.reserved < most:
 		r.keepListing(t, 0)
 		s.reserved, s.large = most, true
 		r.list(t)
 	case fsio.KindOf(j.err) == fsio.KindTooLarge:
 		r.failTransfer(t, outcomeFailed, errListingTooLarge)
+	case t.asked != nil:
+		r.failTransfer(t, outcomeOf(j.err), j.err)
 	default:
 		r.keepListing(t, 0)
 		r.sendFailed(t, j.err)

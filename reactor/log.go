@@ -16,9 +16,11 @@ import (
 // terminal behind it. What comes while the ring is full is dropped and counted. It is safe for use
 // by many goroutines.
 type LogWriter struct {
-	out  io.Writer
-	wake chan struct{}
-	done chan struct{}
+	out io.Writer
+	// notices gets the line that says how many were dropped.
+	notices io.Writer
+	wake    chan struct{}
+	done    chan struct{}
 
 	mu      sync.Mutex
 	lines   []byte
@@ -35,10 +37,12 @@ const logGather = 10 * time.Millisecond
 // logRingBytes is how much may wait for a slow log: about 5,000 lines.
 const logRingBytes = 1 << 20
 
-// NewLogWriter returns a ring before out, whose Write is only called by the ring's goroutine. Close
-// writes what is left.
-func NewLogWriter(out io.Writer) *LogWriter {
-	w := &LogWriter{out: out, wake: make(chan struct{}, 1), done: make(chan struct{})}
+// NewLogWriter returns a ring before out. notices gets JSON lines about lines that were dropped,
+// and may be out itself or a writer that formats them for it. Write of both is only called by the
+// ring's goroutine. Close writes what is left.
+func NewLogWriter(out, notices io.Writer) *LogWriter {
+	w := &LogWriter{out: out, notices: notices}
+	w.wake, w.done = make(chan struct{}, 1), make(chan struct{})
 	go w.run()
 	return w
 }
@@ -100,7 +104,7 @@ func (w *LogWriter) run() {
 			_, _ = w.out.Write(batch)
 		}
 		if dropped > 0 {
-			log := zerolog.New(w.out)
+			log := zerolog.New(w.notices)
 			log.Warn().Uint64("lines", dropped).Time("time", time.Now()).
 				Msg("log lines were dropped because the log was too slow")
 		}
@@ -111,6 +115,9 @@ func (w *LogWriter) run() {
 // lines of others out of the ring.
 const logWordMax = 32
 
+// logNameMax is how much of a name is logged, for the same reason: few paths are longer.
+const logNameMax = 512
+
 // logTransfer writes the one line of a transfer's end.
 func (r *reactor) logTransfer(t *transfer) {
 	level := zerolog.InfoLevel
@@ -120,12 +127,33 @@ func (r *reactor) logTransfer(t *transfer) {
 	command := t.verb.String()
 	if t.verb == codec.VerbUnknown {
 		command, _, _ = strings.Cut(t.text, " ")
-		command = command[:min(len(command), logWordMax)]
+		command = cut(command, logWordMax)
 	}
 	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
-		Str("command", command).Str("name", t.name).Int64("bytes", t.moved).
+		Str("command", command).Str("name", cut(t.name, logNameMax)).Int64("bytes", t.moved).
 		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
 		AnErr("error", t.err).Msg("transfer ended")
+}
+
+// cut shortens a text for the log, visibly.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+// logCommand writes the one line of a command of the status exchange that had no data connection.
+// What only looked at something, and found it, is told at level debug.
+func (r *reactor) logCommand(t *transfer) {
+	level := zerolog.InfoLevel
+	if t.outcome == outcomeComplete && !duties[t.verb].changes {
+		level = zerolog.DebugLevel
+	}
+	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
+		Stringer("command", t.verb).Str("name", cut(t.name, logNameMax)).
+		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
+		AnErr("error", t.err).Msg("command ended")
 }
 
 // logSession writes the one line of a session's end.

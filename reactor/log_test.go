@@ -25,7 +25,7 @@ func (s *stuck) Write(p []byte) (int, error) {
 
 func TestLogNeverBlocks(t *testing.T) {
 	out := &stuck{begun: make(chan struct{}), wait: make(chan struct{})}
-	w := NewLogWriter(out)
+	w := NewLogWriter(out, out)
 	line := []byte(strings.Repeat("x", 1023) + "\n")
 	_, _ = w.Write(line)
 	<-out.begun
@@ -57,7 +57,7 @@ func TestLogNeverBlocks(t *testing.T) {
 func TestLogIsClosedWhileItIsWritten(t *testing.T) {
 	var group sync.WaitGroup
 	for range 1000 {
-		w := NewLogWriter(new(bytes.Buffer))
+		w := NewLogWriter(new(bytes.Buffer), new(bytes.Buffer))
 		group.Go(func() { _, _ = w.Write([]byte("line\n")) })
 		group.Go(func() { _, _ = w.Write([]byte("line\n")) })
 		group.Go(func() { check(t, w.Close()) })
@@ -148,4 +148,19 @@ func TestStatusTellsOfEverySessionAndTransfer(t *testing.T) {
 	}
 	reset(t, d.TCPConn)
 	c.quit()
+}
+
+// A long name does not push the lines of others out of the log; what is cut says so.
+func TestLoggedNameIsCut(t *testing.T) {
+	for text, want := range map[string]string{
+		"":            "",
+		"abcd":        "abcd",
+		"abcde":       "abcd…",
+		"abcä":        "abc…",
+		"\xff\xffabc": "ab…",
+	} {
+		if got := cut(text, 4); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
 }

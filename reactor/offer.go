@@ -36,12 +36,16 @@ const (
 	// poolFiles is classic's one port for files, poolMessages its one port for messages.
 	poolFiles
 	poolMessages
+	// poolKeyed are the ports of the status exchange, where an offer is known by its KEY.
+	poolKeyed
 	poolCount
 )
 
 // portPool is a set of ports of which offers take one each. It is owned by the loop.
 type portPool struct {
 	ports []*dataPort
+	// shared says that any number of offers stand on a port, which is not leased.
+	shared bool
 	// rest is how long the lease of an untaken offer rests, restMin after how long it may serve
 	// when nothing else can.
 	rest, restMin time.Duration
@@ -124,13 +128,13 @@ func (a *address) line(k poolKind) *line {
 }
 
 func newLine(a *address, pool *portPool) *line {
-	l := &line{
-		a:      a,
-		pool:   pool,
-		offers: make([]*transfer, len(pool.ports)),
-		free:   make([]uint16, len(pool.ports)),
-	}
+	l := &line{a: a, pool: pool}
 	l.rested.owner = l
+	if pool.shared {
+		return l
+	}
+	l.offers = make([]*transfer, len(pool.ports))
+	l.free = make([]uint16, len(pool.ports))
 	for i := range l.free {
 		l.free[i] = uint16(i)
 	}
@@ -275,6 +279,9 @@ func (l *line) limited() bool {
 
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
 func (l *line) lease(now instant) (port uint16, ok bool) {
+	if l.pool.shared {
+		return uint16(rand.IntN(len(l.pool.ports))), true
+	}
 	if n := len(l.free); n > 0 {
 		i := rand.IntN(n)
 		port = l.free[i]
@@ -328,8 +335,12 @@ func (l *line) expire(*deadline) {
 
 // offer makes a transfer's offer stand on a leased port, and has the session told.
 func (r *reactor) offer(t *transfer, port uint16) {
-	t.line.offers[port] = t
 	t.port = port
+	if t.line.pool.shared {
+		r.granted(t)
+		return
+	}
+	t.line.offers[port] = t
 	t.becomeOffered()
 	r.count.offers++
 	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.OfferTimeout)
@@ -340,6 +351,11 @@ func (r *reactor) offer(t *transfer, port uint16) {
 func (r *reactor) untaken(t *transfer) {
 	s := t.session
 	r.count.untaken++
+	if t.asked != nil {
+		t.outcome = outcomeUntaken
+		r.endTransfer(t)
+		return
+	}
 	r.endOffer(t)
 	r.feed(s, input{kind: inExpire})
 }
@@ -350,6 +366,7 @@ func (r *reactor) endOffer(t *transfer) {
 	t.line.offers[t.port] = nil
 	r.rest(t.line, t.port)
 	t.outcome = outcomeUntaken
+	r.logTransfer(t)
 	r.endTransfer(t)
 }
 
@@ -370,6 +387,10 @@ func (d *dataSocket) ready(readiness) {
 // meet gives a new data connection to the offer that stands for its address on the port. (PROTOCOL,
 // Ports: "a connection to the port from another address, or without an offer, is closed at once".)
 func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
+	if p.kind == poolKeyed {
+		r.newcomer(fd)
+		return
+	}
 	var t *transfer
 	if a := r.addresses[ip]; a != nil && !p.parting && a.lines[p.kind] != nil {
 		t = a.lines[p.kind].offers[p.index]

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"ferry/codec"
 )
 
 // Options says what a server serves, to whom, and within which limits. Start from DefaultOptions.
@@ -28,8 +30,13 @@ type Options struct {
 	AddrFile string
 	// ReadOnly refuses every upload.
 	ReadOnly bool
-	// NoOverwrite refuses an upload to a name that exists.
+	// NoOverwrite refuses an upload to a name that exists, and whatever else would change what is
+	// there.
 	NoOverwrite bool
+	// UploadOnly refuses everything by which a client learns what is there, or takes it away.
+	UploadOnly bool
+	// NoSum refuses checksums.
+	NoSum bool
 	// Dotfiles lets names that begin with a dot be listed and reached.
 	Dotfiles bool
 	// Allow and Deny choose who may connect. Deny goes first; an empty Allow admits all others.
@@ -38,8 +45,15 @@ type Options struct {
 	Reactors int
 	// DataPorts is the pool of ports for data connections.
 	DataPorts PortRange
+	// PartLifetime is how long the kept beginning of an upload waits to be gone on with.
+	PartLifetime time.Duration
+	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
+	// as a range, for all. A Count of 0 serves no status exchange.
+	KeyedPorts PortRange
 	// FileWorkers is the number of goroutines for file work that may block; 1 or more.
 	FileWorkers int
+	// SumWorkers is the number of goroutines for checksums; 1 or more.
+	SumWorkers int
 	// LockThread keeps each event loop on one thread of its own.
 	LockThread bool
 	// Portable forbids what only Linux has: the paths for other systems are used instead.
@@ -55,8 +69,7 @@ type Options struct {
 type PortRange struct {
 	// Count is how many ports a reactor binds, parting port not counted, when First is 0.
 	Count int
-	// First and Last are the ends of a fixed range, both in it. Its last port is the parting
-	// port of the first reactor, and so on; see Ports.
+	// First and Last are the ends of a fixed range, both in it.
 	First, Last uint16
 }
 
@@ -82,6 +95,14 @@ type Limits struct {
 	UploadBytes int64
 	// FreeBytes is what uploads must leave free on the filesystem.
 	FreeBytes int64
+	// SumsPerAddress is how many checksums one client address may have computed at once, those
+	// that wait for a worker included; SumBytes is how many bytes may be read for those of one
+	// session, 0 for any number.
+	SumsPerAddress int
+	SumBytes       int64
+	// Keyless is how many data connections of the status exchange may be open that have not said
+	// which offer they take. Beyond that the one that came first is closed.
+	Keyless int
 	// ListingBytes is the longest listing, ListingsBytes what all listings may hold in memory at
 	// once; one client address has half of it.
 	ListingBytes, ListingsBytes int64
@@ -107,8 +128,11 @@ func DefaultOptions() Options {
 		Reactors:  1,
 		DataPorts: PortRange{Count: 64},
 
+		KeyedPorts:   PortRange{Count: 4},
+		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
 		FileWorkers:  8,
+		SumWorkers:   2,
 		Log:          zerolog.Nop(),
 		Limits: Limits{
 			SessionsPerAddress:  9_500,
@@ -116,6 +140,9 @@ func DefaultOptions() Options {
 			CommandBytes:        4_096,
 			ControlBufferBytes:  64 << 10,
 			FreeBytes:           256 << 20,
+			SumsPerAddress:      16,
+			SumBytes:            1 << 40,
+			Keyless:             128,
 			ListingBytes:        16 << 20,
 			ListingsBytes:       128 << 20,
 			RateBytes:           16,
@@ -167,9 +194,17 @@ func (o *Options) validate() error {
 	bad(o.Reactors >= 1 && o.Reactors <= 64, "--reactors %d: give from 1 to 64", o.Reactors)
 	bad(o.FileWorkers >= 1 && o.FileWorkers <= 256,
 		"--file-workers %d: give from 1 to 256", o.FileWorkers)
-	if err := o.DataPorts.validate(o.Reactors); err != nil {
+	bad(o.SumWorkers >= 1 && o.SumWorkers <= sumWorkersMax,
+		"--sum-workers %d: give from 1 to %d", o.SumWorkers, sumWorkersMax)
+	if err := o.DataPorts.validate("--data-ports", portsMin, o.Reactors); err != nil {
 		faults = append(faults, err)
 	}
+	if err := o.KeyedPorts.validate("--keyed-ports", 1, o.Reactors); err != nil {
+		faults = append(faults, err)
+	}
+	bad(o.PartLifetime >= time.Second && o.PartLifetime <= 10_000*time.Hour,
+		"--part-lifetime %v: give from 1s to 10000h", o.PartLifetime)
+	bad(!o.ReadOnly || !o.UploadOnly, "--read-only and --upload-only leave nothing to do")
 	info, err := os.Stat(o.Root)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -190,7 +225,7 @@ func (o *Options) validate() error {
 	return &OptionsError{faults}
 }
 
-// validate says what is out of bounds.
+// validate tells every limit that is out of its bounds.
 func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 	for _, n := range []struct {
 		flag string
@@ -206,6 +241,9 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 		{"--max-control-buffer", l.ControlBufferBytes, 4106, 1 << 30},
 		{"--max-upload", l.UploadBytes, 0, 1 << 62},
 		{"--min-free", l.FreeBytes, 0, 1 << 62},
+		{"--max-sums-per-address", int64(l.SumsPerAddress), 1, 1 << 20},
+		{"--max-sum", l.SumBytes, 0, 1 << 62},
+		{"--max-keyless", int64(l.Keyless), 1, 1 << 16},
 		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
 		{"--max-listing-memory", l.ListingsBytes, 2 * l.ListingBytes, 1 << 40},
 		{"--min-rate", l.RateBytes, 1, 1 << 40},
@@ -229,27 +267,56 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 	}
 }
 
+// features are what a server with these options can do, and is willing to.
+func (o *Options) features() codec.Features {
+	var f codec.Features
+	if !o.UploadOnly {
+		f |= codec.FeatureGet | codec.FeatureList | codec.FeatureStat
+		if !o.NoSum {
+			f |= codec.FeatureSum
+		}
+	}
+	if o.ReadOnly {
+		return f
+	}
+	f |= codec.FeaturePut | codec.FeatureParts | codec.FeatureMkdir
+	if !o.NoSum {
+		f |= codec.FeaturePartSum
+	}
+	if !o.NoOverwrite {
+		f |= codec.FeatureReplace
+		if !o.UploadOnly {
+			f |= codec.FeatureChange
+		}
+	}
+	return f
+}
+
 // portsMin is the smallest useful pool: one port to lease and the parting port.
 const portsMin = 2
 
-func (p PortRange) validate(reactors int) error {
+// validate looks at a flag's ports, of which each reactor needs at least so many.
+func (p PortRange) validate(flag string, least, reactors int) error {
 	if p.First == 0 && p.Last == 0 {
-		if p.Count < 1 || p.Count > 4096 {
-			return fmt.Errorf("--data-ports %d: give from 1 to 4096, or a range", p.Count)
+		if p.Count < least-1 || p.Count > 4096 {
+			return fmt.Errorf("%s %d: give from %d to 4096, or a range", flag, p.Count, least-1)
 		}
 		return nil
 	}
 	switch {
 	case p.First < 1024:
-		return fmt.Errorf("--data-ports %d-%d: data ports begin at 1024", p.First, p.Last)
+		return fmt.Errorf("%s %d-%d: data ports begin at 1024", flag, p.First, p.Last)
 	case p.Last < p.First:
-		return fmt.Errorf("--data-ports %d-%d: the range ends before it begins", p.First, p.Last)
-	case int(p.Last-p.First)+1 < portsMin*reactors:
-		return fmt.Errorf("--data-ports %d-%d: %d reactors need at least %d ports",
-			p.First, p.Last, reactors, portsMin*reactors)
+		return fmt.Errorf("%s %d-%d: the range ends before it begins", flag, p.First, p.Last)
+	case p.size() < least*reactors:
+		return fmt.Errorf("%s %d-%d: %d reactors need at least %d ports",
+			flag, p.First, p.Last, reactors, least*reactors)
 	}
 	return nil
 }
+
+// size is how many ports a range holds.
+func (p PortRange) size() int { return int(p.Last-p.First) + 1 }
 
 // String is the range as the flag takes it.
 func (p PortRange) String() string {
@@ -265,12 +332,12 @@ func (p *PortRange) Set(text string) error {
 	var rest string
 	if n, _ := fmt.Sscanf(text, "%d-%d%s", &first, &last, &rest); n == 2 {
 		*p = PortRange{First: first, Last: last}
-		return p.validate(1)
+		return nil
 	}
 	var count int
 	if n, _ := fmt.Sscanf(text, "%d%s", &count, &rest); n == 1 {
 		*p = PortRange{Count: count}
-		return p.validate(1)
+		return nil
 	}
 	return errors.New("give a number of ports, or a range such as 30000-30063")
 }

@@ -203,36 +203,82 @@ const (
 	blockTries = 64
 )
 
-// bindDataPorts binds the data ports of all reactors: for each its leases and, last, its parting
-// port. None of them is a control port, which is held without listening and would be had twice.
+// boundPorts are the data ports of a server, for each reactor.
+type boundPorts struct {
+	// leased are its leases and, last, its parting port; keyed are those of the status exchange.
+	leased, keyed [][]boundPort
+}
+
+// rangeShare is how many ports of a range that is set there must be for one that the status
+// exchange has of it: enough for it, and few enough that nobody misses them.
+const rangeShare = 16
+
+// bindDataPorts binds the data ports of all reactors. None of them is a control port, which is held
+// without listening and would be had twice. The ports of the status exchange lie behind the others,
+// in the same piece, so that a firewall's rule for one covers both, unless a range is set for them.
 func bindDataPorts(
-	addresses []netip.Addr, p PortRange, reactors int, control ...int,
-) ([][]boundPort, error) {
-	within := func(first, last int) (int, bool) {
-		i := slices.IndexFunc(control, func(port int) bool { return port >= first && port <= last })
-		if i < 0 {
-			return 0, false
-		}
-		return control[i], true
-	}
+	addresses []netip.Addr, p, keyed PortRange, reactors int, control ...int,
+) (boundPorts, error) {
+	share := keyed.Count * reactors
 	if p.First != 0 {
-		if port, ok := within(int(p.First), int(p.Last)); ok {
-			return nil, fmt.Errorf("--data-ports %s: port %d is for sessions", p, port)
-		}
-		ports, err := bindBlock(addresses, int(p.First), int(p.Last-p.First)+1)
-		if err != nil {
-			return nil, fmt.Errorf("--data-ports %s: %w", p, err)
-		}
-		return divide(ports, reactors), nil
+		share = min(keyed.Count, p.size()/(rangeShare*reactors)) * reactors
 	}
-	n := (p.Count + 1) * reactors
+	if keyed.First != 0 {
+		share = 0
+	}
+	var all []boundPort
+	var err error
+	if p.First != 0 {
+		all, err = bindRange(addresses, "--data-ports", p, control)
+	} else {
+		all, err = bindFree(addresses, (p.Count+1)*reactors+share, control)
+	}
+	if err != nil {
+		return boundPorts{}, err
+	}
+	shared := all[len(all)-share:]
+	if keyed.First != 0 {
+		if shared, err = bindRange(addresses, "--keyed-ports", keyed, control); err != nil {
+			closePorts(all)
+			return boundPorts{}, err
+		}
+	}
+	deferAccept(shared)
+	return boundPorts{divide(all[:len(all)-share], reactors), divide(shared, reactors)}, nil
+}
+
+// controlWithin finds a control port in a range.
+func controlWithin(control []int, first, last int) (int, bool) {
+	i := slices.IndexFunc(control, func(port int) bool { return port >= first && port <= last })
+	if i < 0 {
+		return 0, false
+	}
+	return control[i], true
+}
+
+// bindRange binds all ports of a range that a flag has set.
+func bindRange(
+	addresses []netip.Addr, flag string, p PortRange, control []int,
+) ([]boundPort, error) {
+	if port, ok := controlWithin(control, int(p.First), int(p.Last)); ok {
+		return nil, fmt.Errorf("%s %s: port %d is for sessions", flag, p, port)
+	}
+	ports, err := bindBlock(addresses, int(p.First), p.size())
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", flag, p, err)
+	}
+	return ports, nil
+}
+
+// bindFree binds n ports that are ours to choose, in one piece if that can be had.
+func bindFree(addresses []netip.Addr, n int, control []int) ([]boundPort, error) {
 	for range blockTries {
 		first := blockFirst + rand.IntN(blockLast-blockFirst-n+1)
-		if _, ok := within(first, first+n-1); ok {
+		if _, ok := controlWithin(control, first, first+n-1); ok {
 			continue
 		}
 		if ports, err := bindBlock(addresses, first, n); err == nil {
-			return divide(ports, reactors), nil
+			return ports, nil
 		}
 	}
 	var ports []boundPort
@@ -244,7 +290,7 @@ func bindDataPorts(
 		}
 		ports = append(ports, b)
 	}
-	return divide(ports, reactors), nil
+	return ports, nil
 }
 
 func bindBlock(addresses []netip.Addr, first, n int) ([]boundPort, error) {
@@ -291,6 +337,16 @@ func bindDataPort(addresses []netip.Addr, port uint16) (boundPort, error) {
 func closePorts(ports []boundPort) {
 	for _, b := range ports {
 		b.close()
+	}
+}
+
+// deferAccept has the system hand connections to ports of the status exchange over only when their
+// first bytes are there, where it can: the client speaks first.
+func deferAccept(ports []boundPort) {
+	for _, b := range ports {
+		for _, fd := range b.fds {
+			acceptWithBytes(fd)
+		}
 	}
 }
 

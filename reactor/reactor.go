@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"container/list"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -47,20 +48,34 @@ type reactor struct {
 	pipesRefused instant
 	// splice says that uploads may go through pipes.
 	splice bool
+	// keys are the standing offers of the status exchange by their KEY; keyless are connections
+	// that have not said theirs, the oldest first.
+	keys    map[codec.Key]*transfer
+	keyless list.List
+	// random is what KEYs are drawn from, randomLeft how much of it is left.
+	random     [512]byte
+	randomLeft int
 	// siblings says that there are other reactors.
 	siblings bool
 	sendfile bool
+	// sendfileCall is the system's sendfile, or a test's.
+	sendfileCall func(socket, file int, offset, n int64) (int, error)
+
 	draining bool
 	count    counters
 	// scratch is for one read or one small answer; fieldBuffer for one field.
 	scratch     []byte
 	fieldBuffer [codec.FieldSize]byte
 	lineBuffer  [64]byte
+	// replies is for one reply of the status exchange, or several.
+	replies []byte
 
 	// kicker is our end of a connection to the loop itself, see kick.
 	kicker int
 	kicked bool
 	engine gnet.Engine
+	// lives counts the loops that came to life. It is written on the loop, and read between two.
+	lives int
 	// started says that the reactor has begun on its first loop; onReady is called then.
 	started bool
 	onReady func()
@@ -102,11 +117,14 @@ func newReactor(s *Server, index int) *reactor {
 		epoch:     time.Now(),
 		addresses: make(map[netip.Addr]*address),
 		sessions:  make(map[*session]struct{}),
+		keys:      make(map[codec.Key]*transfer),
 		siblings:  s.options.Reactors > 1,
 		sendfile:  haveSendfile && !s.options.Portable,
-		splice:    haveSplice && !s.options.Portable,
-		scratch:   make([]byte, codec.FieldSize+smallMax),
-		kicker:    -1,
+
+		sendfileCall: sendFile,
+		splice:       haveSplice && !s.options.Portable,
+		scratch:      make([]byte, codec.FieldSize+smallMax),
+		kicker:       -1,
 	}
 }
 
@@ -230,6 +248,11 @@ func (r *reactor) kick() {
 func (r *reactor) acceptFailed(d *dataSocket, err error) {
 	r.logAcceptFailed(d.port, err)
 	r.watcher.pause(d.slot)
+	r.retryAccept(d)
+}
+
+// retryAccept has a data port accept again after a while.
+func (r *reactor) retryAccept(d *dataSocket) {
 	retry := &acceptRetry{socket: d}
 	retry.deadline.owner = retry
 	r.deadlines.set(&retry.deadline, r.now+acceptRetryAfter)
@@ -243,4 +266,11 @@ type acceptRetry struct {
 	deadline deadline
 }
 
-func (a *acceptRetry) expire(*deadline) { a.socket.port.r.watcher.again(a.socket.slot) }
+// expire takes the port back, later if the system has no memory for that either.
+func (a *acceptRetry) expire(*deadline) {
+	r := a.socket.port.r
+	if err := r.watcher.again(a.socket.slot); err != nil {
+		r.logAcceptFailed(a.socket.port, err)
+		r.deadlines.set(&a.deadline, r.now+acceptRetryAfter)
+	}
+}

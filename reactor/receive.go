@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"errors"
 	"time"
 
 	"ferry/codec"
@@ -14,12 +13,6 @@ const (
 	allocateStep = 64 << 20
 	// gatherTime is how long a small upload may gather in a buffer, to be stored in one go.
 	gatherTime = time.Second
-)
-
-var (
-	errNoRoom    = errors.New("not enough room under the reserve (--min-free)")
-	errReadOnly  = errors.New("this server is read-only")
-	errUploadMax = errors.New("larger than the limit (--max-upload)")
 )
 
 // receiver is the receiving half of a transfer: a file on its way in. Bytes go socket → buffer or
@@ -38,6 +31,10 @@ type receiver struct {
 	// piped is how many bytes the pipe holds.
 	piped   int64
 	pending *fsio.Pending
+	// part is what an upload that goes on is written to, instead of pending.
+	part *fsio.Part
+	// keeping says that the client broke off, and that what came is still written to the part.
+	keeping bool
 	// written is how much of the file was given to jobs; allocated is up to where blocks are.
 	written, allocated int64
 	// total is what all records so far announced; reserved is our part of limiter.announced.
@@ -62,6 +59,25 @@ func (rc *receiver) gathered() []byte {
 	}
 	return (*rc.buffer)[:rc.fill]
 }
+
+// file is what the upload is written to, whichever it is.
+func (rc *receiver) file() uploadFile {
+	if rc.part != nil {
+		return rc.part
+	}
+	return rc.pending
+}
+
+// uploadFile is a file that is being written: an fsio.Pending or fsio.Part.
+type uploadFile interface {
+	WriteAt(data []byte, off int64) (int, error)
+	SpliceFrom(pipe int, off int64, n int) (int, error)
+	Allocate(off, n int64) error
+	Commit(fsio.CommitOptions) error
+}
+
+// hasFile says whether the upload has been given a file.
+func (rc *receiver) hasFile() bool { return rc.pending != nil || rc.part != nil }
 
 // atBoundary says whether the file would be complete if nothing more came.
 func (rc *receiver) atBoundary() bool {
@@ -93,7 +109,7 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 		switch {
 		case busy:
 			return planWait
-		case rc.pending == nil:
+		case !rc.hasFile():
 			return planStore
 		case rc.fill > 0:
 			return planWrite
@@ -112,7 +128,7 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 		switch {
 		case busy:
 			return planWait
-		case rc.pending == nil:
+		case !rc.hasFile():
 			return planCreate
 		case rc.fill == smallMax, rc.fill > 0 && pipes:
 			return planWrite
@@ -125,7 +141,7 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 		return planWait
 	case readable:
 		return planRead
-	case rc.fill > 0 && rc.pending != nil:
+	case rc.fill > 0 && rc.hasFile():
 		return planWrite
 	case rc.fill > 0 && rc.slow:
 		return planCreate
@@ -138,10 +154,16 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 // (PROTOCOL, Base exchange: "a put that is refused or fails is reset (RST)".)
 func (r *reactor) beginReceive(t *transfer) {
 	rc := &t.recv
-	rc.dec = codec.NewDecoder(codec.Records)
 	// Should this process be killed, the kernel is to reset the connection and not to close it: a
 	// clean close says that the file is stored.
 	setReset(t.fd, true)
+	if t.asked != nil { // its name was looked at, and its decoder stands behind the KEY
+		if r.receive(t) {
+			r.enqueue(t)
+		}
+		return
+	}
+	rc.dec = codec.NewDecoder(codec.Records)
 	var err error
 	if r.server.options.ReadOnly {
 		r.failTransfer(t, outcomeRefused, errReadOnly)
@@ -191,7 +213,11 @@ func (r *reactor) receive(t *transfer) (more bool) {
 			r.submit(t, jobStore)
 		case planCommit:
 			t.job.noReplace = r.server.options.NoOverwrite
-			r.submit(t, jobCommit)
+			if rc.part != nil && !t.partWhole() {
+				r.submit(t, jobKeepPart)
+			} else {
+				r.submit(t, jobCommit)
+			}
 		}
 	}
 	return true
@@ -248,6 +274,10 @@ func (r *reactor) receiveClosed(t *transfer) bool {
 		r.failTransfer(t, outcomeCut, err)
 		return false
 	}
+	if t.asked != nil { // it is whole by its size alone
+		r.failTransfer(t, outcomeCut, errNoRecord)
+		return false
+	}
 	rc.whole = true
 	return true
 }
@@ -271,6 +301,10 @@ func (r *reactor) decode(t *transfer, in []byte) bool {
 			t.moved += int64(len(ev.Data))
 		case codec.EventRecordEnd:
 			rc.records++
+			if t.asked != nil { // PROTOCOL: "one record; whole at size, whoever closes first"
+				rc.whole = true
+				return true
+			}
 		case codec.EventError:
 			r.failTransfer(t, outcomeProtocol, ev.Err)
 			return false
@@ -284,6 +318,10 @@ func (r *reactor) decode(t *transfer, in []byte) bool {
 func (r *reactor) announce(t *transfer, n int64) bool {
 	rc := &t.recv
 	rc.total += n
+	if t.verb == codec.VerbPutPart && rc.total > t.asked.Total {
+		r.failTransfer(t, outcomeRefused, errBeyondTotal)
+		return false
+	}
 	if most := r.limiter.limits.UploadBytes; most > 0 && rc.total > most {
 		r.failTransfer(t, outcomeRefused, errUploadMax)
 		return false
@@ -339,7 +377,12 @@ func (r *reactor) receiveJobDone(t *transfer) {
 		r.committed(t)
 		return
 	}
+	if j.kind == jobKeepPart {
+		r.kept(t)
+		return
+	}
 	if j.err != nil {
+		rc.keeping = true // what the file does not take is not tried again
 		r.failTransfer(t, outcomeOf(j.err), j.err)
 		return
 	}
@@ -385,6 +428,9 @@ func (r *reactor) dropReceive(t *transfer) (waits bool) {
 	}
 	rc.dropBuffer()
 	rc.dec.Release()
+	if rc.part != nil {
+		return r.dropPart(t)
+	}
 	if rc.pending == nil {
 		return false
 	}

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"errors"
+	"syscall"
 
 	"ferry/codec"
 	"ferry/fsio"
@@ -22,8 +23,11 @@ type sender struct {
 	open bool
 	// field says that the size is still to be told.
 	field bool
-	// offset is the next byte of the file to send, size the bytes that were announced.
-	offset, size int64
+	// offset is the next byte of the file to send and end the one behind the last; size is the
+	// bytes that were announced.
+	offset, end, size int64
+	// plain says that the file's system does not do sendfile: it is read and written.
+	plain bool
 	// warm is up to where the file is known to be in memory.
 	warm int64
 	// rest is what is in memory and still to be sent; it lies in buffer or is a message.
@@ -38,6 +42,8 @@ type sender struct {
 // beginSend answers a command that sends something, in the turn that accepted the connection.
 func (r *reactor) beginSend(t *transfer) {
 	switch {
+	case t.asked != nil:
+		r.sendAsked(t)
 	case !t.framed():
 		r.sendClassic(t)
 	case t.verb == codec.VerbGet:
@@ -52,6 +58,9 @@ func (r *reactor) beginSend(t *transfer) {
 
 func (r *reactor) beginGet(t *transfer) {
 	name, err := t.parseName()
+	if r.server.options.UploadOnly {
+		err = errUploadOnly
+	}
 	if err != nil {
 		r.sendNothing(t, err)
 		return
@@ -73,9 +82,18 @@ func (r *reactor) opened(t *transfer) {
 	s := &t.send
 	s.open = true
 	s.size = s.file.Size()
-	switch {
-	case s.size > codec.FieldMax && t.framed():
+	s.end = s.size
+	if s.size > codec.FieldMax && t.framed() {
 		r.sendNothing(t, errTooLarge)
+		return
+	}
+	r.sendOpened(t)
+}
+
+// sendOpened sends a piece of an open file, whole if it is small and in memory.
+func (r *reactor) sendOpened(t *transfer) {
+	s := &t.send
+	switch {
 	case s.size > smallMax:
 		s.field = t.framed()
 		if r.sendOn(t) {
@@ -83,7 +101,7 @@ func (r *reactor) opened(t *transfer) {
 		}
 	default:
 		out := r.scratch[:codec.FieldSize+s.size]
-		n, err := s.file.ReadCached(out[codec.FieldSize:], 0)
+		n, err := s.file.ReadCached(out[codec.FieldSize:], s.offset)
 		if err != nil || int64(n) < s.size {
 			// Not in memory, or it shrank: the pool finds out which.
 			r.submit(t, jobReadSmall)
@@ -94,9 +112,6 @@ func (r *reactor) opened(t *transfer) {
 		r.sendSmall(t, out)
 	}
 }
-
-// errTooLarge is a file that no field can announce.
-var errTooLarge = errors.New("too large for a field")
 
 // sendNothing tells base's only word for a file that cannot be sent: a size of 0. (PROTOCOL, Base
 // exchange: "is answered by field(0) and a close".)
@@ -160,17 +175,25 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 		case len(s.rest) > 0:
 			n, err = sendBytes(t.fd, s.rest[:min(left, len(s.rest))])
 			s.rest = s.rest[max(n, 0):]
-		case !s.open || s.offset == s.size:
+		case !s.open || s.offset == s.end:
 			r.sent(t)
 			return false
-		case !r.sendfile:
+		case !r.sendfile || s.plain:
 			r.submit(t, jobReadNext)
 			return false
 		default:
 			if !r.warm(t) {
 				return false
 			}
-			n, err = sendFile(t.fd, s.file.FD(), s.offset, min(int64(left), s.warm-s.offset))
+			n, err = r.sendFile(t, min(int64(left), s.warm-s.offset))
+			if err == errNoSendfile {
+				s.plain = true
+				continue
+			}
+			if err == syscall.EIO { // no error of a socket: the disk failed
+				r.failTransfer(t, outcomeFailed, err)
+				return false
+			}
 			s.offset += int64(max(n, 0))
 			if n == 0 && err == nil {
 				r.failTransfer(t, outcomeCut, errShrank)
@@ -192,9 +215,14 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 	return true
 }
 
-// errShrank is a file that became shorter while it was sent. (PROTOCOL, Base exchange: "the data
-// connection is reset, never padded".)
-var errShrank = errors.New("the file became shorter while it was sent")
+// errNoSendfile is a file that the system does not send by itself.
+var errNoSendfile = errors.New("no sendfile")
+
+// sendFile sends the next bytes of an open file. Tests put another call in its place.
+func (r *reactor) sendFile(t *transfer, n int64) (int, error) {
+	s := &t.send
+	return r.sendfileCall(t.fd, s.file.FD(), s.offset, n)
+}
 
 // sendField announces the size, joined with what follows it.
 func (r *reactor) sendField(t *transfer) bool {
@@ -220,7 +248,7 @@ func (r *reactor) warm(t *transfer) bool {
 	if s.offset < s.warm {
 		return true
 	}
-	n := min(quantum, s.size-s.offset)
+	n := min(quantum, s.end-s.offset)
 	if !s.file.Cached(s.offset, n) {
 		r.submit(t, jobReadAhead)
 		return false
@@ -258,7 +286,7 @@ func (r *reactor) closeSent(t *transfer) {
 	if !s.open {
 		return
 	}
-	if s.size > smallMax {
+	if s.file.Size() > smallMax {
 		r.submit(t, jobClose)
 		return
 	}
@@ -281,7 +309,8 @@ func (r *reactor) sendJobDone(t *transfer) {
 		return
 	}
 	if j.err != nil {
-		if s.offset == 0 && t.moved == 0 && j.kind != jobReadNext && !t.announced() {
+		nothing := s.offset == 0 && t.moved == 0 && j.kind != jobReadNext && !t.announced()
+		if nothing && t.asked == nil {
 			r.sendFailed(t, j.err)
 			return
 		}
@@ -290,6 +319,10 @@ func (r *reactor) sendJobDone(t *transfer) {
 	}
 	switch j.kind {
 	case jobReadSmall:
+		if t.asked != nil && j.n < s.size { // its size was told with the offer
+			r.failTransfer(t, outcomeCut, errShrank)
+			return
+		}
 		out := (*s.buffer)[:codec.FieldSize+j.n]
 		codec.AppendField(out[:0], j.n)
 		sent := s.buffer
@@ -306,7 +339,7 @@ func (r *reactor) sendJobDone(t *transfer) {
 		s.rest = (*s.buffer)[:j.n]
 		s.offset += j.n
 	case jobReadAhead:
-		s.warm = min(s.offset+quantum, s.size)
+		s.warm = min(s.offset+quantum, s.end)
 	case jobClose: // of a file that nothing was to be sent of
 	default:
 		panic("reactor: a job that sending does not have")

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,17 +16,21 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"ferry/codec"
 	"ferry/fsio"
 )
 
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
 // goroutine.
 type Server struct {
-	options   Options
-	log       zerolog.Logger
-	limiter   *limiter
-	root      *fsio.Root
-	pool      *fsio.Pool
+	options Options
+	log     zerolog.Logger
+	limiter *limiter
+	root    *fsio.Root
+	pool    *fsio.Pool
+	// sumPool computes checksums, sums remembers them.
+	sumPool   *fsio.Pool
+	sums      *fsio.SumCache
 	reactors  []*reactor
 	addresses []netip.Addr
 	// reserved is the control port, classic that of the classic exchange; nil where not served.
@@ -35,6 +40,8 @@ type Server struct {
 	sessionID         atomic.Uint64
 	// swept is how many leftovers the start has removed.
 	swept int
+	// features are what the status exchange announces.
+	features codec.Features
 
 	closing  sync.Once
 	stopping atomic.Bool
@@ -64,7 +71,9 @@ func New(o Options) (*Server, error) {
 		options: o,
 		log:     o.Log,
 		context: context.Background(),
-		stop:    make(chan stopKind, 4),
+
+		features: o.features(),
+		stop:     make(chan stopKind, 4),
 	}
 	if err := s.prepare(); err != nil {
 		s.Close()
@@ -89,20 +98,28 @@ func (s *Server) prepare() error {
 	if err := os.Remove(o.AddrFile); err != nil && o.AddrFile != "" && !os.IsNotExist(err) {
 		return fmt.Errorf("--addr-file %s: %w", o.AddrFile, errors.Unwrap(err))
 	}
-	sockets := len(s.dataPorts) + 2*o.Reactors
-	if s.limiter, err = newLimiter(o.Limits, o.Reactors, sockets, descriptorLimit()); err != nil {
+	// A worker has one more descriptor for a moment when it commits a file.
+	fixed := len(s.dataPorts) + 2*o.Reactors + o.FileWorkers
+	if s.limiter, err = newLimiter(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
 		return err
 	}
 	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{
 		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
+		PartLifetime: o.PartLifetime,
 	})
 	if err != nil {
 		return fmt.Errorf("--root %s: %w", o.Root, err)
 	}
-	if s.swept, err = s.root.Sweep(); err != nil {
+	slow := time.AfterFunc(time.Second, func() {
+		s.log.Info().Msg("looking for leftovers of a killed server, before clients are served")
+	})
+	s.swept, err = s.root.Sweep()
+	slow.Stop()
+	if err != nil {
 		s.log.Warn().Err(err).Msg("not every leftover could be looked for")
 	}
 	s.pool = fsio.NewPool(o.FileWorkers)
+	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {
 		r.limiter, r.root = s.limiter, s.root
 		r.setRests()
@@ -131,13 +148,14 @@ func (s *Server) bind() error {
 	if o.Port == NoPort {
 		return nil
 	}
-	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.Reactors, s.Port(), s.ClassicPort())
+	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.KeyedPorts, o.Reactors,
+		s.Port(), s.ClassicPort())
 	if err != nil {
 		return err
 	}
 	for i, r := range s.reactors {
-		r.adopt(bound[i])
-		for _, b := range bound[i] {
+		r.adopt(bound.leased[i], bound.keyed[i])
+		for _, b := range slices.Concat(bound.leased[i], bound.keyed[i]) {
 			s.dataPorts = append(s.dataPorts, b.number)
 		}
 	}
@@ -175,11 +193,15 @@ func descriptorLimit() uint64 {
 // Port is where control connections are accepted, or NoPort.
 func (s *Server) Port() int { return s.reserved.number() }
 
+// speaksStatus says whether the status exchange is served.
+func (s *Server) speaksStatus() bool { return len(s.reactors[0].pools[poolKeyed].ports) > 0 }
+
 // ClassicPort is where the classic exchange's are, or NoPort.
 func (s *Server) ClassicPort() int { return s.classic.number() }
 
-// Run serves until Drain or Stop and returns nil when all that ran could finish. listening is
-// called once clients can connect.
+// Run serves until Drain or Stop and returns nil when all that ran could finish, an
+// ErrTransfersReset when some could not, and another error when the server could not go on.
+// listening is called once clients can connect.
 func (s *Server) Run(listening func()) error {
 	var engines sync.WaitGroup
 	errs := make([]error, len(s.reactors))
@@ -203,10 +225,14 @@ func (s *Server) Run(listening func()) error {
 	}
 	err := s.writeAddrFile()
 	if err == nil {
+		sweeping, stopSweeping := context.WithCancel(s.context)
+		engines.Go(func() { s.sweepParts(sweeping) })
 		listening()
 		s.waitForEnd()
+		stopSweeping()
 	}
 	s.end(&engines)
+	err = errors.Join(append(errs, err)...)
 	if n := s.reset.Load(); err == nil && n > 0 {
 		return fmt.Errorf("%d %w", n, ErrTransfersReset)
 	}
@@ -259,6 +285,7 @@ func (s *Server) end(engines *sync.WaitGroup) {
 			return
 		}
 	}
+	s.sumPool.Close()
 	s.pool.Close()
 	for _, r := range s.reactors {
 		if r.started { // otherwise there is no doorbell either
@@ -286,6 +313,7 @@ func (s *Server) close() {
 		}
 	}
 	if s.pool != nil {
+		s.sumPool.Close()
 		s.pool.Close()
 	}
 	if s.root != nil {
@@ -378,7 +406,9 @@ func (r *reactor) serveControl(ready func()) error {
 		}
 	}
 	r.onReady = sync.OnceFunc(ready)
+	var restart restarts
 	for {
+		lives := r.lives
 		err := gnet.Rotate(r, addrs,
 			gnet.WithNumEventLoop(1), gnet.WithReusePort(true), gnet.WithReuseAddr(true),
 			gnet.WithTicker(true), gnet.WithLockOSThread(r.server.options.LockThread),
@@ -390,10 +420,32 @@ func (r *reactor) serveControl(ready func()) error {
 		if err != nil && !r.started {
 			return fmt.Errorf("start the event loop: %w", err)
 		}
+		wait, ok := restart.next(r.lives > lives, r.clock())
+		if !ok {
+			r.server.Stop()
+			return fmt.Errorf("start the event loop again: %w", err)
+		}
 		r.count.restarts++
 		r.server.log.Error().Err(err).Msg("the event loop had ended and is started again")
-		<-time.After(restartAfter)
+		<-time.After(wait)
 	}
+}
+
+// restarts says when a loop that ended is started again.
+type restarts struct {
+	wait  time.Duration
+	since instant
+}
+
+// next is asked after an end, and told whether that loop had lived. It says how long to wait, or
+// that loops have not come to life for too long.
+func (s *restarts) next(lived bool, now instant) (time.Duration, bool) {
+	if lived || s.wait == 0 {
+		s.wait, s.since = restartAfter, now
+		return s.wait, true
+	}
+	s.wait = min(2*s.wait, restartAfterMax)
+	return s.wait, now-s.since < restartPatience
 }
 
 const (
@@ -402,5 +454,9 @@ const (
 	// controlReadBytes is the loop's one buffer for reading control connections.
 	controlReadBytes = 64 << 10
 	// restartAfter keeps a loop that cannot live from using all of a processor.
-	restartAfter = 50 * time.Millisecond
+	restartAfter    = 50 * time.Millisecond
+	restartAfterMax = time.Second
+	// restartPatience is how long it is tried in vain. Memory for a socket comes back sooner; a
+	// port that another program took does not.
+	restartPatience = 30 * time.Second
 )

@@ -24,6 +24,9 @@ const (
 	inDrain                          // the server is to end
 	inAbort                          // the server ends now
 	inEnd                            // control is gone
+	inAnswer                         // the command was answered, and moves nothing
+	inPend                           // the first half of a rename was
+	inGiveUp                         // what was asked for or offered was given up by abor
 )
 
 // input is one thing that happened.
@@ -55,8 +58,13 @@ type output struct {
 	ask bool
 	// tell sends the leased port to the client.
 	tell bool
-	// part sends the parting port to the client, farewell ends its transfers and thanks.
-	part, farewell bool
+	// part sends the parting port to the client, farewell ends its transfers and thanks, goodbye
+	// is status's.
+	part, farewell, goodbye bool
+	// aborted answers an abor that found nothing to end.
+	aborted bool
+	// disorder refuses a command that does not stand here.
+	disorder bool
 	// resume goes on with what was sent ahead.
 	resume bool
 	// end closes control for this reason, unless it is endNot.
@@ -88,7 +96,20 @@ func (m *machine) step(in input, out *output) {
 	}
 	switch in.kind {
 	case inCommand:
-		m.command(in.verb, out)
+		if m.face == faceStatus {
+			m.statusCommand(in.verb, out)
+		} else {
+			m.command(in.verb, out)
+		}
+	case inAnswer:
+		m.exchange.Take(codec.Answer)
+		m.becomeIdle(out)
+	case inPend:
+		m.exchange.Take(codec.Pend)
+		m.becomeIdle(out)
+	case inGiveUp:
+		m.exchange.Take(codec.Abort)
+		m.becomeIdle(out)
 	case inPort:
 		m.exchange.Take(codec.Port)
 		out.tell = true
@@ -116,7 +137,8 @@ func (m *machine) step(in input, out *output) {
 		m.becomeIdle(out)
 	case inDrain:
 		m.draining = true
-		if s := m.exchange.State(); s == codec.Idle || s == codec.Asked {
+		// A command of status that was taken is answered: it may be carried out already.
+		if s := m.exchange.State(); m.waits() || s == codec.Asked && m.face != faceStatus {
 			m.becomeOver(endDrained, out)
 		}
 	case inViolation:
@@ -151,7 +173,37 @@ func (m *machine) command(v codec.Verb, out *output) {
 	out.ask = true
 }
 
-// becomeIdle follows the step that made the exchange Idle.
+// statusCommand takes a command of the status exchange. VerbUnknown stands for any that is to be
+// refused.
+func (m *machine) statusCommand(v codec.Verb, out *output) {
+	switch {
+	case v == codec.VerbQuit:
+		m.exchange.Take(codec.Quit)
+		m.becomeOver(endQuit, out)
+		out.goodbye = true
+	case v == codec.VerbAbort:
+		m.exchange.Take(codec.Abort)
+		out.aborted = true
+	case v == codec.VerbRenameTo && m.exchange.Can(codec.Follow):
+		m.exchange.Take(codec.Follow)
+		out.ask = true
+	default:
+		m.exchange.Take(codec.Ask)
+		out.ask = true
+		out.disorder = v == codec.VerbRenameTo || v == codec.VerbHello
+	}
+}
+
+// becomeStatus follows hello, which is still to be answered.
+func (m *machine) becomeStatus() {
+	if m.face != faceBase || m.exchange.State() != codec.Idle {
+		panic("reactor: a session becomes status from base, and while it is idle")
+	}
+	m.face = faceStatus
+	m.exchange = codec.NewStatus()
+}
+
+// becomeIdle follows the step after which the exchange waits for a command.
 func (m *machine) becomeIdle(out *output) {
 	if m.draining {
 		m.becomeOver(endDrained, out)
@@ -167,7 +219,13 @@ func (m *machine) becomeOver(reason endReason, out *output) {
 }
 
 // busy says whether the session waits for us or a transfer of it runs: then it is not idle.
-func (m *machine) busy() bool { return m.exchange.State() != codec.Idle }
+func (m *machine) busy() bool { return !m.waits() }
+
+// waits says whether the session waits for a command.
+func (m *machine) waits() bool {
+	s := m.exchange.State()
+	return s == codec.Idle || s == codec.Renaming
+}
 
 // closingGrace is how long a control connection whose last answer has not left may stay, since a
 // connection closed earlier would lose it, and nobody tells when it has left.

@@ -16,9 +16,13 @@ const (
 	haveSplice   = true
 )
 
-// sendFile sends n bytes of a file to a socket from the kernel's memory.
+// sendFile sends n bytes of a file to a socket from the kernel's memory. A file that is not to be
+// sent this way is errNoSendfile.
 func sendFile(socket, file int, offset int64, n int64) (int, error) {
 	sent, err := unix.Sendfile(socket, file, &offset, int(n))
+	if err == unix.EINVAL || err == unix.ENOSYS || err == unix.EOPNOTSUPP {
+		return 0, errNoSendfile
+	}
 	return max(sent, 0), socketError(err)
 }
 
@@ -46,6 +50,13 @@ func accept(fd int) (int, netip.AddrPort, error) {
 		return int(n), netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), port), nil
 	}
 	return int(n), netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), port), nil
+}
+
+// acceptWithBytes keeps connections from being accepted before their first bytes have come, for
+// some seconds. Where the system does not know this they come without.
+func acceptWithBytes(fd int) {
+	const seconds = 5
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, seconds)
 }
 
 // unsent is how many bytes of what a socket took the other side has not acknowledged.

@@ -28,7 +28,7 @@ type stage struct {
 // stages returns reactors of one server that share limits and a pool.
 func stages(t testing.TB, n int, o Options) []*stage {
 	t.Helper()
-	s := &Server{options: o, log: o.Log, context: context.Background()}
+	s := &Server{options: o, log: o.Log, context: context.Background(), features: o.features()}
 	s.options.Reactors = n
 	var err error
 	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{})
@@ -36,6 +36,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 	s.limiter, err = newLimiter(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
 	check(t, err)
 	s.pool = fsio.NewPool(1)
+	s.sumPool, s.sums = fsio.NewPool(1), fsio.NewSumCache(0)
 	var all []*stage
 	for i := range n {
 		r := newReactor(s, i)
@@ -46,7 +47,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 		for p := range o.DataPorts.Count + 1 {
 			ports = append(ports, boundPort{number: uint16(20_000 + 100*i + p)})
 		}
-		r.adopt(ports)
+		r.adopt(ports, []boundPort{{number: uint16(30_000 + i)}})
 		r.setRests()
 		r.loop = fakeLoop{r}
 		s.reactors = append(s.reactors, r)
@@ -57,6 +58,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 
 // close gives back what a stage holds.
 func (s *stage) close() {
+	s.server.sumPool.Close()
 	s.server.pool.Close()
 	check(s.t, s.server.root.Close())
 	for _, r := range s.server.reactors {

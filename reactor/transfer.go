@@ -58,6 +58,7 @@ const (
 	outcomeAborted  outcome = "server ending"
 	outcomeLeft     outcome = "session ended by the client"
 	outcomeKept     outcome = "nothing came, kept what was there"
+	outcomeGivenUp  outcome = "given up by the client"
 )
 
 // transfer is one command that moves a file or a message, from its command to the end of its data
@@ -102,6 +103,8 @@ type transfer struct {
 	send sender
 	recv receiver
 	job  job
+	// asked is what a command of the status exchange has beside this, nil for all others.
+	asked *asked
 }
 
 // newTransfer returns a transfer for a command of a session.
@@ -149,7 +152,9 @@ func (t *transfer) becomeMoving(fd int, now instant) {
 	t.readable, t.writable = true, true
 }
 
-func (t *transfer) isPut() bool { return t.verb == codec.VerbPut }
+func (t *transfer) isPut() bool {
+	return t.verb == codec.VerbPut || t.verb == codec.VerbPutPart
+}
 
 // watch follows a call that would have blocked: the watcher says when it can be made again. The
 // data socket goes into the watcher with the first.
@@ -198,6 +203,10 @@ func (t *transfer) jobDone() {
 	if t.state == transferEnded {
 		t.job.listing = nil
 		t.r.discard(t)
+		return
+	}
+	if t.state == transferWaiting {
+		t.r.workDone(t)
 		return
 	}
 	if t.isPut() {
@@ -249,6 +258,10 @@ func (r *reactor) checkStall(t *transfer) {
 // release lets the session go on: everything of the transfer has moved.
 func (r *reactor) release(t *transfer) {
 	if t.released {
+		return
+	}
+	if t.asked != nil {
+		r.settle(t)
 		return
 	}
 	t.released = true
@@ -305,6 +318,9 @@ func (r *reactor) linger(t *transfer) (more bool) {
 // failTransfer ends a transfer so that the client sees it: the data connection is reset.
 func (r *reactor) failTransfer(t *transfer, o outcome, err error) {
 	t.outcome, t.err = o, err
+	if r.keepFirst(t) {
+		return
+	}
 	if t.fd >= 0 {
 		setReset(t.fd, true)
 	}
@@ -332,7 +348,9 @@ func (r *reactor) endTransfer(t *transfer) {
 			t.session.moved(t)
 		}
 	}
-	if s := t.session; s.transfer == t && !t.released && connected {
+	if s := t.session; t.asked != nil {
+		r.endAsked(t, connected)
+	} else if s.transfer == t && !t.released && connected {
 		r.release(t)
 	} else if s.transfer == t {
 		s.transfer = nil
@@ -349,6 +367,10 @@ func (r *reactor) discard(t *transfer) {
 		return
 	}
 	a := t.address
+	if t.asked != nil {
+		t.asked.sum.give(t)
+		r.settle(t)
+	}
 	a.transfers--
 	last := r.transfers[len(r.transfers)-1]
 	r.transfers[t.index], last.index = last, t.index

@@ -86,16 +86,19 @@ func (w *watcher) control(fd int, index, generation uint32, events uint32) error
 
 // add watches a data socket, edge-triggered. Its owner hears at once what it is ready for.
 func (w *watcher) add(fd int, owner watched) slot {
-	return w.put(fd, owner, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
+	// Where the kernel has no memory for it, its owner ends by its deadline.
+	s, _ := w.put(fd, owner, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
+	return s
 }
 
 // addListener watches a listening socket, level-triggered: one connection is accepted for one
 // event, and no call is made only to hear that there is no other.
-func (w *watcher) addListener(fd int, owner watched) slot {
+// An error leaves it with a slot for again.
+func (w *watcher) addListener(fd int, owner watched) (slot, error) {
 	return w.put(fd, owner, unix.EPOLLIN)
 }
 
-func (w *watcher) put(fd int, owner watched, events uint32) slot {
+func (w *watcher) put(fd int, owner watched, events uint32) (slot, error) {
 	var i uint32
 	if n := len(w.free); n > 0 {
 		i = w.free[n-1]
@@ -107,11 +110,7 @@ func (w *watcher) put(fd int, owner watched, events uint32) slot {
 	s := &w.slots[i]
 	s.owner, s.fd = owner, fd
 	s.generation++
-	if err := w.control(fd, i, s.generation, events); err != nil {
-		// The kernel had no memory for it. Its owner ends by its deadline.
-		return newSlot(i, s.generation)
-	}
-	return newSlot(i, s.generation)
+	return newSlot(i, s.generation), w.control(fd, i, s.generation, events)
 }
 
 // want says that a call on a data socket would have blocked in this direction. The edge that ends
@@ -123,9 +122,9 @@ func (w *watcher) pause(s slot) {
 	_ = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, w.slots[s.index()].fd, nil)
 }
 
-func (w *watcher) again(s slot) {
+func (w *watcher) again(s slot) error {
 	at := &w.slots[s.index()]
-	_ = w.control(at.fd, s.index(), s.generation(), unix.EPOLLIN)
+	return w.control(at.fd, s.index(), s.generation(), unix.EPOLLIN)
 }
 
 // remove forgets a descriptor that is closed right after, which takes it out of the epoll set.

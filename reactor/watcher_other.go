@@ -95,8 +95,8 @@ func (w *watcher) add(fd int, owner watched) slot {
 
 // addListener watches a listening socket: one connection is accepted for one event, and no call is
 // made only to hear that there is no other.
-func (w *watcher) addListener(fd int, owner watched) slot {
-	return w.put(watchSlot{owner: owner, fd: fd, wanted: canRead, level: true})
+func (w *watcher) addListener(fd int, owner watched) (slot, error) {
+	return w.put(watchSlot{owner: owner, fd: fd, wanted: canRead, level: true}), nil
 }
 
 func (w *watcher) put(n watchSlot) slot {
@@ -135,7 +135,10 @@ func (w *watcher) pause(s slot) {
 	w.slots[s.index()].wanted = 0
 }
 
-func (w *watcher) again(s slot) { w.want(s, canRead) }
+func (w *watcher) again(s slot) error {
+	w.want(s, canRead)
+	return nil
+}
 
 // remove forgets a descriptor that is closed right after. A poll that has it must end: while it
 // runs the system may keep the socket open.

@@ -338,7 +338,7 @@ func TestListenerIsToldOfUntilNobodyWaits(t *testing.T) {
 		if accepted++; accepted == 10 {
 			l.pause(s)
 			paused = true
-			go func() { l.orders <- func() { paused = false; l.again(s) } }()
+			go func() { l.orders <- func() { paused = false; _ = l.again(s) } }()
 		}
 	}
 	at := net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, port))
@@ -349,7 +349,7 @@ func TestListenerIsToldOfUntilNobodyWaits(t *testing.T) {
 		}
 		defer c.Close()
 	}
-	s = l.addListener(fd, o)
+	s, _ = l.addListener(fd, o)
 	l.until("20 connections", func() bool { return accepted == 20 })
 	l.remove(s)
 }

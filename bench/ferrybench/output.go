@@ -118,5 +118,5 @@ func showCommand() *cobra.Command {
 
 // resultCommands are those that work on result files.
 func resultCommands() []*cobra.Command {
-	return []*cobra.Command{showCommand(), diffCommand()}
+	return []*cobra.Command{showCommand(), reportCommand(), diffCommand()}
 }

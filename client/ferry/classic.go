@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ferry/client"
+	"ferry/client/shell"
 )
 
 // classicPorts is a flag that takes three ports. Files and messages stay 0 until it is given: they
@@ -51,7 +51,7 @@ func (p *classicPorts) Set(text string) error {
 func (p *classicPorts) Type() string { return "C,D,M" }
 
 // apply gives the ports to a shell that speaks classic.
-func (p *classicPorts) apply(s *client.Shell) error {
+func (p *classicPorts) apply(s *shell.Shell) error {
 	if !s.Options.Classic {
 		if p.files != 0 {
 			return errAlone

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"ferry/client"
+	"ferry/client/shell"
 )
 
 func TestClassicPortsAreThree(t *testing.T) {
@@ -16,23 +17,23 @@ func TestClassicPortsAreThree(t *testing.T) {
 		}
 	}
 	p = classicPorts{control: client.ClassicPort}
-	var shell client.Shell
-	if p.String() != "" || p.apply(&shell) != nil || shell.Port != 0 {
-		t.Errorf("nothing given: %q, %+v", p.String(), shell)
+	var sh shell.Shell
+	if p.String() != "" || p.apply(&sh) != nil || sh.Port != 0 {
+		t.Errorf("nothing given: %q, %+v", p.String(), &sh)
 	}
-	shell.Options.Classic = true
-	if err := p.apply(&shell); err != nil || shell.Port != 20021 ||
-		shell.Options.ClassicFiles != 0 || shell.Options.ClassicMessages != 0 {
-		t.Errorf("--classic alone: %v, %+v", err, shell)
+	sh.Options.Classic = true
+	if err := p.apply(&sh); err != nil || sh.Port != 20021 ||
+		sh.Options.ClassicFiles != 0 || sh.Options.ClassicMessages != 0 {
+		t.Errorf("--classic alone: %v, %+v", err, &sh)
 	}
 	if err := p.Set("1,65535,3"); err != nil || p.String() != "1,65535,3" {
 		t.Errorf("%q, %v", p.String(), err)
 	}
-	if err := p.apply(&shell); err != nil || shell.Port != 1 ||
-		shell.Options.ClassicFiles != 65535 || shell.Options.ClassicMessages != 3 {
-		t.Errorf("with ports: %v, %+v", err, shell)
+	if err := p.apply(&sh); err != nil || sh.Port != 1 ||
+		sh.Options.ClassicFiles != 65535 || sh.Options.ClassicMessages != 3 {
+		t.Errorf("with ports: %v, %+v", err, &sh)
 	}
-	if err := p.apply(new(client.Shell)); err == nil {
+	if err := p.apply(new(shell.Shell)); err == nil {
 		t.Error("--classic-ports was taken without --classic")
 	}
 }

@@ -1,155 +1,84 @@
-// Command ferry fetches files from a ferry server and stores files there, from a prompt, a pipe or
-// one command line.
+// Command ferry fetches files from a ferry server and stores files there, from a prompt, a pipe, a
+// script or one command line.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/mattn/go-isatty"
-	"github.com/spf13/cobra"
 
-	"ferry/client"
+	"ferry/client/shell"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
 
-const (
-	statusWrongUse = 2
-
-	long = `Ferry moves files to and from a server, without encryption and without a login.
-
-Alone it starts unconnected; with HOST PORT (or HOST:PORT, or PORT on this
-machine) it connects and asks for commands; with a command it runs that one.
-On a pipe it reads commands, a line each.
-
-  get NAME [LOCAL]    put LOCAL [REMOTE]    ls [PATH]
-  open HOST PORT      close    quit         help [COMMAND]
-
-With --classic it speaks the classic exchange (RETR, CONN, GOODBYE SERVER),
-which has get and quit but no ls and no put; HOST alone is port 20021 there.
-
-Status: 0 done, 1 something failed, 2 wrong use, 130 interrupted.`
-
-	example = `  ferry localhost 2121
-  ferry localhost 2121 get report.txt
-  ferry --dir incoming localhost 2121 get a/report.txt
-  echo ls | ferry localhost 2121
-  ferry --classic localhost get report.txt`
-)
-
 // run parses the flags, runs the shell and returns the program's status.
 func run(args []string) int {
-	shell := client.Shell{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
-	shell.Prompt = isTerminal(os.Stdin)
-	shell.Terminal = isTerminal(os.Stdout)
-	shell.Interruptible = func(ctx context.Context) (context.Context, context.CancelFunc) {
-		return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	}
-	status := 0
-	cmd := command(&shell, &status)
+	// A server that has gone is an error to tell, and a supervisor's signal ends in order.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	p := newProgram()
+	cmd := p.command()
 	cmd.SetArgs(args)
-	if err := cmd.Execute(); err != nil {
+	if err := cmd.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "ferry: %v; ferry --help lists the flags\n", err)
-		return statusWrongUse
+		return shell.StatusWrongUse
 	}
-	return status
+	return p.status
 }
 
-func command(shell *client.Shell, status *int) *cobra.Command {
-	// A double click starts it unconnected, as the bare command does.
-	cobra.MousetrapHelpText = ""
-	var silence, connect, confirm time.Duration
-	ports := classicPorts{control: client.ClassicPort}
-	cmd := &cobra.Command{
-		Use:           "ferry [FLAGS] [HOST PORT [COMMAND [ARG...]]]",
-		Long:          long,
-		Example:       example,
-		Version:       version(),
-		Args:          cobra.ArbitraryArgs,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-
-		DisableFlagsInUseLine: true,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			args, err := lateFlags(cmd, args)
-			if err != nil {
-				return err
-			}
-			if cmd.Flags().Changed("help") {
-				return cmd.Help()
-			}
-			if err := checkFolder(shell.Dir); err != nil {
-				return err
-			}
-			if err := ports.apply(shell); err != nil {
-				return err
-			}
-			shell.Options.ReplyTimeout = bound(silence)
-			shell.Options.StallTimeout = bound(silence)
-			shell.Options.DialTimeout = bound(connect)
-			shell.Options.ConfirmWait = bound(confirm)
-			if !shell.Options.Classic {
-				// Its commands and its words are those of base.
-				shell.Options.Exchange = client.Base
-			}
-			*status = shell.Run(cmd.Context(), args)
-			return nil
-		},
-	}
-	cmd.SetVersionTemplate("{{.Version}}\n")
-	cmd.SetContext(context.Background())
-	flags := cmd.Flags()
-	// What follows the server is a command, whose words may begin with a dash.
-	flags.SetInterspersed(false)
-	flags.SortFlags = false
-	flags.StringVar(&shell.Dir, "dir", ".",
-		"local `FOLDER` that files are got into and put from")
-	flags.DurationVar(&silence, "timeout", 2*time.Minute,
-		"give up on a server that is silent for `TIME`, 0 never;\n"+
-			"a busy one may let a command wait its turn")
-	flags.DurationVar(&connect, "connect-timeout", 10*time.Second,
-		"give up on connecting after `TIME`, 0 never;\n"+
-			"time for two lost packets on each try")
-	flags.DurationVar(&confirm, "confirm-timeout", 5*time.Second,
-		"wait `TIME` for a server to confirm a put, 0 not at all;\n"+
-			"some servers never do")
-	flags.BoolVar(&shell.Options.Classic, "classic", false,
-		"speak the classic exchange, which has get and quit alone")
-	flags.Var(&ports, "classic-ports",
-		"the classic server's ports for control, files and messages;\n"+
-			"otherwise 20021,20020,20023, or those beside the PORT that is given")
-	return cmd
+// program is what a run of ferry is made of.
+type program struct {
+	shell  shell.Shell
+	flags  flags
+	status int
 }
 
-// lateFlags takes flags that stand between the server and the command.
-func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
-	at := 1
-	if len(args) > 1 && client.IsPort(args[1]) {
-		at = 2
+func newProgram() *program {
+	p := new(program)
+	s := &p.shell
+	s.In, s.Out, s.Err = os.Stdin, os.Stdout, os.Stderr
+	s.Prompt = isTerminal(os.Stdin)
+	s.Terminal = isTerminal(os.Stdout)
+	s.Colour = s.Prompt && s.Terminal && os.Getenv("NO_COLOR") == "" && !dumb()
+	s.Interruptible = func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return signal.NotifyContext(ctx, os.Interrupt)
 	}
-	if len(args) <= at || !strings.HasPrefix(args[at], "-") {
-		return args, nil
-	}
-	if err := cmd.Flags().Parse(args[at:]); err != nil {
-		return nil, err
-	}
-	return append(args[:at:at], cmd.Flags().Args()...), nil
+	return p
 }
 
-// bound turns a flag's 0, which means none, into an option's, which is negative.
-func bound(d time.Duration) time.Duration {
-	if d <= 0 {
-		return -1
+// dumb says that the terminal knows no escapes.
+func dumb() bool { return os.Getenv("TERM") == "dumb" }
+
+// start runs the shell with what stands behind the flags.
+func (p *program) start(ctx context.Context, args []string) error {
+	s := &p.shell
+	if err := checkFolder(s.Dir); err != nil {
+		return err
 	}
-	return d
+	if s.Prompt && !p.flags.noProgress && !s.Quiet && !s.JSON && isTerminal(os.Stderr) && !dumb() {
+		s.Columns = func() int { return columns(os.Stderr) }
+		showEscapes(os.Stderr)
+	}
+	if s.Terminal {
+		showEscapes(os.Stdout)
+	}
+	if s.Prompt && s.Terminal && !dumb() && len(s.Commands)+len(s.Scripts) == 0 {
+		if editor, err := shell.NewEditor(historyFile()); err == nil {
+			s.Editor = editor
+			defer func() { _ = editor.Close() }()
+		}
+	}
+	p.status = s.Run(ctx, args)
+	return nil
 }
 
 func checkFolder(dir string) error {
@@ -167,6 +96,36 @@ func isTerminal(f *os.File) bool {
 	return isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd())
 }
 
+// configFile is where settings and bookmarks are, by the rule of the system: XDG's where there is
+// no other. "" means nowhere.
+func configFile() string {
+	folder, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(folder, "ferry", "config")
+}
+
+// historyFile is where the lines of earlier runs are: state, by XDG's rule, and beside the settings
+// on systems that tell no difference.
+func historyFile() string {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		if config := configFile(); config != "" {
+			return filepath.Join(filepath.Dir(config), "history")
+		}
+		return ""
+	}
+	folder := os.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(folder) {
+		home, err := os.UserHomeDir()
+		if err != nil || !filepath.IsAbs(home) {
+			return ""
+		}
+		folder = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(folder, "ferry", "history")
+}
+
 // version is what the build knows of itself.
 func version() string {
 	text := "ferry (unknown build)"
@@ -180,3 +139,5 @@ func version() string {
 	}
 	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 }
+
+var errUnknownShell = errors.New("give one of bash, zsh, fish and powershell")

@@ -53,7 +53,10 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			if !o.Classic && c.Flags().Changed("classic-ports") {
+				return usageError{errors.New("--classic-ports goes with --classic: give both")}
+			}
 			o.Port = reactor.NoPort
 			if len(args) == 1 {
 				port, err := strconv.ParseUint(args[0], 10, 16)

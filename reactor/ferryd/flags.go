@@ -23,6 +23,10 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"write HOST:PORT to this `FILE` once clients can connect, for scripts")
 	f.BoolVar(&o.ReadOnly, "read-only", o.ReadOnly, "refuse every put")
 	f.BoolVar(&o.NoOverwrite, "no-overwrite", o.NoOverwrite, "refuse a put to a name that exists")
+	f.BoolVar(&o.UploadOnly, "upload-only", o.UploadOnly,
+		"a drop box: refuse every get, listing and checksum, and to rename or remove anything")
+	f.BoolVar(&o.NoSum, "no-sum", o.NoSum,
+		"compute no checksums: each reads a whole file for a few bytes of answer")
 	f.BoolVar(&o.Dotfiles, "dotfiles", o.Dotfiles,
 		"list and serve names that begin with a dot; off, since they hold keys and settings")
 	f.Var((*prefixes)(&o.Allow), "allow",
@@ -36,11 +40,17 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 	f.Var(&o.DataPorts, "data-ports",
 		"ports for data connections of each reactor, or a range for all: as many offers can "+
 			"stand for one client address at once, and each takes a millisecond")
+	f.Var(&o.KeyedPorts, "keyed-ports",
+		"the same for the status exchange, whose sessions share them all; 0 serves base alone")
 	addLimits(f, &o.Limits)
 	f.IntVar(&o.Reactors, "reactors", o.Reactors,
 		"event loops side by side, `N` of 1 to 64; one serves 20,000 small files a second")
 	f.IntVar(&o.FileWorkers, "file-workers", o.FileWorkers,
 		"goroutines for file work that waits for the disk; 8 keep a disk's queue filled")
+	f.IntVar(&o.SumWorkers, "sum-workers", o.SumWorkers,
+		"goroutines for checksums, each of which may keep a processor busy")
+	f.DurationVar(&o.PartLifetime, "part-lifetime", o.PartLifetime,
+		"keep the beginning of an upload that broke off this long, to be gone on with")
 	f.BoolVar(&o.LockThread, "lock-thread", o.LockThread,
 		"keep each event loop on its own thread, for tracing; costs a little")
 	f.BoolVar(&o.Portable, "portable", o.Portable,
@@ -67,6 +77,13 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 	f.Var((*byteSize64)(&l.UploadBytes), "max-upload", "largest file taken in, 0 for any")
 	f.Var((*byteSize64)(&l.FreeBytes), "min-free",
 		"bytes that uploads leave free on the disk, so that a full disk breaks nothing else")
+	f.Var((*byteSize64)(&l.SumBytes), "max-sum",
+		"bytes read for the checksums of one session, 0 for any: whoever needs more connects anew")
+	f.IntVar(&l.SumsPerAddress, "max-sums-per-address", l.SumsPerAddress,
+		"checksums of one client address at once, waiting ones too, so that others have a turn")
+	f.IntVar(&l.Keyless, "max-keyless", l.Keyless,
+		"data connections of the status exchange that have not said which offer they take: the "+
+			"first bytes do, so that few are honest; the oldest is closed for another")
 	f.Var((*byteSize64)(&l.ListingBytes), "max-listing",
 		"longest listing of a folder: some 800,000 names")
 	f.Var((*byteSize64)(&l.ListingsBytes), "max-listing-memory",

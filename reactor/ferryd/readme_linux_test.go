@@ -1,18 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // TestReadmeShowsRealSession runs what the README's sessions show, on terminals, and compares what
@@ -43,7 +37,7 @@ func TestReadmeShowsRealSession(t *testing.T) {
 	}
 	// The README's port may be in use here.
 	line, _, _ := strings.Cut(strings.TrimPrefix(sessions[0], "$ "), "\n")
-	server := newTerminal(t, home, strings.Replace(line, readmePort, "0", 1))
+	server := newTerminal(t, t.TempDir(), home, strings.Replace(line, readmePort, "0", 1))
 	server.await("connect     ferry ")
 	port := server.await(`connect     ferry \S+ ([0-9]+)`)[1]
 	clients := 0
@@ -78,7 +72,8 @@ func readmeBlocks(t *testing.T, kind string) (blocks []string) {
 // playSession runs a session's commands, types what is typed at prompts there, and returns what the
 // terminal shows.
 func playSession(t *testing.T, dir, session, port string) string {
-	var shown strings.Builder
+	var all strings.Builder
+	home := t.TempDir()
 	commands := regexp.MustCompile(`(?m)^\$ .*\n`).FindAllStringIndex(session, -1)
 	for i, at := range commands {
 		until := len(session)
@@ -86,16 +81,16 @@ func playSession(t *testing.T, dir, session, port string) string {
 			until = commands[i+1][0]
 		}
 		line := session[at[0]+2 : at[1]]
-		term := newTerminal(t, dir, strings.Replace(line, readmePort, port, 1))
+		term := newTerminal(t, home, dir, strings.Replace(line, readmePort, port, 1))
 		typed := regexp.MustCompile(`(?m)^ftp> (.*)$`)
 		for n, m := range typed.FindAllStringSubmatch(session[at[1]:until], -1) {
-			term.await(fmt.Sprintf(`(?s)(?:ftp> .*){%d}\z`, n+1))
+			term.awaitScreen(fmt.Sprintf(`\A(?s:.*?)(?:(?m:^)ftp> (?s:.*?)){%d}\z`, n+1))
 			term.write(m[1] + "\n")
 		}
 		term.end()
-		shown.WriteString("$ " + line + term.screen())
+		all.WriteString("$ " + line + term.screen())
 	}
-	return shown.String()
+	return all.String()
 }
 
 // compareSession compares what stands in the README with what was printed. Times, addresses and
@@ -112,7 +107,7 @@ func compareSession(t *testing.T, want, got string) {
 // masks take out what differs from run to run.
 var masks = []*regexp.Regexp{
 	regexp.MustCompile(`()\x1b\[[0-9;]*m`),
-	regexp.MustCompile(`()\r`),
+
 	regexp.MustCompile(`(in )[0-9.]+ s \([^)]*/s\)`),
 	regexp.MustCompile(`(data ports  )[0-9,-]+`),
 	regexp.MustCompile(`(connect     ferry )\S+`),
@@ -127,104 +122,4 @@ func masked(text string) string {
 		text = re.ReplaceAllString(text, "$1")
 	}
 	return text
-}
-
-// terminal is a program on a terminal of its own, and what that shows.
-type terminal struct {
-	t    *testing.T
-	keys *os.File
-	log  follower
-	cmd  *exec.Cmd
-	read chan struct{} // closed when nothing more is shown
-}
-
-// newTerminal runs a line of the shell on a new terminal.
-func newTerminal(t *testing.T, dir, line string) *terminal {
-	t.Helper()
-	keys, screen, err := openTerminal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer screen.Close()
-	x := &terminal{t: t, keys: keys, read: make(chan struct{})}
-	x.log.changed = make(chan struct{})
-	x.cmd = exec.Command("sh", "-c", line)
-	x.cmd.Dir = dir
-	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = screen, screen, screen
-	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := x.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(x.read)
-		b := make([]byte, 4096)
-		for {
-			n, err := keys.Read(b)
-			_, _ = x.log.Write(b[:n])
-			if err != nil { // the last program has let go of the terminal
-				x.log.close()
-				return
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = x.cmd.Process.Kill()
-		_ = keys.Close()
-	})
-	return x
-}
-
-// openTerminal makes a terminal: its keys and what it shows, and the side that a program has.
-func openTerminal() (keys, screen *os.File, err error) {
-	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("/dev/ptmx: %w", err)
-	}
-	keys = os.NewFile(uintptr(fd), "/dev/ptmx")
-	if err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		return nil, nil, err
-	}
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		return nil, nil, err
-	}
-	screen, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
-	return keys, screen, err
-}
-
-func (x *terminal) write(text string) {
-	if _, err := x.keys.WriteString(text); err != nil {
-		x.t.Fatal(err)
-	}
-}
-
-// await waits until the terminal shows what matches.
-func (x *terminal) await(pattern string) []string {
-	x.t.Helper()
-	re := regexp.MustCompile(pattern)
-	var found []string
-	err := x.log.awaitText(func(text string) bool {
-		found = re.FindStringSubmatch(text)
-		return found != nil
-	})
-	if err != nil {
-		x.t.Fatalf("%v: %s\n%s", err, pattern, x.log.text())
-	}
-	return found
-}
-
-// end waits until the program has ended and everything is shown.
-func (x *terminal) end() {
-	limit := time.AfterFunc(patience, func() {
-		x.t.Errorf("it did not end within %v", patience)
-		_ = x.cmd.Process.Kill()
-	})
-	defer limit.Stop()
-	_ = x.cmd.Wait()
-	<-x.read
-}
-
-// screen is what the terminal has shown, with the line ends of a text.
-func (x *terminal) screen() string {
-	return string(bytes.ReplaceAll([]byte(x.log.text()), []byte("\r\n"), []byte("\n")))
 }

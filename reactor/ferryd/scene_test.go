@@ -140,6 +140,9 @@ func (s *scene) endServer(ts *testscript.TestScript, _ []string) error {
 	return s.ended(ts, []string{"0"})
 }
 
+// ownVariables are what a script sets for the programs, beside what the test has.
+var ownVariables = []string{"HOME", "XDG_CONFIG_HOME", "FERRY_EXCHANGE"}
+
 func (s *scene) fails(ts *testscript.TestScript, args []string) error {
 	if len(args) < 2 {
 		return fmt.Errorf("use: fails STATUS PROGRAM [ARG...]")
@@ -149,6 +152,10 @@ func (s *scene) fails(ts *testscript.TestScript, args []string) error {
 	var faults strings.Builder
 	cmd := exec.CommandContext(ctx, args[1], args[2:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), ts.Stdout(), &faults
+	cmd.Env = os.Environ()
+	for _, name := range ownVariables {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
 	err := cmd.Run()
 	_, _ = ts.Stderr().Write([]byte(faults.String()))
 	if status := strconv.Itoa(cmd.ProcessState.ExitCode()); status != args[0] {

@@ -100,6 +100,8 @@ func TestScript(t *testing.T) {
 			s := &scene{tb: e.T().(testing.TB), wires: make(map[string]*wire)}
 			s.tb.Cleanup(s.close)
 			e.Values[sceneKey{}] = s
+			// Scripts say what base's signs come to unless they set another exchange.
+			e.Setenv("FERRY_EXCHANGE", "base")
 			return nil
 		},
 		Condition: func(name string) (bool, error) {

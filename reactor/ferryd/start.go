@@ -15,6 +15,11 @@ import (
 // logFlags say what is logged and how.
 type logFlags struct{ level, format string }
 
+var logLevels = map[string]zerolog.Level{
+	"debug": zerolog.DebugLevel, "info": zerolog.InfoLevel,
+	"warn": zerolog.WarnLevel, "error": zerolog.ErrorLevel,
+}
+
 // forPeople says whether the log goes to somebody who reads it as it comes.
 func (l *logFlags) forPeople(out io.Writer) bool {
 	if l.format != "auto" {
@@ -32,20 +37,23 @@ func (l *logFlags) open(out io.Writer) (zerolog.Logger, func(), error) {
 		return zerolog.Logger{}, nil, fmt.Errorf(
 			"--log-format %q: give auto, json or text", l.format)
 	}
-	level, err := zerolog.ParseLevel(l.level)
-	if err != nil || level == zerolog.NoLevel {
+	level, known := logLevels[l.level]
+	if !known {
 		return zerolog.Logger{}, nil, fmt.Errorf(
-			"--log-level %q: give trace, debug, info, warn or error", l.level)
+			"--log-level %q: give debug, info, warn or error", l.level)
 	}
-	ring := reactor.NewLogWriter(out)
-	var to io.Writer = ring
+	format := func(to io.Writer) io.Writer { return to }
 	if l.forPeople(out) {
 		f, ok := out.(*os.File)
-		to = zerolog.ConsoleWriter{
-			Out: ring, TimeFormat: time.DateTime,
-			NoColor: !ok || !isatty.IsTerminal(f.Fd()),
+		format = func(to io.Writer) io.Writer {
+			return zerolog.ConsoleWriter{
+				Out: to, TimeFormat: time.DateTime,
+				NoColor: !ok || !isatty.IsTerminal(f.Fd()),
+			}
 		}
 	}
+	ring := reactor.NewLogWriter(out, format(out))
+	to := format(ring)
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	log := zerolog.New(to).Level(level).With().Timestamp().Logger()
 	return log, func() { _ = ring.Close() }, nil

@@ -1,0 +1,139 @@
+package bench
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestPaceIsEven(t *testing.T) {
+	p := Pace{Rate: 4}
+	for i, want := range []time.Duration{0, 250, 500, 750, 1000} {
+		if got := p.At(int64(i)); got != want*time.Millisecond {
+			t.Errorf("start %d is due at %v, not %v ms", i, got, want)
+		}
+	}
+	for at, want := range map[time.Duration]int64{
+		-1: 0, 0: 1, 249 * time.Millisecond: 1, 250 * time.Millisecond: 2, time.Second: 5,
+	} {
+		if got := p.Due(at); got != want {
+			t.Errorf("%d starts are due at %v, not %d", got, at, want)
+		}
+	}
+}
+
+// TestDueCountsWhatIsDue holds Due to its definition by At, at any rate and for any sharer.
+func TestDueCountsWhatIsDue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		stride := rapid.IntRange(1, 9).Draw(t, "stride")
+		p := Pace{
+			Rate:   rapid.Float64Range(0.001, 1e6).Draw(t, "rate"),
+			First:  rapid.IntRange(0, stride-1).Draw(t, "first"),
+			Stride: stride,
+		}
+		at := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "at"))
+		n := p.Due(at)
+		if n > 0 && p.At(n-1) > at {
+			t.Errorf("start %d is due at %v, and counted at %v", n-1, p.At(n-1), at)
+		}
+		if p.At(n) <= at {
+			t.Errorf("start %d is due at %v, and not counted at %v", n, p.At(n), at)
+		}
+	})
+}
+
+func TestSharersKeepTheSpacingOfTheWhole(t *testing.T) {
+	whole := Pace{Rate: 30}
+	var together []time.Duration
+	for first := range 3 {
+		p := Pace{Rate: 30, First: first, Stride: 3}
+		for i := range int64(10) {
+			together = append(together, p.At(i))
+		}
+	}
+	slices.Sort(together)
+	for i, at := range together {
+		if at != whole.At(int64(i)) {
+			t.Errorf("start %d is due at %v, not %v", i, at, whole.At(int64(i)))
+		}
+	}
+}
+
+// TestStartsWithoutAClock walks through a plan as a driver does, at times that the test makes up.
+func TestStartsWithoutAClock(t *testing.T) {
+	const ms = time.Millisecond
+	s := starts{pace: Pace{Rate: 100}, window: 100 * ms}
+	want := func(now, freeSince, intended, lag time.Duration) {
+		t.Helper()
+		got, ok := s.next(now, freeSince)
+		if !ok || got.intended != intended || got.lag != lag {
+			t.Errorf("at %v: %+v, %v; not intended %v, lag %v", now, got, ok, intended, lag)
+		}
+	}
+	wantNone := func(now, wait time.Duration) {
+		t.Helper()
+		if got, ok := s.next(now, 0); ok {
+			t.Errorf("at %v: %+v, and nothing is due", now, got)
+		}
+		if got := s.wait(now); got != wait {
+			t.Errorf("at %v the next start is %v away, not %v", now, got, wait)
+		}
+	}
+	want(0, -5*ms, 0, 0)
+	wantNone(3*ms, 7*ms)
+	want(12*ms, 0, 10*ms, 2*ms) // the harness slept too long
+	// A server's pause: the client is free again at 45 ms. The wait for it is no lag.
+	want(45*ms, 45*ms, 20*ms, 0)
+	want(46*ms, 45*ms, 30*ms, 1*ms)
+	want(46*ms, 46*ms, 40*ms, 0)
+	wantNone(46*ms, 4*ms)
+	want(50*ms, 46*ms, 50*ms, 0)
+	if got := s.missed(); got != 4 {
+		t.Errorf("%d starts are still to come, not 4", got)
+	}
+	// Nobody was free until the end: those are missed, and said so.
+	want(99*ms, 99*ms, 60*ms, 0)
+	if got := s.missed(); got != 3 {
+		t.Errorf("%d starts missed, not 3", got)
+	}
+	for range 3 {
+		s.begun++
+	}
+	wantNone(99*ms, -1)
+	if s.missed() != 0 {
+		t.Error("all were begun")
+	}
+}
+
+func TestSizesAreReadAndDrawn(t *testing.T) {
+	for text, want := range map[string]Sizes{
+		"0":                        {List: []int64{0}},
+		"4096":                     {List: []int64{4096}},
+		"64KiB,1MB":                {List: []int64{64 << 10, 1e6}},
+		"lognormal:64KiB,2":        {Median: 64 << 10, Sigma: 2},
+		"lognormal:64KiB,1.5,1GiB": {Median: 64 << 10, Sigma: 1.5, Max: 1 << 30},
+	} {
+		got, err := ParseSizes(text)
+		if err != nil || got.String() != want.String() {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+		if again, err := ParseSizes(got.String()); err != nil || again.String() != got.String() {
+			t.Errorf("%s: read back as %v, %v", got, again, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "x", "4 apples", "-1", "99GB", "lognormal:", "lognormal:1", "lognormal:1,-1",
+		"lognormal:1,x", "lognormal:1,2,3,4",
+	} {
+		if got, err := ParseSizes(bad); err == nil {
+			t.Errorf("%q is %v", bad, got)
+		}
+	}
+	s := Sizes{Median: 1000, Sigma: 1, Max: 5000}
+	sizes := s.files(101)
+	if sizes[50] != 1000 || sizes[100] != 5000 || sizes[0] >= 200 || !slices.IsSorted(sizes) {
+		t.Errorf("files of %d bytes", sizes)
+	}
+}

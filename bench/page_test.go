@@ -1,0 +1,275 @@
+package bench
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func pageOf(t *testing.T, results ...NamedResult) string {
+	t.Helper()
+	var b strings.Builder
+	if err := WritePage(&b, results...); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// elements reads the page as XML, which it also is, and gives each element's name, its id, and the
+// text within.
+type element struct {
+	name string
+	attr map[string]string
+	text string
+}
+
+func elements(t *testing.T, text string) []*element {
+	t.Helper()
+	in := xml.NewDecoder(strings.NewReader(text))
+	in.Entity = xml.HTMLEntity
+	var all, open []*element
+	for {
+		token, err := in.Token()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			e := &element{name: token.Name.Local, attr: map[string]string{}}
+			for _, a := range token.Attr {
+				e.attr[a.Name.Local] = a.Value
+			}
+			all, open = append(all, e), append(open, e)
+		case xml.EndElement:
+			open = open[:len(open)-1]
+		case xml.CharData:
+			for _, e := range open {
+				e.text += string(token)
+			}
+		}
+	}
+}
+
+func texts(all []*element, name string) []string {
+	var found []string
+	for _, e := range all {
+		if e.name == name {
+			found = append(found, e.text)
+		}
+	}
+	return found
+}
+
+func TestPageHasAllPlotsWithTables(t *testing.T) {
+	r := synthetic{names: []string{"ferryd", "nginx"}, clients: []int{1, 100}, noise: 0.05}.result()
+	all := elements(t, pageOf(t, NamedResult{"run", r}))
+	captions := texts(all, "figcaption")
+	for _, want := range []string{
+		"Latency, 1 client", "Latency, 100 clients", "Throughput over time", "Server CPU over time",
+		"Server memory over time", "Transfers a second", "Median latency", "Server CPU a transfer",
+	} {
+		if !slices.Contains(captions, want) {
+			t.Errorf("no plot %q in %q", want, captions)
+		}
+	}
+	headings := texts(all, "h2")
+	for _, want := range []string{
+		"Figures", "Latency by percentile", "Over time", "Over loads",
+		"Targets beside each other: 1 client", "Targets beside each other: 100 clients",
+	} {
+		if !slices.Contains(headings, want) {
+			t.Errorf("no part %q in %q", want, headings)
+		}
+	}
+	cells := append(texts(all, "td"), texts(all, "th")...)
+	for _, want := range []string{"ferryd", "nginx", "100 clients", "30 µs", "170", "p99.9"} {
+		if !slices.Contains(cells, want) {
+			t.Errorf("no cell %q", want)
+		}
+	}
+	if !slices.Contains(texts(all, "p"), "No errors.") {
+		t.Error("nothing said of errors")
+	}
+}
+
+func TestPageIsReadableWithoutSeeingIt(t *testing.T) {
+	r := synthetic{names: []string{"a", "b", "c"}, clients: []int{1, 10, 100}}.result()
+	all := elements(t, pageOf(t, NamedResult{"run", r}))
+	ids := map[string]string{}
+	for _, e := range all {
+		id := e.attr["id"]
+		if id == "" {
+			continue
+		}
+		if _, twice := ids[id]; twice {
+			t.Errorf("two elements have the id %q", id)
+		}
+		ids[id] = e.text
+	}
+	pictures := 0
+	for _, e := range all {
+		for _, id := range strings.Fields(e.attr["aria-labelledby"]) {
+			if ids[id] == "" {
+				t.Errorf("%s is labelled by %q, which says nothing", e.name, id)
+			}
+		}
+		if e.name != "svg" || e.attr["aria-hidden"] == "true" {
+			continue
+		}
+		pictures++
+		if e.attr["role"] != "img" || e.attr["aria-labelledby"] == "" {
+			t.Errorf("a picture without a label: %v", e.attr)
+		}
+	}
+	if pictures < 10 {
+		t.Errorf("%d pictures", pictures)
+	}
+	// Lines are told apart by dashes and marks too.
+	styles := map[string]bool{}
+	for _, m := range regexp.MustCompile(`--d: [^;]+;`).FindAllString(pageStyle, -1) {
+		styles[m] = true
+	}
+	for _, m := range marks {
+		styles[m] = true
+	}
+	if len(styles) != 2*styleCount {
+		t.Errorf("%d dashes and marks for %d styles", len(styles), styleCount)
+	}
+}
+
+func TestPageNeedsNothingBesideItself(t *testing.T) {
+	text := pageOf(t, NamedResult{"run", synthetic{}.result()})
+	for _, e := range elements(t, text) {
+		switch e.name {
+		case "script", "link", "img", "iframe", "object", "embed", "base":
+			t.Errorf("the page has a %s", e.name)
+		}
+		for name, value := range e.attr {
+			if name == "src" || name == "href" || strings.HasPrefix(name, "on") ||
+				strings.Contains(value, "url(") {
+				t.Errorf("%s has %s=%q", e.name, name, value)
+			}
+		}
+	}
+	if strings.Contains(pageStyle, "url(") || strings.Contains(pageStyle, "@import") {
+		t.Error("the style needs something else")
+	}
+	if !strings.Contains(text, "prefers-color-scheme: dark") {
+		t.Error("there is no dark page")
+	}
+}
+
+func TestPageEscapesNames(t *testing.T) {
+	const evil = `</title></svg><script>alert("1")</script>&'` + "\x00\x1b"
+	r := synthetic{names: []string{evil, "b"}, clients: []int{1, 10}, turns: 8}.result()
+	r.Scenario, r.Command, r.Settings = evil, []string{evil}, map[string]string{evil: evil}
+	r.Machine.Processor, r.Targets[0].Proto = evil, evil
+	r.Targets[0].Steps[0].Turns[0].Errors = []Failure{{evil, 1, evil}}
+	text := pageOf(t, NamedResult{evil, r}, NamedResult{"x", r})
+	alone := *r
+	alone.Targets = r.Targets[:1]
+	text += pageOf(t, NamedResult{evil, &alone})
+	if strings.Contains(text, "<script") || strings.ContainsAny(text, "\x00\x1b") {
+		t.Error("a name became a part of the page")
+	}
+	text, _, _ = strings.Cut(text, "</html>")
+	if all := elements(t, text+"</html>"); !slices.ContainsFunc(texts(all, "figcaption"),
+		func(s string) bool { return s == "Median latency" }) {
+		t.Error("no plot")
+	}
+}
+
+// oddResults are those whose figures draw badly: none, one, equal ones, huge ones.
+func oddResults() map[string]*Result {
+	bare := synthetic{turns: 1}.result()
+	bare.each(func(_ *Target, _ *Step, turn *Turn) {
+		turn.Samples, turn.SampleSeconds, turn.Own, turn.Server = nil, 0, nil, nil
+		turn.Began = time.Time{}
+	})
+	one := synthetic{turns: 1}.result()
+	turn := NewTurn()
+	turn.Seconds = 1e-9
+	get := turn.Tally(KindGet)
+	get.Count = 1
+	get.Latency.Record(0)
+	one.Targets[0].Steps[0].Turns = []*Turn{turn}
+	none := synthetic{turns: 1}.result()
+	none.Targets[0].Steps[0].Turns = []*Turn{{Seconds: 1}}
+	huge := synthetic{turns: 2, clients: []int{1, 1e9}}.result()
+	huge.each(func(_ *Target, _ *Step, turn *Turn) {
+		turn.Seconds, turn.Server.CPU, turn.Server.PSS = secondsMin, amountMax, countMax
+		turn.Samples[0].Server.CPU, turn.Samples[0].Transfers = amountMax, countMax
+	})
+	if err := huge.validate(); err != nil {
+		panic(err) // larger figures are of no concern
+	}
+	rates := synthetic{turns: 2, clients: []int{1, 2, 3}}.result()
+	for i, step := range rates.Targets[0].Steps {
+		step.Clients, step.Rate = 100, float64(i)*500
+	}
+	return map[string]*Result{
+		"empty": {}, "bare": bare, "one": one, "none": none, "huge": huge, "rates": rates,
+		"many": synthetic{turns: 1, rate: 20, names: strings.Split("abcdefghijk", "")}.result(),
+	}
+}
+
+func TestPageDrawsOddFigures(t *testing.T) {
+	for name, r := range oddResults() {
+		text := pageOf(t, NamedResult{name, r})
+		elements(t, text)
+		for _, bad := range []string{"NaN", "Inf", "%!"} {
+			if strings.Contains(text, bad) {
+				i := strings.Index(text, bad)
+				t.Errorf("%s: %q in %s", name, bad, text[max(0, i-80):i+80])
+			}
+		}
+		if name == "rates" && !strings.Contains(text, rateLabel) {
+			t.Error("a curve over rates has another axis")
+		}
+	}
+}
+
+func TestAxesAreRound(t *testing.T) {
+	ticksOf := func(a axis) string {
+		var all []string
+		for _, tick := range a.ticks {
+			all = append(all, tick.text)
+		}
+		return strings.Join(all, " ")
+	}
+	for _, c := range []struct {
+		got  axis
+		want string
+	}{
+		{linearAxis("", 0, unitRate), "0 0.2 0.4 0.6 0.8 1"},
+		{linearAxis("", 1100, unitRate), "0 200 400 600 800 1,000 1,200"},
+		{linearAxis("", 0.04, unitCPUs), "0 0.01 0.02 0.03 0.04 0.05"},
+		{linearAxis("", 20<<20, unitBytes), "0 B 5 MiB 10 MiB 15 MiB 20 MiB 25 MiB"},
+		{linearAxis("", 0.0195, unitSeconds), "0 µs 5 ms 10 ms 15 ms 20 ms 25 ms"},
+		{logAxis("", 0.0031, 0.021, unitSeconds.tickText), "2 ms 5 ms 10 ms 20 ms 50 ms"},
+		{logAxis("", 0.00001, 3, unitSeconds.tickText), "10 µs 100 µs 1 ms 10 ms 100 ms 1 s 10 s"},
+		{stepsAxis("", []float64{1, 10, 11, 9000}, showDigits), "1 10 9,000"},
+		{percentileAxis(20_000), "50% 90% 99% 99.9% 99.99%"},
+		{percentileAxis(10), "50% 90% 99%"},
+	} {
+		if got := ticksOf(c.got); got != c.want {
+			t.Errorf("%s, not %s", got, c.want)
+		}
+	}
+	a := logAxis("", 1, 100, showDigits)
+	if a.share(1) != 0 || a.share(100) != 1 || math.Abs(a.share(10)-0.5) > 1e-9 || a.share(0) != 0 {
+		t.Errorf("10 of 1 to 100 is at %v", a.share(10))
+	}
+	if p := placePercentile(percentilePlace(99.9)); math.Abs(p-99.9) > 1e-9 {
+		t.Errorf("99.9 becomes %v", p)
+	}
+}

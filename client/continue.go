@@ -1,0 +1,281 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"ferry/codec"
+)
+
+const (
+	// continueMin is the size in bytes below which an upload is not worth a part: it leaves in
+	// one write or two, and a part costs three commands more.
+	continueMin = 64 << 10
+	// continueTries is how often an upload is begun when its part is gone, or has another size
+	// than was told, by the time it is gone on with.
+	continueTries = 3
+	// busyWait is how long a part is waited for that another session holds: mostly the one that
+	// broke, whose end the server has yet to see. It is asked for again after these waits.
+	busyWait    = 10 * time.Second
+	busyWaitMin = 20 * time.Millisecond
+	busyWaitMax = time.Second
+)
+
+// PutFileContinue is PutFile that can be continued. When it breaks off, by whatever cause, the
+// server keeps what it got, for a day as a rule, and a note beside the user's state remembers it
+// ([Options.NotesFolder]). The next call with the same server, name, size and modification time
+// goes on from there, after the checksum of what the server has was found to be that of the local
+// file's beginning; if it is not, or the server cannot tell, the upload begins anew. Where the
+// file turns out to be there already, whole, nothing is sent.
+//
+// A server that keeps no parts gets the file as from PutFile. While another session holds the part
+// it is an ErrBusy. A local file that changed while it was sent is an ErrMismatch: what is stored
+// then may be of both.
+func (c *Client) PutFileContinue(ctx context.Context, name, local string) (Moved, error) {
+	if err := c.has(codec.VerbPutPart); err != nil {
+		return Moved{}, err
+	}
+	file, info, err := openPlain(local)
+	if err != nil {
+		return Moved{}, err
+	}
+	defer func() { _ = file.Close() }()
+	if err := c.start(ctx, codec.VerbPutPart, name); err != nil {
+		return Moved{}, err
+	}
+	defer c.end()
+	moved := Moved{Size: info.Size()}
+	about := note{
+		Server: c.serverName(), Name: noteName(c.fromRoot(name)),
+		Size: info.Size(), Modified: info.ModTime().UnixNano(),
+	}
+	if info.Size() < c.continueMin || !c.features.Allows(codec.VerbPutPart) {
+		moved.Stored, err = c.putStatus(ctx, name, file, info.Size())
+		return moved, err
+	}
+	for range continueTries {
+		moved.Kept, err = c.putOn(ctx, name, file, about)
+		if !errors.Is(err, errPartGone) {
+			break
+		}
+	}
+	if moved.Stored = storedBy(err); err == nil {
+		err = sameFile(file, info)
+	}
+	return moved, err
+}
+
+// errPartGone says that a part is not what it was when it was asked about.
+var errPartGone = errors.New("the server's part changed")
+
+// putOn goes on with an upload, or begins it, and returns how much of it was there.
+func (c *Client) putOn(
+	ctx context.Context, name string, file *os.File, about note,
+) (int64, error) {
+	u, err := c.found(ctx, name, file, about)
+	if err != nil {
+		return 0, err
+	}
+	if u.at == u.total && u.part == (codec.PartID{}) {
+		return u.at, nil
+	}
+	if u.part == (codec.PartID{}) {
+		if u.part, err = c.newPart(ctx, name); err != nil {
+			return 0, err
+		}
+		// A note that cannot be written costs the continuing, not the upload.
+		_ = c.notes().save(about, u.part, time.Now())
+	}
+	if _, err := file.Seek(u.at, io.SeekStart); err != nil {
+		return u.at, failure(name, ErrLocal, err)
+	}
+	err = c.putPieces(ctx, name, file, u)
+	var e *Error
+	switch {
+	case err == nil:
+		c.notes().forget(about, u.part)
+	case errors.As(err, &e) && e.Code == codec.CodePartSize:
+		return u.at, partGone(e)
+	case errors.As(err, &e) && e.Code == codec.CodeNoFile:
+		c.notes().forget(about, u.part)
+		return u.at, partGone(e)
+	}
+	return u.at, err
+}
+
+// partGone marks an error as one after which the upload is begun again.
+func partGone(e *Error) error {
+	marked := *e
+	marked.Err = errors.Join(errPartGone, e.Err)
+	return &marked
+}
+
+// found is the upload that a note tells of: its part and how much of it is right, or no part. If
+// the server has the whole file under its name already, all of it is there and there is no part.
+func (c *Client) found(
+	ctx context.Context, name string, file *os.File, about note,
+) (upload, error) {
+	fresh := upload{total: about.Size}
+	part, ok := c.notes().load(about, time.Now())
+	if !ok {
+		return fresh, nil
+	}
+	size, err := c.partSize(ctx, name, part)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		c.notes().forget(about, part)
+		// The last reply may have been lost, and not the upload.
+		whole, err := c.alreadyThere(ctx, name, file, about.Size)
+		if whole {
+			fresh.at = about.Size
+		}
+		return fresh, err
+	case err != nil:
+		return fresh, err
+	case size <= about.Size:
+		same, err := c.partIsPrefix(ctx, name, file, part, size)
+		if err != nil {
+			return fresh, err
+		}
+		if same {
+			return upload{part, size, about.Size}, nil
+		}
+	}
+	c.notes().forget(about, part)
+	c.dropPart(ctx, part)
+	return fresh, nil
+}
+
+// partSize asks how much of an upload the server has, and waits for a part that is held.
+func (c *Client) partSize(
+	ctx context.Context, name string, part codec.PartID,
+) (int64, error) {
+	q := codec.Request{Verb: codec.VerbPartSize, Part: part}
+	first := time.Now()
+	for wait := busyWaitMin; ; wait = min(2*wait, busyWaitMax) {
+		ev, err := c.simple(ctx, q, name, codec.CodeStatus)
+		if err == nil {
+			size, ok := codec.ParseSize(ev.Data)
+			if !ok {
+				return 0, c.strange(ctx, q.Verb, ev)
+			}
+			return size, nil
+		}
+		var e *Error
+		if !errors.As(err, &e) || e.Code != codec.CodeBusy || time.Since(first) > c.busyWait {
+			return 0, err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return 0, failure(name, ErrGivenUp, ctx.Err())
+		}
+	}
+}
+
+// partIsPrefix says whether the server's part is the local file's beginning. Without a checksum
+// nobody knows, and it is not.
+func (c *Client) partIsPrefix(
+	ctx context.Context, name string, file *os.File, part codec.PartID, size int64,
+) (bool, error) {
+	if size == 0 {
+		return true, nil
+	}
+	q := codec.Request{Verb: codec.VerbPartSum, Part: part, Algo: XXH3}
+	return c.agrees(ctx, q, name, io.NewSectionReader(file, 0, size), size)
+}
+
+// alreadyThere says whether the file that the server has under name is the local one.
+func (c *Client) alreadyThere(
+	ctx context.Context, name string, file *os.File, size int64,
+) (bool, error) {
+	if !c.features.Allows(codec.VerbStat) {
+		return false, nil
+	}
+	info, err := c.stat(ctx, name)
+	if err != nil || info.Folder || info.Size != size {
+		return false, refusedOnly(err)
+	}
+	q := codec.Request{Verb: codec.VerbSum, Algo: XXH3, Name: []byte(name)}
+	return c.agrees(ctx, q, name, io.NewSectionReader(file, 0, size), size)
+}
+
+// agrees asks for a checksum, computes that of r meanwhile, and says whether they are the same. A
+// server that refuses to tell does not agree; errors are those that end the call.
+func (c *Client) agrees(
+	ctx context.Context, q codec.Request, name string, r io.Reader, size int64,
+) (bool, error) {
+	if !c.features.Allows(q.Verb) {
+		return false, nil
+	}
+	type result struct {
+		sum Sum
+		err error
+	}
+	here := make(chan result, 1)
+	local, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		sum, err := LocalSum(local, q.Algo, r)
+		here <- result{sum, err}
+	}()
+	theirs, err := c.sum(ctx, q, name)
+	if err != nil {
+		cancel()
+		<-here
+		return false, refusedOnly(err)
+	}
+	ours := <-here
+	if ours.err != nil {
+		return false, failure(name, ErrLocal, ours.err)
+	}
+	return ours.sum == theirs && theirs.Size == size, nil
+}
+
+// refusedOnly is nil for an error that is no more than the server's refusal, after which the call
+// can go on in another way.
+func refusedOnly(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Code >= 500 && !errors.Is(err, ErrGivenUp) {
+		return nil
+	}
+	return err
+}
+
+// sameFile fails when the local file is no longer what it was.
+func sameFile(file *os.File, was fs.FileInfo) error {
+	is, err := file.Stat()
+	if err != nil {
+		return failure(file.Name(), ErrLocal, err)
+	}
+	if is.Size() != was.Size() || !is.ModTime().Equal(was.ModTime()) {
+		return failure(file.Name(), ErrMismatch, errChangedHere)
+	}
+	return nil
+}
+
+var errChangedHere = errors.New("it changed while it was sent")
+
+// serverName is what notes call the server.
+func (c *Client) serverName() string {
+	if c.options.ServerName != "" {
+		return c.options.ServerName
+	}
+	return strings.ToLower(c.target)
+}
+
+// fromRoot is a remote name as it is from the served root, wherever Cd went.
+func (c *Client) fromRoot(name string) string {
+	if strings.HasPrefix(name, "/") {
+		return path.Clean(name)
+	}
+	return path.Join("/", c.folder, name)
+}

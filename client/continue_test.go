@@ -1,0 +1,473 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ferry/codec"
+)
+
+// random is n bytes that repeat nowhere.
+func random(n int) []byte {
+	b := make([]byte, n)
+	source := rand.New(rand.NewPCG(1, uint64(n)))
+	for i := range b {
+		b[i] = byte(source.Uint32())
+	}
+	return b
+}
+
+// resuming is a keeper, and a folder with a local file of size bytes, that sessions put or get.
+type resuming struct {
+	*keeper
+	notes, dir, local string
+	data              []byte
+}
+
+func newResuming(t *testing.T, size int) *resuming {
+	r := &resuming{keeper: newKeeper(t), notes: t.TempDir(), dir: t.TempDir()}
+	r.local = filepath.Join(r.dir, "local")
+	r.data = random(size)
+	return r
+}
+
+// session is a new one, that makes parts of all files, and pieces of piece bytes.
+func (r *resuming) session(piece int64) *Client {
+	c := r.dialStatus(Options{NotesFolder: r.notes, BufferSize: 512})
+	c.pieceMax, c.continueMin, c.busyWait, c.segmentMin = piece, 0, time.Millisecond, 1
+	return c
+}
+
+func (r *resuming) write(t *testing.T) {
+	t.Helper()
+	if err := os.WriteFile(r.local, r.data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// once has the next transfer break after so many bytes, and no other.
+func (r *resuming) once(after int64, how breakage) {
+	var done atomic.Bool
+	r.change(func() {
+		r.breaking = func(codec.Request) (int64, breakage) {
+			if done.Swap(true) {
+				return -1, 0
+			}
+			return after, how
+		}
+	})
+}
+
+// always has each transfer break after less than most bytes.
+func (r *resuming) always(most int64, seed uint64) {
+	var mu sync.Mutex
+	steps := rand.New(rand.NewPCG(seed, seed))
+	r.change(func() {
+		r.breaking = func(codec.Request) (int64, breakage) {
+			mu.Lock()
+			defer mu.Unlock()
+			return steps.Int64N(most), breakage(steps.IntN(int(breakages)))
+		}
+	})
+}
+
+// wantStored fails the test unless the server has the file a, and nothing is left of its way.
+func (r *resuming) wantStored(t *testing.T) {
+	t.Helper()
+	if !bytes.Equal(r.get("a"), r.data) {
+		t.Errorf("the server has other %d bytes", len(r.get("a")))
+	}
+	if entries, _ := os.ReadDir(r.notes); len(entries) > 0 {
+		t.Errorf("notes left: %v", entries)
+	}
+	if len(r.parts) > 0 {
+		t.Errorf("%d parts left", len(r.parts))
+	}
+}
+
+// TestUploadGoesOnFromEveryByte: broken at each byte, in each way, and with each size of pieces.
+func TestUploadGoesOnFromEveryByte(t *testing.T) {
+	const size = 40
+	for how := range breakages {
+		for _, piece := range []int64{7, codec.FieldMax} {
+			for after := range int64(min(size, piece)) + 1 {
+				r := newResuming(t, size)
+				r.write(t)
+				r.once(after, how)
+				_, err := r.session(piece).PutFileContinue(t.Context(), "a", r.local)
+				kind := ErrRefused
+				if how == withControl {
+					kind = ErrLost
+				}
+				if !errors.Is(err, kind) {
+					t.Fatalf("broken %d at %d: %v", how, after, err)
+				}
+				r.asked()
+				moved, err := r.session(piece).PutFileContinue(t.Context(), "a", r.local)
+				if err != nil || moved.Stored != Confirmed || moved.Size != size {
+					t.Fatalf("broken %d at %d: %v, %v", how, after, moved, err)
+				}
+				if moved.Kept != after {
+					t.Errorf("broken %d at %d: %d were kept", how, after, moved.Kept)
+				}
+				if begun := r.asked("newpart"); len(begun) > 0 {
+					t.Errorf("broken %d at %d: begun anew: %q", how, after, begun)
+				}
+				r.wantStored(t)
+			}
+		}
+	}
+}
+
+// TestUploadThatBreaksEveryTimeArrives: each session brings a few bytes more.
+func TestUploadThatBreaksEveryTimeArrives(t *testing.T) {
+	r := newResuming(t, 300_000)
+	r.write(t)
+	r.always(30_000, 3)
+	for tries := 0; ; tries++ {
+		moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		if err == nil {
+			if moved.Kept < 200_000 || tries < 5 {
+				t.Errorf("%d kept after %d tries", moved.Kept, tries)
+			}
+			break
+		}
+		if tries > 1000 {
+			t.Fatal(err)
+		}
+	}
+	r.wantStored(t)
+}
+
+// TestPartThatIsNoPrefixIsNotGoneOnWith: what a resume by size alone would corrupt.
+func TestPartThatIsNoPrefixIsNotGoneOnWith(t *testing.T) {
+	for name, spoil := range map[string]func(*resuming, *keptUpload){
+		"other bytes": func(_ *resuming, p *keptUpload) { p.data[3] ^= 1 },
+		"too long":    func(r *resuming, p *keptUpload) { p.data = append(r.data, 'x') },
+		"no sums":     func(r *resuming, _ *keptUpload) { r.features &^= codec.FeaturePartSum },
+		"sums refused": func(r *resuming, _ *keptUpload) {
+			r.refuse = func(q codec.Request) int {
+				return map[codec.Verb]int{codec.VerbPartSum: 530}[q.Verb]
+			}
+		},
+		"dropped": func(r *resuming, _ *keptUpload) { clear(r.parts) },
+		"note spoilt": func(r *resuming, _ *keptUpload) {
+			entries, _ := os.ReadDir(r.notes)
+			_ = os.WriteFile(filepath.Join(r.notes, entries[0].Name()), []byte("x"), 0o600)
+		},
+	} {
+		r := newResuming(t, 40)
+		r.write(t)
+		r.once(20, byReset)
+		_, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		wantKind(t, err, ErrRefused)
+		r.change(func() {
+			for _, p := range r.parts {
+				spoil(r, p)
+			}
+		})
+		moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		if err != nil || moved.Kept != 0 || moved.Stored != Confirmed {
+			t.Errorf("%s: %v, %v", name, moved, err)
+		}
+		if !bytes.Equal(r.get("a"), r.data) {
+			t.Errorf("%s: the server has something else", name)
+		}
+	}
+}
+
+// TestChangedLocalFileIsAnotherUpload: by its size, or its time alone.
+func TestChangedLocalFileIsAnotherUpload(t *testing.T) {
+	for _, change := range []string{"size", "time"} {
+		r := newResuming(t, 40)
+		r.write(t)
+		r.once(20, byClose)
+		_, _ = r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		if change == "size" {
+			r.data = random(41)
+			r.write(t)
+		} else if err := os.Chtimes(r.local, time.Time{}, time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		if err != nil || moved.Kept != 0 || !bytes.Equal(r.get("a"), r.data) {
+			t.Errorf("%s: %v, %v", change, moved, err)
+		}
+	}
+}
+
+// TestOtherNamesAndFoldersAreOtherUploads: names count from the served root.
+func TestOtherNamesAndFoldersAreOtherUploads(t *testing.T) {
+	r := newResuming(t, 40)
+	r.write(t)
+	r.once(20, byClose)
+	c := r.session(codec.FieldMax)
+	if _, err := c.Cd(t.Context(), "/d"); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = c.PutFileContinue(t.Context(), "a", r.local)
+	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Kept != 0 {
+		t.Errorf("a in the root: %v, %v", moved, err)
+	}
+	moved, err = r.session(codec.FieldMax).PutFileContinue(t.Context(), "d/a", r.local)
+	if err != nil || moved.Kept != 20 {
+		t.Errorf("a in d: %v, %v", moved, err)
+	}
+}
+
+// TestLostLastReplyIsNoSecondUpload: the file was stored, and the session lost before it was said.
+func TestLostLastReplyIsNoSecondUpload(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		r := newResuming(t, 40)
+		r.write(t)
+		var cut atomic.Bool
+		r.lastCut = func(codec.Request) bool { return !cut.Swap(true) }
+		_, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		wantKind(t, err, ErrLost)
+		if !same {
+			other := random(40)
+			other[39] ^= 1
+			r.set(other)
+		}
+		r.asked()
+		moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		if err != nil || moved.Stored != Confirmed || (moved.Kept == 40) != same {
+			t.Errorf("%v, %v", moved, err)
+		}
+		if sent := r.asked("putpart", "newpart"); (len(sent) == 0) != same {
+			t.Errorf("sent: %q", sent)
+		}
+		r.wantStored(t)
+	}
+}
+
+// TestWholePartIsCommitted: all bytes are there, and the server died before the last reply.
+func TestWholePartIsCommitted(t *testing.T) {
+	r := newResuming(t, 40)
+	r.write(t)
+	r.once(40, withControl)
+	_, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+	wantKind(t, err, ErrLost)
+	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Kept != 40 || moved.Stored != Confirmed {
+		t.Errorf("%v, %v", moved, err)
+	}
+	r.wantStored(t)
+}
+
+// TestPartThatChangesMeanwhileIsAskedForAgain: 554, and a part that goes between two commands.
+func TestPartThatChangesMeanwhileIsAskedForAgain(t *testing.T) {
+	for name, change := range map[string]func(r *resuming){
+		"longer": func(r *resuming) {
+			for _, p := range r.parts {
+				p.data = r.data[:30]
+			}
+		},
+		"gone": func(r *resuming) { clear(r.parts) },
+	} {
+		r := newResuming(t, 40)
+		r.write(t)
+		r.once(20, byClose)
+		_, _ = r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		var changed atomic.Bool
+		r.change(func() {
+			r.before = func(q codec.Request) {
+				if q.Verb == codec.VerbPutPart && !changed.Swap(true) {
+					r.change(func() { change(r) })
+				}
+			}
+		})
+		want := map[string]int64{"longer": 30, "gone": 0}[name]
+		moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		if err != nil || moved.Kept != want {
+			t.Errorf("%s: %v, %v", name, moved, err)
+		}
+		r.wantStored(t)
+	}
+}
+
+func TestPartThatIsHeldIsWaitedFor(t *testing.T) {
+	r := newResuming(t, 40)
+	r.write(t)
+	r.once(20, byClose)
+	_, _ = r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+	var held atomic.Int32
+	held.Store(3)
+	r.change(func() {
+		r.refuse = func(q codec.Request) int {
+			if q.Verb == codec.VerbPartSize && held.Add(-1) >= 0 {
+				return 450
+			}
+			return 0
+		}
+	})
+	c := r.session(codec.FieldMax)
+	c.busyWait = patience
+	moved, err := c.PutFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Kept != 20 {
+		t.Errorf("%v, %v", moved, err)
+	}
+	// One that is held for good is not taken from whoever holds it.
+	r.once(20, byClose)
+	_, _ = r.session(codec.FieldMax).PutFileContinue(t.Context(), "b", r.local)
+	held.Store(1 << 30)
+	_, err = r.session(codec.FieldMax).PutFileContinue(t.Context(), "b", r.local)
+	wantKind(t, err, ErrBusy)
+	held.Store(0)
+	moved, err = r.session(codec.FieldMax).PutFileContinue(t.Context(), "b", r.local)
+	if err != nil || moved.Kept != 20 {
+		t.Errorf("%v, %v", moved, err)
+	}
+}
+
+func TestContextKeepsThePart(t *testing.T) {
+	r := newResuming(t, 3<<20)
+	r.write(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	c := r.dialStatus(Options{NotesFolder: r.notes, Progress: func(moved, _ int64) {
+		if moved > 1<<20 {
+			cancel()
+		}
+	}})
+	_, err := c.PutFileContinue(ctx, "a", r.local)
+	wantKind(t, err, ErrGivenUp)
+	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Kept < 1<<20 {
+		t.Errorf("%v, %v", moved, err)
+	}
+	r.wantStored(t)
+}
+
+func TestSmallUploadsAreNoParts(t *testing.T) {
+	r := newResuming(t, continueMin-1)
+	r.write(t)
+	c := r.dialStatus(Options{NotesFolder: r.notes})
+	moved, err := c.PutFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Stored != Confirmed || len(r.asked("newpart")) > 0 {
+		t.Errorf("%v, %v", moved, err)
+	}
+	// Nor are any where the server keeps none.
+	r.change(func() { r.features &^= codec.FeatureParts })
+	r.data = random(continueMin)
+	r.write(t)
+	c = r.dialStatus(Options{NotesFolder: r.notes})
+	if _, err = c.PutFileContinue(t.Context(), "a", r.local); err != nil ||
+		len(r.asked("newpart")) > 0 {
+		t.Error(err)
+	}
+	r.wantStored(t)
+}
+
+// TestUnwritableNotesCostNothingElse: the upload itself goes well.
+func TestUnwritableNotesCostNothingElse(t *testing.T) {
+	r := newResuming(t, 40)
+	r.write(t)
+	r.notes = filepath.Join(r.local, "below", "a", "file")
+	moved, err := r.session(7).PutFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Stored != Confirmed || !bytes.Equal(r.get("a"), r.data) {
+		t.Errorf("%v, %v", moved, err)
+	}
+}
+
+func TestFileThatChangesWhileItIsSentIsAMismatch(t *testing.T) {
+	r := newResuming(t, 40)
+	r.write(t)
+	r.before = func(q codec.Request) {
+		if q.Verb == codec.VerbPutPart && q.Offset == 14 {
+			_ = os.Chtimes(r.local, time.Time{}, time.Now().Add(time.Hour))
+		}
+	}
+	moved, err := r.session(7).PutFileContinue(t.Context(), "a", r.local)
+	if !errors.Is(err, ErrMismatch) || moved.Stored != Confirmed {
+		t.Errorf("%v, %v", moved, err)
+	}
+}
+
+// TestLargeFilesGoInPieces: what would not fit a field, on a smaller scale.
+func TestLargeFilesGoInPieces(t *testing.T) {
+	r := newResuming(t, 1000)
+	r.write(t)
+	for _, piece := range []int64{1, 999, 1000, 1001, 300} {
+		c := r.session(piece)
+		if _, err := c.PutFileContinue(t.Context(), "a", r.local); err != nil {
+			t.Fatal(err)
+		}
+		r.wantStored(t)
+		pieces := (1000 + piece - 1) / piece
+		if sent := r.asked("putpart"); int64(len(sent)) != pieces {
+			t.Errorf("%d pieces, want %d", len(sent), pieces)
+		}
+		_, err := c.GetFileContinue(t.Context(), "a", filepath.Join(r.dir, "back"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.asked("getpart"); int64(len(got)) != pieces {
+			t.Errorf("%d pieces, want %d", len(got), pieces)
+		}
+		wantFiles(t, r.dir, map[string]string{"local": string(r.data), "back": string(r.data)})
+	}
+}
+
+// TestFileTooLargeForAFieldIsFetchedInPieces: get says 552, whatever wants the file.
+func TestFileTooLargeForAFieldIsFetchedInPieces(t *testing.T) {
+	r := newResuming(t, 1000)
+	r.set(r.data)
+	r.refuse = func(q codec.Request) int {
+		return map[codec.Verb]int{codec.VerbGet: 552}[q.Verb]
+	}
+	c := r.session(300)
+	wantGet(t, c, "a", string(r.data))
+	n, err := c.GetFile(t.Context(), "a", filepath.Join(r.dir, "back"))
+	if err != nil || n != 1000 {
+		t.Errorf("%d, %v", n, err)
+	}
+	wantFiles(t, r.dir, map[string]string{"back": string(r.data)})
+	// One that changes between two pieces is not put together from both.
+	replace := func(size int) {
+		r.change(func() {
+			r.before = func(q codec.Request) {
+				if q.Verb == codec.VerbGetPart && q.Offset == 600 {
+					r.set(random(size))
+				}
+			}
+		})
+	}
+	replace(1000)
+	_, err = c.GetFile(t.Context(), "a", filepath.Join(r.dir, "back"))
+	wantKind(t, err, ErrMismatch)
+	replace(1100)
+	_, err = c.GetFile(t.Context(), "a", filepath.Join(r.dir, "back"))
+	wantKind(t, err, ErrMismatch)
+	wantFiles(t, r.dir, map[string]string{"back": string(r.data)})
+}
+
+// TestReaderTooLargeForAFieldIsPutInPieces: as far as a test can go without 10 GB, the reader's end
+// comes early, and nothing of it stays.
+func TestReaderTooLargeForAFieldIsPutInPieces(t *testing.T) {
+	r := newResuming(t, 0)
+	c := r.session(300)
+	text := strings.Repeat("x", 1000)
+	_, err := c.Put(t.Context(), "a", strings.NewReader(text), codec.FieldMax+1)
+	wantKind(t, err, ErrLocal)
+	want := []string{"newpart a"}
+	part := codec.NewPartID(1)
+	for at := 0; at < 900; at += 300 {
+		want = append(want, fmt.Sprintf("putpart %s %d %d", part, at, int64(codec.FieldMax)+1))
+	}
+	want = append(want, "droppart "+part.String())
+	got := r.asked("newpart", "putpart", "droppart")
+	if fmt.Sprint(got) != fmt.Sprint(want) || len(r.parts) > 0 {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+}

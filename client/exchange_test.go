@@ -1,0 +1,186 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ferry/codec"
+)
+
+func TestServerOfOursIsSpokenToInStatus(t *testing.T) {
+	for cut := range int32(12) {
+		f := newStatusFake(t, func(s *session, _ codec.Request) { s.reply(200, "") })
+		f.cut.Store(cut)
+		c := f.dial(Options{Exchange: Status})
+		if c.Exchange() != Status || !c.Features().Has(codec.FeatureParts|codec.FeatureSum) {
+			t.Errorf("cut %d: %v, features %v", cut, c.Exchange(), c.Features())
+		}
+		if err := c.Noop(t.Context()); err != nil {
+			t.Errorf("cut %d: %v", cut, err)
+		}
+		if err := c.Quit(t.Context()); err != nil {
+			t.Errorf("cut %d: quit: %v", cut, err)
+		}
+	}
+}
+
+// greeted serves a first connection with greet, and later ones as a server of base.
+func greeted(t *testing.T, greet func(s *session)) (*fake, *atomic.Int32) {
+	var hellos atomic.Int32
+	files := serveFiles(map[string]string{"a": "text"})
+	f := newFake(t, "127.0.0.1", func(s *session, command string) {
+		if !codec.IsHello([]byte(command)) {
+			files(s, command)
+			return
+		}
+		hellos.Add(1)
+		greet(s)
+	})
+	f.ownHello.Store(true)
+	return f, &hellos
+}
+
+func TestOtherServersAreMetAgainInBase(t *testing.T) {
+	for name, greet := range map[string]func(s *session){
+		"a port":         (*session).unknown,
+		"a dead port":    func(s *session) { l := s.listen(); s.tell(portOf(l)); _ = l.Close() },
+		"a silent port":  func(s *session) { s.data() },
+		"no port":        func(s *session) { s.tell(80) },
+		"a huge number":  func(s *session) { s.tell(codec.FieldMax) },
+		"nothing":        func(*session) {},
+		"part of a port": func(s *session) { _, _ = io.WriteString(s.control, "0000") },
+		"a close":        func(s *session) { _ = s.control.Close() },
+		"a reset":        func(s *session) { reset(s.control) },
+		"no field":       func(s *session) { _, _ = io.WriteString(s.control, "500 unknown\r\n") },
+		"another reply":  func(s *session) { s.reply(200, "welcome") },
+		"a busy server":  func(s *session) { s.reply(421, "too busy") },
+		"cut off":        func(s *session) { _, _ = io.WriteString(s.control, "0000000011200 f") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, hellos := greeted(t, greet)
+			c, err := Dial(t.Context(), f.addr, Options{HelloWait: 3e8, DataRetry: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if c.Exchange() != Base || c.Features() != 0 {
+				t.Errorf("%v, features %v", c.Exchange(), c.Features())
+			}
+			wantGet(t, c, "a", "text")
+			if n := hellos.Load(); n != 1 {
+				t.Errorf("hello was sent %d times", n)
+			}
+			_, err = Dial(t.Context(), f.addr, Options{
+				Exchange: Status, HelloWait: 3e8, DataRetry: -1,
+			})
+			wantKind(t, err, ErrUnsupported)
+		})
+	}
+}
+
+// TestPortOfHelloIsTakenUp: a server that serves one client at a time waits on the port it told.
+func TestPortOfHelloIsTakenUp(t *testing.T) {
+	taken := make(chan error, 1)
+	f, _ := greeted(t, func(s *session) {
+		conn := s.data()
+		_, err := io.WriteString(conn, record("500 hello: unknown command\n"))
+		_ = conn.CloseWrite()
+		if err == nil {
+			_, err = io.Copy(io.Discard, conn)
+		}
+		taken <- err
+	})
+	c, err := Dial(t.Context(), f.addr, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := <-taken; err != nil {
+		t.Errorf("the data connection ended with %v, want an orderly close", err)
+	}
+	wantGet(t, c, "a", "text")
+}
+
+func TestContextEndsTheQuestion(t *testing.T) {
+	asked := make(chan struct{})
+	f, _ := greeted(t, func(*session) { close(asked) })
+	_, err := Dial(cancelOn(t, asked), f.addr, Options{HelloWait: time.Hour})
+	wantKind(t, err, ErrGivenUp)
+	wantKind(t, err, context.Canceled)
+}
+
+func TestForcedBaseAsksNothing(t *testing.T) {
+	f, hellos := greeted(t, func(*session) {})
+	c := f.dial(Options{Exchange: Base})
+	wantGet(t, c, "a", "text")
+	if hellos.Load() != 0 {
+		t.Error("hello was sent")
+	}
+}
+
+func TestContradictoryOptionsAreRefused(t *testing.T) {
+	_, err := Dial(t.Context(), "127.0.0.1:1", Options{
+		Exchange: Base, Classic: true, HelloWait: -1,
+	})
+	if err == nil || !strings.Contains(err.Error(), "Classic") ||
+		!strings.Contains(err.Error(), "HelloWait") {
+		t.Errorf("%v", err)
+	}
+	if _, err = Dial(t.Context(), "127.0.0.1:1", Options{Exchange: 9}); err == nil ||
+		!strings.Contains(err.Error(), "Exchange") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestExchangesHaveNames(t *testing.T) {
+	for e, want := range map[Exchange]string{
+		Auto: "auto", Base: "base", Status: "status", Classic: "classic", 77: "unknown",
+	} {
+		if e.String() != want {
+			t.Errorf("%d is %q", e, e.String())
+		}
+	}
+}
+
+// TestBaseSaysThatItHasNone: nothing is sent for what base does not know.
+func TestBaseSaysThatItHasNone(t *testing.T) {
+	f := newFake(t, "127.0.0.1", func(_ *session, command string) {
+		t.Errorf("the server was asked: %s", command)
+	})
+	c, err := Dial(t.Context(), f.addr, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, local := t.Context(), t.TempDir()+"/a"
+	writeFile(t, t.TempDir(), "a", "text")
+	for name, call := range map[string]func() error{
+		"stat":    func() error { _, err := c.Stat(ctx, "a"); return err },
+		"mkdir":   func() error { return c.Mkdir(ctx, "a") },
+		"rmdir":   func() error { return c.Rmdir(ctx, "a") },
+		"rm":      func() error { return c.Remove(ctx, "a") },
+		"rnfr":    func() error { return c.Rename(ctx, "a", "b") },
+		"cd":      func() error { _, err := c.Cd(ctx, "a"); return err },
+		"pwd":     func() error { _, err := c.Pwd(ctx); return err },
+		"noop":    func() error { return c.Noop(ctx) },
+		"abor":    func() error { return c.Abort(ctx) },
+		"ls":      func() error { _, err := c.ListLong(ctx, ""); return err },
+		"sum":     func() error { _, err := c.Sum(ctx, XXH3, "a"); return err },
+		"sumpart": func() error { _, err := c.SumPart(ctx, XXH3, "a", 0, 1); return err },
+		"putpart": func() error { _, err := c.PutFileContinue(ctx, "a", local); return err },
+		"getpart": func() error { _, err := c.GetFileContinue(ctx, "a", local); return err },
+	} {
+		err := call()
+		want := name + ": this server speaks the base exchange, which has none"
+		if !errors.Is(err, ErrUnsupported) || err.Error() != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err = c.GetSegments(ctx, "a", local, 2)
+	wantKind(t, err, ErrUnsupported)
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"ferry/client"
+	"ferry/client/shell"
+)
+
+const (
+	long = `Ferry moves files to and from a server, without encryption and without a login.
+
+Alone it starts unconnected; with HOST PORT (or HOST:PORT, or PORT on this
+machine, or a bookmark) it connects and asks for commands; with a command it
+runs that one; ferry://HOST:PORT/PATH fetches. On a pipe it reads commands, a
+line each, and stops at the first error; a line that begins with - may fail.
+
+  get REMOTE [LOCAL]    put LOCAL [REMOTE]    ls [PATH]    cd [FOLDER]
+  get -r FOLDER         put -r FOLDER         mirror       quit
+  ferry help            all commands          ferry help get    one of them
+
+With --classic it speaks the classic exchange (RETR, CONN, GOODBYE SERVER),
+which has get and quit but no ls and no put; HOST alone is port 20021 there.
+
+Every flag may stand in the environment, --timeout as FERRY_TIMEOUT, or in the
+settings file as timeout = 30s.
+
+Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
+4 connection lost, 130 interrupted.`
+
+	example = `  ferry localhost 2121
+  ferry localhost 2121 get report.txt
+  ferry ferry://localhost:2121/music/boat.ogg
+  ferry --dir incoming localhost 2121 get -r music
+  ferry -e 'cd music; mget *.ogg' localhost 2121
+  echo ls | ferry localhost 2121
+  ferry --classic localhost get report.txt`
+)
+
+// flags are those that do not stand in the shell itself.
+type flags struct {
+	silence, connect, confirm time.Duration
+	ports                     classicPorts
+	config                    string
+	noProgress                bool
+}
+
+func (p *program) command() *cobra.Command {
+	// A double click starts it unconnected, as the bare command does.
+	cobra.MousetrapHelpText = ""
+	p.flags.ports = classicPorts{control: client.ClassicPort}
+	cmd := &cobra.Command{
+		Use:           "ferry [FLAGS] [HOST PORT [COMMAND [ARG...]]]",
+		Long:          long,
+		Example:       example,
+		Version:       version(),
+		Args:          cobra.ArbitraryArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+
+		DisableFlagsInUseLine: true,
+		ValidArgsFunction:     p.candidates,
+		CompletionOptions:     cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			args, err := lateFlags(cmd, args)
+			if err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("help") {
+				return cmd.Help()
+			}
+			if err := p.settle(cmd.Flags()); err != nil {
+				return err
+			}
+			return p.start(cmd.Context(), args)
+		},
+	}
+	cmd.SetVersionTemplate("{{.Version}}\n")
+	cmd.SetUsageTemplate(strings.NewReplacer(
+		"Available Commands:", "Beside servers:",
+		`
+
+Use "{{.CommandPath}} [command] --help" for more information about a command.`, "",
+	).Replace(cmd.UsageTemplate()))
+	cmd.SetHelpCommand(p.helpCommand())
+	cmd.AddCommand(completionCommand(), manualCommand(cmd))
+	p.addFlags(cmd.Flags())
+	_ = cmd.MarkFlagDirname("dir")
+	return cmd
+}
+
+func (p *program) addFlags(to *pflag.FlagSet) {
+	s := &p.shell
+	// What follows the server is a command, whose words may begin with a dash.
+	to.SetInterspersed(false)
+	to.SortFlags = false
+	to.StringVar(&s.Dir, "dir", ".",
+		"local `FOLDER` that files are got into and put from")
+	to.StringArrayVarP(&s.Commands, "execute", "e", nil,
+		"run `COMMANDS`, with semicolons between them, and end")
+	to.StringArrayVarP(&s.Scripts, "file", "f", nil,
+		"run the lines of `FILE`, - for stdin, and end")
+	to.BoolVar(&s.Trace, "trace", false, "print each command before it runs, on stderr")
+	to.BoolVarP(&s.Quiet, "quiet", "q", false, "say nothing of what went well")
+	to.BoolVar(&s.JSON, "json", false, "say what came of each transfer in JSON, an object a line")
+	to.BoolVar(&p.flags.noProgress, "no-progress", false,
+		"show no bar for what takes over a second")
+	to.IntVar(&s.Parallel, "parallel", 1,
+		"move `N` files at once in batches, over as many sessions")
+	to.IntVar(&s.Retries, "retries", 0,
+		"try `N` times more what broke, after waits that grow from 0.5 s to 30 s")
+	to.DurationVar(&p.flags.silence, "timeout", 2*time.Minute,
+		"give up on a server that is silent for `TIME`, 0 never;\n"+
+			"a busy one may let a command wait its turn")
+	to.DurationVar(&p.flags.connect, "connect-timeout", 10*time.Second,
+		"give up on connecting after `TIME`, 0 never;\n"+
+			"time for two lost packets on each try")
+	to.DurationVar(&p.flags.confirm, "confirm-timeout", 5*time.Second,
+		"wait `TIME` for a server to confirm a put, 0 not at all;\n"+
+			"some servers never do")
+	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
+		"speak status, base, or whichever of them the server does;\n"+
+			"base is understood by every server, and has get, put and ls")
+	to.BoolVar(&s.Options.Classic, "classic", false,
+		"speak the classic exchange, which has get and quit alone")
+	to.Var(&p.flags.ports, "classic-ports",
+		"the classic server's ports for control, files and messages;\n"+
+			"otherwise 20021,20020,20023, or those beside the PORT that is given")
+	to.StringVar(&p.flags.config, "config", configFile(),
+		"`FILE` of settings and bookmarks")
+	to.Lookup("config").DefValue = "ferry/config in the user's config folder"
+}
+
+// lateFlags takes flags that stand between the server and the command.
+func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
+	at := 1
+	if len(args) > 1 && shell.IsPort(args[1]) {
+		at = 2
+	}
+	if len(args) <= at || !strings.HasPrefix(args[at], "-") {
+		return args, nil
+	}
+	if err := cmd.Flags().Parse(args[at:]); err != nil {
+		return nil, err
+	}
+	return append(args[:at:at], cmd.Flags().Args()...), nil
+}
+
+// helpCommand shows the shell's own help, so that both helps are one.
+func (p *program) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "the commands, or more about one",
+		Run: func(_ *cobra.Command, args []string) {
+			p.status = p.shell.Help(args)
+		},
+	}
+}
+
+func completionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:       "completion bash|zsh|fish|powershell",
+		Short:     "a script that completes names for ferry in a shell",
+		Example:   "  source <(ferry completion bash)\n  ferry completion fish | source",
+		Args:      cobra.ExactArgs(1),
+		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			switch args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(os.Stdout, true)
+			case "zsh":
+				return root.GenZshCompletion(os.Stdout)
+			case "fish":
+				return root.GenFishCompletion(os.Stdout, true)
+			case "powershell":
+				return root.GenPowerShellCompletionWithDesc(os.Stdout)
+			}
+			return fmt.Errorf("%s: %w", args[0], errUnknownShell)
+		},
+	}
+}
+
+// candidates completes the program's command line for a system's shell.
+func (p *program) candidates(
+	cmd *cobra.Command, args []string, word string,
+) ([]string, cobra.ShellCompDirective) {
+	if err := p.settle(cmd.Flags()); err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	p.shell.Options.DialTimeout, p.shell.Options.ReplyTimeout = completeWait, completeWait
+	names := p.shell.Candidates(cmd.Context(), args, word)
+	directive := cobra.ShellCompDirectiveNoFileComp
+	if len(names) == 1 && strings.HasSuffix(names[0], "/") {
+		directive |= cobra.ShellCompDirectiveNoSpace
+	}
+	return names, directive
+}
+
+// completeWait bounds how long a Tab asks a server.
+const completeWait = 2 * time.Second

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"ferry/client/shell"
+)
+
+func manualCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "man",
+		Short:   "the manual page of ferry",
+		Example: "  ferry man >ferry.1; man ./ferry.1",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return writeManual(os.Stdout, root)
+		},
+	}
+}
+
+// writeManual writes ferry(1), from what help shows.
+func writeManual(w io.Writer, root *cobra.Command) error {
+	var b strings.Builder
+	b.WriteString(".TH FERRY 1\n.SH NAME\nferry \\- fetch and store files on a ferry server\n")
+	b.WriteString(".SH SYNOPSIS\n" + roff(root.Use) + "\n")
+	b.WriteString(".SH DESCRIPTION\n.nf\n" + roff(long) + "\n.fi\n")
+	b.WriteString(".SH OPTIONS\n")
+	root.Flags().VisitAll(func(f *pflag.Flag) {
+		name, usage := pflag.UnquoteUsage(f)
+		flag := "--" + f.Name
+		if f.Shorthand != "" {
+			flag = "-" + f.Shorthand + ", " + flag
+		}
+		fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(strings.TrimSpace(flag+" "+name)), roff(usage))
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
+			fmt.Fprintf(&b, "(default: %s)\n", roff(f.DefValue))
+		}
+	})
+	b.WriteString(".SH COMMANDS\n")
+	for _, h := range shell.Helps() {
+		fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(h.Line), roff(h.Says))
+		if len(h.Also) > 0 {
+			fmt.Fprintf(&b, "(also: %s)\n", roff(strings.Join(h.Also, ", ")))
+		}
+		if text := manualText(&h); text != "" {
+			b.WriteString(".br\n.nf\n" + roff(text) + "\n.fi\n")
+		}
+	}
+	b.WriteString(".SH EXIT STATUS\n")
+	for _, s := range statuses {
+		fmt.Fprintf(&b, ".TP\n.B %d\n%s\n", s.status, roff(s.says))
+	}
+	b.WriteString(".SH ENVIRONMENT\n")
+	root.Flags().VisitAll(func(f *pflag.Flag) {
+		if !notSet[f.Name] {
+			fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(variable(f.Name)), roff("as --"+f.Name))
+		}
+	})
+	b.WriteString(".SH FILES\n.TP\n.B ferry/config\n" +
+		"in the user's config folder (XDG_CONFIG_HOME): settings, NAME = VALUE, and below\n" +
+		"the line [bookmarks] places by their names.\n.TP\n.B ferry/history\n" +
+		"in the user's state folder (XDG_STATE_HOME): the lines typed before.\n")
+	b.WriteString(".SH EXAMPLES\n.nf\n" + roff(example) + "\n.fi\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// statuses are the program's, as the manual has them.
+var statuses = []struct {
+	status int
+	says   string
+}{
+	{shell.StatusDone, "all done"},
+	{shell.StatusFailed, "a command failed"},
+	{shell.StatusWrongUse, "wrong use"},
+	{shell.StatusNoServer, "could not connect"},
+	{shell.StatusLost, "the connection was lost"},
+	{shell.StatusInterrupted, "interrupted"},
+}
+
+func manualText(h *shell.Help) string {
+	lines := append([]string(nil), h.Options...)
+	if h.More != "" {
+		lines = append(lines, h.More)
+	}
+	for _, e := range h.Examples {
+		lines = append(lines, "  "+e)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// roff is text as the formatter takes it: no line of it is a request.
+func roff(text string) string {
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
+			lines[i] = `\&` + line
+		}
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"ferry/client"
+	"ferry/client/shell"
+)
+
+// notSet are flags that neither the environment nor the settings file gives: they belong to one
+// run.
+var notSet = map[string]bool{"help": true, "version": true, "execute": true, "file": true}
+
+// variable is the environment's name of a flag.
+func variable(flag string) string {
+	return "FERRY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// settle gives each flag that the command line does not the value of the environment, or else that
+// of the settings file, and the shell what follows from all of them.
+func (p *program) settle(from *pflag.FlagSet) error {
+	if err := fromEnvironment(from); err != nil {
+		return err
+	}
+	config, err := shell.ReadConfig(p.flags.config)
+	if err != nil {
+		return err
+	}
+	p.shell.Config = config
+	if err := fromConfig(from, config); err != nil {
+		return err
+	}
+	s := &p.shell
+	if s.Parallel < 1 || s.Parallel > parallelMost {
+		return fmt.Errorf("--parallel %d: give a number from 1 to %d", s.Parallel, parallelMost)
+	}
+	if s.Retries < 0 {
+		return fmt.Errorf("--retries %d: give 0 or more", s.Retries)
+	}
+	if s.Options.Classic {
+		s.Options.Exchange = client.Auto
+	}
+	s.Options.ReplyTimeout = bound(p.flags.silence)
+	s.Options.StallTimeout = bound(p.flags.silence)
+	s.Options.DialTimeout = bound(p.flags.connect)
+	s.Options.ConfirmWait = bound(p.flags.confirm)
+	return p.flags.ports.apply(s)
+}
+
+// parallelMost keeps a slip of the finger from being an attack.
+const parallelMost = 100
+
+func fromEnvironment(to *pflag.FlagSet) error {
+	var faults []error
+	to.VisitAll(func(f *pflag.Flag) {
+		value, there := os.LookupEnv(variable(f.Name))
+		if !there || f.Changed || notSet[f.Name] {
+			return
+		}
+		if err := to.Set(f.Name, value); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", variable(f.Name), reason(err)))
+		}
+	})
+	return errors.Join(faults...)
+}
+
+func fromConfig(to *pflag.FlagSet, config *shell.Config) error {
+	var faults []error
+	for name, value := range config.Settings {
+		f := to.Lookup(name)
+		if f == nil || notSet[name] || name == "config" {
+			faults = append(faults, fmt.Errorf("%s:%d: %s is no flag that may stand there",
+				config.Path, config.Lines[name], name))
+			continue
+		}
+		if f.Changed {
+			continue
+		}
+		if err := to.Set(name, value); err != nil {
+			faults = append(faults, fmt.Errorf("%s:%d: %w", config.Path, config.Lines[name],
+				reason(err)))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// reason is what pflag says of a value, without the flag's dashes, which were not typed.
+func reason(err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return fmt.Errorf("%q: %w", invalid.GetValue(), errors.Unwrap(err))
+	}
+	return err
+}
+
+// bound turns a flag's 0, which means none, into an option's, which is negative.
+func bound(d time.Duration) time.Duration {
+	if d <= 0 {
+		return -1
+	}
+	return d
+}

@@ -1,0 +1,17 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package client
+
+import (
+	"os"
+	"syscall"
+)
+
+// renameClosed says that a file cannot be renamed while it is open.
+const renameClosed = false
+
+// lockFile takes a file for this open of it, or fails at once. The lock ends with the file's close,
+// and with the process.
+func lockFile(f *os.File) error {
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+}

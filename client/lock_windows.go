@@ -1,0 +1,19 @@
+package client
+
+import (
+	"math"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+// renameClosed says that a file cannot be renamed while it is open.
+const renameClosed = true
+
+// lockFile takes a file for this open of it, or fails at once. The lock ends with the file's close,
+// and with the process. What is locked is a byte that no file has: others may read the rest.
+func lockFile(f *os.File) error {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	beyond := windows.Overlapped{Offset: math.MaxUint32, OffsetHigh: math.MaxInt32}
+	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &beyond)
+}

@@ -1,0 +1,222 @@
+package client
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/zeebo/xxh3"
+
+	"ferry/codec"
+)
+
+// Notes: what the client remembers of an upload that has begun, so that a later call, of this
+// process or another, can go on with it. Each is a small file of its own, which appears whole, so
+// that no lock is needed: of two processes with the same upload the later one's note stands, and
+// the other's part dies of age.
+
+// note is what a file in the notes' folder holds. All but Part says which upload it is about.
+type note struct {
+	Server string `json:"server"`
+	// Name is the remote file's, from the served root.
+	Name string `json:"name"`
+	// Size and Modified are the local file's, in bytes and in nanoseconds since 1970.
+	Size     int64 `json:"size"`
+	Modified int64 `json:"modified"`
+	// Part is the server's name for what it keeps: who knows it may go on.
+	Part string `json:"part,omitempty"`
+}
+
+const (
+	// noteMost bounds a note in bytes: two names of the longest kind, escaped.
+	noteMost = 64 << 10
+	// noteEnd ends the names of notes; what does not end so is none and stays.
+	noteEnd = ".json"
+	// noteBegin begins the names of those that are being written.
+	noteBegin = ".note-"
+)
+
+// notes is the folder of notes; "" where there is none.
+type notes struct {
+	folder   string
+	lifetime time.Duration
+}
+
+// notes is where this client's are.
+func (c *Client) notes() notes {
+	n := notes{c.options.NotesFolder, c.options.NotesLifetime}
+	if n.folder == "" {
+		n.folder = defaultNotes(runtime.GOOS, os.Getenv, os.UserHomeDir)
+	}
+	if n.lifetime < 0 {
+		n.folder = ""
+	}
+	return n
+}
+
+// defaultNotes is the folder for notes of a user, "" when no home is known. The XDG rule has it
+// that a path that is not absolute counts as none.
+func defaultNotes(
+	system string, env func(string) string, home func() (string, error),
+) string {
+	const below = "ferry/uploads"
+	if base := env("XDG_STATE_HOME"); filepath.IsAbs(base) {
+		return filepath.Join(base, below)
+	}
+	if base := env("LocalAppData"); system == "windows" && filepath.IsAbs(base) {
+		return filepath.Join(base, below)
+	}
+	base, err := home()
+	if err != nil || !filepath.IsAbs(base) {
+		return ""
+	}
+	return filepath.Join(base, ".local", "state", below)
+}
+
+// path is where the note of an upload lies.
+func (n notes) path(about note) string {
+	key := strings.Join([]string{
+		about.Server, about.Name,
+		strconv.FormatInt(about.Size, 10), strconv.FormatInt(about.Modified, 10),
+	}, "\x00")
+	return filepath.Join(n.folder, hashName(key)+noteEnd)
+}
+
+// hashName is a file name for a text of any length and content.
+func hashName(text string) string {
+	sum := xxh3.HashString128(text).Bytes()
+	return hex.EncodeToString(sum[:])
+}
+
+// load is the part that was noted for an upload. A note that is too old, or cannot be read, is
+// none.
+func (n notes) load(about note, now time.Time) (codec.PartID, bool) {
+	if n.folder == "" {
+		return codec.PartID{}, false
+	}
+	path := n.path(about)
+	info, err := os.Stat(path)
+	if err != nil || now.Sub(info.ModTime()) > n.lifetime {
+		return codec.PartID{}, false
+	}
+	noted, err := readNote(path)
+	if err != nil {
+		return codec.PartID{}, false
+	}
+	part, ok := codec.ParsePartID([]byte(noted.Part))
+	// Another upload's note may have the same hash.
+	if noted.Part = ""; !ok || noted != about {
+		return codec.PartID{}, false
+	}
+	return part, true
+}
+
+// save notes a part. What has outlived its use is removed.
+func (n notes) save(about note, part codec.PartID, now time.Time) error {
+	if n.folder == "" {
+		return nil
+	}
+	// Who can read a note can add to the upload.
+	if err := os.MkdirAll(n.folder, 0o700); err != nil {
+		return err
+	}
+	n.sweep(now)
+	about.Part = part.String()
+	return writeNote(n.path(about), about)
+}
+
+// forget removes the note of an upload, unless another process has noted another part since.
+func (n notes) forget(about note, part codec.PartID) {
+	if n.folder == "" {
+		return
+	}
+	path := n.path(about)
+	if noted, err := readNote(path); err == nil && noted.Part == part.String() {
+		_ = os.Remove(path)
+	}
+}
+
+// sweep removes notes whose parts no server keeps any more, and what a killed process left.
+func (n notes) sweep(now time.Time) {
+	entries, err := os.ReadDir(n.folder)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), noteEnd) && !strings.HasPrefix(e.Name(), noteBegin) {
+			continue
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > n.lifetime {
+			_ = os.Remove(filepath.Join(n.folder, e.Name()))
+		}
+	}
+}
+
+// readNote reads a note's file.
+func readNote(path string) (note, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return note{}, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, noteMost+1))
+	if err != nil {
+		return note{}, err
+	}
+	return parseNote(text)
+}
+
+var errNote = errors.New("it holds no note")
+
+// noteName is a name as JSON can hold it. One that is no UTF-8 may then look like another; the
+// checksums tell them apart.
+func noteName(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	return strconv.QuoteToASCII(name)
+}
+
+// parseNote takes a note's text apart.
+func parseNote(text []byte) (note, error) {
+	var n note
+	if len(text) > noteMost || json.Unmarshal(text, &n) != nil {
+		return note{}, errNote
+	}
+	if n.Server == "" || n.Name == "" || n.Size < 0 {
+		return note{}, errNote
+	}
+	return n, nil
+}
+
+// writeNote writes a note's file, which appears whole or not at all.
+func writeNote(path string, n note) error {
+	text, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), noteBegin+"*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(text, '\n'))
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}

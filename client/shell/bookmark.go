@@ -1,0 +1,56 @@
+package shell
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"ferry/client"
+)
+
+func (s *Shell) runBookmark(_ context.Context, c *command) error {
+	if s.Config == nil || s.Config.Path == "" {
+		return &client.Error{Name: "bookmark", Kind: client.ErrLocal, Err: errNoConfig}
+	}
+	if len(c.words) == 0 {
+		var b strings.Builder
+		for _, name := range sortedKeys(s.Config.Bookmarks) {
+			fmt.Fprintf(&b, "%-16s %s\n", name, s.paint(s.Config.Bookmarks[name]))
+		}
+		if b.Len() == 0 {
+			s.say("no bookmarks yet: bookmark NAME keeps the server that is open")
+		}
+		return s.put(b.String())
+	}
+	name := c.words[0]
+	if c.has["delete"] {
+		if _, there := s.Config.Bookmarks[name]; !there {
+			return &client.Error{Name: name, Kind: client.ErrNotFound, Err: errNoBookmark}
+		}
+		return s.setBookmark(name, "")
+	}
+	if s.main == nil {
+		return errNoPlace
+	}
+	place := s.main.addr
+	if s.folder != "" {
+		u := url.URL{Path: "/" + s.folder + "/"}
+		place = scheme + s.main.addr + u.EscapedPath()
+	}
+	if err := checkBookmark(name, place); err != nil {
+		return &usageError{err}
+	}
+	if err := s.setBookmark(name, place); err != nil {
+		return err
+	}
+	s.say("bookmark %s is %s; open %s goes there", name, place, name)
+	return nil
+}
+
+func (s *Shell) setBookmark(name, place string) error {
+	if err := s.Config.SetBookmark(name, place); err != nil {
+		return &client.Error{Name: s.Config.Path, Kind: client.ErrLocal, Err: err}
+	}
+	return nil
+}

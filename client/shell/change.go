@@ -1,0 +1,170 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"ferry/client"
+)
+
+// change runs a command that changes the server's files, and tells it.
+func (s *Shell) change(ctx context.Context, r result, f func(c *client.Client) error) error {
+	r.Outcome = outcomeDone
+	err := s.main.do(ctx, f)
+	if err != nil {
+		r.fail(err)
+	}
+	s.tell(&r)
+	return err
+}
+
+func (s *Shell) runMkdir(ctx context.Context, c *command) error {
+	name := c.words[0]
+	return s.change(ctx, result{Command: "mkdir", Remote: name}, func(c *client.Client) error {
+		return c.Mkdir(ctx, trimFolder(s.remote(name)))
+	})
+}
+
+func (s *Shell) runRmdir(ctx context.Context, c *command) error {
+	name := c.words[0]
+	return s.change(ctx, result{Command: "rmdir", Remote: name}, func(c *client.Client) error {
+		return c.Rmdir(ctx, trimFolder(s.remote(name)))
+	})
+}
+
+// trimFolder is a folder's name without the slash that completion and listings put behind it.
+func trimFolder(name string) string {
+	if short := strings.TrimRight(name, "/"); short != "" {
+		return short
+	}
+	return name
+}
+
+func (s *Shell) runRm(ctx context.Context, c *command) error {
+	name := c.words[0]
+	return s.change(ctx, result{Command: "rm", Remote: name}, func(c *client.Client) error {
+		return c.Remove(ctx, s.remote(name))
+	})
+}
+
+func (s *Shell) runMv(ctx context.Context, c *command) error {
+	from, to := trimFolder(c.words[0]), c.words[1]
+	if strings.HasSuffix(to, "/") {
+		to += path.Base(from)
+	}
+	r := result{Command: "mv", Remote: from, To: to, as: to}
+	return s.change(ctx, r, func(c *client.Client) error {
+		return c.Rename(ctx, s.remote(from), s.remote(to))
+	})
+}
+
+func (s *Shell) runStat(ctx context.Context, c *command) error {
+	name := c.words[0]
+	var info client.Info
+	if err := s.main.do(ctx, func(c *client.Client) (err error) {
+		info, err = c.Stat(ctx, trimFolder(s.remote(name)))
+		return err
+	}); err != nil {
+		return err
+	}
+	if s.JSON {
+		r := result{
+			Command: "stat", Remote: name, Outcome: outcomeDone, Bytes: info.Size,
+			Type: "file", Modified: info.Modified.UTC().Format(time.RFC3339),
+		}
+		if info.Folder {
+			r.Type, r.Bytes = "dir", 0
+		}
+		s.tell(&r)
+		return nil
+	}
+	what := bytesText(info.Size)
+	if info.Folder {
+		what = "folder"
+	}
+	return s.put(fmt.Sprintf("%s: %s, changed %s\n", s.paint(name), what,
+		info.Modified.Local().Format(time.DateTime)))
+}
+
+func (s *Shell) runSum(ctx context.Context, c *command) error {
+	name, algo := c.words[0], client.SHA256
+	if c.has["xxh3"] {
+		algo = client.XXH3
+	}
+	var sum client.Sum
+	if err := s.main.do(ctx, func(c *client.Client) (err error) {
+		sum, err = c.Sum(ctx, algo, s.remote(name))
+		return err
+	}); err != nil {
+		return err
+	}
+	if s.JSON {
+		s.tell(&result{
+			Command: "sum", Remote: name, Outcome: outcomeDone, Bytes: sum.Size,
+			Algo: algo.String(), Sum: sum.Hex,
+		})
+		return nil
+	}
+	return s.put(sum.Hex + "  " + s.paint(name) + "\n")
+}
+
+// listLong lists with sizes and times: in columns for people, as the server has it for scripts.
+func (s *Shell) listLong(ctx context.Context, name string) error {
+	var list []client.Entry
+	if err := s.main.do(ctx, func(c *client.Client) (err error) {
+		list, err = c.ListLong(ctx, s.remote(name))
+		return err
+	}); err != nil {
+		return err
+	}
+	if s.JSON {
+		for _, e := range list {
+			r := result{
+				Command: "ls", Remote: e.Name, Outcome: outcomeDone, Bytes: e.Size,
+				Type: "file", Modified: e.Modified.UTC().Format(time.RFC3339),
+			}
+			if e.Folder {
+				r.Type, r.Bytes = "dir", 0
+			}
+			s.tell(&r)
+		}
+		return nil
+	}
+	var b strings.Builder
+	for _, e := range list {
+		kind, size := "file", e.Size
+		if e.Folder {
+			kind = "dir"
+		}
+		if !s.Terminal {
+			fmt.Fprintf(&b, "%s\t%d\t%s\t%s\n", kind, size,
+				e.Modified.UTC().Format(time.RFC3339), e.Name)
+			continue
+		}
+		shown := humanize.Comma(size)
+		if e.Folder {
+			shown = ""
+		}
+		fmt.Fprintf(&b, "%15s  %s  %s\n", shown, e.Modified.Local().Format(timeShown),
+			s.paint(e.Name))
+	}
+	return s.put(b.String())
+}
+
+// isReallyFolder turns the failure of a get into a better one if the name is a folder's.
+func (s *Shell) isReallyFolder(ctx context.Context, name string, err error) error {
+	missing := errors.Is(err, client.ErrNotFound) || errors.Is(err, client.ErrNothingSent)
+	if !missing || s.main.client == nil || s.main.client.Exchange() != client.Status {
+		return err
+	}
+	if info, bad := s.main.client.Stat(ctx, s.remote(name)); bad == nil && info.Folder {
+		return &client.Error{Name: name, Kind: errFolder}
+	}
+	return err
+}

@@ -1,0 +1,269 @@
+package shell
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"ferry/client"
+)
+
+// completeWait bounds how long a Tab asks the server: longer is worse than no answer.
+const completeWait = 3 * time.Second
+
+// complete is what may stand at a place of a line: what stays before it, the candidates, and what
+// stays behind it. pos counts runes.
+func (s *Shell) complete(line string, pos int) (head string, candidates []string, tail string) {
+	at := len(line)
+	if runes := []rune(line); pos < len(runes) {
+		at = len(string(runes[:pos]))
+	}
+	before, tail := line[:at], line[at:]
+	start, word, isQuoted := lastWord(before)
+	head = before[:start]
+	first := strings.TrimLeft(strings.TrimLeft(head, blanks), "-")
+	if first == "" {
+		dash := ""
+		if d, ok := strings.CutPrefix(word, "-"); ok {
+			dash, word = "-", d
+		}
+		for _, name := range verbNames() {
+			if strings.HasPrefix(name, strings.ToLower(word)) {
+				candidates = append(candidates, dash+name)
+			}
+		}
+		return head, spaced(candidates), tail
+	}
+	verbWord, follows, err := splitLine(first)
+	v := look(verbWord)
+	if err != nil || v == nil {
+		return head, nil, tail
+	}
+	if strings.HasPrefix(word, "-") && !isQuoted {
+		for _, o := range v.options {
+			if strings.HasPrefix("--"+o.name, word) {
+				candidates = append(candidates, "--"+o.name)
+			}
+		}
+		return head, spaced(candidates), tail
+	}
+	takes := v.takes
+	if s.reversed(v, &follows) {
+		takes = []kind{localFolder, remoteFolder}
+	}
+	names := s.candidates(takes, argumentsIn(&follows), word)
+	return head, spelled(names, isQuoted), tail
+}
+
+// reversed says that a mirror goes the other way.
+func (s *Shell) reversed(v *verb, follows *typed) bool {
+	return v.words[0] == "mirror" && slices.ContainsFunc(follows.words, func(w string) bool {
+		return w == "-R" || w == "--reverse"
+	})
+}
+
+// argumentsIn counts the words that are no options.
+func argumentsIn(follows *typed) (n int) {
+	for i, w := range follows.words {
+		if follows.quoted[i] || !strings.HasPrefix(w, "-") {
+			n++
+		}
+	}
+	return n
+}
+
+// lastWord is the word that a text ends in, and where it begins; after a blank it is empty.
+func lastWord(text string) (start int, word string, isQuoted bool) {
+	for at := 0; ; {
+		at += len(text[at:]) - len(strings.TrimLeft(text[at:], blanks))
+		if at == len(text) {
+			return at, "", false
+		}
+		word, rest, quoted, err := nextWord(text[at:])
+		if err != nil {
+			// A quote that is open: the word goes to the end.
+			return at, strings.ReplaceAll(text[at+1:], `""`, `"`), true
+		}
+		if rest == "" {
+			return at, word, quoted
+		}
+		at = len(text) - len(rest)
+	}
+}
+
+// verbNames are all words that begin a line.
+func verbNames() (names []string) {
+	for _, v := range verbs() {
+		for _, w := range v.words {
+			if len(w) > 1 {
+				names = append(names, w)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// candidates are the names that a word may become: full ones, folders with a slash.
+func (s *Shell) candidates(takes []kind, n int, word string) []string {
+	if len(takes) == 0 {
+		return nil
+	}
+	switch what := takes[min(n, len(takes)-1)]; what {
+	case verbName:
+		return prefixed(verbNames(), word)
+	case serverName:
+		if s.Config == nil {
+			return nil
+		}
+		return prefixed(sortedKeys(s.Config.Bookmarks), word)
+	case remoteName, remoteFolder:
+		return s.remoteNames(word, what == remoteFolder)
+	case localName, localFolder:
+		return s.localNames(word, what == localFolder)
+	default:
+		return nil
+	}
+}
+
+func prefixed(names []string, word string) (matching []string) {
+	for _, name := range names {
+		if strings.HasPrefix(name, word) {
+			matching = append(matching, name)
+		}
+	}
+	return matching
+}
+
+// remoteNames completes a remote name. What the server lists is kept until the next command, so
+// that a second Tab asks nobody.
+func (s *Shell) remoteNames(word string, foldersOnly bool) (names []string) {
+	if s.main == nil || s.main.client == nil {
+		return nil
+	}
+	folder, base := word[:strings.LastIndexByte(word, '/')+1], ""
+	base = word[len(folder):]
+	for _, name := range s.listing(strings.TrimRight(folder, "/"), folder) {
+		if strings.HasPrefix(name, base) && showable(name) &&
+			(!foldersOnly || strings.HasSuffix(name, "/")) {
+			names = append(names, folder+name)
+		}
+	}
+	return names
+}
+
+// showable says whether a name may be offered: it would stand on the terminal as it is.
+func showable(name string) bool { return utf8.ValidString(name) && client.Printable(name) == name }
+
+func (s *Shell) listing(folder, typed string) []string {
+	if folder == "" && typed != "" {
+		folder = "/"
+	}
+	names, known := s.listings[typed]
+	if known {
+		return names
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), completeWait)
+	defer cancel()
+	names, err := s.main.client.List(ctx, s.remote(folder))
+	if err != nil {
+		return nil
+	}
+	if s.listings == nil {
+		s.listings = make(map[string][]string)
+	}
+	s.listings[typed] = names
+	return names
+}
+
+// localNames completes a local name.
+func (s *Shell) localNames(word string, foldersOnly bool) (names []string) {
+	folder := word[:strings.LastIndexFunc(word, isSeparator)+1]
+	base := word[len(folder):]
+	from := s.local(folder)
+	if folder == "" {
+		from = s.local(".")
+	}
+	list, err := os.ReadDir(from)
+	if err != nil {
+		return nil
+	}
+	for _, e := range list {
+		name := e.Name()
+		if !strings.HasPrefix(name, base) || !showable(name) ||
+			base == "" && strings.HasPrefix(name, ".") {
+			continue
+		}
+		switch {
+		case isFolder(filepath.Join(from, name)):
+			names = append(names, folder+name+"/")
+		case !foldersOnly:
+			names = append(names, folder+name)
+		}
+	}
+	return names
+}
+
+func isSeparator(r rune) bool { return r < utf8.RuneSelf && os.IsPathSeparator(byte(r)) }
+
+// spelled is how names are typed: in quotes where they need them. One that is the only one and
+// whole is followed by a space.
+func spelled(names []string, isQuoted bool) []string {
+	for i, name := range names {
+		whole := !strings.HasSuffix(name, "/")
+		text := quoted(name)
+		if isQuoted && !strings.HasPrefix(text, `"`) {
+			text = `"` + text + `"`
+		}
+		if !whole {
+			// The name goes on behind the slash, and so does the quote.
+			text = strings.TrimSuffix(text, `"`)
+		}
+		names[i] = text
+	}
+	return spaced(names)
+}
+
+// spaced puts a space behind the only candidate, unless it goes on.
+func spaced(candidates []string) []string {
+	if len(candidates) == 1 && !strings.HasSuffix(candidates[0], "/") {
+		candidates[0] += " "
+	}
+	return candidates
+}
+
+// Candidates are what the program's own command line may have behind words, for a system's shell.
+// It asks the server that they name.
+func (s *Shell) Candidates(ctx context.Context, words []string, word string) []string {
+	if len(words) == 0 {
+		if s.Config == nil {
+			return nil
+		}
+		return prefixed(sortedKeys(s.Config.Bookmarks), word)
+	}
+	to, rest, err := s.parseTarget(words)
+	if err != nil {
+		return nil
+	}
+	if len(rest) == 0 {
+		return prefixed(verbNames(), word)
+	}
+	v := look(strings.ToLower(rest[0]))
+	if v == nil {
+		return nil
+	}
+	var follows typed
+	for _, w := range rest[1:] {
+		follows.add(w, false)
+	}
+	c, err := client.Dial(ctx, to.addr, s.Options)
+	if err == nil {
+		s.main = &link{shell: s, addr: to.addr, client: c}
+		defer s.leave(ctx)
+	}
+	return s.candidates(v.takes, argumentsIn(&follows), word)
+}

@@ -1,0 +1,179 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"ferry/client"
+)
+
+func localVerbs() []verb {
+	return []verb{
+		{
+			words: []string{"lcd"}, usage: "[FOLDER]", most: 1, bare: true,
+			says:     "go to a local folder; alone, to your home",
+			examples: []string{"lcd Downloads"},
+			takes:    []kind{localFolder}, run: (*Shell).runLocalCd,
+		},
+		{
+			words: []string{"lls"}, usage: "[PATH]", most: 1, bare: true,
+			options: []option{{'l', "long", "with sizes and times"}, all},
+			says:    "list a local folder",
+			takes:   []kind{localFolder}, run: (*Shell).runLocalList,
+		},
+		{
+			words: []string{"lpwd"}, says: "show the local folder", run: (*Shell).runLocalPwd,
+		},
+		{
+			words: []string{"!"}, usage: "[COMMAND]",
+			says:     "run a command of this machine's shell, or the shell itself",
+			examples: []string{"!date", "! df -h ."},
+			run:      (*Shell).runSystem,
+		},
+	}
+}
+
+func (s *Shell) runLocalCd(_ context.Context, c *command) error {
+	to := ""
+	if len(c.words) > 0 {
+		to = s.local(c.words[0])
+	} else {
+		var err error
+		if to, err = os.UserHomeDir(); err != nil {
+			return &client.Error{Name: "lcd", Kind: client.ErrLocal, Err: err}
+		}
+	}
+	info, err := os.Stat(to)
+	if err == nil && !info.IsDir() {
+		err = errNotFolder
+	}
+	if err != nil {
+		return &client.Error{Name: to, Kind: client.ErrLocal, Err: err}
+	}
+	s.Dir = to
+	return nil
+}
+
+func (s *Shell) runLocalPwd(context.Context, *command) error {
+	whole, err := filepath.Abs(s.Dir)
+	if err != nil {
+		return &client.Error{Name: "lpwd", Kind: client.ErrLocal, Err: err}
+	}
+	if s.JSON {
+		s.tell(&result{Command: "lpwd", Local: whole, Outcome: outcomeDone})
+		return nil
+	}
+	return s.put(s.paint(whole) + "\n")
+}
+
+func (s *Shell) runLocalList(_ context.Context, c *command) error {
+	folder := s.local(".")
+	if len(c.words) > 0 {
+		folder = s.local(c.words[0])
+	}
+	list, err := os.ReadDir(folder)
+	if err != nil {
+		return &client.Error{Name: folder, Kind: client.ErrLocal, Err: err}
+	}
+	var names []string
+	for _, e := range list {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") && !c.has["all"] {
+			continue
+		}
+		if e.IsDir() {
+			name += "/"
+		}
+		if c.has["long"] {
+			info, err := e.Info()
+			if err != nil {
+				continue
+			}
+			size := humanize.Comma(info.Size())
+			if e.IsDir() {
+				size = ""
+			}
+			names = append(names, fmt.Sprintf("%15s  %s  %s", size,
+				info.ModTime().Format(timeShown), s.paint(name)))
+			continue
+		}
+		names = append(names, s.paint(name))
+	}
+	if s.JSON {
+		s.tellNames("", names)
+		return nil
+	}
+	return s.put(strings.Join(append(names, ""), "\n"))
+}
+
+// timeShown is how listings show a time.
+const timeShown = "2006-01-02 15:04"
+
+// put prints what was asked for.
+func (s *Shell) put(text string) error {
+	if err := s.screen.ask(text); err != nil {
+		return &client.Error{Name: "output", Kind: client.ErrLocal, Err: err}
+	}
+	return nil
+}
+
+// runSystem runs a line of the system's own shell, in the local folder. Ctrl-C is for it: it has
+// the terminal, and this program waits.
+func (s *Shell) runSystem(_ context.Context, c *command) error {
+	var words []string
+	switch {
+	case runtime.GOOS == "windows":
+		words = []string{envOr("COMSPEC", "cmd.exe")}
+		if c.bare != "" {
+			words = append(words, "/c", c.bare)
+		}
+	case c.bare == "":
+		words = []string{envOr("SHELL", "/bin/sh")}
+	default:
+		words = []string{"/bin/sh", "-c", c.bare}
+	}
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.local("."), s.Out, s.Err
+	if s.Prompt {
+		// Lines on a pipe are this program's own.
+		cmd.Stdin = s.In
+	}
+	err := cmd.Run()
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return &client.Error{
+			Name: "!" + c.bare, Kind: client.ErrLocal,
+			Err: errors.New(ended.String()),
+		}
+	}
+	if err != nil {
+		return &client.Error{Name: "!" + c.bare, Kind: client.ErrLocal, Err: err}
+	}
+	return nil
+}
+
+func envOr(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+// sortedKeys are a map's keys in order.
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

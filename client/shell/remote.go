@@ -1,0 +1,176 @@
+package shell
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"path"
+	"strings"
+
+	"ferry/client"
+)
+
+// remoteVerbs are commands of the status exchange alone; a session of another says so.
+func remoteVerbs() []verb {
+	return []verb{
+		{
+			words: []string{"mkdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
+			says: "make a remote folder", takes: []kind{remoteFolder},
+			connected: true, base: true, run: (*Shell).runMkdir,
+		},
+		{
+			words: []string{"rmdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
+			says: "remove an empty remote folder", takes: []kind{remoteFolder},
+			connected: true, base: true, run: (*Shell).runRmdir,
+		},
+		{
+			words: []string{"rm", "delete"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			says: "remove a remote file", takes: []kind{remoteName},
+			connected: true, base: true, run: (*Shell).runRm,
+		},
+		{
+			words: []string{"mv", "rename"}, usage: "REMOTE REMOTE", least: 2, most: 2,
+			says:     "give a remote file or folder another name, or folder",
+			examples: []string{"mv draft.txt final.txt", "mv final.txt archive/"},
+			takes:    []kind{remoteName}, connected: true, base: true, run: (*Shell).runMv,
+		},
+		{
+			words: []string{"stat"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			says: "show type, size and time of a remote name", takes: []kind{remoteName},
+			connected: true, base: true, run: (*Shell).runStat,
+		},
+		{
+			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			options: []option{{'x', "xxh3", "the quick one, XXH3 with 128 bits"}},
+			says:    "show the SHA-256 of a remote file, as the server computes it",
+			more:    "Compare it with what sha256sum or shasum -a 256 say here.",
+			takes:   []kind{remoteName}, connected: true, base: true, run: (*Shell).runSum,
+		},
+	}
+}
+
+func (s *Shell) runOpen(ctx context.Context, c *command) error {
+	to := target{}
+	if len(c.words) == 0 {
+		if s.last.addr == "" {
+			return errNoneYet
+		}
+		to = s.last
+		if s.main != nil {
+			to.folder = s.folder
+		}
+	} else {
+		var rest []string
+		var err error
+		to, rest, err = s.parseTarget(c.words)
+		if err != nil || len(rest) > 0 || to.file != "" {
+			return errTarget
+		}
+	}
+	if err := s.open(ctx, to); err != nil {
+		return err
+	}
+	s.say("connected to %s", s.main.client.Addr())
+	return nil
+}
+
+func (s *Shell) runClose(ctx context.Context, _ *command) error {
+	s.leave(ctx)
+	return nil
+}
+
+func (s *Shell) runQuit(ctx context.Context, _ *command) error {
+	s.leave(ctx)
+	s.quit = true
+	return nil
+}
+
+func (s *Shell) runList(ctx context.Context, c *command) error {
+	name := ""
+	if len(c.words) > 0 {
+		name = c.words[0]
+	}
+	if c.has["long"] {
+		return s.listLong(ctx, name)
+	}
+	var names []string
+	if err := s.main.do(ctx, func(c *client.Client) (err error) {
+		names, err = c.List(ctx, s.remote(name))
+		return err
+	}); err != nil {
+		return err
+	}
+	if s.JSON {
+		s.tellNames(name, names)
+		return nil
+	}
+	var b strings.Builder
+	out := bufio.NewWriter(&b)
+	for _, name := range names {
+		_, _ = out.WriteString(s.paint(name) + "\n")
+	}
+	_ = out.Flush()
+	return s.put(b.String())
+}
+
+// paint is a listed name as the output may have it.
+func (s *Shell) paint(name string) string {
+	if !s.Terminal {
+		return name
+	}
+	shown := client.Printable(name)
+	if s.Colour && strings.HasSuffix(name, "/") {
+		return "\x1b[1;34m" + shown + "\x1b[0m"
+	}
+	return shown
+}
+
+func (s *Shell) runCd(ctx context.Context, c *command) error {
+	if len(c.words) == 0 {
+		s.folder = ""
+		return nil
+	}
+	return s.enter(ctx, c.words[0])
+}
+
+// enter goes to a remote folder, if there is such a one.
+func (s *Shell) enter(ctx context.Context, word string) error {
+	to := strings.TrimPrefix(path.Clean("/"+s.remote(word)), "/")
+	if to != "" {
+		if err := s.main.do(ctx, func(c *client.Client) error {
+			return s.isRemoteFolder(ctx, c, to)
+		}); err != nil {
+			return err
+		}
+	}
+	s.folder = to
+	return nil
+}
+
+// isRemoteFolder is an error if there is no such folder.
+func (s *Shell) isRemoteFolder(ctx context.Context, c *client.Client, name string) error {
+	if c.Exchange() != client.Status {
+		_, err := c.List(ctx, name)
+		return err
+	}
+	info, err := c.Stat(ctx, name)
+	if err == nil && !info.Folder {
+		err = &client.Error{Name: name, Kind: client.ErrNoFolder}
+	}
+	return err
+}
+
+func (s *Shell) runPwd(_ context.Context, _ *command) error {
+	if s.JSON {
+		s.tell(&result{Command: "pwd", Remote: "/" + s.folder, Outcome: outcomeDone})
+		return nil
+	}
+	return s.put(s.paint("/"+s.folder) + "\n")
+}
+
+var (
+	errNoneYet    = &usageError{errors.New("no server yet: open HOST PORT")}
+	errNoPlace    = errors.New("not connected: a bookmark keeps the server that is open")
+	errNoConfig   = errors.New("there is no folder for settings: set HOME or XDG_CONFIG_HOME")
+	errNoBookmark = errors.New("no such bookmark")
+)

@@ -1,0 +1,201 @@
+package shell
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"ferry/client"
+)
+
+// result is what came of a command or of one transfer: a line for people, or with --json an object,
+// whose fields are documented in the README.
+type result struct {
+	Command string `json:"command"`
+	Remote  string `json:"remote,omitempty"`
+	Local   string `json:"local,omitempty"`
+	// Outcome is one of the words below.
+	Outcome string `json:"outcome"`
+	// Bytes is the size of what was moved, Seconds how long that took, Rate bytes a second.
+	Bytes   int64   `json:"bytes"`
+	Seconds float64 `json:"seconds,omitempty"`
+	Rate    float64 `json:"rate,omitempty"`
+	// Kept is how many of the bytes were there before, in a transfer that went on.
+	Kept int64 `json:"kept,omitempty"`
+	// To is the new name of what was renamed; the others are what stat, ls -l and sum show.
+	To       string `json:"to,omitempty"`
+	Type     string `json:"type,omitempty"`
+	Modified string `json:"modified,omitempty"`
+	Algo     string `json:"algo,omitempty"`
+	Sum      string `json:"sum,omitempty"`
+	// Note says what is not known; Error and Kind what failed.
+	Note  string `json:"note,omitempty"`
+	Error string `json:"error,omitempty"`
+	Kind  string `json:"kind,omitempty"`
+
+	// as is how the person named the other side, "" when nobody did.
+	as  string
+	err error
+}
+
+// The outcomes.
+const (
+	outcomeDone        = "done"
+	outcomeUnconfirmed = "unconfirmed" // sent, and the server said nothing
+	outcomeSame        = "same"        // nothing to do: the other side has it
+	outcomePlanned     = "planned"     // --dry-run
+	outcomeSkipped     = "skipped"     // neither a file nor a folder
+	outcomeFailed      = "failed"
+	outcomeInterrupted = "interrupted"
+)
+
+// kindWords are the kinds of failure as JSON has them.
+var kindWords = []struct {
+	kind error
+	word string
+}{
+	{client.ErrConnect, "connect"},
+	{client.ErrLost, "lost"},
+	{client.ErrClosed, "closed"},
+	{client.ErrNotFound, "not-found"},
+	{client.ErrMessage, "message"},
+	{client.ErrUnsupported, "unsupported"},
+	{client.ErrNoFolder, "no-folder"},
+	{client.ErrUnknownCommand, "unknown-command"},
+	{client.ErrNoData, "no-data"},
+	{client.ErrBroken, "broken"},
+	{client.ErrStalled, "stalled"},
+	{client.ErrProtocol, "protocol"},
+	{client.ErrTooLarge, "too-large"},
+	{client.ErrName, "name"},
+	{client.ErrLocal, "local"},
+	{client.ErrGivenUp, "given-up"},
+	{client.ErrBusy, "busy"},
+	{client.ErrServer, "server"},
+	{client.ErrNoSpace, "no-space"},
+	{client.ErrArgument, "argument"},
+	{client.ErrNotAllowed, "not-allowed"},
+	{client.ErrNotDone, "not-done"},
+	{client.ErrMismatch, "mismatch"},
+	// In the status exchange these two stand behind another kind, which says more.
+	{client.ErrNothingSent, "nothing-sent"},
+	{client.ErrRefused, "refused"},
+}
+
+// fail makes a result one of failure.
+func (r *result) fail(err error) {
+	r.err, r.Error, r.Outcome = err, err.Error(), outcomeFailed
+	if errors.Is(err, client.ErrGivenUp) {
+		r.Outcome = outcomeInterrupted
+	}
+	for _, k := range kindWords {
+		if errors.Is(err, k.kind) {
+			r.Kind = k.word
+			return
+		}
+	}
+	r.Kind = "other"
+}
+
+// took notes how long the moving of bytes took.
+func (r *result) took(d time.Duration) {
+	r.Seconds = d.Seconds()
+	// Below a microsecond the clock says nothing about a rate.
+	r.Rate = float64(r.Bytes-r.Kept) / max(d, time.Microsecond).Seconds()
+}
+
+// tell says a result: as an object, or what went well as a line. What failed is left to complain.
+func (s *Shell) tell(r *result) {
+	if s.JSON {
+		// Names may be any bytes; those that are no UTF-8 become U+FFFD, as JSON wants it.
+		line, err := json.Marshal(r)
+		if err == nil {
+			s.screen.out(string(line) + "\n")
+		}
+		return
+	}
+	if r.err != nil || s.Quiet {
+		return
+	}
+	if text := r.text(); text != "" {
+		s.say("%s", text)
+	}
+}
+
+// text is the line for people.
+func (r *result) text() string {
+	name, as := r.Remote, ""
+	if r.as != "" {
+		as = " as " + r.as
+	}
+	pace := ""
+	if r.Outcome == outcomeDone && r.Note == "" {
+		pace = " " + paceText(r.Bytes-r.Kept, time.Duration(r.Seconds*float64(time.Second)))
+	}
+	if r.Kept > 0 {
+		pace = ", of which " + bytesText(r.Kept) + " were there," + pace
+	}
+	switch r.Outcome {
+	case outcomePlanned:
+		return strings.TrimSpace("would " + r.Command + " " + r.plan())
+	case outcomeSkipped:
+		return "skipped " + r.shown() + ": " + r.Note
+	case outcomeSame:
+		return r.shown() + ": " + r.Note
+	case outcomeUnconfirmed:
+		return "sent " + name + ": " + bytesText(r.Bytes) + ", not confirmed"
+	}
+	switch r.Command {
+	case "get":
+		note := r.Note
+		if note != "" {
+			note = ": " + note
+		}
+		return "got " + name + as + ": " + bytesText(r.Bytes) + note + pace
+	case "put":
+		return "stored " + name + ": " + bytesText(r.Bytes) + pace
+	case "rm", "rmdir":
+		return "removed " + r.shown()
+	case "mkdir":
+		return "made " + r.shown()
+	case "mv":
+		return "renamed " + name + as
+	}
+	return ""
+}
+
+// shown is the side that a result is about.
+func (r *result) shown() string {
+	if r.Remote != "" {
+		return r.Remote
+	}
+	return r.Local
+}
+
+// plan is what a dry run says of a command.
+func (r *result) plan() string {
+	switch {
+	case r.Command == "get" && r.Local != "":
+		return r.Remote + " as " + r.Local
+	case r.Command == "put":
+		return r.Local + " as " + r.Remote
+	}
+	return r.shown()
+}
+
+// tellNames is a listing as an object.
+func (s *Shell) tellNames(path string, names []string) {
+	if names == nil {
+		names = []string{}
+	}
+	line, err := json.Marshal(struct {
+		Command string   `json:"command"`
+		Remote  string   `json:"remote"`
+		Outcome string   `json:"outcome"`
+		Names   []string `json:"names"`
+	}{"ls", path, outcomeDone, names})
+	if err == nil {
+		s.screen.out(string(line) + "\n")
+	}
+}

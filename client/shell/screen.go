@@ -1,0 +1,138 @@
+package shell
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// screen is where a shell writes: lines go above the bars that show progress. Goroutines of a batch
+// share it.
+type screen struct {
+	mu             sync.Mutex
+	stdout, stderr io.Writer
+	// columns is nil where no bar is shown.
+	columns func() int
+
+	// progress is what is shown, nil between commands; drawn counts the lines that it takes on
+	// the terminal now, the cursor being at the end of the last.
+	progress *progress
+	drawn    int
+	stop     chan struct{}
+	stopped  sync.WaitGroup
+}
+
+const (
+	// barsAfter is how long a command runs before bars appear: less is over before they are
+	// read.
+	barsAfter = time.Second
+	barsEvery = 200 * time.Millisecond
+	// barsMost bounds the lines of files on their way at once.
+	barsMost = 8
+)
+
+func (x *screen) begin(stdout, stderr io.Writer, columns func() int) {
+	x.stdout, x.stderr, x.columns = stdout, stderr, columns
+}
+
+// out writes whole lines to the output.
+func (x *screen) out(text string) { x.write(x.stdout, text) }
+
+// err writes whole lines to where errors go.
+func (x *screen) err(text string) { x.write(x.stderr, text) }
+
+// prompt writes a prompt, which is no line: to the output.
+func (x *screen) prompt(text string) { x.write(x.stdout, text) }
+
+func (x *screen) write(w io.Writer, text string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	again := x.drawn > 0
+	x.erase()
+	_, _ = io.WriteString(w, text)
+	if again {
+		x.draw(time.Now())
+	}
+}
+
+// erase takes the bars off the terminal.
+func (x *screen) erase() {
+	if x.drawn == 0 {
+		return
+	}
+	text := "\r\x1b[K" + strings.Repeat("\x1b[A\x1b[K", x.drawn-1)
+	x.drawn = 0
+	_, _ = io.WriteString(x.stderr, text)
+}
+
+// show begins to show progress, until clear.
+func (x *screen) show(p *progress) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.progress = p
+	if x.columns == nil {
+		return
+	}
+	x.stop = make(chan struct{})
+	x.stopped.Go(func() { x.tick(x.stop) })
+}
+
+// clear ends what show began.
+func (x *screen) clear() {
+	x.mu.Lock()
+	x.progress = nil
+	stop := x.stop
+	x.stop = nil
+	x.mu.Unlock()
+	if stop == nil {
+		return
+	}
+	close(stop)
+	x.stopped.Wait()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.erase()
+}
+
+func (x *screen) tick(stop <-chan struct{}) {
+	ticker := time.NewTicker(barsEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-ticker.C:
+			x.mu.Lock()
+			if x.progress != nil && now.Sub(x.progress.began) >= barsAfter {
+				x.progress.pace(now)
+				x.erase()
+				x.draw(now)
+			}
+			x.mu.Unlock()
+		}
+	}
+}
+
+// draw shows the bars below what stands there.
+func (x *screen) draw(now time.Time) {
+	if x.progress == nil {
+		return
+	}
+	lines := x.progress.lines(now, x.columns())
+	if len(lines) == 0 {
+		return
+	}
+	x.drawn = len(lines)
+	_, _ = fmt.Fprint(x.stderr, strings.Join(lines, "\n"))
+}
+
+// ask writes what was asked for to the output, and says when it did not get there.
+func (x *screen) ask(text string) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.erase()
+	_, err := io.WriteString(x.stdout, text)
+	return err
+}

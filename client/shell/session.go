@@ -1,0 +1,200 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"ferry/client"
+	"ferry/codec"
+)
+
+// link is a session that comes back: when it was lost, the next use of it makes it anew. It is
+// owned by the goroutine that uses it.
+type link struct {
+	shell  *Shell
+	addr   string
+	client *client.Client
+	// exchange is what the session speaks, Auto to find out.
+	exchange client.Exchange
+	// gauge is that of the file on its way, nil between files.
+	gauge atomic.Pointer[gauge]
+}
+
+// Waits between tries: the first is as long as a server takes to start again, each is twice the one
+// before, and none is longer than a person waits for a sign of life.
+const (
+	retryWaitFirst = 500 * time.Millisecond
+	retryWaitMost  = 30 * time.Second
+)
+
+// over says that the session has ended by itself.
+func (l *link) over() bool { return l.client != nil && l.client.Err() != nil }
+
+// up makes the session unless it stands.
+func (l *link) up(ctx context.Context) error {
+	if l.client != nil && l.client.Err() == nil {
+		return nil
+	}
+	c, err := client.Dial(ctx, l.addr, l.shell.options(l))
+	if err == nil {
+		l.client = c
+	}
+	return err
+}
+
+// do calls f with a session that stands, and again after a wait as long as it fails in a way that
+// may pass and tries are left.
+func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
+	for try := 0; ; try++ {
+		err := l.up(ctx)
+		if err == nil {
+			err = l.ended(f(l.client))
+		}
+		if err == nil || try >= l.shell.Retries || !mayPass(err) || ctx.Err() != nil {
+			return err
+		}
+		wait := retryWait(try)
+		l.shell.complain(fmt.Errorf("%w; again in %.1f s", err, wait.Seconds()))
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return &client.Error{Kind: client.ErrGivenUp, Err: ctx.Err()}
+		}
+	}
+}
+
+// ended makes a server's last word what it is: the end of the session. (PROTOCOL, Status exchange:
+// "421 too busy or shutting down".) It may have come before the command that it seems to answer.
+func (l *link) ended(err error) error {
+	var said *client.Error
+	if !errors.As(err, &said) || said.Code != codec.CodeTooBusy {
+		return err
+	}
+	_ = l.client.Close()
+	return &client.Error{Kind: client.ErrLost, Err: &lastWords{said}}
+}
+
+// lastWords is a server's reply without the name of a command before it.
+type lastWords struct{ said *client.Error }
+
+// Error is the server's text.
+func (e *lastWords) Error() string {
+	return strings.TrimPrefix(e.said.Error(), e.said.Name+": ")
+}
+
+// retryWait is how long to wait before a further try. Half of it is chance, so that clients that
+// lost one server do not come back at once.
+func retryWait(try int) time.Duration {
+	wait := retryWaitFirst << min(try, 10)
+	wait = min(wait, retryWaitMost)
+	return wait/2 + rand.N(wait/2)
+}
+
+// mayPass says whether another try may go better.
+func mayPass(err error) bool {
+	for _, kind := range []error{
+		client.ErrConnect, client.ErrLost, client.ErrBroken, client.ErrStalled, client.ErrNoData,
+		client.ErrBusy,
+	} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// leave ends the session in order. What goes wrong then concerns nobody any more.
+func (l *link) leave(ctx context.Context) {
+	if l.client == nil {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), quitWait)
+	defer stop()
+	_ = l.client.Quit(ctx)
+	_ = l.client.Close()
+	l.client = nil
+}
+
+// options are those of a link's session.
+func (s *Shell) options(l *link) client.Options {
+	o := s.Options
+	if l.exchange != client.Auto {
+		o.Exchange = l.exchange
+	}
+	o.Progress = func(moved, total int64) {
+		if g := l.gauge.Load(); g != nil {
+			g.set(moved, total)
+		}
+	}
+	return o
+}
+
+// open makes a session and only then leaves the one that was.
+func (s *Shell) open(ctx context.Context, to target) error {
+	l := &link{shell: s, addr: to.addr}
+	if err := l.do(ctx, func(*client.Client) error { return nil }); err != nil {
+		return err
+	}
+	s.leave(ctx)
+	s.main, s.last = l, to
+	if to.folder == "" {
+		return nil
+	}
+	return s.enter(ctx, to.folder)
+}
+
+// connected makes sure that there is a session: one that was lost is made anew.
+func (s *Shell) connected(ctx context.Context) error {
+	if s.main == nil {
+		return errNotConnected
+	}
+	if s.main.client != nil {
+		return nil
+	}
+	if err := s.main.do(ctx, func(*client.Client) error { return nil }); err != nil {
+		return err
+	}
+	s.say("connected again to %s", s.main.client.Addr())
+	return nil
+}
+
+// lost notes that the session has ended. Whatever failed, its end is said with it, unless a person
+// ended the command and the session with it.
+func (s *Shell) lost(err error) error {
+	over := s.main.client.Err()
+	_ = s.main.client.Close()
+	s.main.client = nil
+	again := ""
+	if s.session {
+		again = "; the next command connects again"
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case err == nil:
+		return fmt.Errorf("%w%s", over, again)
+	case errors.Is(err, client.ErrLost):
+		var told *toldError
+		if errors.As(err, &told) {
+			return err
+		}
+		return fmt.Errorf("%w%s", err, again)
+	}
+	return fmt.Errorf("%w; %w%s", err, over, again)
+}
+
+// leave ends the session, if there is one.
+func (s *Shell) leave(ctx context.Context) {
+	if s.main != nil {
+		s.last = target{addr: s.main.addr, folder: s.folder}
+		s.main.leave(ctx)
+	}
+	s.main, s.folder = nil, ""
+}

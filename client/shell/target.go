@@ -1,0 +1,117 @@
+package shell
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// target is a server, and what of it is wanted first.
+type target struct {
+	// addr is HOST:PORT.
+	addr string
+	// folder is where names start from, without a slash at its ends; file is one to fetch.
+	folder, file string
+}
+
+// scheme begins a URL: ferry://HOST:PORT/PATH.
+const scheme = "ferry://"
+
+var errTarget = &usageError{errors.New("a server is HOST PORT, HOST:PORT, " +
+	"PORT on this machine, ferry://HOST:PORT/PATH, or a bookmark; ferry --help says more")}
+
+// parseTarget takes a server off the front of words: a URL, a bookmark, HOST:PORT, HOST PORT or
+// PORT, or HOST where there is a standard port.
+func (s *Shell) parseTarget(words []string) (to target, rest []string, err error) {
+	if len(words) > 0 && s.Config != nil && (len(words) == 1 || !IsPort(words[1])) {
+		if place, there := s.Config.Bookmarks[words[0]]; there {
+			to, _, err = parseWords([]string{place}, s.Port)
+			if err != nil {
+				err = &usageError{fmt.Errorf("the bookmark %s: %w", words[0], err)}
+			}
+			return to, words[1:], err
+		}
+	}
+	return parseWords(words, s.Port)
+}
+
+func parseWords(words []string, standard uint16) (to target, rest []string, err error) {
+	if len(words) > 0 && hasScheme(words[0]) {
+		to, err = parseURL(words[0], standard)
+		return to, words[1:], err
+	}
+	to.addr, rest, err = parseAddr(words, standard)
+	return to, rest, err
+}
+
+func hasScheme(word string) bool {
+	return len(word) >= len(scheme) && strings.EqualFold(word[:len(scheme)], scheme)
+}
+
+// parseURL takes a URL apart. A path that ends with a slash is a folder.
+func parseURL(word string, standard uint16) (target, error) {
+	bad := func(why string) (target, error) {
+		return target{}, &usageError{errors.New(word + ": " + why)}
+	}
+	u, err := url.Parse(word)
+	var broken *url.Error
+	switch {
+	case errors.As(err, &broken):
+		return bad(broken.Err.Error())
+	case err != nil:
+		return bad(err.Error())
+	case u.User != nil:
+		return bad("nobody logs in: leave out what stands before @")
+	case strings.ContainsAny(word, "?#"):
+		return bad("a ? in a name is written %3F, a # %23")
+	}
+	host, port := u.Hostname(), u.Port()
+	if port == "" && standard != 0 {
+		port = strconv.Itoa(int(standard))
+	}
+	if host == "" || !IsPort(port) {
+		return bad("a URL is ferry://HOST:PORT/PATH")
+	}
+	to := target{addr: net.JoinHostPort(host, port)}
+	path := strings.TrimPrefix(u.Path, "/")
+	if path == "" || strings.HasSuffix(path, "/") {
+		to.folder = strings.Trim(path, "/")
+	} else {
+		to.file = path
+	}
+	return to, nil
+}
+
+// parseAddr takes a server's address off the front of words.
+func parseAddr(words []string, standard uint16) (addr string, rest []string, err error) {
+	if len(words) == 0 {
+		return "", nil, errTarget
+	}
+	first := words[0]
+	if _, port, err := net.SplitHostPort(first); err == nil && IsPort(port) {
+		return first, words[1:], nil
+	}
+	host := strings.TrimSuffix(strings.TrimPrefix(first, "["), "]")
+	if len(words) > 1 && IsPort(words[1]) {
+		return net.JoinHostPort(host, words[1]), words[2:], nil
+	}
+	if IsPort(first) {
+		return net.JoinHostPort("localhost", first), words[1:], nil
+	}
+	// A colon stands in a number of IPv6, or before what is no port.
+	_, notNumber := netip.ParseAddr(host)
+	if standard != 0 && host != "" && (notNumber == nil || !strings.Contains(host, ":")) {
+		return net.JoinHostPort(host, strconv.Itoa(int(standard))), words[1:], nil
+	}
+	return "", nil, errTarget
+}
+
+// IsPort says whether a word is a port's number, as the program's command line needs to know.
+func IsPort(word string) bool {
+	n, err := strconv.ParseUint(word, 10, 16)
+	return err == nil && n > 0
+}

@@ -1,0 +1,109 @@
+package shell
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"ferry/client"
+)
+
+func TestTargetIsTakenOffTheFront(t *testing.T) {
+	for words, want := range map[string]string{
+		"h 21": "h:21 []", "h:21": "h:21 []", "21": "localhost:21 []", "h 21 get a": "h:21 [get a]",
+		"[::1]:21 ls": "[::1]:21 [ls]", "::1 21": "[::1]:21 []", "[::1] 21 x": "[::1]:21 [x]",
+		"21 get a": "localhost:21 [get a]", "10 21": "10:21 []",
+		"fe80::1%lo 21": "[fe80::1%lo]:21 []", "lab": "h:7 []", "lab get a": "h:7 [get a]",
+		"lab 21": "lab:21 []", "far": "[::1]:7 []",
+	} {
+		s := Shell{Config: &Config{Bookmarks: map[string]string{
+			"lab": "h:7", "far": "ferry://[::1]:7/a/",
+		}}}
+		to, rest, err := s.parseTarget(strings.Fields(words))
+		if got := fmt.Sprint(to.addr, " ", rest); got != want || err != nil {
+			t.Errorf("%q: %s, %v; want %s", words, got, err, want)
+		}
+	}
+}
+
+func TestHostAloneServesWhereThereIsAStandardPort(t *testing.T) {
+	for words, want := range map[string]string{
+		"h": "h:20021 []", "h get a": "h:20021 [get a]", "h 21 get a": "h:21 [get a]",
+		"h:21 get a": "h:21 [get a]", "21": "localhost:21 []", "::1 get a": "[::1]:20021 [get a]",
+		"[::1] get 7": "[::1]:20021 [get 7]", "::1 21": "[::1]:21 []",
+		"fe80::1%lo": "[fe80::1%lo]:20021 []", "h:ftp": "", "h:0": "", "[]": "",
+	} {
+		addr, rest, err := parseAddr(strings.Fields(words), client.ClassicPort)
+		if got := fmt.Sprint(addr, " ", rest); want != "" && (got != want || err != nil) {
+			t.Errorf("%q: %s, %v; want %s", words, got, err, want)
+		}
+		if want == "" && err == nil {
+			t.Errorf("%q was taken for %s", words, addr)
+		}
+	}
+	if _, _, err := parseAddr([]string{"h", "get", "a"}, 0); err == nil {
+		t.Error("a host alone was taken without a standard port")
+	}
+}
+
+func TestURLIsTakenApart(t *testing.T) {
+	for text, want := range map[string]target{
+		"ferry://h:21":                {addr: "h:21"},
+		"FERRY://h:21/":               {addr: "h:21"},
+		"ferry://h:21/a/b":            {addr: "h:21", file: "a/b"},
+		"ferry://h:21/a/b/":           {addr: "h:21", folder: "a/b"},
+		"ferry://[::1]:21/the%20a":    {addr: "[::1]:21", file: "the a"},
+		"ferry://h:21/100%25/%3F%23x": {addr: "h:21", file: "100%/?#x"},
+		"ferry://h:21//a":             {addr: "h:21", file: "/a"},
+	} {
+		if got, err := parseURL(text, 0); err != nil || got != want {
+			t.Errorf("%s: %+v, %v; want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"ferry://", "ferry://h", "ferry://h:0/", "ferry://:21/", "ferry://u@h:21/",
+		"ferry://h:ftp/",
+		"ferry://h:21/a?b", "ferry://h:21/a#b", "ferry://h:21/%zz", "ferry://h:70000/",
+	} {
+		if got, err := parseURL(text, 0); err == nil {
+			t.Errorf("%s was taken for %+v", text, got)
+		}
+	}
+	if got, err := parseURL("ferry://h/a", 20021); err != nil || got.addr != "h:20021" {
+		t.Errorf("with a standard port: %+v, %v", got, err)
+	}
+}
+
+// FuzzTarget holds that whatever is taken for a server has a port, and that folders have no slash
+// at their ends.
+func FuzzTarget(f *testing.F) {
+	for _, text := range []string{
+		"ferry://h:21/a/b/", "ferry://[::1]:21", "h:21", "[::1]:21", "FERRY://x:1/%41%00", "21",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		to, _, err := parseWords([]string{text}, 0)
+		if err != nil {
+			return
+		}
+		_, port, found := cutLast(to.addr, ":")
+		if !found || !IsPort(port) {
+			t.Errorf("%q: the address %q has no port", text, to.addr)
+		}
+		if strings.HasPrefix(to.folder, "/") || strings.HasSuffix(to.folder, "/") {
+			t.Errorf("%q: the folder is %q", text, to.folder)
+		}
+		if to.file != "" && strings.HasSuffix(to.file, "/") {
+			t.Errorf("%q: the file is %q", text, to.file)
+		}
+	})
+}
+
+func cutLast(text, sep string) (before, after string, found bool) {
+	at := strings.LastIndex(text, sep)
+	if at < 0 {
+		return text, "", false
+	}
+	return text[:at], text[at+len(sep):], true
+}

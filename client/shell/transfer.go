@@ -1,0 +1,219 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"ferry/client"
+)
+
+// job is one file to move, or one change to make, of a command.
+type job struct {
+	// command is what is done, by the word that a person would type: get, put, mkdir, rm, rmdir.
+	command string
+	// remote is the name on the server, whole, and local the path on this side.
+	remote, local string
+	// name is how the person knows it, as how the person named the other side.
+	name, as string
+	// size is -1 where it is not known.
+	size int64
+	// time is the remote one, which a fetched file of a mirror gets; zero for none.
+	time time.Time
+	// resume has a transfer go on where an earlier one broke off.
+	resume bool
+}
+
+// progressOf is the progress that a command's transfers count in, nil for none.
+func (s *Shell) watch(files int, bytes int64) *progress {
+	p := newProgress(files, bytes)
+	s.screen.show(p)
+	return p
+}
+
+// transfer moves one file, and says how it went in the result alone.
+func (s *Shell) transfer(ctx context.Context, l *link, p *progress, j job) result {
+	g := p.begin(j.name, j.size)
+	l.gauge.Store(g)
+	defer l.gauge.Store(nil)
+	r := result{Command: j.command, Remote: j.name, Local: j.local, as: j.as}
+	var err error
+	switch j.command {
+	case "get":
+		err = s.fetch(ctx, l, j, &r)
+	case "put":
+		err = s.store(ctx, l, j, &r)
+	}
+	if err != nil {
+		r.fail(err)
+	}
+	p.end(g, max(j.size, r.Bytes))
+	return r
+}
+
+// fetch gets one file.
+func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
+	r.Outcome = outcomeDone
+	return l.do(ctx, func(c *client.Client) error {
+		start := time.Now()
+		moved, err := s.getFile(ctx, c, j)
+		r.Bytes, r.Kept = moved.Size, moved.Kept
+		r.took(time.Since(start))
+		if err == nil && r.Bytes == 0 && c.Exchange() == client.Base {
+			// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large
+			// for a field is answered by field(0)". The listing has ruled out the first.
+			r.Note = "empty, unreadable or too large (this server cannot say)"
+		}
+		if err == nil && !j.time.IsZero() {
+			// By its time a mirror knows the file again. Where it cannot be set, it comes anew.
+			_ = os.Chtimes(j.local, time.Time{}, j.time)
+		}
+		return err
+	})
+}
+
+// getFile fetches a file so that what comes of it stays if the server and the size allow that.
+func (s *Shell) getFile(ctx context.Context, c *client.Client, j job) (client.Moved, error) {
+	small := j.size >= 0 && j.size < keepMin
+	if j.resume || c.Exchange() == client.Status && !small {
+		return c.GetFileContinue(ctx, j.remote, j.local)
+	}
+	n, err := c.GetFile(ctx, j.remote, j.local)
+	return client.Moved{Size: n}, err
+}
+
+// keepMin is the size of files whose beginning is worth keeping when a transfer breaks off: less
+// moves faster than it is compared.
+const keepMin = 1 << 20
+
+// store puts one file.
+func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
+	// A FIFO would be waited for if it were opened first.
+	info, err := os.Stat(j.local)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotPlain
+	}
+	if err != nil {
+		return &client.Error{Name: r.as, Kind: client.ErrLocal, Err: err}
+	}
+	return l.do(ctx, func(c *client.Client) error {
+		start := time.Now()
+		moved, err := s.putFile(ctx, c, j, info.Size())
+		r.Outcome = outcomeDone
+		if moved.Stored != client.Confirmed {
+			r.Outcome = outcomeUnconfirmed
+		}
+		if err == nil {
+			r.Bytes, r.Kept = moved.Size, moved.Kept
+		}
+		r.took(time.Since(start))
+		return err
+	})
+}
+
+var errNotPlain = errors.New("not a plain file")
+
+// putFile stores a file so that what came of it stays, as getFile does.
+func (s *Shell) putFile(
+	ctx context.Context, c *client.Client, j job, size int64,
+) (client.Moved, error) {
+	if j.resume || c.Exchange() == client.Status && size >= keepMin {
+		return c.PutFileContinue(ctx, j.remote, j.local)
+	}
+	return c.PutFile(ctx, j.remote, j.local)
+}
+
+// alone runs the one transfer of a command.
+func (s *Shell) alone(ctx context.Context, j job) error {
+	r := s.transfer(ctx, s.main, s.watch(0, -1), j)
+	s.screen.clear()
+	s.tell(&r)
+	return r.err
+}
+
+func (s *Shell) runGet(ctx context.Context, c *command) error {
+	if c.has["recursive"] {
+		return s.getTree(ctx, c)
+	}
+	name := c.words[0]
+	if strings.HasSuffix(name, "/") && !s.Options.Classic {
+		return &client.Error{Name: name, Kind: errFolder}
+	}
+	local, err := s.localTarget(name, c.words[1:])
+	if err != nil {
+		return err
+	}
+	j := job{
+		command: "get", remote: s.remote(name), local: local, name: name, size: -1,
+		resume: c.has["continue"],
+	}
+	if len(c.words) > 1 {
+		j.as = c.words[1]
+	}
+	return s.isReallyFolder(ctx, name, s.alone(ctx, j))
+}
+
+var errFolder = errors.New("a folder; get -r fetches it, ls lists it")
+
+// localTarget is where a file that is got goes: its base name in the local folder, or what the
+// person named, which may be a folder.
+func (s *Shell) localTarget(name string, named []string) (string, error) {
+	if len(named) == 0 {
+		base, err := client.LocalName(name)
+		return filepath.Join(s.Dir, base), err
+	}
+	local := s.local(named[0])
+	if !isFolder(local) && !os.IsPathSeparator(named[0][len(named[0])-1]) {
+		return local, nil
+	}
+	base, err := client.LocalName(name)
+	return filepath.Join(local, base), err
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// local is the path that a person's word means.
+func (s *Shell) local(word string) string {
+	if filepath.IsAbs(word) {
+		return word
+	}
+	return filepath.Join(s.Dir, word)
+}
+
+func (s *Shell) runPut(ctx context.Context, c *command) error {
+	words := c.words
+	if len(words) == 2 && c.bare != "" && !s.isThere(words[0]) && s.isThere(c.bare) {
+		// The two words are one name: such a file is there, and the other is not.
+		words = []string{c.bare}
+	}
+	if c.has["recursive"] {
+		return s.putTree(ctx, c, words)
+	}
+	path := s.local(words[0])
+	if isFolder(path) {
+		return &client.Error{Name: words[0], Kind: client.ErrLocal, Err: errFolderHere}
+	}
+	remote := filepath.Base(path)
+	if len(words) > 1 {
+		if remote = words[1]; strings.HasSuffix(remote, "/") {
+			remote += filepath.Base(path)
+		}
+	}
+	return s.alone(ctx, job{
+		command: "put", remote: s.remote(remote), local: path, name: remote, as: words[0],
+		size: -1, resume: c.has["continue"],
+	})
+}
+
+var errFolderHere = errors.New("not a plain file; put -r stores a folder")
+
+func (s *Shell) isThere(word string) bool {
+	_, err := os.Stat(s.local(word))
+	return err == nil
+}

@@ -1,0 +1,128 @@
+package shell
+
+import (
+	"errors"
+	"strings"
+)
+
+// typed is what stood behind a command's word.
+type typed struct {
+	words []string
+	// quoted says which words were, so that they are no options; at is where each began in rest.
+	quoted []bool
+	at     []int
+	// rest is the whole of it as it was typed, bare false when a part was quoted. A name with
+	// spaces may stand there bare.
+	rest string
+	bare bool
+}
+
+// add appends a word of a command line, where every word is one already.
+func (t *typed) add(word string, quoted bool) {
+	t.words, t.quoted = append(t.words, word), append(t.quoted, quoted)
+}
+
+// blanks separate words; a carriage return ends the lines of some systems.
+const blanks = " \t\r"
+
+var (
+	errQuoteOpen  = errors.New(`a quote was opened and not closed: "a name"`)
+	errQuoteStuck = errors.New(`a space must follow a closing quote; "" inside quotes is one "`)
+)
+
+// splitLine takes a typed line apart: the command's word, in small letters, and what follows it.
+// Blanks separate words. A word that begins with a double quote goes to the next one and may hold
+// blanks; two double quotes inside stand for one. Nothing else has a meaning of its own, so that
+// the backslashes of Windows and the apostrophes of titles need no care. What follows "!" is a line
+// of the system's own shell and is not taken apart.
+func splitLine(line string) (word string, follows typed, err error) {
+	line = strings.Trim(line, blanks)
+	if system, ok := strings.CutPrefix(line, "!"); ok {
+		return "!", typed{rest: strings.Trim(system, blanks), bare: true}, nil
+	}
+	end := strings.IndexAny(line, blanks)
+	if end < 0 {
+		return strings.ToLower(line), typed{bare: true}, nil
+	}
+	follows, err = splitWords(strings.TrimLeft(line[end:], blanks))
+	return strings.ToLower(line[:end]), follows, err
+}
+
+// splitWords takes apart what follows a command's word.
+func splitWords(text string) (typed, error) {
+	t := typed{rest: text, bare: true}
+	for text = strings.TrimLeft(text, blanks); text != ""; {
+		word, rest, quoted, err := nextWord(text)
+		if err != nil {
+			return typed{}, err
+		}
+		t.bare = t.bare && !quoted
+		t.at = append(t.at, len(t.rest)-len(text))
+		t.add(word, quoted)
+		text = strings.TrimLeft(rest, blanks)
+	}
+	return t, nil
+}
+
+// nextWord takes the first word off a text that begins with one.
+func nextWord(text string) (word, rest string, quoted bool, err error) {
+	if text[0] != '"' {
+		end := strings.IndexAny(text, blanks)
+		if end < 0 {
+			end = len(text)
+		}
+		return text[:end], text[end:], false, nil
+	}
+	var b strings.Builder
+	for text = text[1:]; ; {
+		before, after, closed := strings.Cut(text, `"`)
+		b.WriteString(before)
+		switch {
+		case !closed:
+			return "", "", true, errQuoteOpen
+		case strings.HasPrefix(after, `"`):
+			b.WriteByte('"')
+			text = after[1:]
+		case after == "" || strings.ContainsRune(blanks, rune(after[0])):
+			return b.String(), after, true, nil
+		default:
+			return "", "", true, errQuoteStuck
+		}
+	}
+}
+
+// quoted is a name as a line would have it: in quotes where it needs them.
+func quoted(name string) string {
+	if name != "" && !strings.ContainsAny(name, blanks) && !strings.ContainsAny(name[:1], `"-`) {
+		return name
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// splitCommands takes a text of several commands apart, at semicolons outside of quotes and at line
+// ends. A quote begins a word and nothing else, as in a line; one that is not closed goes to the
+// end, and is an error when its command is split.
+func splitCommands(text string) (lines []string) {
+	start, within, wordStart := 0, false, true
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case within:
+			if c == '"' {
+				within = false
+				if strings.HasPrefix(text[i+1:], `"`) {
+					within = true
+					i++
+				}
+			}
+		case c == ';' || c == '\n':
+			lines = append(lines, text[start:i])
+			start, wordStart = i+1, true
+		case c == '"' && wordStart:
+			within, wordStart = true, false
+		default:
+			wordStart = strings.IndexByte(blanks, c) >= 0
+		}
+	}
+	return append(lines, text[start:])
+}

@@ -1,0 +1,79 @@
+package reactor
+
+import "github.com/rs/zerolog"
+
+// counters count what happened on one reactor since its start.
+type counters struct {
+	controlConnections uint64
+	refused            uint64 // by --allow, --deny or because the server is ending
+	surplus            uint64 // over a limit of sessions
+	commands           uint64
+	offers             uint64
+	untaken            uint64
+	dataConnections    uint64
+	strangers          uint64 // data connections without an offer
+	transfers          uint64
+	bytesIn, bytesOut  uint64
+	jobs               uint64
+	acceptFailures     uint64
+	acceptLogged       instant
+	restarts           uint64
+}
+
+// logStatus writes the reactor's counters, and a line for every session and transfer.
+func (r *reactor) logStatus() {
+	log := &r.server.log
+	r.now = r.clock()
+	for s := range r.sessions {
+		e := log.Info().Uint64("session", s.id).Str("peer", s.peerText()).
+			Stringer("state", s.exchange.State()).
+			Float64("seconds", (r.now-s.began).Seconds()).
+			Uint64("transfers", s.transfers).Int64("bytes", s.bytes)
+		if s.conn != nil {
+			e = e.Int("control_in", s.conn.InboundBuffered()).
+				Int("control_out", s.conn.OutboundBuffered())
+		}
+		e.Msg("session")
+	}
+	for _, t := range r.transfers {
+		log.Info().Uint64("session", t.session.id).Str("peer", t.session.peerText()).
+			Stringer("state", t.state).Stringer("command", t.verb).Str("name", t.name).
+			Int64("bytes", t.moved).Bool("file_work", t.job.busy).
+			Float64("seconds", (r.now - t.began).Seconds()).Msg("transfer")
+	}
+	resting, waiting := 0, 0
+	for _, a := range r.addresses {
+		for _, l := range a.lines {
+			if l != nil {
+				resting += len(l.resting)
+				waiting += l.waiting.Len()
+			}
+		}
+	}
+	c := &r.count
+	log.Info().Int("reactor", r.index).Dict("now", zerolog.Dict().
+		Int("sessions", len(r.sessions)).Int("transfers", len(r.transfers)).
+		Int("addresses", len(r.addresses)).Int("leases_resting", resting).
+		Int("commands_waiting", waiting).Int("deadlines", len(r.deadlines)).
+		Int64("descriptors_free", r.limiter.descriptors.Load()).
+		Int64("bytes_announced", r.limiter.announced.Load())).
+		Dict("total", zerolog.Dict().
+			Uint64("control_connections", c.controlConnections).Uint64("refused", c.refused).
+			Uint64("surplus", c.surplus).Uint64("commands", c.commands).
+			Uint64("offers", c.offers).Uint64("offers_untaken", c.untaken).
+			Uint64("data_connections", c.dataConnections).Uint64("strangers", c.strangers).
+			Uint64("transfers", c.transfers).Uint64("bytes_in", c.bytesIn).
+			Uint64("bytes_out", c.bytesOut).Uint64("file_jobs", c.jobs).
+			Uint64("accept_failures", c.acceptFailures).Uint64("loop_restarts", c.restarts)).
+		Msg("status")
+}
+
+// tally counts a transfer that had a data connection.
+func (r *reactor) tally(t *transfer) {
+	r.count.transfers++
+	if t.isPut() {
+		r.count.bytesIn += uint64(t.moved)
+	} else {
+		r.count.bytesOut += uint64(t.moved)
+	}
+}

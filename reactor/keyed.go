@@ -1,0 +1,171 @@
+package reactor
+
+import (
+	"container/list"
+	"crypto/rand"
+	"encoding/binary"
+
+	"ferry/codec"
+)
+
+// The ports of the status exchange. Any number of offers stand on one of them, and a connection
+// says by its first bytes which of them it takes. (PROTOCOL, Status exchange: "an offer is known by
+// its KEY […] So these offers need no lease, share a port or a few, and cannot be met by anybody
+// else, whatever address they share".)
+
+// keyless is a data connection that has not said its whole KEY. It is owned by the loop.
+type keyless struct {
+	r    *reactor
+	fd   int
+	slot slot
+	dec  codec.Decoder
+	// deadline is the end of the time that an offer has.
+	deadline deadline
+	place    *list.Element
+}
+
+// newcomer takes a connection to a keyed port. Most have brought their KEY.
+func (r *reactor) newcomer(fd int) {
+	dec := codec.NewDecoder(codec.KeyedRecord)
+	if len(r.keys) == 0 { // no KEY is right
+		r.refuseKey(fd, &dec)
+		return
+	}
+	if r.readKey(fd, &dec) {
+		return
+	}
+	if !take(&r.limiter.keyless, r.limiter.limits.Keyless) {
+		// Who has brought no KEY for the longest is the least likely to have one.
+		first := r.keyless.Front()
+		if first == nil { // they are all another reactor's
+			r.count.strangers++
+			dec.Release()
+			closeDescriptor(fd)
+			return
+		}
+		r.turnAway(first.Value.(*keyless))
+		r.limiter.keyless.Add(1)
+	}
+	k := &keyless{r: r, fd: fd, dec: dec}
+	k.place = r.keyless.PushBack(k)
+	k.deadline.owner = k
+	r.deadlines.set(&k.deadline, r.now+r.limiter.limits.OfferTimeout)
+	k.slot = r.watcher.add(fd, k)
+	r.watcher.want(k.slot, canRead)
+}
+
+// readKey reads up to the end of the KEY and no further, and says whether that settled where the
+// connection belongs: then it is an offer's, or closed.
+func (r *reactor) readKey(fd int, dec *codec.Decoder) (settled bool) {
+	var b [codec.KeySize]byte
+	for {
+		n, err := receiveBytes(fd, b[:codec.KeySize-dec.Offset()])
+		switch {
+		case err == errAgain:
+			return false
+		case err == errInterrupted:
+			continue
+		case err != nil, n == 0:
+			r.refuseKey(fd, dec)
+			return true
+		}
+		ev, _ := dec.Next(b[:n])
+		switch ev.Kind {
+		case codec.EventNone:
+		case codec.EventKey:
+			key, _ := codec.ParseKey(ev.Data)
+			t := r.keys[key]
+			if t == nil {
+				r.refuseKey(fd, dec)
+			} else {
+				r.taken(t, fd, *dec)
+			}
+			return true
+		default:
+			r.refuseKey(fd, dec)
+			return true
+		}
+	}
+}
+
+// refuseKey closes a connection whose KEY names no offer. (PROTOCOL, Status exchange: "A wrong or
+// a used KEY is closed".)
+func (r *reactor) refuseKey(fd int, dec *codec.Decoder) {
+	r.count.strangers++
+	dec.Release()
+	closeDescriptor(fd)
+}
+
+// taken gives a data connection to the offer whose KEY it said. The decoder stands behind the KEY.
+func (r *reactor) taken(t *transfer, fd int, dec codec.Decoder) {
+	delete(r.keys, t.asked.key)
+	t.asked.connected = true
+	t.recv.dec = dec
+	t.becomeMoving(fd, r.now)
+	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+	r.feed(t.session, input{kind: inConnect})
+	r.beginMoving(t)
+}
+
+// ready is the watcher's word: more of the KEY has come, or the end.
+func (k *keyless) ready(readiness) {
+	r := k.r
+	// Should it be an offer's, that one watches it anew. What is closed is not looked at again.
+	r.watcher.pause(k.slot)
+	if !r.readKey(k.fd, &k.dec) {
+		// Where the kernel has no memory for it, it ends by its deadline.
+		_ = r.watcher.again(k.slot)
+		return
+	}
+	k.forget()
+}
+
+// expire closes a connection that said no KEY in time.
+func (k *keyless) expire(*deadline) { k.r.turnAway(k) }
+
+// turnAway closes a connection that has not said its KEY.
+func (r *reactor) turnAway(k *keyless) {
+	k.forget()
+	r.refuseKey(k.fd, &k.dec)
+}
+
+// forget takes a connection out of those that are waited for.
+func (k *keyless) forget() {
+	r := k.r
+	r.deadlines.clear(&k.deadline)
+	r.keyless.Remove(k.place)
+	r.limiter.keyless.Add(-1)
+	r.watcher.remove(k.slot)
+}
+
+// turnAllAway closes every connection without a KEY.
+func (r *reactor) turnAllAway() {
+	for r.keyless.Len() > 0 {
+		r.turnAway(r.keyless.Front().Value.(*keyless))
+	}
+}
+
+// offerKeyed makes a transfer's offer stand under a new KEY, and has the session told.
+func (r *reactor) offerKeyed(t *transfer) {
+	a := t.asked
+	a.key = codec.NewKey(r.draw())
+	for r.keys[a.key] != nil {
+		a.key = codec.NewKey(r.draw())
+	}
+	r.keys[a.key] = t
+	t.become(transferOffered)
+	r.count.offers++
+	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.OfferTimeout)
+	r.feed(t.session, input{kind: inPort})
+}
+
+// draw returns a number that nobody can guess.
+func (r *reactor) draw() uint64 {
+	const size = 8
+	if r.randomLeft < size {
+		_, _ = rand.Read(r.random[:]) // it never fails
+		r.randomLeft = len(r.random)
+	}
+	r.randomLeft -= size
+	return binary.LittleEndian.Uint64(r.random[r.randomLeft:])
+}

@@ -1,0 +1,193 @@
+//go:build linux && !ferryportable
+
+package reactor
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ferry/codec"
+)
+
+// hello opens a session of the status exchange.
+func (s *stage) hello() *fakeConn {
+	s.t.Helper()
+	c := s.open("10.0.0.1")
+	s.say(c, "hello 1")
+	s.wantReply(c, 200, "ferry/1")
+	return c
+}
+
+// wantReply takes the next reply on a control connection.
+func (s *stage) wantReply(c *fakeConn, code int, text string) string {
+	s.t.Helper()
+	d := codec.NewDecoder(codec.Replies)
+	ev, n := d.Next(c.out)
+	if ev.Kind != codec.EventReply || ev.N != int64(code) ||
+		!strings.HasPrefix(string(ev.Data), text) {
+		s.t.Fatalf("%d %q came, want %d %q", ev.N, ev.Data, code, text)
+	}
+	rest := string(ev.Data)
+	c.out = c.out[n:]
+	return rest
+}
+
+// wantOffer takes the offer of a put off a control connection.
+func (s *stage) wantOffer(c *fakeConn) codec.Offer {
+	s.t.Helper()
+	o, ok := codec.ParseOffer(codec.VerbPut, []byte(s.wantReply(c, 150, "")))
+	if !ok {
+		s.t.Fatal("no offer")
+	}
+	return o
+}
+
+// knock makes a data connection to a keyed port, says something, and returns our end of it.
+func (s *stage) knock(says string) int {
+	s.t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	check(s.t, err)
+	if says != "" {
+		_, err = unix.Write(fds[1], []byte(says))
+		check(s.t, err)
+	}
+	s.now = s.clock()
+	s.newcomer(fds[0])
+	return fds[1]
+}
+
+// wantClosed demands that the other end was closed, and closes ours.
+func (s *stage) wantClosed(fd int) {
+	s.t.Helper()
+	var b [1]byte
+	n, err := unix.Read(fd, b[:])
+	if n > 0 || err == unix.EAGAIN {
+		s.t.Fatalf("the connection stands: %d, %v", n, err)
+	}
+	check(s.t, unix.Close(fd))
+}
+
+func (s *stage) wantOpen(fd int) {
+	s.t.Helper()
+	var b [1]byte
+	if _, err := unix.Read(fd, b[:]); err != unix.EAGAIN {
+		s.t.Fatalf("the connection does not stand: %v", err)
+	}
+}
+
+func keyedStage(t *testing.T) *stage {
+	o := testOptions(t.TempDir())
+	o.Limits.Keyless = 3
+	s := stages(t, 1, o)[0]
+	t.Cleanup(s.close)
+	return s
+}
+
+func TestAConnectionWithoutAKeyIsClosedInTime(t *testing.T) {
+	s := keyedStage(t)
+	c := s.hello()
+	s.say(c, "put a")
+	o := s.wantOffer(c)
+	silent := s.knock("")
+	s.advance(4 * time.Second)
+	slow := s.knock(o.Key.String()[:8])
+	s.advance(5 * time.Second)
+	s.wantOpen(silent)
+	s.advance(time.Second)
+	// "a KEY that is not whole within the offer's time is closed". The offer's time is over too.
+	s.wantClosed(silent)
+	s.wantReply(c, 425, "")
+	s.wantOpen(slow)
+	s.advance(4 * time.Second)
+	s.wantClosed(slow)
+	if n := s.limiter.keyless.Load(); n != 0 || s.keyless.Len() != 0 {
+		t.Errorf("%d connections wait for their KEY", n)
+	}
+	s.hang(c)
+}
+
+func TestTheOldestWithoutAKeyMakesRoom(t *testing.T) {
+	s := keyedStage(t)
+	c := s.hello()
+	s.say(c, "put a")
+	o := s.wantOffer(c)
+	var waiting []int
+	for range 5 {
+		waiting = append(waiting, s.knock("0"))
+	}
+	s.wantClosed(waiting[0])
+	s.wantClosed(waiting[1])
+	for _, fd := range waiting[2:] {
+		s.wantOpen(fd)
+	}
+	// Who brings its KEY needs no room.
+	fd := s.knock(o.Key.String() + record("abc"))
+	s.eventuallySettled("the upload", func() bool { return len(c.out) > 0 })
+	s.wantReply(c, 226, "3")
+	check(t, unix.Close(fd))
+	s.settle()
+	// No offer stands: nobody has to wait for a KEY.
+	s.wantClosed(s.knock("0"))
+	s.advance(10 * time.Second)
+	for _, fd := range waiting[2:] {
+		s.wantClosed(fd)
+	}
+	s.hang(c)
+}
+
+// eventuallySettled takes turns until workers have done what is waited for.
+func (s *stage) eventuallySettled(what string, is func() bool) {
+	s.t.Helper()
+	eventually(s.t, what, func() bool {
+		s.settle()
+		return is()
+	})
+}
+
+func TestThreeUntakenOffersEndASession(t *testing.T) {
+	s := keyedStage(t)
+	c := s.hello()
+	for range 3 {
+		s.say(c, "put a")
+		s.wantOffer(c)
+		s.advance(10 * time.Second)
+		s.wantReply(c, 425, "nobody connected")
+	}
+	s.wantReply(c, 421, string(endUntaken))
+	if len(s.sessions) > 0 || len(s.keys) > 0 || len(s.transfers) > 0 {
+		t.Errorf("%d sessions, %d offers, %d transfers", len(s.sessions), len(s.keys),
+			len(s.transfers))
+	}
+}
+
+func TestAnIdleSessionIsToldWhyItEnds(t *testing.T) {
+	s := keyedStage(t)
+	c := s.hello()
+	s.say(c, "rnfr a")
+	s.eventuallySettled("an answer", func() bool { return len(c.out) > 0 })
+	s.wantReply(c, 550, "")
+	s.advance(s.limiter.limits.IdleTimeout)
+	s.wantReply(c, 421, string(endIdle))
+	if len(s.sessions) > 0 {
+		t.Error("the session stands")
+	}
+}
+
+func TestDrainFinishesWhatWasAsked(t *testing.T) {
+	s := keyedStage(t)
+	idle, busy := s.hello(), s.hello()
+	s.say(busy, "put a")
+	o := s.wantOffer(busy)
+	drained := false
+	s.drain(func() { drained = true })
+	s.wantReply(idle, 421, string(endDrained))
+	fd := s.knock(o.Key.String() + record("abc"))
+	s.eventuallySettled("the upload", func() bool { return len(busy.out) > 0 })
+	s.wantReply(busy, 226, "3")
+	s.wantReply(busy, 421, string(endDrained))
+	check(t, unix.Close(fd))
+	s.eventuallySettled("the drain", func() bool { return drained })
+}

@@ -1,0 +1,126 @@
+package reactor
+
+import (
+	"sync/atomic"
+
+	"ferry/codec"
+	"ferry/fsio"
+)
+
+// Checksums read whole files for a few bytes of answer. They have workers of their own, few of
+// them, so that neither the loop nor other file work waits for one; a session has one at a time, an
+// address some at once, and a session some bytes in all. A sum whose client has gone ends at its
+// next piece.
+
+// sumWorkersMax bounds the workers for checksums: each may have a file open beside the budget.
+const sumWorkersMax = 64
+
+// sumAsked is what a command for a checksum has and finds out.
+type sumAsked struct {
+	state  atomic.Int32
+	digest fsio.Digest
+	// read is how many bytes were read for it, in whole pieces: none for one that was known.
+	read int64
+	// counted says that the address counts it.
+	counted bool
+}
+
+// States of a checksum: a worker and the loop both want to be the first to leave sumWaits.
+const (
+	sumWaits int32 = iota
+	sumRuns
+	sumEnded
+)
+
+// end tells the worker that nobody waits for the checksum any more, and says whether one is at it.
+func (s *sumAsked) end() (running bool) { return s.state.Swap(sumEnded) == sumRuns }
+
+// begin says whether the worker is to begin.
+func (s *sumAsked) begin() bool { return s.state.CompareAndSwap(sumWaits, sumRuns) }
+
+// stopped says whether the worker is to stop. It is asked before each piece, which counts as read.
+func (s *sumAsked) stopped() bool {
+	s.read += sumPiece
+	return s.state.Load() == sumEnded
+}
+
+// sumPiece is how much is read for a checksum between two looks at whether to stop, in bytes.
+const sumPiece = 512 << 10
+
+// give lets the address of a checksum that was computed, or given up, have another instead, and
+// counts what was read for it.
+func (s *sumAsked) give(t *transfer) {
+	if s.counted {
+		s.counted = false
+		t.address.use.sums.Add(-1)
+		t.session.status.summed += s.read
+	}
+}
+
+// sum has a checksum computed, if limits allow it.
+func (r *reactor) sum(t *transfer) {
+	l := &r.limiter.limits
+	switch u := t.address.use; {
+	case l.SumBytes > 0 && t.session.status.summed >= l.SumBytes:
+		t.outcome, t.err = outcomeRefused, errSumsMost
+	case !take(&u.sums, l.SumsPerAddress):
+		t.outcome, t.err = outcomeRefused, errSumsHere
+	default:
+		t.asked.sum.counted = true
+		r.submit(t, duties[t.verb].job)
+		return
+	}
+	r.endTransfer(t)
+}
+
+// sumFile is the work of sum and sumpart. (PROTOCOL, Status exchange: "sumpart ALGO OFFSET LENGTH
+// NAME"; as with getpart a LENGTH of 0 reaches to the end.)
+func (a *asked) sumFile(root *fsio.Root, known *fsio.SumCache) error {
+	s := &a.sum
+	if !s.begin() {
+		return fsio.ErrStopped
+	}
+	var f fsio.File
+	if err := root.Open(&f, a.name); err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	length := a.Length
+	switch {
+	case a.Offset > f.Size():
+		return errBeyondEnd
+	case length == 0:
+		length = -1
+	}
+	var err error
+	var ok bool
+	if s.digest, ok = known.Known(&f, fsio.Algo(a.Algo), a.Offset, length); ok {
+		return nil
+	}
+	s.digest, err = known.Sum(s.stopped, &f, fsio.Algo(a.Algo), a.Offset, length)
+	return err
+}
+
+// sumPart is the work of partsum.
+func (a *asked) sumPart(root *fsio.Root) error {
+	s := &a.sum
+	if !s.begin() {
+		return fsio.ErrStopped
+	}
+	var err error
+	if _, failed := onPart(root, a.Part, func(p *fsio.Part) error {
+		s.digest, err = p.Sum(s.stopped, fsio.Algo(a.Algo))
+		return p.Close()
+	}); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// summed is the answer to a command for a checksum.
+func summed(t *transfer) answer {
+	s := &t.asked.sum
+	return answer{codec.CodeStatus, codec.AppendSum(nil, codec.Sum{
+		Hex: s.digest.Hex(), Size: s.digest.Size,
+	})}
+}
