@@ -158,8 +158,8 @@ func onNewPart(command string) func(*scripted) said {
 	}
 }
 
-// putPart puts the faults into one piece of an upload. Whatever comes of that the upload can be gone
-// on with from where its part ends, which holds nothing but what was sent.
+// putPart puts the faults into one piece of an upload. Whatever comes of that the upload can be
+// gone on with from where its part ends, which holds nothing but what was sent.
 func putPart(from, to int) func(*scripted) said {
 	return func(s *scripted) said {
 		t := s.ts.t
@@ -242,6 +242,8 @@ func TestFaultsOfTheDiskStatus(t *testing.T) {
 // The client is told what happened, files are there whole or not at all, nothing stays behind, and
 // the next command goes well.
 func testFaults(t *testing.T, ts *testServer, f *faulty, to talker, steps []faultStep) {
+	(&scripted{talker: to, ts: ts, f: f}).play(t, steps[0]) // the session is accepted then
+	ts.quiet()
 	before := withoutPipes()
 	struck := make(map[fsio.Op]int)
 	for _, step := range steps {

@@ -55,7 +55,8 @@ func (f *faulty) ask(op fsio.Op, _ fsio.Name) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls[op]++
-	if f.err == nil || op != f.op || f.calls[op] != f.nth && !(f.lasts && f.calls[op] > f.nth) {
+	n := f.calls[op]
+	if f.err == nil || op != f.op || n < f.nth || n > f.nth && !f.lasts {
 		return nil
 	}
 	f.struck = true
@@ -90,14 +91,14 @@ type tree map[string]string
 const folderMark = "\x00folder"
 
 // lay makes a folder hold just this.
-func (want tree) lay(t *testing.T, dir string) {
+func (have tree) lay(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	check(t, err)
 	for _, e := range entries {
 		check(t, os.RemoveAll(filepath.Join(dir, e.Name())))
 	}
-	for name, content := range want {
+	for name, content := range have {
 		path := filepath.Join(dir, name)
 		if content == folderMark {
 			check(t, os.MkdirAll(path, 0o777))
