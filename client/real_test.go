@@ -125,7 +125,8 @@ func (l *serverLog) Write(b []byte) (int, error) {
 // session is a new one, to which the server is the same whatever port it has.
 func (s *server) session(o Options) *Client {
 	s.t.Helper()
-	o.NotesFolder, o.ServerName = s.notes, "the server"
+	// A machine that is busy answers late, and is no server of base for that.
+	o.NotesFolder, o.ServerName, o.HelloWait = s.notes, "the server", patience
 	c, err := Dial(s.t.Context(), s.addr, o)
 	if err != nil {
 		s.t.Fatal(err)
