@@ -133,8 +133,9 @@ func (m *statusModel) answer(t *rapid.T, code int, text []byte) {
 
 // TestEveryCommandIsAnsweredOnceAndInOrder has a client do anything in any order.
 func TestEveryCommandIsAnsweredOnceAndInOrder(t *testing.T) {
+	scratch := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "")
+		dir, err := os.MkdirTemp(scratch, "")
 		check2(rt, err)
 		check2(rt, os.WriteFile(filepath.Join(dir, "a"), []byte("content"), 0o666))
 		o := testOptions(dir)

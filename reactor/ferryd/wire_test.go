@@ -80,12 +80,12 @@ var wireVerbs = map[string]wireVerb{
 	// expect C TEXT: read just that.
 	"expect": {2, (*scene).wireExpect},
 	// reply C REGEXP: read a reply of the status exchange, code and text.
-	"reply": {2, func(s *scene, ts *testscript.TestScript, args []string) error {
+	"reply": {2, func(s *scene, _ *testscript.TestScript, args []string) error {
 		w, err := s.named(args[0])
 		if err != nil {
 			return err
 		}
-		_, _, err = w.reply(args[1])
+		_, err = w.reply(args[1])
 		return err
 	}},
 	// part C VAR: read the reply to newpart, and keep PART in VAR.
@@ -94,7 +94,7 @@ var wireVerbs = map[string]wireVerb{
 		if err != nil {
 			return err
 		}
-		_, text, err := w.reply(`^250 [0-9a-f]{16}$`)
+		text, err := w.reply(`^250 [0-9a-f]{16}$`)
 		ts.Setenv(args[1], text)
 		return err
 	}},
@@ -233,22 +233,21 @@ func (w *wire) readPort() (int64, error) {
 	return port, err
 }
 
-// reply reads one reply and matches it.
-func (w *wire) reply(pattern string) (code int, text string, err error) {
+// reply reads one reply, matches it, code and all, and returns its text.
+func (w *wire) reply(pattern string) (text string, err error) {
 	n, err := w.field()
 	if err != nil {
-		return 0, "", err
+		return "", err
 	}
 	frame := make([]byte, min(n, codec.ReplyMax))
 	if _, err := io.ReadFull(w.conn, frame); err != nil {
-		return 0, "", err
+		return "", err
 	}
 	if ok, err := regexp.Match(pattern, frame); err != nil || !ok {
-		return 0, "", errors.Join(fmt.Errorf("%q came, not %s", frame, pattern), err)
+		return "", errors.Join(fmt.Errorf("%q came, not %s", frame, pattern), err)
 	}
-	digits, text, _ := strings.Cut(string(frame), " ")
-	code, err = strconv.Atoi(digits)
-	return code, text, err
+	_, text, _ = strings.Cut(string(frame), " ")
+	return text, nil
 }
 
 func (s *scene) wireKnock(ts *testscript.TestScript, args []string) error {
@@ -256,7 +255,7 @@ func (s *scene) wireKnock(ts *testscript.TestScript, args []string) error {
 	if err != nil {
 		return err
 	}
-	_, text, err := w.reply(`^150 `)
+	text, err := w.reply(`^150 `)
 	if err != nil {
 		return err
 	}
