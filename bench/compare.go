@@ -47,7 +47,8 @@ type CompareOptions struct {
 // comparedFigures are compared unless others are named. Throughput in bytes follows from that in
 // transfers, and the longest latency of a turn is chance.
 var comparedFigures = []string{
-	"transfers/s", "p50", "p90", "p99", "p99.9", "errors", "unconfirmed", "missed",
+	"transfers/s", "p50", "p90", "p99", "p99.9", "connect.transfers/s", "connect.p99",
+	"errors", "unconfirmed", "missed",
 	"server-cpu/transfer", "server-pss", "server-descriptors", "server-threads",
 }
 
@@ -95,6 +96,7 @@ type Comparison struct {
 	Warnings []string
 
 	alpha    float64
+	sameRun  bool
 	distinct int // changes that are tested: whose turns are not all equal
 }
 
@@ -116,7 +118,9 @@ func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
 		}
 		figures = append(figures, f)
 	}
-	c := &Comparison{alpha: o.Alpha, Warnings: doubts(older, newer)}
+	c := &Comparison{
+		alpha: o.Alpha, Warnings: doubts(older, newer), sameRun: older.Began.Equal(newer.Began),
+	}
 	pairs := matchTargets(older, newer)
 	for _, pair := range pairs {
 		c.compareSteps(pair.older, pair.newer, figures)
@@ -136,51 +140,6 @@ func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
 		c.judge(&c.Changes[i], o)
 	}
 	return c, nil
-}
-
-// Only is a result with one of r's targets, for comparisons within a run.
-func (r *Result) Only(target string) (*Result, error) {
-	for _, t := range r.Targets {
-		if t.Name == target {
-			only := *r
-			only.Targets = []*Target{t}
-			return &only, nil
-		}
-	}
-	names := make([]string, 0, len(r.Targets))
-	for _, t := range r.Targets {
-		names = append(names, t.Name)
-	}
-	return nil, fmt.Errorf("no target is called %q; there are %s", target,
-		strings.Join(names, ", "))
-}
-
-// pair is a target in both results.
-type pair struct{ older, newer *Target }
-
-func matchTargets(older, newer *Result) []pair {
-	if len(older.Targets) == 1 && len(newer.Targets) == 1 {
-		return []pair{{older.Targets[0], newer.Targets[0]}}
-	}
-	var pairs []pair
-	for _, a := range older.Targets {
-		for _, b := range newer.Targets {
-			if a.Name == b.Name {
-				pairs = append(pairs, pair{a, b})
-			}
-		}
-	}
-	return pairs
-}
-
-func onlyIn(which string, r *Result, pairs []pair, side func(pair) *Target) []string {
-	var lines []string
-	for _, t := range r.Targets {
-		if !slices.ContainsFunc(pairs, func(p pair) bool { return side(p) == t }) {
-			lines = append(lines, fmt.Sprintf("target %q is in %s only", t.Name, which))
-		}
-	}
-	return lines
 }
 
 // compareSteps compares what two targets have at the same loads.
