@@ -78,6 +78,7 @@ func TestLogLines(t *testing.T) {
 	c.ask("what is this").wantRecord([]byte("500 what: unknown command\n"))
 	c.quit()
 	ts.wantSession(1, endQuit)
+	ts.wantTransfer(5, outcomeUnknown) // it may end after its session
 	peer := c.LocalAddr().String()
 	lines := ts.log.all("transfer ended")
 	for i, want := range []struct {
