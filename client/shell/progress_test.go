@@ -92,7 +92,7 @@ func TestLinesStandAboveTheBars(t *testing.T) {
 	errs.Reset()
 	x.err("a line\n")
 	text := errs.String()
-	if !strings.HasPrefix(text, "\r\x1b[K\x1b[A\x1b[Ka line\na ") || x.drawn != 2 {
+	if !strings.HasPrefix(text, "\r\x1b[K\x1b[A\x1b[Ka line\n\ra ") || x.drawn != 2 {
 		t.Errorf("%q", text)
 	}
 	errs.Reset()
