@@ -47,7 +47,8 @@ type CompareOptions struct {
 // comparedFigures are compared unless others are named. Throughput in bytes follows from that in
 // transfers, and the longest latency of a turn is chance.
 var comparedFigures = []string{
-	"transfers/s", "p50", "p90", "p99", "p99.9", "errors", "unconfirmed", "missed",
+	"transfers/s", "p50", "p90", "p99", "p99.9", "connect.transfers/s", "connect.p99",
+	"errors", "unconfirmed", "missed",
 	"server-cpu/transfer", "server-pss", "server-descriptors", "server-threads",
 }
 
@@ -95,6 +96,7 @@ type Comparison struct {
 	Warnings []string
 
 	alpha    float64
+	sameRun  bool
 	distinct int // changes that are tested: whose turns are not all equal
 }
 
@@ -116,7 +118,9 @@ func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
 		}
 		figures = append(figures, f)
 	}
-	c := &Comparison{alpha: o.Alpha, Warnings: doubts(older, newer)}
+	c := &Comparison{
+		alpha: o.Alpha, Warnings: doubts(older, newer), sameRun: older.Began.Equal(newer.Began),
+	}
 	pairs := matchTargets(older, newer)
 	for _, pair := range pairs {
 		c.compareSteps(pair.older, pair.newer, figures)

@@ -137,6 +137,9 @@ func (c *Comparison) explain(b *strings.Builder) {
 		"difference is between turns of one and the same server (Mann-Whitney U test, corrected "+
 		"for %s after Holm); above %.2g no difference counts as shown, which does not say that "+
 		"there is none.", plural(int64(c.distinct), "figure"), c.alpha))
+	if c.sameRun {
+		return
+	}
 	writeWrapped(b, "Runs of different times also differ by what else the machine did. Targets of "+
 		"one run, whose turns alternate, do not: see --targets.")
 }

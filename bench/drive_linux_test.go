@@ -25,6 +25,7 @@ type driver struct {
 	command []byte
 	want    []byte // the field and the file's bytes
 	active  int
+	status  bool // it speaks the status exchange
 
 	transfers int64
 	lost      int64
@@ -37,6 +38,9 @@ type driven struct {
 	data    int
 	got     int    // bytes of the port's field, then of the answer
 	bytes   []byte // room for one answer and a byte more, so that a surplus shows
+
+	replies  codec.Decoder // of the status exchange
+	complete bool          // it has told that the transfer is
 }
 
 // Roles of a descriptor, kept in its epoll event.
@@ -139,7 +143,11 @@ func (d *driver) turn(length time.Duration) (transfers int64, took time.Duration
 			c := &d.clients[e.Fd]
 			switch e.Pad {
 			case roleControl:
-				d.readPort(c, int(e.Fd))
+				if d.status {
+					d.readReplies(c, int(e.Fd), more)
+				} else {
+					d.readPort(c, int(e.Fd))
+				}
 			case roleData:
 				d.readData(c, more)
 			}
@@ -198,6 +206,14 @@ func (d *driver) readData(c *driven, more bool) {
 	}
 	_ = unix.Close(c.data)
 	c.data = -1
+	if !d.status || c.complete {
+		d.ended(c, more)
+	}
+}
+
+// ended counts a transfer that is complete, and begins the next.
+func (d *driver) ended(c *driven, more bool) {
+	c.complete = false
 	d.transfers++
 	if more {
 		d.begin(c)

@@ -9,7 +9,9 @@ import (
 const (
 	// busyShare is the share of the processors from which on they count as all busy: the last
 	// few percent are never had.
-	busyShare = 0.9
+	busyShare = 0.85
+	// busyLoop is the share of the time in which a harness that has work is always behind it.
+	busyLoop = 0.95
 	// othersShare is the share of the processors from which on other programs are worth a word, if
 	// all programs together take crowdedShare: what the kernel does for nobody in particular, its
 	// share of network traffic among it, looks like another program too.
@@ -41,6 +43,9 @@ func (r *Result) explain(rows []*row) []sentence {
 		lines = append(lines, sentence{text: line})
 	}
 	if line := explainTurns(rows); line != "" {
+		lines = append(lines, sentence{text: line, general: true})
+	}
+	if line := explainCost(rows); line != "" {
 		lines = append(lines, sentence{text: line, general: true})
 	}
 	for _, row := range rows {
@@ -96,13 +101,13 @@ func explainLatency(rows []*row) string {
 
 // explainTail says what a percentile is by the first one there is, or that it is a guess.
 func explainTail(first *row) string {
-	p99, n := first.text("p99"), first.merged.all.Count
+	p99, n := showSeconds(float64(first.main().Latency.Percentile(99))/1e6), first.main().Count
 	switch {
 	case n >= 100*tailCount:
-		return fmt.Sprintf("A p99 of %s: one transfer in a hundred took longer.", p99)
+		return fmt.Sprintf("A p99 of %s: one in a hundred took longer.", p99)
 	case n > 0:
-		return fmt.Sprintf("With %s, fewer than %d lie beyond the p99: it is a guess.",
-			plural(n, "transfer"), tailCount)
+		return fmt.Sprintf("Of %s, fewer than %d lie beyond the p99: it is a guess.",
+			unitCount.show(float64(n)), tailCount)
 	default:
 		return ""
 	}
@@ -113,6 +118,14 @@ func explainTurns(rows []*row) string {
 		return "± is how far the median over the turns may be off, at 95 % confidence."
 	}
 	return ""
+}
+
+func explainCost(rows []*row) string {
+	if !anyRow(rows, func(row *row) bool { return row.merged.turn.Server != nil }) {
+		return ""
+	}
+	return "CPUs are processors kept busy, on average; PSS is memory, shared pages divided among " +
+		"those who share them. What is not the harness's own or others' is the server's."
 }
 
 func explainFaults(row *row) []string {
@@ -171,19 +184,24 @@ func (m Machine) busy(t *Turn) sentence {
 		server = t.Server.CPU / t.Seconds
 	}
 	enough, all := busyShare*float64(m.Processors), plural(int64(m.Processors), "processor")
+	full := max(own+server, t.AllCPU/t.Seconds) >= enough
 	switch {
 	case own >= enough:
 		return sentence{loud: true, text: fmt.Sprintf("THE HARNESS WAS THE LIMIT: it kept %.2f of "+
 			"%s busy itself. The server may do more.", own, all)}
-	case own+server < enough:
-		return sentence{}
-	case own >= server:
+	case t.Busy >= busyLoop:
+		return sentence{loud: true, text: fmt.Sprintf("THE HARNESS WAS THE LIMIT: its processes "+
+			"had work for %.0f%% of the time, so that answers waited for them. The server may do "+
+			"more.", 100*t.Busy)}
+	case full && own >= server:
 		return sentence{loud: true, text: fmt.Sprintf("THE MACHINE WAS THE LIMIT, and the harness "+
-			"took the greater part: it kept %.2f of %s busy, the server %.2f. The server may do "+
-			"more with a machine of its own.", own, all, server)}
-	default:
+			"took more than the server: it kept %.2f of %s busy, the server %.2f. The server may "+
+			"do more with a machine of its own.", own, all, server)}
+	case full:
 		return sentence{text: fmt.Sprintf("The machine was the limit: the server kept %.2f of %s "+
 			"busy, the harness %.2f.", server, all, own)}
+	default:
+		return sentence{}
 	}
 }
 

@@ -92,10 +92,11 @@ func TestDriverCountsWhatIsLost(t *testing.T) {
 
 // contender is a server under measurement and the clients that load it.
 type contender struct {
-	name   string
-	pid    int
-	driver *driver
-	turns  []turn
+	name    string
+	address string
+	pid     int
+	driver  *driver
+	turns   []turn
 }
 
 // turn is what one turn showed.
@@ -262,6 +263,12 @@ func startBuilt(t testing.TB, folder string) *contender {
 	if program == "" {
 		program = buildServer(t)
 	}
+	return startProgram(t, program, folder)
+}
+
+// startProgram is startBuilt with a ferryd that is there.
+func startProgram(t testing.TB, program, folder string) *contender {
+	t.Helper()
 	s, err := StartServer(t.Context(), program, folder)
 	if err != nil {
 		t.Fatal(err)
@@ -285,7 +292,7 @@ func contend(t testing.TB, name, address string, pid int) *contender {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.close)
-	return &contender{name: name, pid: pid, driver: d}
+	return &contender{name: name, address: address, pid: pid, driver: d}
 }
 
 // diskFolder makes a scratch folder and refuses one in memory: what a server does to serve from a

@@ -89,10 +89,21 @@ func (r *Result) goLine(target *Target, step *Step, turn *Turn) *benchfmt.Result
 			panic(err) // the names stand in this package
 		}
 		if value, known := f.of(v); known {
-			line.Values = append(line.Values, benchfmt.Value{Value: value, Unit: g.unit})
+			line.Values = append(line.Values, benchfmt.Value{
+				Value: sixDigits(value), Unit: g.unit,
+			})
 		}
 	}
 	return line
+}
+
+// sixDigits rounds a figure: more digits were not measured, and make lines unreadable.
+func sixDigits(value float64) float64 {
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(value, 'g', 6, 64), 64)
+	if err != nil {
+		return value
+	}
+	return rounded
 }
 
 // goName is as Transfers/target=ferryd/proto=base/clients=100-2.

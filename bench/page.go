@@ -254,7 +254,7 @@ func kindTable(rows []*pageRow) []pageTable {
 	}
 	several := false
 	for _, row := range rows {
-		several = several || len(row.merged.turn.Kinds) > 1
+		several = several || row.hasKinds()
 		for _, kind := range Kinds() {
 			if row.merged.turn.Kinds[kind] == nil {
 				continue

@@ -13,6 +13,8 @@ var comparedPlots = []struct{ figure, title string }{
 	{"transfers/s", "Transfers a second"},
 	{"p50", "Median latency"},
 	{"p99", "Latency of the slowest in a hundred (p99)"},
+	{"connect.transfers/s", "Connects a second"},
+	{"connect.p99", "Time of the slowest connect in a hundred"},
 	{"server-cpu/transfer", "Server CPU a transfer"},
 	{"server-pss", "Server memory (PSS)"},
 }

@@ -209,12 +209,16 @@ func (c *conductor) turn(
 	}
 	live.Phase = ""
 	watch, _ := startWatch(s.PID) // without one the server's usage is not known
+	all, _ := AllCPU()            // 0 where it is not known
 	sum.Began = time.Now()
 	took := span{Length: c.Duration, Budget: c.Transfers, Open: open, ErrorsMax: c.ErrorsMax}
 	reports, err := c.spans(ctx, took, live)
 	var samples []Usage
 	if watch != nil {
 		sum.Server, samples = watch.end()
+	}
+	if now, err := AllCPU(); err == nil && all > 0 {
+		sum.AllCPU = (now - all).Seconds()
 	}
 	if err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ var (
 	}
 	kindColumns = []column{
 		{"transfers", "number"},
+		{"transfers/s", "number/s"},
 		{"bytes", "bytes"},
 		{"mean", "mean"},
 		{"p50", "p50"},
@@ -103,6 +104,16 @@ type row struct {
 	target *Target
 	step   *Step
 	merged *view
+}
+
+// main is what the row's clients waited for above all: transfers, or connects where there are no
+// transfers.
+func (row *row) main() *Tally {
+	connects := row.merged.turn.Kinds[KindConnect]
+	if row.merged.all.Count == 0 && connects != nil {
+		return connects
+	}
+	return row.merged.all
 }
 
 // rows are the steps that have turns.
@@ -231,9 +242,16 @@ func writeRows(b *strings.Builder, title string, columns []column, rows []*row) 
 	return table.Flush()
 }
 
+// hasKinds says whether the figures by kind tell more than those of all transfers: there are
+// several kinds, or one that is no transfer.
+func (row *row) hasKinds() bool {
+	kinds := row.merged.turn.Kinds
+	return len(kinds) > 1 || kinds[KindConnect] != nil
+}
+
 // writeKinds writes the figures by kind, where a step has more than one.
 func writeKinds(b *strings.Builder, rows []*row) error {
-	if !anyRow(rows, func(row *row) bool { return len(row.merged.turn.Kinds) > 1 }) {
+	if !anyRow(rows, (*row).hasKinds) {
 		return nil
 	}
 	fmt.Fprintln(b, "\nBy kind")

@@ -105,8 +105,10 @@ func (e *Error) Error() string {
 	if errors.As(e.Err, &said) {
 		text = said.Error()
 		if e.Code != 0 {
-			// Servers begin their words with the name, which stands there already.
-			text = printable(strings.TrimPrefix(text, e.Name+": "))
+			// Servers begin their words with the name, as far as it can be printed, which
+			// stands there already.
+			named := codec.AppendPrintable(nil, []byte(e.Name))
+			text = printable(strings.TrimPrefix(text, string(named)+": "))
 		}
 	} else if errors.As(e.Err, &put) {
 		text = put.Error()

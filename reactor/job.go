@@ -128,11 +128,12 @@ func (j *job) Run() {
 	case jobDrain:
 		j.drain(rc)
 	case jobCommit:
-		j.err = rc.file().Commit(fsio.CommitOptions{NoReplace: j.noReplace})
+		if !j.commit(rc.file()) {
+			return
+		}
 	case jobStore:
-		if j.err = t.r.room(); j.err == nil {
-			j.err = root.StoreSmall(rc.name, rc.gathered(),
-				fsio.CommitOptions{NoReplace: j.noReplace})
+		if !j.store(root, rc) {
+			return
 		}
 	case jobAbort:
 		j.err = rc.pending.Abort()
@@ -140,6 +141,38 @@ func (j *job) Run() {
 		t.asked.work(root, j)
 	}
 	t.r.complete(t)
+}
+
+// commit gives a file its name, and says whether that is done: at --durability commit it is done
+// for many at once, and then comes to committed.
+func (j *job) commit(f uploadFile) (done bool) {
+	o := fsio.CommitOptions{NoReplace: j.noReplace}
+	if s := j.t.r.server.syncer; s != nil {
+		s.Commit(f, o, j.committed)
+		return false
+	}
+	j.err = f.Commit(o)
+	return true
+}
+
+// committed hands the result of a commit back that was done for many at once.
+func (j *job) committed(err error) {
+	j.err = err
+	j.t.r.complete(j.t)
+}
+
+// store stores a small file in one go, and says whether that is done.
+func (j *job) store(root *fsio.Root, rc *receiver) (done bool) {
+	if j.err = j.t.r.room(); j.err != nil {
+		return true
+	}
+	if j.t.r.server.syncer == nil {
+		j.err = root.StoreSmall(rc.name, rc.gathered(), fsio.CommitOptions{NoReplace: j.noReplace})
+		return true
+	}
+	var p *fsio.Pending
+	p, j.err = root.CreateSmall(rc.name, rc.gathered(), fsio.CreateOptions{NoReplace: j.noReplace})
+	return j.err != nil || j.commit(p)
 }
 
 // readFull reads until p is full or the file ends.

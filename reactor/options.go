@@ -45,6 +45,8 @@ type Options struct {
 	Reactors int
 	// DataPorts is the pool of ports for data connections.
 	DataPorts PortRange
+	// Durability is what a put that was answered has outlived.
+	Durability Durability
 	// PartLifetime is how long the kept beginning of an upload waits to be gone on with.
 	PartLifetime time.Duration
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
@@ -129,6 +131,7 @@ func DefaultOptions() Options {
 		DataPorts: PortRange{Count: 64},
 
 		KeyedPorts:   PortRange{Count: 4},
+		Durability:   DurabilityNone,
 		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
 		FileWorkers:  8,
@@ -202,6 +205,8 @@ func (o *Options) validate() error {
 	if err := o.KeyedPorts.validate("--keyed-ports", 1, o.Reactors); err != nil {
 		faults = append(faults, err)
 	}
+	bad(o.Durability == DurabilityNone || o.Durability == DurabilityCommit,
+		"--durability %s: give none or commit", o.Durability)
 	bad(o.PartLifetime >= time.Second && o.PartLifetime <= 10_000*time.Hour,
 		"--part-lifetime %v: give from 1s to 10000h", o.PartLifetime)
 	bad(!o.ReadOnly || !o.UploadOnly, "--read-only and --upload-only leave nothing to do")
@@ -267,6 +272,33 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 	}
 }
 
+// Durability is what an upload that was answered outlives.
+type Durability string
+
+const (
+	// DurabilityNone is the end of the server: what is there is whole. A power cut may leave
+	// files of the last seconds empty or short, the ones that they replaced included.
+	DurabilityNone Durability = "none"
+	// DurabilityCommit is a power cut as well: the answer follows the disk's.
+	DurabilityCommit Durability = "commit"
+)
+
+// String is the word as the flag takes it.
+func (d *Durability) String() string { return string(*d) }
+
+// Set reads the flag's word.
+func (d *Durability) Set(word string) error {
+	switch w := Durability(word); w {
+	case DurabilityNone, DurabilityCommit:
+		*d = w
+		return nil
+	}
+	return errors.New("give none or commit")
+}
+
+// Type is the placeholder in the flag's help.
+func (*Durability) Type() string { return "WORD" }
+
 // features are what a server with these options can do, and is willing to.
 func (o *Options) features() codec.Features {
 	var f codec.Features
@@ -280,6 +312,9 @@ func (o *Options) features() codec.Features {
 		return f
 	}
 	f |= codec.FeaturePut | codec.FeatureParts | codec.FeatureMkdir
+	if o.Durability == DurabilityCommit {
+		f |= codec.FeatureCommit
+	}
 	if !o.NoSum {
 		f |= codec.FeaturePartSum
 	}

@@ -70,6 +70,7 @@ func (rc *receiver) file() uploadFile {
 
 // uploadFile is a file that is being written: an fsio.Pending or fsio.Part.
 type uploadFile interface {
+	fsio.Committable
 	WriteAt(data []byte, off int64) (int, error)
 	SpliceFrom(pipe int, off int64, n int) (int, error)
 	Allocate(off, n int64) error

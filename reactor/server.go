@@ -28,6 +28,8 @@ type Server struct {
 	limiter *limiter
 	root    *fsio.Root
 	pool    *fsio.Pool
+	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
+	syncer *fsio.Syncer
 	// sumPool computes checksums, sums remembers them.
 	sumPool   *fsio.Pool
 	sums      *fsio.SumCache
@@ -119,6 +121,9 @@ func (s *Server) prepare() error {
 		s.log.Warn().Err(err).Msg("not every leftover could be looked for")
 	}
 	s.pool = fsio.NewPool(o.FileWorkers)
+	if o.Durability == DurabilityCommit {
+		s.syncer = fsio.NewSyncer(s.pool)
+	}
 	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {
 		r.limiter, r.root = s.limiter, s.root

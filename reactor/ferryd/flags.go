@@ -49,6 +49,9 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"goroutines for file work that waits for the disk; 8 keep a disk's queue filled")
 	f.IntVar(&o.SumWorkers, "sum-workers", o.SumWorkers,
 		"goroutines for checksums, each of which may keep a processor busy")
+	f.Var(&o.Durability, "durability",
+		"none, or commit: a put is answered once its file is on the disk and outlives a power "+
+			"cut, which takes its time; many at once share it")
 	f.DurationVar(&o.PartLifetime, "part-lifetime", o.PartLifetime,
 		"keep the beginning of an upload that broke off this long, to be gone on with")
 	f.BoolVar(&o.LockThread, "lock-thread", o.LockThread,

@@ -11,31 +11,36 @@ import (
 	"testing"
 )
 
+// flagParts are the README's parts that have a table of flags, each with the command whose flags
+// those are.
+var flagParts = []struct{ heading, command string }{
+	{"## The server's flags", "ferryd"},
+	{"## The client's flags", "ferry"},
+	{"## The harness", "ferrybench"},
+	{"### Results shown again", "ferrybench show"},
+	{"### Results compared", "ferrybench diff"},
+	{"### Results as a page", "ferrybench report"},
+}
+
 // TestReadmeHasEveryFlag compares the README's tables with what --help prints: the flags that there
 // are, what follows them, and their defaults.
 func TestReadmeHasEveryFlag(t *testing.T) {
-	for program, heading := range map[string]string{
-		"ferryd": "The server's flags", "ferry": "The client's flags", "ferrybench": "The harness",
-	} {
-		out, err := exec.Command(filepath.Join(programs, program), "--help").Output()
+	for _, part := range flagParts {
+		words := append(strings.Fields(part.command), "--help")
+		out, err := exec.Command(filepath.Join(programs, words[0]), words[1:]...).Output()
 		if err != nil {
-			t.Fatalf("%s --help: %v", program, err)
+			t.Fatalf("%v: %v", words, err)
 		}
-		_, section, found := strings.Cut(readme(t), "\n## "+heading+"\n")
-		if !found {
-			t.Fatalf("the README has no part %q", heading)
-		}
-		section, _, _ = strings.Cut(section, "\n## ")
-		want, got := helpFlags(string(out)), tableFlags(section)
+		want, got := helpFlags(string(out)), tableFlags(flagPart(t, part.heading))
 		for _, flag := range slices.Sorted(maps.Keys(want)) {
 			if have, listed := got[flag]; !listed || !sameDefault(have, want[flag], flag) {
-				t.Errorf("%s: the default of %q is %q, and in the README %q", program, flag,
+				t.Errorf("%s: the default of %q is %q, and in the README %q", part.command, flag,
 					want[flag], have)
 			}
 			delete(got, flag)
 		}
 		for flag := range got {
-			t.Errorf("%s has no flag %q, and the README says so", program, flag)
+			t.Errorf("%s has no flag %q, and the README says so", part.command, flag)
 		}
 	}
 }
@@ -59,6 +64,28 @@ func TestReadmeHasEveryCommand(t *testing.T) {
 	if len(rows) != len(lines) {
 		t.Errorf("the README has %d commands, and help %d", len(rows), len(lines))
 	}
+}
+
+// flagPart is a part of the README, without those within it that are other commands'.
+func flagPart(t *testing.T, heading string) string {
+	t.Helper()
+	_, section, found := strings.Cut(readme(t), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("the README has no part %q", heading)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	if strings.HasPrefix(heading, "### ") {
+		section, _, _ = strings.Cut(section, "\n### ")
+		return section
+	}
+	for _, part := range flagParts {
+		before, within, found := strings.Cut(section, "\n"+part.heading+"\n")
+		if found {
+			_, after, _ := strings.Cut(within, "\n### ")
+			section = before + "\n### " + after
+		}
+	}
+	return section
 }
 
 // sameDefault says whether a cell of the README tells a default. Help leaves out what is nothing.

@@ -1,0 +1,490 @@
+//go:build unix
+
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"ferry/codec"
+)
+
+// full has the tests with the real server move 12 GB, and break a hundred transfers.
+var full = flag.Bool("full", false, "a sparse file of 12 GB both ways, 100 kills")
+
+// ferryd is the server's program, built once for all tests, or the one that FERRYD names.
+var ferryd = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("FERRYD"); path != "" {
+		return path, nil
+	}
+	dir, err := os.MkdirTemp("", "ferryd-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "ferryd")
+	out, err := exec.Command("go", "build", "-o", path, "ferry/reactor/ferryd").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building ferryd: %w: %s", err, out)
+	}
+	return path, nil
+})
+
+// server is a ferryd that runs, and the folder that it serves.
+type server struct {
+	t          *testing.T
+	dir, notes string
+	flags      []string
+	addr       string
+	cmd        *exec.Cmd
+	log        *serverLog
+}
+
+// newServer runs a ferryd until the test ends.
+func newServer(t *testing.T, flags ...string) *server {
+	t.Helper()
+	s := &server{t: t, dir: t.TempDir(), notes: t.TempDir(), flags: flags}
+	if err := os.Mkdir(s.root(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	t.Cleanup(func() {
+		s.kill()
+		if t.Failed() {
+			t.Logf("the log of the last ferryd:\n%s", s.log.text.String())
+		}
+	})
+	return s
+}
+
+func (s *server) root() string { return filepath.Join(s.dir, "root") }
+
+// start runs it, on another port each time, and waits until it listens.
+func (s *server) start() {
+	s.t.Helper()
+	program, err := ferryd()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	announced := filepath.Join(s.dir, "address")
+	s.log = &serverLog{started: make(chan struct{})}
+	s.cmd = exec.Command(program, append([]string{
+		"0", "--root", s.root(), "--listen", "127.0.0.1", "--addr-file", announced,
+		"--log-format", "json",
+	}, s.flags...)...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	select {
+	case <-s.log.started:
+	case <-time.After(3 * patience):
+		s.t.Fatalf("ferryd did not start: %s", s.log.text.String())
+	}
+	text, err := os.ReadFile(announced)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.addr, _, _ = strings.Cut(string(text), "\n")
+}
+
+// kill ends it without a warning.
+func (s *server) kill() {
+	_ = s.cmd.Process.Signal(syscall.SIGKILL)
+	_ = s.cmd.Wait()
+}
+
+// serverLog is what a server prints: written by one goroutine, read when that has ended.
+type serverLog struct {
+	text    bytes.Buffer
+	once    sync.Once
+	started chan struct{}
+}
+
+func (l *serverLog) Write(b []byte) (int, error) {
+	l.text.Write(b)
+	if bytes.Contains(l.text.Bytes(), []byte("server started")) {
+		l.once.Do(func() { close(l.started) })
+	}
+	return len(b), nil
+}
+
+// session is a new one, to which the server is the same whatever port it has.
+func (s *server) session(o Options) *Client {
+	s.t.Helper()
+	o.NotesFolder, o.ServerName = s.notes, "the server"
+	c, err := Dial(s.t.Context(), s.addr, o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// file makes a file of the root.
+func (s *server) file(name string, data []byte) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.root(), name), data, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// fileSum is the checksum of a local file.
+func fileSum(t *testing.T, path string) Sum {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sum, err := LocalSum(t.Context(), XXH3, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+// sparse makes a file of size bytes that holds something at its ends, around a field's limit, and
+// here and there between.
+func sparse(t *testing.T, path string, size int64) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err == nil {
+		err = f.Truncate(size)
+	}
+	at := []int64{0, size - 1000, codec.FieldMax - 500}
+	for i := range int64(20) {
+		at = append(at, i*size/20)
+	}
+	for _, off := range at {
+		if err == nil && off >= 0 && off+1000 <= size {
+			_, err = f.WriteAt(random(1000), off)
+		}
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRealServerAnswersEveryCommand: with the server's own words.
+func TestRealServerAnswersEveryCommand(t *testing.T) {
+	s := newServer(t)
+	s.file("a b", []byte("text"))
+	c := s.session(Options{})
+	if c.Exchange() != Status || !c.Features().Has(codec.FeatureGet|codec.FeatureParts) {
+		t.Fatalf("%v, features %v", c.Exchange(), c.Features())
+	}
+	ctx := t.Context()
+	wantGet(t, c, "a b", "text")
+	info, err := c.Stat(ctx, "a b")
+	if err != nil || info.Size != 4 || info.Folder || time.Since(info.Modified) > time.Hour {
+		t.Errorf("%v, %v", info, err)
+	}
+	sum, err := c.Sum(ctx, SHA256, "a b")
+	local, _ := LocalSum(ctx, SHA256, strings.NewReader("text"))
+	if err != nil || sum != local {
+		t.Errorf("%v, %v; want %v", sum, err, local)
+	}
+	sum, err = c.SumPart(ctx, XXH3, "a b", 1, 2)
+	local, _ = LocalSum(ctx, XXH3, strings.NewReader("ex"))
+	if err != nil || sum != local {
+		t.Errorf("%v, %v; want %v", sum, err, local)
+	}
+	for name, err := range map[string]error{
+		"mkdir": c.Mkdir(ctx, "d"), "noop": c.Noop(ctx), "abor": c.Abort(ctx),
+		"rename": c.Rename(ctx, "a b", "d/c"),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestRealServerSaysWhatIsWrong: kinds, codes and texts.
+func TestRealServerSaysWhatIsWrong(t *testing.T) {
+	s := newServer(t)
+	s.file("f", []byte("text"))
+	c := s.session(Options{})
+	ctx := t.Context()
+	if err := c.Mkdir(ctx, "d"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Put(ctx, "d/f", strings.NewReader("x"), 1); err != nil {
+		t.Fatal(err)
+	}
+	get := func(name string) error { _, err := c.Get(ctx, name, io.Discard); return err }
+	list := func(name string) error { _, err := c.List(ctx, name); return err }
+	cd := func(name string) error { _, err := c.Cd(ctx, name); return err }
+	stat := func(name string) error { _, err := c.Stat(ctx, name); return err }
+	put := func(name string) error { _, err := c.Put(ctx, name, zeros{}, 1); return err }
+	for _, test := range []struct {
+		err        error
+		code       int
+		kind, also error
+	}{
+		{get("x"), 550, ErrNotFound, ErrNothingSent},
+		{get("d"), 550, ErrNotFound, ErrNothingSent},
+		{stat("x"), 550, ErrNotFound, nil},
+		{list("x"), 550, ErrNoFolder, nil},
+		{list("f"), 550, ErrNoFolder, nil},
+		{cd("x"), 550, ErrNoFolder, nil},
+		{c.Mkdir(ctx, "d"), 550, ErrNotDone, nil},
+		{c.Rmdir(ctx, "d"), 550, ErrNotDone, nil},
+		{c.Rmdir(ctx, "x"), 550, ErrNotDone, nil},
+		{c.Remove(ctx, "x"), 550, ErrNotFound, nil},
+		{c.Rename(ctx, "x", "y"), 550, ErrNotDone, nil},
+		{put("x/y"), 550, ErrNotDone, ErrRefused},
+		{put("d"), 550, ErrNotDone, ErrRefused},
+		{put("a\x01b"), 553, ErrName, ErrRefused},
+	} {
+		var e *Error
+		if !errors.As(test.err, &e) || e.Code != test.code || !errors.Is(e, test.kind) ||
+			test.also != nil && !errors.Is(e, test.also) {
+			t.Errorf("%v (%T), want %d, %v", test.err, test.err, test.code, test.kind)
+			continue
+		}
+		if strings.Contains(e.Error(), s.dir) || strings.Count(e.Error(), ": ") > 1 {
+			t.Errorf("the text is %q", e.Error())
+		}
+	}
+	if c.Err() != nil {
+		t.Errorf("the session ended: %v", c.Err())
+	}
+}
+
+// TestRealServerRefusesWhatIsSwitchedOff: and what depends on it does without.
+func TestRealServerRefusesWhatIsSwitchedOff(t *testing.T) {
+	ctx := t.Context()
+	dir := t.TempDir()
+	writeFile(t, dir, "a", strings.Repeat("x", 100_000))
+	for _, flag := range []string{"--read-only", "--upload-only", "--no-sum"} {
+		s := newServer(t, flag)
+		s.file("a", []byte("text"))
+		c := s.session(Options{})
+		_, err := c.Put(ctx, "b", strings.NewReader("x"), 1)
+		if refused := errors.Is(err, ErrNotAllowed); refused != (flag == "--read-only") {
+			t.Errorf("%s: put: %v", flag, err)
+		}
+		_, err = c.Get(ctx, "a", io.Discard)
+		if refused := errors.Is(err, ErrNotAllowed); refused != (flag == "--upload-only") {
+			t.Errorf("%s: get: %v", flag, err)
+		}
+		_, err = c.Sum(ctx, XXH3, "a")
+		if refused := errors.Is(err, ErrNotAllowed); refused == (flag == "--read-only") {
+			t.Errorf("%s: sum: %v", flag, err)
+		}
+		_, err = c.PutFileContinue(ctx, "c", filepath.Join(dir, "a"))
+		if refused := errors.Is(err, ErrNotAllowed); refused != (flag == "--read-only") {
+			t.Errorf("%s: put that continues: %v", flag, err)
+		}
+	}
+}
+
+// TestRealTransfersAreAborted: the context ends them at any moment, and the session serves on.
+func TestRealTransfersAreAborted(t *testing.T) {
+	s := newServer(t)
+	s.file("a", random(8<<20))
+	rounds := 30
+	if *full {
+		rounds = 1000
+	}
+	var limit atomic.Int64
+	var stop context.CancelFunc
+	c := s.session(Options{Progress: func(moved, _ int64) {
+		if moved >= limit.Load() {
+			stop()
+		}
+	}})
+	for i := range rounds {
+		ctx, cancel := context.WithCancel(t.Context())
+		stop = cancel
+		limit.Store(rand.Int64N(8 << 20))
+		var err error
+		if i%2 == 0 {
+			_, err = c.Get(ctx, "a", io.Discard)
+		} else {
+			_, err = c.Put(ctx, "b", zeros{}, 8<<20)
+		}
+		cancel()
+		if err != nil && !errors.Is(err, ErrGivenUp) {
+			t.Fatalf("round %d: %v", i, err)
+		}
+		if err := c.Noop(t.Context()); err != nil {
+			t.Fatalf("round %d: the session did not go on: %v", i, err)
+		}
+	}
+	if names, err := c.List(t.Context(), ""); err != nil || len(names) > 2 {
+		t.Errorf("%q, %v", names, err)
+	}
+}
+
+// TestLargeFileGoesBothWays: 12 GB in the full form, otherwise a small file in small pieces.
+func TestLargeFileGoesBothWays(t *testing.T) {
+	size, piece := int64(5_000_000), int64(1_500_000)
+	if *full {
+		size, piece = 12_000_000_000, codec.FieldMax
+	}
+	s := newServer(t)
+	there, back := filepath.Join(s.dir, "there"), filepath.Join(s.dir, "back")
+	sparse(t, there, size)
+	want := fileSum(t, there)
+	c := s.session(Options{})
+	c.pieceMax = piece
+	for name, put := range map[string]func() (Moved, error){
+		"put":          func() (Moved, error) { return c.PutFile(t.Context(), "a", there) },
+		"put continue": func() (Moved, error) { return c.PutFileContinue(t.Context(), "a", there) },
+	} {
+		moved, err := put()
+		if err != nil || moved.Stored != Confirmed || moved.Size != size {
+			t.Fatalf("%s: %v, %v", name, moved, err)
+		}
+		if sum, err := c.Sum(t.Context(), XXH3, "a"); err != nil || sum != want {
+			t.Fatalf("%s: %v, %v; want %v", name, sum, err, want)
+		}
+	}
+	for name, get := range map[string]func() (Moved, error){
+		"get": func() (Moved, error) {
+			n, err := c.GetFile(t.Context(), "a", back)
+			return Moved{Size: n}, err
+		},
+		"get continue": func() (Moved, error) { return c.GetFileContinue(t.Context(), "a", back) },
+		"segments":     func() (Moved, error) { return c.GetSegments(t.Context(), "a", back, 4) },
+	} {
+		moved, err := get()
+		if err != nil || moved.Size != size {
+			t.Fatalf("%s: %v, %v", name, moved, err)
+		}
+		if sum := fileSum(t, back); sum != want {
+			t.Fatalf("%s: %v; want %v", name, sum, want)
+		}
+		if err := os.Remove(back); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestKilledTransfersArrive: the server is killed, or the client leaves without a word, at a point
+// drawn at random; the transfer goes on with a new server, and what arrives has the same hash. Both
+// ways; FERRY_KILLS sets how often, 100 in the full form.
+func TestKilledTransfersArrive(t *testing.T) {
+	kills := 10
+	if *full {
+		kills = 100
+	}
+	if text := os.Getenv("FERRY_KILLS"); text != "" {
+		var err error
+		if kills, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const size = 24 << 20
+	s := newServer(t)
+	there, back := filepath.Join(s.dir, "there"), filepath.Join(s.dir, "back")
+	if err := os.WriteFile(there, random(size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := fileSum(t, there)
+	put := func(c *Client) (Moved, error) { return c.PutFileContinue(t.Context(), "a", there) }
+	get := func(c *Client) (Moved, error) { return c.GetFileContinue(t.Context(), "a", back) }
+	k := killing{most: kills + 100}
+	for k.done < kills {
+		k.untilDone(t, s, put, size)
+		if sum := fileSum(t, filepath.Join(s.root(), "a")); sum != want {
+			t.Fatalf("the server has %v, want %v", sum, want)
+		}
+		k.untilDone(t, s, get, size)
+		if sum := fileSum(t, back); sum != want {
+			t.Fatalf("here is %v, want %v", sum, want)
+		}
+		wantNothingHidden(t, s.dir, s.notes)
+		for _, path := range []string{back, filepath.Join(s.root(), "a")} {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Logf("%d kills; %d of %d tries went on from where the one before broke off",
+		k.done, k.continued, k.tries)
+	if k.continued < k.done/4 {
+		t.Errorf("only %d of %d tries were continued", k.continued, k.tries)
+	}
+}
+
+// killing counts what was done to transfers.
+type killing struct{ most, done, tries, continued int }
+
+// untilDone runs a transfer again and again until it arrives, and breaks each try but the last.
+func (k *killing) untilDone(
+	t *testing.T, s *server, transfer func(*Client) (Moved, error), size int64,
+) {
+	t.Helper()
+	for last := int64(0); ; {
+		k.tries++
+		// Somewhere in what is left, as far as the last try showed, or never.
+		at := last + rand.Int64N(size/4)
+		var broken atomic.Bool
+		var c *Client
+		byServer := rand.IntN(3) > 0
+		c = s.session(Options{Progress: func(moved, _ int64) {
+			if moved < at || broken.Swap(true) {
+				return
+			}
+			if byServer {
+				s.kill()
+			} else {
+				_ = c.Close()
+			}
+		}})
+		moved, err := transfer(c)
+		if moved.Kept > 0 {
+			k.continued++
+		}
+		if broken.Load() {
+			k.done++
+		}
+		if broken.Load() && byServer {
+			s.start()
+		}
+		if err == nil {
+			return
+		}
+		if !broken.Load() || k.tries > 3*k.most {
+			t.Fatalf("a transfer that nobody broke, or that never arrives: %v", err)
+		}
+		last = moved.Kept
+	}
+}
+
+// wantNothingHidden fails the test if something is left beside the files, or of notes.
+func wantNothingHidden(t *testing.T, dirs ...string) {
+	t.Helper()
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			name := e.Name()
+			if strings.HasPrefix(name, ".") || strings.HasSuffix(name, noteEnd) {
+				t.Errorf("%s is left in %s", name, dir)
+			}
+		}
+	}
+}
