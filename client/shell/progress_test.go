@@ -79,6 +79,15 @@ func TestClockIsAClock(t *testing.T) {
 	}
 }
 
+func TestProgressThatEndsAtOnceComesToAnEnd(t *testing.T) {
+	var x screen
+	x.begin(new(strings.Builder), new(strings.Builder), func() int { return 40 })
+	for range 1000 {
+		x.show(newProgress(0, -1))
+		x.clear()
+	}
+}
+
 func TestLinesStandAboveTheBars(t *testing.T) {
 	var out, errs strings.Builder
 	var x screen

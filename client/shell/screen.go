@@ -74,8 +74,9 @@ func (x *screen) show(p *progress) {
 	if x.columns == nil {
 		return
 	}
-	x.stop = make(chan struct{})
-	x.stopped.Go(func() { x.tick(x.stop) })
+	stop := make(chan struct{})
+	x.stop = stop
+	x.stopped.Go(func() { x.tick(stop) })
 }
 
 // clear ends what show began.

@@ -87,7 +87,8 @@ func TestPromptEditsLines(t *testing.T) {
 	p.types(home+strings.Repeat(right, len("get süö")-2)+rubOut, `ftp> get süß.txt`)
 	p.types("\r", `got süß.txt: 4 bytes .*\nftp> `)
 	// Ctrl-C gives a line up and nothing else.
-	p.types("get süß.txt\x03", `\nftp> get süß.txt.*\nftp> `)
+	p.types("get süß.txt", `\nftp> get süß.txt`)
+	p.types("\x03", `\nftp> get süß.txt.*\nftp> `)
 	p.types("lpwd\r", `ftp> lpwd\n/.*\nftp> `)
 	p.types("\x04", `ftp> \n`)
 	p.end()
