@@ -7,7 +7,7 @@
 //
 //	conductor ─ turn ─► worker (a process) ─ share ─► team (a driver) ─ job ─► talk (a session)
 //	    ▲ Turn              │ findings                  │ record                │ exchange
-//	    └───────────────────┴───────────────────────────┘                    └► base, ftp, web
+//	    └───────────────────┴───────────────────────────┘                       └► base, ftp, web
 //
 // A turn's clients are shared out among workers, one in this process or several in processes of
 // their own. In each a driver moves its share's clients: the loop, which is an epoll loop on one

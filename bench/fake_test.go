@@ -31,6 +31,7 @@ type fake struct {
 
 	mu      sync.Mutex
 	fault   func(verb codec.Verb, nth int64) fault // nil: none
+	delay   func(nth int64)                        // waits before the nth get's data; nil: not
 	files   map[string][]byte
 	sources map[string]bool    // the addresses that control connections came from
 	open    map[io.Closer]bool // control connections and data ports
@@ -145,7 +146,8 @@ func (f *fake) transfer(control net.Conn, c codec.Command) bool {
 		_, _ = control.Write(codec.AppendField(nil, 1024))
 		return false
 	}
-	wrong, name := f.plan(c.Verb), string(c.Name)
+	wrong, nth := f.plan(c.Verb)
+	name := string(c.Name)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil || wrong == faultControl {
 		return false
@@ -170,6 +172,7 @@ func (f *fake) transfer(control net.Conn, c codec.Command) bool {
 	}
 	switch c.Verb {
 	case codec.VerbGet:
+		f.wait(nth)
 		f.send(data, name, wrong)
 	case codec.VerbPut:
 		f.receive(data, name)
@@ -183,7 +186,7 @@ func portField(a net.Addr) []byte {
 	return codec.AppendField(nil, int64(a.(*net.TCPAddr).Port))
 }
 
-func (f *fake) plan(verb codec.Verb) fault {
+func (f *fake) plan(verb codec.Verb) (wrong fault, n int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	nth := &f.gets
@@ -192,13 +195,23 @@ func (f *fake) plan(verb codec.Verb) fault {
 	case codec.VerbPut:
 		nth = &f.puts
 	default:
-		return faultNone
+		return faultNone, 0
 	}
 	*nth++
 	if f.fault == nil {
-		return faultNone
+		return faultNone, *nth
 	}
-	return f.fault(verb, *nth)
+	return f.fault(verb, *nth), *nth
+}
+
+// wait waits as a get is told to.
+func (f *fake) wait(nth int64) {
+	f.mu.Lock()
+	delay := f.delay
+	f.mu.Unlock()
+	if delay != nil {
+		delay(nth)
+	}
 }
 
 func (f *fake) send(data net.Conn, name string, wrong fault) {

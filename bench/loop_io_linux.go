@@ -185,7 +185,8 @@ func (l *loop) connectTo(c *loopClient, port uint16, events uint32, part int32) 
 	if err != nil {
 		return -1, err
 	}
-	if from := source(l.First+int(c.index)*max(l.Stride, 1), l.Sources); from.IsValid() {
+	from := source(l.First+int(c.index)*max(l.Stride, 1), l.Sources)
+	if from.IsValid() && from != l.own {
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 		l.to.from.Addr = from.As4()
 		err = unix.Bind(fd, &l.to.from)

@@ -23,6 +23,7 @@ type loop struct {
 	exchange    exchange
 	to          address // control's port, then the port of the last data connection
 	control     uint16
+	own         netip.Addr // the address that the system chooses, where that is known
 
 	mix *mix
 	// oneConnection says that contents move on control; keeps, that sessions outlive transfers.
@@ -100,6 +101,9 @@ func newLoop(s share, m *mix) (*loop, error) {
 		early:    failures{},
 	}
 	l.to.set(at.Addr())
+	if first := source(0, 1); at.Addr() == first {
+		l.own = first
+	}
 	http, isWeb := l.exchange.(*web)
 	l.oneConnection = isWeb
 	l.keeps = !s.Scenario.Churn && !s.Scenario.Storm && (!isWeb || !http.closes)
@@ -273,6 +277,9 @@ func (l *loop) dispatch() {
 	}
 	for now := l.clock(); l.free.count > 0 && !l.cancelled; {
 		c := &l.clients[l.free.first()]
+		if c.freed >= l.end {
+			return // what nobody was free for until the window's end is missed
+		}
 		s, due := l.starts.next(now-l.begin, c.freed-l.begin)
 		if !due || !l.window.take() {
 			return

@@ -273,3 +273,36 @@ func TestAxesAreRound(t *testing.T) {
 		t.Errorf("99.9 becomes %v", p)
 	}
 }
+
+func TestCourseHasShortTurns(t *testing.T) {
+	r := synthetic{turns: 2, rate: 1000, seconds: 2}.result()
+	long, short := r.Targets[0].Steps[0].Turns[0], r.Targets[0].Steps[0].Turns[1]
+	// 300 in a tenth of a second, where a sample covers a second, and the server's usage is not
+	// known but for the turn.
+	short.Seconds, short.SampleSeconds = 0.1, 1
+	short.Samples = []Sample{{Transfers: 300}}
+	short.Server.CPU = 0.05
+	// A last sample of a moment is left out.
+	long.Seconds, long.SampleSeconds = 2.01, 1
+	long.Samples = []Sample{{Transfers: 500}, {Transfers: 700}, {Transfers: 900}}
+	rows := pageRows([]NamedResult{{"run", r}})
+	turns := placedTurns(r, rows, 0)
+	levels := func(what *course, nth int) []float64 {
+		var all []float64
+		for i, p := range what.piece(turns[nth], 1) {
+			if i%2 == 0 {
+				all = append(all, math.Round(p.y*1000)/1000)
+			}
+		}
+		return all
+	}
+	if got := levels(&courses[0], 0); !slices.Equal(got, []float64{500, 700}) {
+		t.Errorf("the long turn's throughput is %v", got)
+	}
+	if got := levels(&courses[0], 1); !slices.Equal(got, []float64{3000}) {
+		t.Errorf("the short turn's throughput is %v", got)
+	}
+	if got := levels(&courses[1], 1); !slices.Equal(got, []float64{0.5}) {
+		t.Errorf("the short turn's CPU is %v", got)
+	}
+}

@@ -163,32 +163,34 @@ func join(samples []Sample, n int) []Sample {
 }
 
 // piece is a turn's stretch of the line: level over each sample, or over so many joined, with a
-// mark at its begin.
+// mark at its begin. A turn whose samples have nothing of the figure is level as a whole.
 func (what *course) piece(t placedTurn, joined int) []point {
-	samples, each := join(t.turn.Samples, joined), t.turn.SampleSeconds*float64(joined)
-	if len(samples) == 0 {
-		samples, each = []Sample{{
-			Transfers: t.turn.Transfers(), Server: t.turn.Server,
-		}}, t.turn.Seconds
+	each := t.turn.SampleSeconds * float64(joined)
+	points := what.levels(t, join(t.turn.Samples, joined), each)
+	if len(points) == 0 {
+		whole := Sample{Transfers: t.turn.Transfers(), Server: t.turn.Server}
+		points = what.levels(t, []Sample{whole}, t.turn.Seconds)
 	}
+	if len(points) > 0 {
+		points[0].note = fmt.Sprintf("%s, %s, from %s s on: %s", t.row.name, t.row.step.Label(),
+			showDigits(points[0].x), what.unit.show(points[0].y))
+	}
+	return points
+}
+
+func (what *course) levels(t placedTurn, samples []Sample, each float64) []point {
 	var points []point
 	for i := range samples {
 		from := float64(i) * each
 		seconds := min(each, t.turn.Seconds-from)
-		// The last sample may be cut short by the turn's end; of a moment no rate is meant.
-		if seconds < each/5 {
+		// The last of several may be cut short by the turn's end: of a moment no rate is meant.
+		if i > 0 && seconds < each/5 {
 			break
 		}
-		value, known := what.of(&samples[i], seconds)
-		if !known {
-			continue
+		if value, known := what.of(&samples[i], seconds); known {
+			points = append(points, point{x: t.from + from, y: value},
+				point{x: t.from + from + seconds, y: value})
 		}
-		p := point{x: t.from + from, y: value}
-		if len(points) == 0 {
-			p.note = fmt.Sprintf("%s, %s, from %s s on: %s", t.row.name, t.row.step.Label(),
-				showDigits(p.x), what.unit.show(value))
-		}
-		points = append(points, p, point{x: t.from + from + seconds, y: value})
 	}
 	return points
 }

@@ -23,7 +23,8 @@ const (
 	ftpUser
 	ftpPassword
 	ftpType
-	ftpPort
+	ftpExtended // of EPSV
+	ftpPassive  // of PASV
 	ftpOpening
 	ftpMoving
 	ftpClosing
@@ -43,11 +44,11 @@ func (f *ftp) begin(t *talk) error {
 }
 
 func (f *ftp) askPort(t *talk) {
-	t.say = append(t.say[:0], "EPSV\r\n"...)
+	t.say, t.state = append(t.say[:0], "EPSV\r\n"...), ftpExtended
 	if f.passive {
-		t.say = append(t.say[:0], "PASV\r\n"...)
+		t.say, t.state = append(t.say[:0], "PASV\r\n"...), ftpPassive
 	}
-	t.state, t.wait = ftpPort, waitControl
+	t.wait = waitControl
 }
 
 // leave implements exchange.
@@ -127,10 +128,10 @@ func (f *ftp) replied(t *talk, code int, text []byte) error {
 		t.state = ftpType
 	case t.state == ftpType && class == 2:
 		t.state, t.wait = ftpFree, waitNothing
-	case t.state == ftpPort && class == 5 && !f.passive:
+	case t.state == ftpExtended && class == 5:
 		f.passive = true
 		f.askPort(t)
-	case t.state == ftpPort && class == 2:
+	case (t.state == ftpExtended || t.state == ftpPassive) && class == 2:
 		return f.told(t, text)
 	case t.state == ftpOpening && class == 1:
 		f.move(t)

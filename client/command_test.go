@@ -115,7 +115,6 @@ func TestEachCodeIsAKind(t *testing.T) {
 		kindFor map[string]error
 		baseGet error
 	}{
-		{code: 421, kind: ErrBusy},
 		{code: 425, kind: ErrNoData},
 		{code: 426, kind: ErrBroken},
 		{code: 450, kind: ErrBusy},
@@ -129,6 +128,8 @@ func TestEachCodeIsAKind(t *testing.T) {
 		{code: 550, kind: ErrNotFound, kindFor: map[string]error{
 			"ls": ErrNoFolder, "mkdir": ErrNotDone, "put": ErrNotDone,
 		}, baseGet: ErrNothingSent},
+		// A get asks for the pieces then, and this server refuses all.
+		{code: 552, kind: ErrTooLarge},
 		{code: 553, kind: ErrName, baseGet: ErrNothingSent},
 		{code: 554, kind: ErrMismatch, baseGet: ErrNothingSent},
 		{code: 599, kind: ErrNotDone, baseGet: ErrNothingSent},
@@ -220,6 +221,32 @@ func TestUnaskedReplyEndsTheSession(t *testing.T) {
 		wantKind(t, err, ErrLost)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
+		}
+	}
+}
+
+// TestServerThatDismissesASessionSaysWhy: at a command, and while data moves.
+func TestServerThatDismissesASessionSaysWhy(t *testing.T) {
+	f := newStatusFake(t, func(s *session, q codec.Request) {
+		if q.Verb == codec.VerbGet {
+			reset(s.offer("100"))
+		}
+		s.reply(421, "idle for too long")
+		_ = s.control.CloseWrite()
+	})
+	for name, call := range map[string]func(c *Client) error{
+		"stat": func(c *Client) error { _, err := c.Stat(t.Context(), "a"); return err },
+		"get":  func(c *Client) error { _, err := c.Get(t.Context(), "a", io.Discard); return err },
+	} {
+		c := f.dial(Options{Exchange: Status})
+		err := call(c)
+		var e *Error
+		if !errors.Is(err, ErrLost) || !errors.Is(err, ErrBusy) || !errors.As(err, &e) ||
+			e.Code != 421 || err.Error() != "connection lost: idle for too long" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if again := c.Noop(t.Context()); again == nil || again.Error() != err.Error() {
+			t.Errorf("%s: afterwards %v", name, again)
 		}
 	}
 }

@@ -102,7 +102,9 @@ func (e *Error) Error() string {
 	text := e.Kind.Error()
 	var said serverMessage
 	var put wording
-	if errors.As(e.Err, &said) {
+	if errors.Is(e.Kind, ErrLost) && e.Code != 0 && errors.As(e.Err, &said) {
+		text += ": " + printable(said.Error())
+	} else if errors.As(e.Err, &said) {
 		text = said.Error()
 		if e.Code != 0 {
 			// Servers begin their words with the name, as far as it can be printed, which

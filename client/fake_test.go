@@ -42,6 +42,7 @@ type session struct {
 	*fake
 	control *net.TCPConn
 	decoder codec.Decoder
+	buf     [8192]byte
 	in      []byte
 }
 
@@ -115,7 +116,6 @@ func (s *session) serve() {
 
 // next waits for a command; there is none when control has ended.
 func (s *session) next() (string, bool) {
-	buf := make([]byte, 8192)
 	for {
 		ev, n := s.decoder.Next(s.in)
 		s.in = s.in[n:]
@@ -126,8 +126,8 @@ func (s *session) next() (string, bool) {
 			s.t.Errorf("the client sent: %v", ev.Err)
 			return "", false
 		default:
-			n, err := s.control.Read(buf)
-			if s.in = buf[:n]; n == 0 && err != nil {
+			n, err := s.control.Read(s.buf[:])
+			if s.in = s.buf[:n]; n == 0 && err != nil {
 				return "", false
 			}
 		}

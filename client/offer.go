@@ -63,7 +63,12 @@ func (c *Client) failed(ctx context.Context, verb codec.Verb, name string, cause
 		seen.also = baseBreak(verb, seen.Kind)
 	}
 	last, err := c.lastWord(ctx, seen.Kind)
+	if err == nil && last.N == codec.CodeTooBusy {
+		err = c.dismissed(last)
+	}
 	switch {
+	case err != nil && ctx.Err() == nil && errors.Is(err, ErrBusy):
+		return err
 	case err != nil && ctx.Err() == nil && errors.Is(err, ErrLost):
 		// The transfer failed as it was seen to, and the session with it.
 		return &Error{Name: name, Kind: ErrLost, Err: seen}

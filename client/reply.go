@@ -55,9 +55,23 @@ func (c *Client) unasked(ctx context.Context) error {
 	}
 	ev, n := c.answers.Next(c.unread)
 	if c.unread = c.unread[n:]; ev.Kind == codec.EventReply && ev.N == codec.CodeTooBusy {
-		return c.lose(ctx, replyError("", codec.VerbUnknown, ev))
+		return c.dismissed(ev)
 	}
 	return c.lose(ctx, failure("", ErrProtocol, errUnasked))
+}
+
+// dismissed ends the session as its server has said: it is idle for too long, or the server is
+// full or ends. Nothing follows on control but its close.
+func (c *Client) dismissed(ev codec.Event) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over == nil {
+		c.over = &Error{
+			Kind: ErrLost, Code: int(ev.N), Err: serverMessage(ev.Data), also: ErrBusy,
+		}
+		_ = c.conn.Close()
+	}
+	return c.over
 }
 
 // reply waits for a reply. When the context ends first the command is aborted; the reply is then
@@ -69,7 +83,10 @@ func (c *Client) reply(
 	if err == nil {
 		var ev codec.Event
 		if ev, err = c.answer(); err == nil {
-			return ev, nil
+			if ev.N == codec.CodeTooBusy {
+				err = c.dismissed(ev)
+			}
+			return ev, err
 		}
 	}
 	if !interrupted(ctx, err) {

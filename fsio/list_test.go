@@ -112,15 +112,15 @@ func TestListIsQuickWithManyNames(t *testing.T) {
 // A listing that fits exactly is given, and occupies no more than it may; one byte less and it is
 // too large, not cut short.
 func TestListHoldsItsLimit(t *testing.T) {
+	dir := scratch(t)
+	const names = readDirNames + 1 // more than one look at the folder fetches
+	var limit int64
+	for i := range names {
+		base := fmt.Sprintf("name-%05d", i)
+		write(t, dir+"/"+base, "")
+		limit += int64(len(base) + len("/\n"))
+	}
 	eachWay(t, func(t *testing.T, open openFunc) {
-		dir := scratch(t)
-		const names = 5000 // more than one look at the folder fetches
-		var limit int64
-		for i := range names {
-			base := fmt.Sprintf("name-%05d", i)
-			write(t, dir+"/"+base, "")
-			limit += int64(len(base) + len("/\n"))
-		}
 		r := open(t, dir, Options{})
 		text, err := r.List(Name{}, limit)
 		if err != nil || strings.Count(string(text), "\n") != names || int64(cap(text)) > limit {

@@ -38,8 +38,8 @@ func (r *Root) ListLong(n Name, bytesMax int64) ([]byte, error) {
 		switch {
 		case err == nil:
 			text = appendLine(text, e.name, m)
-		case gone(err), KindOf(err) == KindDenied:
-			// Removed meanwhile, or get could not serve it.
+		case gone(err), e.kind == typeLink && KindOf(err) == KindDenied:
+			// Removed meanwhile, or a link that get could not serve.
 		default:
 			return nil, newError(OpList, n, err)
 		}

@@ -339,8 +339,10 @@ func (s *Server) order(k stopKind) {
 	}
 }
 
-// LogStatus logs counters and every session and transfer.
+// LogStatus logs counters, every session and transfer, and what the process has in use. It collects
+// garbage for that, which takes the caller some milliseconds.
 func (s *Server) LogStatus() {
+	s.logProcess()
 	for _, r := range s.reactors {
 		r.order(r.logStatus)
 	}
