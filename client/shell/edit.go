@@ -117,8 +117,8 @@ func (e *Editor) keep(line string) {
 	_ = f.Close()
 }
 
-// Close gives the terminal back as it was. A prompt that was about to begin may change it once more,
-// so that a second Close does it again.
+// Close gives the terminal back as it was. A prompt that was about to begin may change it once
+// more, so that a second Close does it again.
 func (e *Editor) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -86,6 +86,9 @@ func TestProgressThatEndsAtOnceComesToAnEnd(t *testing.T) {
 		x.show(newProgress(0, -1))
 		x.clear()
 	}
+	if x.drawn != 0 || x.progress != nil {
+		t.Errorf("%d lines are left", x.drawn)
+	}
 }
 
 func TestLinesStandAboveTheBars(t *testing.T) {
