@@ -56,7 +56,7 @@ func (p *Plan) loadOwn(ctx context.Context, out io.Writer) (*Result, error) {
 	}
 	fmt.Fprintf(out, "started %s on %s, in %s\n", program, server.Address, folder)
 	p.Sites = append([]Site{{
-		Name: ownName, Proto: ProtoBase, Address: server.Address, PID: server.PID,
+		Name: ownName, Proto: p.Proto, Address: server.Address, PID: server.PID,
 	}}, p.Sites...)
 	result, loaded := p.load(ctx)
 	ended := server.Stop()
@@ -233,13 +233,14 @@ func (c *conductor) turn(
 // close adds the workers' reports up.
 func (c *conductor) close(sum *Turn, reports []*findings, samples []Usage, open bool) {
 	var busy, took, waited time.Duration
-	clients := 0
+	clients, known := 0, true
 	for _, r := range reports {
 		sum.Merge(r.Turn)
 		busy += r.Busy
 		clients += r.Clients
 		took = max(took, r.Took)
 		waited += r.Waited
+		known = known && r.Waited >= 0
 	}
 	// A closed loop's time is that which a client was at it, on average: a single one that waits
 	// for a last answer would count as if all had waited.
@@ -250,7 +251,7 @@ func (c *conductor) close(sum *Turn, reports []*findings, samples []Usage, open 
 	case clients > 0 && busy > 0:
 		sum.Seconds = busy.Seconds() / float64(clients)
 	}
-	if took > 0 {
+	if took > 0 && known {
 		sum.Busy = max(0, 1-waited.Seconds()/took.Seconds()/float64(len(reports)))
 	}
 	for i := range samples {

@@ -291,14 +291,14 @@ func TestEveryFaultOfAPlanIsNamed(t *testing.T) {
 			Gets: -1, Sizes: listed(-1), Idle: -1, SlowReaders: -1, Files: -1, Names: -1,
 		},
 		Clients: []int{0}, Rates: []float64{-1}, Turns: -1, Duration: -1, Transfers: -1,
-		Sources: 2, Timeout: -1, ErrorsMax: -1, Processes: -1, Driver: "cart",
+		Sources: 2, Timeout: -1, ErrorsMax: -1, Processes: -1, Driver: "cart", Proto: "ftp",
 	}
 	_, err := p.Run(t.Context(), io.Discard)
 	if err == nil {
 		t.Fatal("it ran")
 	}
-	if lines := strings.Count(err.Error(), "\n") + 1; lines != 18 {
-		t.Errorf("%d faults named, not 18:\n%v", lines, err)
+	if lines := strings.Count(err.Error(), "\n") + 1; lines != 19 {
+		t.Errorf("%d faults named, not 19:\n%v", lines, err)
 	}
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {

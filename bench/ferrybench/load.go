@@ -93,6 +93,8 @@ func (l *load) addFlags(f *pflag.FlagSet) {
 		"errors after which a turn ends, since more tell nothing new; 0: no limit")
 	f.StringVar(&p.Program, "server", "",
 		"`PATH` of the ferryd to start (default: beside ferrybench, in PATH, or built)")
+	f.StringVar(&p.Proto, "proto", bench.ProtoBase,
+		"`NAME` of the ferryd's protocol: base or status")
 	f.StringArrayVar(&p.Arguments, "server-arg", nil,
 		"a further argument for the ferryd that is started; repeatable")
 	f.IntVar(&l.pid, "server-pid", 0,
