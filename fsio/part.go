@@ -143,7 +143,7 @@ func (p *Part) open() error {
 		return newError(OpOpen, d.name, err)
 	}
 	// Whoever had it before may have been killed with blocks set aside.
-	d.order, d.allocated = drafts.Add(1), !d.root.options.Portable
+	d.order, d.older, d.allocated = drafts.Add(1), p.size > 0, !d.root.options.Portable
 	return nil
 }
 
