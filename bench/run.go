@@ -278,9 +278,9 @@ func (c *conductor) spans(ctx context.Context, s span, live Live) ([]*findings, 
 	stop := c.watchLive(live, s.Length)
 	defer stop()
 	return c.all(func(i int, w worker) (*findings, error) {
-		own := s
+		own, n := s, int64(len(c.workers))
+		own.ErrorsMax = (s.ErrorsMax + n - 1) / n
 		if s.Budget > 0 {
-			n := int64(len(c.workers))
 			if own.Budget = (s.Budget + n - 1 - int64(i)) / n; own.Budget == 0 {
 				return &findings{Turn: NewTurn()}, nil
 			}
