@@ -170,6 +170,37 @@ func TestTheFileOpenedFirstAsksForAll(t *testing.T) {
 	}
 }
 
+// TestBytesOfEarlierOpenersAreSyncedByTheirFile is about parts that were gone on with.
+func TestBytesOfEarlierOpenersAreSyncedByTheirFile(t *testing.T) {
+	dir := folders(t)
+	var calls recorder
+	r := openDefault(t, dir, Options{Fault: calls.fault})
+	id := keep(t, r, "a/part", "text of a/part")
+	pool := NewPool(1)
+	s := NewSyncer(pool)
+	gate := make(chan struct{})
+	pool.Submit(jobFunc(func() { <-gate }))
+	told := func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	for _, text := range together {
+		p, err := r.CreateSmall(name(t, r, text), []byte("text of "+text), CreateOptions{})
+		check(t, err)
+		s.Commit(p, CommitOptions{}, told)
+	}
+	p, err := r.OpenPart(id)
+	check(t, err)
+	s.Commit(p, CommitOptions{}, told)
+	close(gate)
+	pool.Close()
+	if !slices.Contains(calls.calls, "sync a/part") {
+		t.Fatalf("got %q", calls.calls)
+	}
+	wantStored(t, dir, "a/part")
+}
+
 func TestAfterAFailedSyncEachFileIsAskedByItself(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		dir := folders(t)
