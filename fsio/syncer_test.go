@@ -397,9 +397,9 @@ func TestDropBoxesAreDurable(t *testing.T) {
 	})
 }
 
-// BenchmarkDurability stores new files of 4 KiB, 64 at a time, and reports how many a second: as
+// BenchmarkStore stores new files of 4 KiB, 64 at a time, and reports how many a second: as
 // they are, committed by a Syncer, and each with an fsync of its own and of its folder.
-func BenchmarkDurability(b *testing.B) {
+func BenchmarkStore(b *testing.B) {
 	const writers = 64
 	data := noise(4096)
 	pool := NewPool(8)
@@ -422,7 +422,7 @@ func BenchmarkDurability(b *testing.B) {
 		name  string
 		store func(*Root, Name) error
 	}{{"none", none}, {"commit", shared}, {"fsync-each", alone}} {
-		b.Run(c.name, func(b *testing.B) {
+		b.Run("durability="+c.name, func(b *testing.B) {
 			r := openDefault(b, scratch(b), Options{})
 			var next atomic.Int64
 			var done sync.WaitGroup
