@@ -100,7 +100,7 @@ func TestAKilledServerLeavesAPartOrNothing(t *testing.T) {
 // crash reports whether the process was killed before it was done.
 func crash(t *testing.T, way, old string, at int) bool {
 	t.Helper()
-	dir := scratch(t)
+	dir := scratchInMemory(t)
 	if old != "" {
 		write(t, dir+"/a", old)
 	}
@@ -160,7 +160,7 @@ func TestFaultsOfPartsLeaveAPartOrNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		for _, errno := range []syscall.Errno{syscall.EDQUOT, syscall.EMFILE, syscall.EIO} {
 			for failing := 0; ; failing++ {
-				dir := scratch(t)
+				dir := scratchInMemory(t)
 				calls, failed := 0, OpNone
 				r := open(t, dir, Options{Fault: func(op Op, _ Name) error {
 					if op == OpRoot {
