@@ -397,9 +397,9 @@ func TestDropBoxesAreDurable(t *testing.T) {
 	})
 }
 
-// BenchmarkStore stores new files of 4 KiB for 64 clients by the server's eight workers, and reports
-// how many a second: as they are, committed by a Syncer, and each with an fsync of its own and of
-// its folder. It is for a disk that nothing else writes to.
+// BenchmarkStore stores new files of 4 KiB for 64 clients by the server's eight workers, and
+// reports how many a second: as they are, committed by a Syncer, and each with an fsync of its own
+// and of its folder. It is for a disk that nothing else writes to.
 func BenchmarkStore(b *testing.B) {
 	const clients, workers = 64, 8
 	data := noise(4096)
