@@ -142,51 +142,6 @@ func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
 	return c, nil
 }
 
-// Only is a result with one of r's targets, for comparisons within a run.
-func (r *Result) Only(target string) (*Result, error) {
-	for _, t := range r.Targets {
-		if t.Name == target {
-			only := *r
-			only.Targets = []*Target{t}
-			return &only, nil
-		}
-	}
-	names := make([]string, 0, len(r.Targets))
-	for _, t := range r.Targets {
-		names = append(names, t.Name)
-	}
-	return nil, fmt.Errorf("no target is called %q; there are %s", target,
-		strings.Join(names, ", "))
-}
-
-// pair is a target in both results.
-type pair struct{ older, newer *Target }
-
-func matchTargets(older, newer *Result) []pair {
-	if len(older.Targets) == 1 && len(newer.Targets) == 1 {
-		return []pair{{older.Targets[0], newer.Targets[0]}}
-	}
-	var pairs []pair
-	for _, a := range older.Targets {
-		for _, b := range newer.Targets {
-			if a.Name == b.Name {
-				pairs = append(pairs, pair{a, b})
-			}
-		}
-	}
-	return pairs
-}
-
-func onlyIn(which string, r *Result, pairs []pair, side func(pair) *Target) []string {
-	var lines []string
-	for _, t := range r.Targets {
-		if !slices.ContainsFunc(pairs, func(p pair) bool { return side(p) == t }) {
-			lines = append(lines, fmt.Sprintf("target %q is in %s only", t.Name, which))
-		}
-	}
-	return lines
-}
-
 // compareSteps compares what two targets have at the same loads.
 func (c *Comparison) compareSteps(older, newer *Target, figures []figure) {
 	where := older.Name

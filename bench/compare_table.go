@@ -3,43 +3,12 @@ package bench
 import (
 	"fmt"
 	"io"
-	"maps"
 	"math"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"golang.org/x/perf/benchmath"
 )
-
-// doubts are the differences between two runs that may be the reason for what they show.
-func doubts(older, newer *Result) []string {
-	var lines []string
-	doubt := func(what, a, b string) {
-		if a != b {
-			lines = append(lines, fmt.Sprintf("%s: %q and %q", what, a, b))
-		}
-	}
-	doubt("the machines differ", older.Machine.String(), newer.Machine.String())
-	doubt("the scenarios differ", older.Scenario, newer.Scenario)
-	names := maps.Clone(older.Settings)
-	if names == nil {
-		names = map[string]string{}
-	}
-	maps.Copy(names, newer.Settings)
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		doubt("setting "+name+" differs", older.Settings[name], newer.Settings[name])
-	}
-	for _, side := range []struct {
-		name string
-		r    *Result
-	}{{"OLD", older}, {"NEW", newer}} {
-		if n := side.r.Errors(); n > 0 {
-			lines = append(lines, side.name+" has "+plural(n, "error"))
-		}
-	}
-	return lines
-}
 
 // WriteTable writes the comparison for people: warnings on top, a line for each figure, and what
 // the words mean.

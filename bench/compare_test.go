@@ -28,7 +28,7 @@ func verdicts(t *testing.T, c *Comparison) map[string]Verdict {
 	return all
 }
 
-func TestRealShiftIsFound(t *testing.T) {
+func TestComparisonFindsRealShift(t *testing.T) {
 	base := synthetic{clients: []int{10, 100}, noise: 0.03, seed: 1}
 	slower := base
 	slower.slower, slower.seed = 1.2, 2
@@ -49,7 +49,7 @@ func TestRealShiftIsFound(t *testing.T) {
 	}
 }
 
-func TestNoiseIsNoDifference(t *testing.T) {
+func TestComparisonOfNoiseShowsNothing(t *testing.T) {
 	// With an alpha of 0.05 over all figures of a comparison, about one in twenty may show
 	// something. Of the fixed seeds here at most two in forty do.
 	shown := 0
@@ -70,7 +70,7 @@ func TestNoiseIsNoDifference(t *testing.T) {
 	}
 }
 
-func TestTooFewTurnsAreSaid(t *testing.T) {
+func TestComparisonSaysTooFewTurns(t *testing.T) {
 	older := synthetic{turns: 3, noise: 0.01}
 	newer := older
 	newer.slower, newer.seed = 3, 1

@@ -104,7 +104,7 @@ func (c *crowd) run(ctx context.Context, d dealer, w window) *record {
 	wg.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r.took = time.Since(c.begin)
+	r.took, r.waited = time.Since(c.begin), -1
 	if c.starts != nil {
 		r.missed = c.starts.missed()
 	}

@@ -16,8 +16,9 @@ import (
 // it speaks, by a talk for other protocols.
 func newMover(ctx context.Context, s *share, number int) (mover, error) {
 	from := source(number, s.Sources)
-	if s.Site.Proto == ProtoBase {
+	if own, ok := clientExchanges[s.Site.Proto]; ok {
 		c, err := client.Dial(ctx, s.Site.Address, client.Options{
+			Exchange:    own,
 			DialTimeout: s.Timeout, ReplyTimeout: s.Timeout, StallTimeout: s.Timeout,
 			LocalAddr: from,
 		})
@@ -35,6 +36,11 @@ func newMover(ctx context.Context, s *share, number int) (mover, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// clientExchanges are the protocols that package client speaks.
+var clientExchanges = map[string]client.Exchange{
+	ProtoBase: client.Base, ProtoStatus: client.Status,
 }
 
 // clientMover is a session of package client.

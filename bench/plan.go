@@ -53,6 +53,8 @@ type Plan struct {
 	Processes int
 	// WorkerCommand starts a process that calls ServeWorker. It is needed for more than one.
 	WorkerCommand []string
+	// Proto is the protocol for the ferryd that is started. Empty means base.
+	Proto string
 	// Program is the ferryd to start. Empty means the one that FindServer
 	// finds. Arguments are given to it, behind those it needs.
 	Program   string
@@ -102,6 +104,8 @@ func (p *Plan) Validate() error {
 	fault(p.Processes < 0, "a negative number of processes")
 	fault(p.Driver != "" && !slices.Contains(Drivers(), p.Driver), "no driver "+p.Driver)
 	fault(!p.Start && len(p.Sites) == 0, "no server")
+	_, ours := clientExchanges[p.Proto]
+	fault(p.Proto != "" && !ours, "a ferryd that is started speaks base and status")
 	names := map[string]bool{ownName: p.Start}
 	for _, s := range p.Sites {
 		faults = append(faults, s.validate())
@@ -130,6 +134,9 @@ func (p Plan) filled() Plan {
 	}
 	if p.Prefix == "" {
 		p.Prefix = NewPrefix()
+	}
+	if p.Proto == "" {
+		p.Proto = ProtoBase
 	}
 	if p.Driver == "" {
 		p.Driver = Drivers()[0]

@@ -68,7 +68,8 @@ func buildServer(t testing.TB) string {
 	return program
 }
 
-// TestFerrydHoldsUp runs every scenario small, but the one of a file of 1 GiB, with every driver.
+// TestFerrydHoldsUp runs every scenario small, but the one of a file of 1 GiB, with every driver
+// and in both exchanges.
 func TestFerrydHoldsUp(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("ferryd does not run there")
@@ -90,29 +91,36 @@ func TestFerrydHoldsUp(t *testing.T) {
 				if s.Sizes.Max > 1<<20 {
 					s.Sizes.Max = 1 << 20
 				}
-				p := Plan{
-					Start: true, Program: program, Scratch: t.TempDir(), Driver: driver,
-					Scenario: s, Clients: []int{100}, Transfers: 300,
-				}
-				var out strings.Builder
-				r, err := p.Run(t.Context(), &out)
-				if err == nil {
-					err = r.Err()
-				}
-				if err != nil {
-					t.Fatalf("%v\n%s", err, &out)
-				}
-				var ended int64
-				for kind, tally := range r.Targets[0].Steps[0].Merged().Kinds {
-					if kind.Transfer() || s.Storm {
-						ended += tally.Count
-					}
-				}
-				if ended != 300 {
-					t.Errorf("%d of 300 jobs ended", ended)
+				for _, proto := range []string{ProtoBase, ProtoStatus} {
+					holdsUp(t, Plan{
+						Start: true, Program: program, Scratch: t.TempDir(), Driver: driver,
+						Scenario: s, Clients: []int{100}, Transfers: 300, Proto: proto,
+					})
 				}
 			})
 		})
+	}
+}
+
+// holdsUp runs a plan of 300 jobs against a ferryd.
+func holdsUp(t *testing.T, p Plan) {
+	t.Helper()
+	var out strings.Builder
+	r, err := p.Run(t.Context(), &out)
+	if err == nil {
+		err = r.Err()
+	}
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", p.Proto, err, &out)
+	}
+	var ended int64
+	for kind, tally := range r.Targets[0].Steps[0].Merged().Kinds {
+		if kind.Transfer() || p.Scenario.Storm {
+			ended += tally.Count
+		}
+	}
+	if ended != 300 {
+		t.Errorf("%s: %d of 300 jobs ended", p.Proto, ended)
 	}
 }
 
@@ -143,7 +151,7 @@ func TestRunningServerIsToldTheNamesBeforehand(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, _, _ := strings.Cut(out.String(), "\n")
-	for name := range f.files {
+	for name := range f.kept() {
 		prefix := name[:len("bench-")+9]
 		if !strings.Contains(first, " "+prefix+"*") {
 			t.Fatalf("%q was put, and the first line was %q", name, first)

@@ -28,7 +28,7 @@ type record struct {
 	busy    time.Duration
 	clients int
 	// took is the window with its last transfers, waited how much of that the driver had nothing to
-	// do.
+	// do; negative where that is not known.
 	took, waited time.Duration
 	storm        bool
 }

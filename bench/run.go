@@ -56,7 +56,7 @@ func (p *Plan) loadOwn(ctx context.Context, out io.Writer) (*Result, error) {
 	}
 	fmt.Fprintf(out, "started %s on %s, in %s\n", program, server.Address, folder)
 	p.Sites = append([]Site{{
-		Name: ownName, Proto: ProtoBase, Address: server.Address, PID: server.PID,
+		Name: ownName, Proto: p.Proto, Address: server.Address, PID: server.PID,
 	}}, p.Sites...)
 	result, loaded := p.load(ctx)
 	ended := server.Stop()
@@ -198,14 +198,20 @@ func (c *conductor) turn(
 	open := step.Rate > 0
 	if c.WarmUp > 0 {
 		live.Phase = "warming up"
-		reports, err := c.spans(ctx, span{Length: c.WarmUp, Open: open}, live)
+		warm := span{Length: c.WarmUp, Open: open, ErrorsMax: c.ErrorsMax}
+		reports, err := c.spans(ctx, warm, live)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range reports {
 			// Its figures are left out; its errors are not.
 			sum.addCounts(&Turn{Errors: r.Turn.Errors})
+			sum.Seconds = max(sum.Seconds, r.Took.Seconds())
 		}
+		if c.ErrorsMax > 0 && sum.ErrorCount() > c.ErrorsMax {
+			return sum, nil
+		}
+		sum.Seconds = 0
 	}
 	live.Phase = ""
 	watch, _ := startWatch(s.PID) // without one the server's usage is not known
@@ -233,13 +239,14 @@ func (c *conductor) turn(
 // close adds the workers' reports up.
 func (c *conductor) close(sum *Turn, reports []*findings, samples []Usage, open bool) {
 	var busy, took, waited time.Duration
-	clients := 0
+	clients, known := 0, true
 	for _, r := range reports {
 		sum.Merge(r.Turn)
 		busy += r.Busy
 		clients += r.Clients
 		took = max(took, r.Took)
 		waited += r.Waited
+		known = known && r.Waited >= 0
 	}
 	// A closed loop's time is that which a client was at it, on average: a single one that waits
 	// for a last answer would count as if all had waited.
@@ -250,7 +257,7 @@ func (c *conductor) close(sum *Turn, reports []*findings, samples []Usage, open 
 	case clients > 0 && busy > 0:
 		sum.Seconds = busy.Seconds() / float64(clients)
 	}
-	if took > 0 {
+	if took > 0 && known {
 		sum.Busy = max(0, 1-waited.Seconds()/took.Seconds()/float64(len(reports)))
 	}
 	for i := range samples {
@@ -277,9 +284,9 @@ func (c *conductor) spans(ctx context.Context, s span, live Live) ([]*findings, 
 	stop := c.watchLive(live, s.Length)
 	defer stop()
 	return c.all(func(i int, w worker) (*findings, error) {
-		own := s
+		own, n := s, int64(len(c.workers))
+		own.ErrorsMax = (s.ErrorsMax + n - 1) / n
 		if s.Budget > 0 {
-			n := int64(len(c.workers))
 			if own.Budget = (s.Budget + n - 1 - int64(i)) / n; own.Budget == 0 {
 				return &findings{Turn: NewTurn()}, nil
 			}

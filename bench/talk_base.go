@@ -24,21 +24,24 @@ func (base) open(t *talk) { t.state, t.wait = baseFree, waitNothing }
 
 // begin implements exchange.
 func (base) begin(t *talk) error {
-	name := t.job.name
-	verb := codec.VerbGet
-	switch t.job.kind {
-	case KindPut:
-		verb = codec.VerbPut
-	case KindList:
-		verb = codec.VerbList
-	default:
-	}
-	say, err := codec.AppendCommand(t.say[:0], verb, name)
+	say, err := codec.AppendCommand(t.say[:0], verbOf(t.job.kind), t.job.name)
 	if err != nil {
 		return t.fault(client.ErrName, err)
 	}
 	t.say, t.state, t.wait = say, baseAsked, waitControl
 	return nil
+}
+
+// verbOf is the command of a kind of transfer.
+func verbOf(k Kind) codec.Verb {
+	switch k {
+	case KindPut:
+		return codec.VerbPut
+	case KindList:
+		return codec.VerbList
+	default:
+		return codec.VerbGet
+	}
 }
 
 // leave implements exchange.
@@ -81,26 +84,26 @@ func (base) came(t *talk, in []byte) error {
 	if t.wait == waitEnd {
 		return t.fault(client.ErrProtocol, errors.New("bytes in answer to a put"))
 	}
-	return t.record(in)
-}
-
-// record takes field(size) and the bytes, and ends the transfer when all are there.
-func (t *talk) record(in []byte) error {
-	if t.size < 0 {
-		var err error
-		if in, err = t.takeField(in); err != nil {
-			return err
-		}
-	}
-	if t.got == 0 && t.job.kind == KindList && bytes.HasPrefix(in, []byte("550 ")) {
-		return t.fault(client.ErrNoFolder, nil)
-	}
-	t.receive(in)
-	whole, err := t.whole()
-	if whole && err == nil {
+	whole, err := t.record(in)
+	if whole {
 		t.state, t.wait, t.dropData = baseFree, waitNothing, true
 	}
 	return err
+}
+
+// record takes field(size) and the bytes, and says whether all are there and as they should be.
+func (t *talk) record(in []byte) (whole bool, err error) {
+	if t.size < 0 {
+		if in, err = t.takeField(in); err != nil {
+			return false, err
+		}
+	}
+	if t.got == 0 && t.job.kind == KindList && bytes.HasPrefix(in, []byte("550 ")) {
+		return false, t.fault(client.ErrNoFolder, nil)
+	}
+	t.receive(in)
+	whole, err = t.whole()
+	return whole && err == nil, err
 }
 
 // ended implements exchange.

@@ -14,6 +14,7 @@ import (
 // The protocols that servers are spoken to in.
 const (
 	ProtoBase    = "base"
+	ProtoStatus  = "status"
 	ProtoFTP     = "ftp"
 	ProtoHTTP    = "http"
 	ProtoHTTPNew = "http-new"
@@ -22,6 +23,7 @@ const (
 // protocols are all of them, with what they are.
 var protocols = []struct{ name, about string }{
 	{ProtoBase, "ferry's base exchange"},
+	{ProtoStatus, "ferry's status exchange"},
 	{ProtoFTP, "FTP with passive data connections (EPSV, else PASV)"},
 	{ProtoHTTP, "HTTP/1.1, a connection kept for each client"},
 	{ProtoHTTPNew, "HTTP/1.1, a new connection for each request"},
@@ -120,6 +122,8 @@ func (s *Site) exchange() exchange {
 		return &web{
 			host: s.Address, folder: "/" + s.Folder, closes: s.Proto == ProtoHTTPNew,
 		}
+	case ProtoStatus:
+		return &status{}
 	default:
 		return base{}
 	}

@@ -46,7 +46,7 @@ type findings struct {
 	Busy    time.Duration
 	Clients int
 	// Took is how long it took with its last transfers; Waited is how much of that the driver had
-	// nothing to do.
+	// nothing to do, negative where that is not known.
 	Took, Waited time.Duration
 }
 

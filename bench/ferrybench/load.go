@@ -93,6 +93,8 @@ func (l *load) addFlags(f *pflag.FlagSet) {
 		"errors after which a turn ends, since more tell nothing new; 0: no limit")
 	f.StringVar(&p.Program, "server", "",
 		"`PATH` of the ferryd to start (default: beside ferrybench, in PATH, or built)")
+	f.StringVar(&p.Proto, "proto", bench.ProtoBase,
+		"`NAME` of the ferryd's protocol: base or status")
 	f.StringArrayVar(&p.Arguments, "server-arg", nil,
 		"a further argument for the ferryd that is started; repeatable")
 	f.IntVar(&l.pid, "server-pid", 0,
@@ -143,7 +145,7 @@ func (l *load) run(cmd *cobra.Command, args []string) error {
 	}
 	result, err := l.plan.Run(cmd.Context(), notes)
 	line.clear()
-	if result == nil {
+	if result == nil || err != nil && !result.Measured() {
 		return &runError{err}
 	}
 	shown := l.output.write(result, cmd.OutOrStdout())

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,13 +33,18 @@ type process struct {
 // startServer runs ferryd in a folder, with the folder root in it as its root, on a free port of
 // 127.0.0.1, and returns once clients can connect. Flags override that. The caller ends it.
 func startServer(dir string, flags ...string) (*process, error) {
+	return startLogging(dir, nil, flags...)
+}
+
+// startLogging is startServer that keeps those lines of the log that keep says yes to, or all.
+func startLogging(dir string, keep func([]byte) bool, flags ...string) (*process, error) {
 	file := filepath.Join(dir, "address")
 	args := []string{
 		"0", "--root", "root", "--listen", "127.0.0.1",
 		"--log-format", "json", "--addr-file", file,
 	}
 	p := &process{done: make(chan struct{})}
-	p.log.changed = make(chan struct{})
+	p.log.changed, p.log.keep = make(chan struct{}), keep
 	if len(flags) > 0 && flags[0] == "--" { // no port for base
 		args, flags = args[1:], flags[1:]
 	}
@@ -123,13 +129,30 @@ type follower struct {
 	buffer  bytes.Buffer
 	changed chan struct{}
 	closed  bool
+	// keep says which lines are kept, nil keeps all; begun is a line that has not ended yet.
+	keep  func(line []byte) bool
+	begun []byte
 }
 
 // Write implements io.Writer.
 func (f *follower) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.buffer.Write(p)
+	if f.keep == nil {
+		f.buffer.Write(p)
+	} else {
+		f.begun = append(f.begun, p...)
+		for {
+			i := bytes.IndexByte(f.begun, '\n') + 1
+			if i == 0 {
+				break
+			}
+			if f.keep(f.begun[:i]) {
+				f.buffer.Write(f.begun[:i])
+			}
+			f.begun = f.begun[i:]
+		}
+	}
 	close(f.changed)
 	f.changed = make(chan struct{})
 	return len(p), nil
@@ -147,6 +170,18 @@ func (f *follower) text() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.buffer.String()
+}
+
+// last is the last line with a message, as what stands in it.
+func (f *follower) last(message string) (map[string]any, error) {
+	lines := strings.Split(strings.TrimSpace(f.text()), "\n")
+	for _, line := range slices.Backward(lines) {
+		var fields map[string]any
+		if json.Unmarshal([]byte(line), &fields) == nil && fields["message"] == message {
+			return fields, nil
+		}
+	}
+	return nil, fmt.Errorf("no line says %q", message)
 }
 
 // await waits until a line matches.
