@@ -109,7 +109,7 @@ func (s *Shell) runLocalList(_ context.Context, c *command) error {
 		names = append(names, s.paint(name))
 	}
 	if s.JSON {
-		s.tellNames("", names)
+		s.tellNames("lls", folder, names)
 		return nil
 	}
 	return s.put(strings.Join(append(names, ""), "\n"))

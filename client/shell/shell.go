@@ -96,6 +96,9 @@ func (s *Shell) Run(ctx context.Context, args []string) int {
 	defer s.leave(ctx)
 	scripted := len(s.Commands)+len(s.Scripts) > 0
 	if len(args) == 0 {
+		if s.Prompt && !scripted {
+			s.say("not connected; open HOST PORT connects, help lists the commands")
+		}
 		return s.source(ctx)
 	}
 	to, rest, err := s.parseTarget(args)
@@ -308,12 +311,21 @@ func (s *Shell) say(format string, values ...any) {
 	s.screen.out(client.Printable(fmt.Sprintf(format, values...)) + "\n")
 }
 
+// canceledText is how the client says that a context ended.
+var canceledText = (&client.Error{Kind: client.ErrGivenUp, Err: context.Canceled}).Error()
+
 // complain prints an error's one line, once.
 func (s *Shell) complain(err error) {
 	var told *toldError
-	if !errors.As(err, &told) {
-		s.screen.err(client.Printable(err.Error()) + "\n")
+	if errors.As(err, &told) {
+		return
 	}
+	text := err.Error()
+	if errors.Is(err, context.Canceled) {
+		// It was the person's own doing.
+		text = strings.Replace(text, canceledText, "interrupted", 1)
+	}
+	s.screen.err(client.Printable(text) + "\n")
 }
 
 // remote is the name that a person's word means on the server. Without a folder it goes as it is.

@@ -119,7 +119,8 @@ func TestShellStopsAtTheFirstError(t *testing.T) {
 	writeFile(t, dir, "sub/a", "text")
 	f.run(&Shell{Prompt: true}, dir, "", "ls\nfrob\nopen HOST PORT\nput missing\nput sub\n"+
 		"get a\n").want(t, 0,
-		"ftp> ftp> ftp> connected to HOST:PORT\nftp> ftp> ftp> got a: 4 bytes PACE\nftp> \n",
+		"not connected; open HOST PORT connects, help lists the commands\n"+
+			"ftp> ftp> ftp> connected to HOST:PORT\nftp> ftp> ftp> got a: 4 bytes PACE\nftp> \n",
 		"not connected: open HOST PORT first\nfrob: unknown command; help lists the commands\n"+
 			"missing: local error: no such file or directory\n"+
 			"sub: local error: not a plain file; put -r stores a folder\n")
@@ -334,16 +335,16 @@ func TestInterruptedTransferEndsOneCommand(t *testing.T) {
 		}}
 	}
 	dir := t.TempDir()
-	f.run(shell(), dir, "HOST PORT get slow", "").want(t, 130, "", "slow: given up: canceled\n")
+	f.run(shell(), dir, "HOST PORT get slow", "").want(t, 130, "", "slow: interrupted\n")
 	wantTree(t, dir, nil)
 	// A dash in front is no reason to go on after that.
 	f.run(shell(), dir, "HOST PORT", "-get slow\nget a\n").want(t, 130, "",
-		"slow: given up: canceled\n")
+		"slow: interrupted\n")
 	person := shell()
 	person.Prompt = true
 	f.run(person, dir, "HOST PORT", "get slow\nget a\nquit\n").want(t, 0,
 		"connected to HOST:PORT; help lists the commands\nftp> ftp> got a: 4 bytes PACE\nftp> ",
-		"slow: given up: canceled\n")
+		"slow: interrupted\n")
 }
 
 func TestHelpNamesEveryCommand(t *testing.T) {

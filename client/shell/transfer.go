@@ -3,10 +3,13 @@ package shell
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"ferry/client"
 )
@@ -48,18 +51,39 @@ func (s *Shell) transfer(ctx context.Context, l *link, p *progress, j job) resul
 		err = s.store(ctx, l, j, &r)
 	}
 	if err != nil {
+		if moved := g.moved.Load(); r.keeps && moved > 0 && !errors.Is(err, client.ErrMismatch) {
+			r.Kept = moved
+			err = &keptError{err, j.command, moved}
+		}
 		r.fail(err)
+		r.Bytes = 0
 	}
 	p.end(g, max(j.size, r.Bytes))
 	return r
 }
+
+// keptError is a transfer that broke off, and can be gone on with.
+type keptError struct {
+	error
+	command string
+	moved   int64
+}
+
+// Error says how.
+func (e *keptError) Error() string {
+	return fmt.Sprintf("%v; %s are kept, and %s -c goes on", e.error,
+		humanize.Bytes(uint64(e.moved)), e.command)
+}
+
+// Unwrap gives what broke it off.
+func (e *keptError) Unwrap() error { return e.error }
 
 // fetch gets one file.
 func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 	r.Outcome = outcomeDone
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
-		moved, err := s.getFile(ctx, c, j)
+		moved, err := s.getFile(ctx, c, j, r)
 		r.Bytes, r.Kept = moved.Size, moved.Kept
 		r.took(time.Since(start))
 		if err == nil && r.Bytes == 0 && c.Exchange() == client.Base {
@@ -76,9 +100,24 @@ func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 }
 
 // getFile fetches a file so that what comes of it stays if the server and the size allow that.
-func (s *Shell) getFile(ctx context.Context, c *client.Client, j job) (client.Moved, error) {
-	small := j.size >= 0 && j.size < keepMin
-	if j.resume || c.Exchange() == client.Status && !small {
+func (s *Shell) getFile(
+	ctx context.Context, c *client.Client, j job, r *result,
+) (client.Moved, error) {
+	if c.Exchange() == client.Status && j.size < 0 {
+		info, err := c.Stat(ctx, j.remote)
+		switch {
+		case errors.Is(err, client.ErrNotAllowed):
+			// Then it has to do without.
+		case err != nil:
+			return client.Moved{}, err
+		case info.Folder:
+			return client.Moved{}, &client.Error{Name: j.name, Kind: errFolder}
+		default:
+			j.size = info.Size
+		}
+	}
+	r.keeps = c.Exchange() == client.Status && j.size >= keepMin
+	if r.keeps || j.resume {
 		return c.GetFileContinue(ctx, j.remote, j.local)
 	}
 	n, err := c.GetFile(ctx, j.remote, j.local)
@@ -101,7 +140,7 @@ func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
 	}
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
-		moved, err := s.putFile(ctx, c, j, info.Size())
+		moved, err := s.putFile(ctx, c, j, info.Size(), r)
 		r.Outcome = outcomeDone
 		if moved.Stored != client.Confirmed {
 			r.Outcome = outcomeUnconfirmed
@@ -118,9 +157,10 @@ var errNotPlain = errors.New("not a plain file")
 
 // putFile stores a file so that what came of it stays, as getFile does.
 func (s *Shell) putFile(
-	ctx context.Context, c *client.Client, j job, size int64,
+	ctx context.Context, c *client.Client, j job, size int64, r *result,
 ) (client.Moved, error) {
-	if j.resume || c.Exchange() == client.Status && size >= keepMin {
+	r.keeps = c.Exchange() == client.Status && size >= keepMin
+	if r.keeps || j.resume {
 		return c.PutFileContinue(ctx, j.remote, j.local)
 	}
 	return c.PutFile(ctx, j.remote, j.local)
@@ -153,7 +193,7 @@ func (s *Shell) runGet(ctx context.Context, c *command) error {
 	if len(c.words) > 1 {
 		j.as = c.words[1]
 	}
-	return s.isReallyFolder(ctx, name, s.alone(ctx, j))
+	return s.alone(ctx, j)
 }
 
 var errFolder = errors.New("a folder; get -r fetches it, ls lists it")
