@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"ferry/client"
@@ -178,10 +179,10 @@ func TestShellComesBackAfterTheConnectionWasLost(t *testing.T) {
 }
 
 func TestShellTriesAgain(t *testing.T) {
-	times := 0
+	var times atomic.Int32
 	f := newFake(t, map[string]string{"a": "text"})
 	f.answer = func(c *control, command string) bool {
-		if times++; times <= 2 && strings.HasPrefix(command, "get") {
+		if times.Add(1) <= 2 && strings.HasPrefix(command, "get") {
 			_ = c.conn.Close()
 			return true
 		}
@@ -192,7 +193,7 @@ func TestShellTriesAgain(t *testing.T) {
 	if r.status != 0 || strings.Count(r.err, again) != 2 {
 		t.Errorf("%+v", r)
 	}
-	times = 0
+	times.Store(0)
 	r = f.run(&Shell{Retries: 1}, t.TempDir(), "HOST PORT get a", "")
 	if r.status != StatusLost || strings.Count(r.err, "again in") != 1 {
 		t.Errorf("%+v", r)
