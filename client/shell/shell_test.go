@@ -178,6 +178,24 @@ func TestShellComesBackAfterTheConnectionWasLost(t *testing.T) {
 		"connection lost: the server closed it; the next command connects again\n")
 }
 
+func TestSessionThatIdledComesBackByItself(t *testing.T) {
+	var times atomic.Int32
+	f := newFake(t, map[string]string{"a": "text"})
+	f.answer = func(c *control, command string) bool {
+		if times.Add(1) == 2 || command == "get drop" {
+			_ = c.conn.Close()
+			return true
+		}
+		return false
+	}
+	s := &Shell{idleMin: 1}
+	f.run(s, t.TempDir(), "HOST PORT", "ls\nget a\nls\n").want(t, 0,
+		"a\ngot a: 4 bytes PACE\na\n", "")
+	// Once is enough: who is left again has been answered.
+	f.run(&Shell{idleMin: 1}, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
+		"connection lost: the server closed it; the next command connects again\n")
+}
+
 func TestShellTriesAgain(t *testing.T) {
 	var times atomic.Int32
 	f := newFake(t, map[string]string{"a": "text"})

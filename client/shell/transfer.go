@@ -30,7 +30,8 @@ type job struct {
 	resume bool
 }
 
-// progressOf is the progress that a command's transfers count in, nil for none.
+// watch begins to measure a command's transfers, and shows how far they are until the screen is
+// cleared: so many files with so many bytes, -1 where nobody knows; no files for a single transfer.
 func (s *Shell) watch(files int, bytes int64) *progress {
 	p := newProgress(files, bytes)
 	s.screen.show(p)
