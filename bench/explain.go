@@ -52,9 +52,30 @@ func (r *Result) explain(rows []*row) []sentence {
 		for _, line := range explainFaults(row) {
 			lines = append(lines, sentence{text: row.where(rows) + line})
 		}
+	}
+	return append(lines, r.explainLimits(rows)...)
+}
+
+// explainLimits says each limit once, at the first step that met it: a run of many steps meets the
+// same one at most of them.
+func (r *Result) explainLimits(rows []*row) []sentence {
+	var lines []sentence
+	met := map[string][]int{} // by a limit's first words: its line, then the later steps
+	for i, row := range rows {
 		for _, line := range r.Machine.limits(row.merged.turn) {
+			words, _, _ := strings.Cut(line.text, ":")
+			if met[words] = append(met[words], i); len(met[words]) > 1 {
+				continue
+			}
+			met[words][0] = len(lines)
 			line.text = row.where(rows) + line.text
 			lines = append(lines, line)
+		}
+	}
+	for _, steps := range met {
+		if n := len(steps) - 1; n > 0 {
+			lines[steps[0]].text += fmt.Sprintf(" So it was in %s of the table too.",
+				plural(int64(n), "other line"))
 		}
 	}
 	return lines
@@ -184,7 +205,10 @@ func (m Machine) busy(t *Turn) sentence {
 		server = t.Server.CPU / t.Seconds
 	}
 	enough, all := busyShare*float64(m.Processors), plural(int64(m.Processors), "processor")
-	full := max(own+server, t.AllCPU/t.Seconds) >= enough
+	full := own+server >= enough
+	if m.disturbed(t).text == "" { // else that says it
+		full = full || t.AllCPU/t.Seconds >= enough
+	}
 	switch {
 	case own >= enough:
 		return sentence{loud: true, text: fmt.Sprintf("THE HARNESS WAS THE LIMIT: it kept %.2f of "+

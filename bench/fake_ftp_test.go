@@ -65,6 +65,13 @@ func startFakeFTP(t *testing.T, change func(*fakeFTP)) *fakeFTP {
 	return f
 }
 
+// loggedIn is how many sessions said who they are.
+func (f *fakeFTP) loggedIn() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.logins
+}
+
 func (f *fakeFTP) session(conn net.Conn) {
 	defer conn.Close()
 	say := func(text string) { _, _ = io.WriteString(conn, text+"\r\n") }

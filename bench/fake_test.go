@@ -2,6 +2,7 @@ package bench
 
 import (
 	"io"
+	"maps"
 	"net"
 	"strconv"
 	"sync"
@@ -80,6 +81,20 @@ func (f *fake) keep(name string, content []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.files[name] = content
+}
+
+// saw is how many puts and gets were asked for.
+func (f *fake) saw() (puts, gets int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.puts, f.gets
+}
+
+// kept are the files that it has now.
+func (f *fake) kept() map[string][]byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.files)
 }
 
 func (f *fake) address() string { return f.listener.Addr().String() }

@@ -246,7 +246,7 @@ func (l *loop) turn(wait time.Duration) {
 		c.again = false
 		l.pump(c)
 	}
-	if now-l.swept >= sweepEvery || l.resting > 0 {
+	if due := now - l.swept; due >= sweepEvery || due >= restMin && l.resting > 0 {
 		l.sweep(now)
 	}
 	l.tickSlow(now)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
@@ -97,6 +98,13 @@ func (r *Result) Errors() int64 {
 	return n
 }
 
+// Measured says whether there was a turn.
+func (r *Result) Measured() bool {
+	measured := false
+	r.each(func(*Target, *Step, *Turn) { measured = true })
+	return measured
+}
+
 // Err is nil when every transfer and connect went well, and says how many did not.
 func (r *Result) Err() error {
 	var ended int64
@@ -163,22 +171,28 @@ func WriteResult(w io.Writer, r *Result) error {
 	return err
 }
 
-// SaveResult writes the result to the file, which appears whole or not at all.
+// SaveResult writes the result to the file, which appears whole or not at all. What is there and no
+// plain file, such as a pipe or a terminal, is written to as it is.
 func SaveResult(name string, r *Result) error {
-	file, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		file, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(WriteResult(file, r), file.Close())
+	}
+	beside := filepath.Join(filepath.Dir(name),
+		fmt.Sprintf(".%s.%08x", filepath.Base(name), rand.Uint32()))
+	file, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
-	err = WriteResult(file, r)
+	err = errors.Join(WriteResult(file, r), file.Close())
 	if err == nil {
-		err = file.Chmod(0o644)
-	}
-	err = errors.Join(err, file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), name)
+		err = os.Rename(beside, name)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
+		return errors.Join(err, os.Remove(beside))
 	}
 	return nil
 }

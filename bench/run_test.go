@@ -63,9 +63,10 @@ func TestFiguresAreWhatTheServerSaw(t *testing.T) {
 			t.Errorf("%d transfers, not the 200 asked for", got)
 		}
 		put, get := turn.Tally(KindPut), turn.Tally(KindGet)
-		if put.Count+seeds != f.puts || get.Count > f.gets || get.Count+8 < f.gets {
+		puts, gets := f.saw()
+		if put.Count+seeds != puts || get.Count > gets || get.Count+8 < gets {
 			t.Errorf("%d puts and %d gets, where the server saw %d and %d", put.Count, get.Count,
-				f.puts, f.gets)
+				puts, gets)
 		}
 		for kind, tally := range turn.Kinds {
 			if n := tally.Latency.Count(); n != tally.Count {
@@ -157,11 +158,11 @@ func TestStaleContentIsFound(t *testing.T) {
 	p.Scenario.Sizes = listed(100)
 	mustRun(t, p)
 	old := map[string][]byte{}
-	for name, file := range f.files {
+	for name, file := range f.kept() {
 		old[name] = file
 	}
 	mustRun(t, p)
-	for name, file := range f.files {
+	for name, file := range f.kept() {
 		if string(file) == string(old[name]) {
 			t.Errorf("%s holds the same in two runs: a put that did nothing would not show", name)
 		}
@@ -256,6 +257,7 @@ func TestClientsSpreadOverSources(t *testing.T) {
 		p := small(f.address())
 		p.Driver, p.Sources = driver, 3
 		mustRun(t, p)
+		f.close() // nobody writes them any more
 		for _, want := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
 			if !f.sources[want] {
 				t.Errorf("no client came from %s", want)

@@ -105,6 +105,9 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 				t.Errorf("%s: %+v", c.name, line)
 			}
 		}
+		if c.name == "others" && strings.Contains(got, "machine was the limit") {
+			t.Errorf("other programs were the limit: %q", got)
+		}
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, not %q", c.name, got, c.want)
 		}
@@ -216,5 +219,23 @@ func TestConnectsAreShownWhereNothingElseIs(t *testing.T) {
 	c := compared(t, r, r, CompareOptions{})
 	if v, ok := verdicts(t, c)["connect.p99"]; !ok || v != NoDifference {
 		t.Errorf("connects are not compared: %+v", c.Changes)
+	}
+}
+
+func TestLimitThatManyStepsMeetIsSaidOnce(t *testing.T) {
+	r := synthetic{turns: 1, clients: []int{1, 2, 3, 4}}.result()
+	r.Machine.Processors = 2
+	for i, step := range r.Targets[0].Steps {
+		if i > 0 {
+			step.Turns[0].Own.CPU = 2 * step.Turns[0].Seconds
+		}
+	}
+	text := strings.Join(strings.Fields(tableOf(t, r)), " ")
+	if n := strings.Count(text, "THE HARNESS WAS THE LIMIT"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	if !strings.Contains(text, "ferryd, 2 clients: THE HARNESS WAS THE LIMIT") ||
+		!strings.Contains(text, "So it was in 2 other lines of the table too.") {
+		t.Errorf("%s", text)
 	}
 }

@@ -66,14 +66,14 @@ func TestSessionsOfFTPAreKeptOrMadeAnew(t *testing.T) {
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
 		// The clients, and those that put the files.
-		if f.logins > 8+seedClients {
-			t.Errorf("%d logins of 8 clients", f.logins)
+		if n := f.loggedIn(); n > 8+seedClients {
+			t.Errorf("%d logins of 8 clients", n)
 		}
 		p.Scenario.Churn = true
 		turn = mustRun(t, p)
 		wantNoErrors(t, turn)
-		if n := turn.Tally(KindConnect).Count; n != 200 || f.logins < 200 {
-			t.Errorf("%d connects and %d logins for 200 transfers", n, f.logins)
+		if n := turn.Tally(KindConnect).Count; n != 200 || f.loggedIn() < 200 {
+			t.Errorf("%d connects and %d logins for 200 transfers", n, f.loggedIn())
 		}
 	})
 }

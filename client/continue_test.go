@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -125,6 +123,55 @@ func TestUploadGoesOnFromEveryByte(t *testing.T) {
 				}
 				r.wantStored(t)
 			}
+		}
+	}
+}
+
+// TestSessionThatEndsAtEveryByteIsGoneOnWith: control breaks inside of each reply and between all,
+// of an upload, of one that goes on, and of downloads alike.
+func TestSessionThatEndsAtEveryByteIsGoneOnWith(t *testing.T) {
+	const size = 40
+	for _, verb := range []codec.Verb{codec.VerbPutPart, codec.VerbGetPart} {
+		for after, whole := int64(0), false; !whole; after++ {
+			r := newResuming(t, size)
+			transfer := func() (Moved, error) {
+				c, err := Dial(t.Context(), r.addr, Options{
+					NotesFolder: r.notes, HelloWait: patience, ServerName: "s",
+				})
+				if err != nil || c.Exchange() == Base {
+					return Moved{}, errors.Join(err, ErrLost)
+				}
+				defer c.Close()
+				c.pieceMax, c.continueMin, c.busyWait = 15, 0, time.Millisecond
+				if verb == codec.VerbPutPart {
+					return c.PutFileContinue(t.Context(), "a", r.local)
+				}
+				return c.GetFileContinue(t.Context(), "a", r.local)
+			}
+			if verb == codec.VerbPutPart {
+				r.write(t)
+			} else {
+				r.set(r.data)
+			}
+			r.once(17, byClose)
+			r.budget.Store(after)
+			tries := 1
+			for ; tries < 5; tries++ {
+				if _, err := transfer(); err == nil {
+					break
+				}
+			}
+			if verb == codec.VerbPutPart {
+				// A part whose number was lost on the way dies of age.
+				r.change(func() { delete(r.parts, codec.NewPartID(1)) })
+				r.wantStored(t)
+			} else {
+				r.wantGot(t)
+			}
+			if t.Failed() || tries == 5 {
+				t.Fatalf("%v: after %d bytes, %d tries", verb, after, tries)
+			}
+			whole = r.budget.Load() >= 0
 		}
 	}
 }
@@ -391,83 +438,5 @@ func TestFileThatChangesWhileItIsSentIsAMismatch(t *testing.T) {
 	moved, err := r.session(7).PutFileContinue(t.Context(), "a", r.local)
 	if !errors.Is(err, ErrMismatch) || moved.Stored != Confirmed {
 		t.Errorf("%v, %v", moved, err)
-	}
-}
-
-// TestLargeFilesGoInPieces: what would not fit a field, on a smaller scale.
-func TestLargeFilesGoInPieces(t *testing.T) {
-	r := newResuming(t, 1000)
-	r.write(t)
-	for _, piece := range []int64{1, 999, 1000, 1001, 300} {
-		c := r.session(piece)
-		if _, err := c.PutFileContinue(t.Context(), "a", r.local); err != nil {
-			t.Fatal(err)
-		}
-		r.wantStored(t)
-		pieces := (1000 + piece - 1) / piece
-		if sent := r.asked("putpart"); int64(len(sent)) != pieces {
-			t.Errorf("%d pieces, want %d", len(sent), pieces)
-		}
-		_, err := c.GetFileContinue(t.Context(), "a", filepath.Join(r.dir, "back"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := r.asked("getpart"); int64(len(got)) != pieces {
-			t.Errorf("%d pieces, want %d", len(got), pieces)
-		}
-		wantFiles(t, r.dir, map[string]string{"local": string(r.data), "back": string(r.data)})
-	}
-}
-
-// TestFileTooLargeForAFieldIsFetchedInPieces: get says 552, whatever wants the file.
-func TestFileTooLargeForAFieldIsFetchedInPieces(t *testing.T) {
-	r := newResuming(t, 1000)
-	r.set(r.data)
-	r.refuse = func(q codec.Request) int {
-		return map[codec.Verb]int{codec.VerbGet: 552}[q.Verb]
-	}
-	c := r.session(300)
-	wantGet(t, c, "a", string(r.data))
-	n, err := c.GetFile(t.Context(), "a", filepath.Join(r.dir, "back"))
-	if err != nil || n != 1000 {
-		t.Errorf("%d, %v", n, err)
-	}
-	wantFiles(t, r.dir, map[string]string{"back": string(r.data)})
-	// One that changes between two pieces is not put together from both.
-	replace := func(size int) {
-		r.change(func() {
-			r.before = func(q codec.Request) {
-				if q.Verb == codec.VerbGetPart && q.Offset == 600 {
-					r.set(random(size))
-				}
-			}
-		})
-	}
-	replace(1000)
-	_, err = c.GetFile(t.Context(), "a", filepath.Join(r.dir, "back"))
-	wantKind(t, err, ErrMismatch)
-	replace(1100)
-	_, err = c.GetFile(t.Context(), "a", filepath.Join(r.dir, "back"))
-	wantKind(t, err, ErrMismatch)
-	wantFiles(t, r.dir, map[string]string{"back": string(r.data)})
-}
-
-// TestReaderTooLargeForAFieldIsPutInPieces: as far as a test can go without 10 GB, the reader's end
-// comes early, and nothing of it stays.
-func TestReaderTooLargeForAFieldIsPutInPieces(t *testing.T) {
-	r := newResuming(t, 0)
-	c := r.session(300)
-	text := strings.Repeat("x", 1000)
-	_, err := c.Put(t.Context(), "a", strings.NewReader(text), codec.FieldMax+1)
-	wantKind(t, err, ErrLocal)
-	want := []string{"newpart a"}
-	part := codec.NewPartID(1)
-	for at := 0; at < 900; at += 300 {
-		want = append(want, fmt.Sprintf("putpart %s %d %d", part, at, int64(codec.FieldMax)+1))
-	}
-	want = append(want, "droppart "+part.String())
-	got := r.asked("newpart", "putpart", "droppart")
-	if fmt.Sprint(got) != fmt.Sprint(want) || len(r.parts) > 0 {
-		t.Errorf("asked %q, want %q", got, want)
 	}
 }

@@ -30,6 +30,8 @@ type fake struct {
 	ownQuit atomic.Bool
 	// ownHello says that handle answers hello too.
 	ownHello atomic.Bool
+	// budget is how many bytes of replies leave before control breaks, once.
+	budget atomic.Int64
 	// cut is how many bytes of a reply leave in one write, 0 for all.
 	cut atomic.Int32
 
@@ -44,6 +46,8 @@ type session struct {
 	decoder codec.Decoder
 	buf     [8192]byte
 	in      []byte
+	// gone says that the budget has ended control.
+	gone bool
 }
 
 // newFake serves on host until the test ends, calling handle for each command.
@@ -257,6 +261,7 @@ func (f *fake) dial(o Options) *Client {
 	if o.Exchange == Auto && !o.Classic {
 		o.Exchange = Base
 	}
+	o.HelloWait = orDefault(o.HelloWait, patience)
 	c, err := Dial(f.t.Context(), f.addr, o)
 	if err != nil {
 		f.t.Fatal(err)

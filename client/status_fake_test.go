@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"io"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -37,12 +38,20 @@ func newStatusFake(t testing.TB, handle func(s *session, q codec.Request)) *fake
 	})
 	f.ownHello.Store(true)
 	f.ownQuit.Store(true)
+	f.budget.Store(math.MaxInt64)
 	return f
 }
 
 // reply sends a reply on control.
 func (s *session) reply(code int, text string) {
 	wire := codec.AppendReply(nil, code, []byte(text))
+	if left := s.budget.Add(-int64(len(wire))); left < 0 && left >= -int64(len(wire)) {
+		// The byte that breaks the session is in this reply.
+		_, _ = s.control.Write(wire[:int64(len(wire))+left])
+		_ = s.control.Close()
+		s.gone = true
+		return
+	}
 	if cut := int(s.cut.Load()); cut > 0 {
 		for ; len(wire) > cut; wire = wire[cut:] {
 			_, _ = s.control.Write(wire[:cut])
@@ -55,12 +64,17 @@ func (s *session) reply(code int, text string) {
 var testKey = codec.NewKey(0x0123456789abcdef)
 
 // offer tells a port and a KEY, and waits for the client with both. rest is the text behind them.
+// There is no connection where control has ended.
 func (s *session) offer(rest string) *net.TCPConn {
 	l := s.listen()
+	defer l.Close()
 	text := codec.AppendOffer(nil, codec.Offer{
 		Port: uint16(portOf(l)), Key: testKey, Size: -1, Total: -1,
 	})
 	s.reply(150, strings.TrimSpace(string(text)+" "+rest))
+	if s.gone {
+		return nil
+	}
 	conn := s.accepted(l)
 	key := make([]byte, codec.KeySize)
 	if _, err := io.ReadFull(conn, key); err != nil || string(key) != testKey.String() {
@@ -129,6 +143,7 @@ func newKeeper(t testing.TB) *keeper {
 	}
 	f := newFake(t, "127.0.0.1", k.command)
 	k.fake = f
+	k.budget.Store(math.MaxInt64)
 	f.ownHello.Store(true)
 	f.ownQuit.Store(true)
 	return k
@@ -301,6 +316,9 @@ func (k *keeper) send(s *session, q codec.Request) {
 		sizes = string(codec.AppendSize(nil, int64(len(data)))) + " " + string(total)
 	}
 	conn := s.offer(sizes)
+	if conn == nil {
+		return
+	}
 	after, how := k.breakNow(q)
 	wire := append(codec.AppendField(nil, int64(len(data))), data...)
 	if after >= 0 && codec.FieldSize+after <= int64(len(wire)) {
@@ -340,6 +358,9 @@ func (k *keeper) receive(s *session, q codec.Request) {
 		}
 	}
 	conn := s.offer("")
+	if conn == nil {
+		return
+	}
 	field := make([]byte, codec.FieldSize)
 	_, err := io.ReadFull(conn, field)
 	n, _ := codec.ParseField(field)

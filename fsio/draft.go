@@ -18,6 +18,7 @@ type draft struct {
 	home      folder // The folder of the name, held open.
 	file      *os.File
 	order     uint64 // When the file was opened, among all drafts: see Syncer.
+	older     bool   // It holds bytes that were written before it was opened.
 	allocated bool
 	broken    error // A write that failed: the file does not take its name then.
 	placed    bool  // The file has its name.

@@ -1,6 +1,7 @@
 package fsio
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -266,6 +267,7 @@ func TestNothingOutsideChangesWhileLinksSwap(t *testing.T) {
 				r.Rename(at("flip/h"), at("mine"), CommitOptions{}),
 				r.Rename(at("flip/full"), at("full"), CommitOptions{}),
 				r.StoreSmall(at("flip/s"), []byte("inside"), CommitOptions{}),
+				uploadByParts(r, at("flip/s")),
 				r.Remove(at("flip/s")), r.Remove(at("flip/g")), r.Remove(at("flop/x")),
 			} {
 				if err == nil {
@@ -294,6 +296,29 @@ func TestNothingOutsideChangesWhileLinksSwap(t *testing.T) {
 		}
 		t.Logf("%d commands succeeded", succeeded)
 	})
+}
+
+// uploadByParts stores a file in two pieces, its part reached by name each time.
+func uploadByParts(r *Root, n Name) error {
+	id, err := r.NewPart(n, PartOptions{})
+	for _, text := range []string{"ins", "ide"} {
+		var p *Part
+		if err == nil {
+			p, err = r.OpenPart(id)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = p.WriteAt([]byte(text), p.Size())
+		if err = errors.Join(err, p.Close()); err != nil {
+			return err
+		}
+	}
+	p, err := r.OpenPart(id)
+	if err != nil {
+		return err
+	}
+	return p.Commit(CommitOptions{})
 }
 
 // flip swaps a link to a folder, a link to a file and a folder's place until stop is called, which

@@ -11,6 +11,11 @@ type PartOptions struct {
 	// NoReplace refuses a name that is taken, with KindExists. Commit looks again if it is asked
 	// to.
 	NoReplace bool
+
+	// Owner is who asked for the part, in any words, or empty. One owner has at most half of
+	// Options.PartsMax; NewPart refuses more with KindTooMany. That a part has an owner is
+	// forgotten when the root is closed.
+	Owner string
 }
 
 // Part is the kept beginning of an upload, open for going on. At most one opener has it at a time,
@@ -38,7 +43,7 @@ func (r *Root) NewPart(n Name, o PartOptions) (id string, err error) {
 	}
 	defer d.home.close()
 	for range createTriesMax {
-		id, err = r.parts.reserve(n, r.options.partsMax())
+		id, err = r.parts.reserve(n, o.Owner, r.options.partsMax())
 		if err != nil {
 			return "", newError(OpCreate, n, err)
 		}
@@ -138,7 +143,7 @@ func (p *Part) open() error {
 		return newError(OpOpen, d.name, err)
 	}
 	// Whoever had it before may have been killed with blocks set aside.
-	d.order, d.allocated = drafts.Add(1), !d.root.options.Portable
+	d.order, d.older, d.allocated = drafts.Add(1), p.size > 0, !d.root.options.Portable
 	return nil
 }
 

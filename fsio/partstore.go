@@ -22,6 +22,7 @@ var (
 	errNoPart   = &cause{KindNotFound, "no such part"}
 	errHeld     = &cause{KindBusy, "another session has the part"}
 	errPartsMax = &cause{KindTooMany, "too many parts are kept"}
+	errPartsOne = &cause{KindTooMany, "too many parts are kept for this address"}
 	errNotAtEnd = &cause{KindOffset, "the part is not that long"}
 )
 
@@ -31,18 +32,25 @@ var (
 type partStore struct {
 	mu    sync.Mutex
 	parts map[string]*partEntry
+	// owned counts the parts of each owner that is known.
+	owned map[string]int
 	// sweep counts sweeps, so that one finds out which parts it has not met.
 	sweep uint64
 }
 
 type partEntry struct {
-	name Name // That the file will have.
-	held bool
-	seen uint64 // The sweep that met it, or that ran or had run last when it was made.
+	name  Name   // That the file will have.
+	owner string // That asked for it, empty if that is not known.
+	held  bool
+	seen  uint64 // The sweep that met it, or that ran or had run last when it was made.
 }
 
+// partsShare is which part of all that may be kept one owner may have: who begins parts and never
+// goes on leaves room for others.
+const partsShare = 2
+
 // reserve draws an id for a part of that name, and holds it.
-func (s *partStore) reserve(n Name, partsMax int) (string, error) {
+func (s *partStore) reserve(n Name, owner string, partsMax int) (string, error) {
 	var random [8]byte
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,12 +58,15 @@ func (s *partStore) reserve(n Name, partsMax int) (string, error) {
 		if len(s.parts) >= partsMax {
 			return "", errPartsMax
 		}
+		if owner != "" && s.owned[owner] >= max(1, partsMax/partsShare) {
+			return "", errPartsOne
+		}
 		_, _ = rand.Read(random[:]) // It never fails: the program ends instead.
 		id := hexadecimal(binary.NativeEndian.Uint64(random[:]))
 		if s.parts[id] != nil {
 			continue
 		}
-		s.add(id, &partEntry{name: n, held: true, seen: s.sweep})
+		s.add(id, &partEntry{name: n, owner: owner, held: true, seen: s.sweep})
 		return id, nil
 	}
 }
@@ -63,8 +74,24 @@ func (s *partStore) reserve(n Name, partsMax int) (string, error) {
 func (s *partStore) add(id string, e *partEntry) {
 	if s.parts == nil {
 		s.parts = map[string]*partEntry{}
+		s.owned = map[string]int{}
 	}
 	s.parts[id] = e
+	if e.owner != "" {
+		s.owned[e.owner]++
+	}
+}
+
+// remove takes out a part that is there.
+func (s *partStore) remove(id string) {
+	owner := s.parts[id].owner
+	delete(s.parts, id)
+	if owner == "" {
+		return
+	}
+	if s.owned[owner]--; s.owned[owner] == 0 {
+		delete(s.owned, owner)
+	}
 }
 
 // hold takes the part for one opener, and returns its name.
@@ -95,7 +122,9 @@ func (s *partStore) release(id string) {
 func (s *partStore) forget(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.parts, id)
+	if s.parts[id] != nil {
+		s.remove(id)
+	}
 }
 
 // holds reports whether somebody in this process has the part.
@@ -135,7 +164,7 @@ func (s *partStore) end(sweep uint64) {
 	defer s.mu.Unlock()
 	for id, e := range s.parts {
 		if e.seen < sweep && !e.held {
-			delete(s.parts, id)
+			s.remove(id)
 		}
 	}
 }

@@ -77,6 +77,11 @@ func commitAll(batch []*commitment) {
 	})
 	left := each(batch, func(c *commitment) error { return c.c.shared().flush() })
 	for _, group := range byInode(left, func(d *draft) (inode, error) {
+		if d.older {
+			// A syncfs of others may have been told of what befell those bytes, and nobody will
+			// be again; the file's own fsync is.
+			return inode{}, errUnsupported
+		}
 		id, err := identify(int(d.file.Fd()))
 		return inode{device: id.inode.device}, err
 	}) {
@@ -110,7 +115,7 @@ func each(batch []*commitment, step func(*commitment) error) (left []*commitment
 }
 
 // byInode groups by what inode says, in the order of the first of each group. Those of which it
-// says nothing are groups of one.
+// returns an error are groups of one.
 func byInode(
 	batch []*commitment, of func(*draft) (inode, error),
 ) (groups [][]*commitment) {

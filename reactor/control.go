@@ -58,6 +58,10 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		r.count.refused++
 		return nil, gnet.Close
 	}
+	if !r.limiter.rates.allow(ip, r.now) {
+		r.count.hurried++
+		return nil, gnet.Close
+	}
 	a := r.addressOf(ip)
 	if !r.limiter.takeSession(a.use) {
 		r.count.surplus++

@@ -7,6 +7,7 @@ type counters struct {
 	controlConnections uint64
 	refused            uint64 // by --allow, --deny or because the server is ending
 	surplus            uint64 // over a limit of sessions
+	hurried            uint64 // faster than an address may open them
 	commands           uint64
 	offers             uint64
 	untaken            uint64
@@ -37,7 +38,8 @@ func (r *reactor) logStatus() {
 	}
 	for _, t := range r.transfers {
 		log.Info().Uint64("session", t.session.id).Str("peer", t.session.peerText()).
-			Stringer("state", t.state).Stringer("command", t.verb).Str("name", t.name).
+			Stringer("state", t.state).Stringer("command", t.verb).
+			Str("name", cut(t.name, logNameMax)).
 			Int64("bytes", t.moved).Bool("file_work", t.job.busy).
 			Float64("seconds", (r.now - t.began).Seconds()).Msg("transfer")
 	}
@@ -56,10 +58,12 @@ func (r *reactor) logStatus() {
 		Int("addresses", len(r.addresses)).Int("leases_resting", resting).
 		Int("commands_waiting", waiting).Int("deadlines", len(r.deadlines)).
 		Int64("descriptors_free", r.limiter.descriptors.Load()).
-		Int64("bytes_announced", r.limiter.announced.Load())).
+		Int64("bytes_announced", r.limiter.announced.Load()).
+		Int("keys_standing", len(r.keys)).Int("without_key", r.keyless.Len())).
 		Dict("total", zerolog.Dict().
 			Uint64("control_connections", c.controlConnections).Uint64("refused", c.refused).
-			Uint64("surplus", c.surplus).Uint64("commands", c.commands).
+			Uint64("surplus", c.surplus).Uint64("hurried", c.hurried).
+			Uint64("commands", c.commands).
 			Uint64("offers", c.offers).Uint64("offers_untaken", c.untaken).
 			Uint64("data_connections", c.dataConnections).Uint64("strangers", c.strangers).
 			Uint64("transfers", c.transfers).Uint64("bytes_in", c.bytesIn).

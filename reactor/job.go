@@ -54,9 +54,11 @@ type job struct {
 	offset, n int64
 	// allocateFrom and allocateTo are blocks to be had before the write, if To is larger.
 	allocateFrom, allocateTo int64
-	noReplace                bool
-	listing                  []byte
-	err                      error
+	// claim is what was announced and is to be counted first, claimed what was counted.
+	claim, claimed int64
+	noReplace      bool
+	listing        []byte
+	err            error
 }
 
 // buffers are pieces of file content on their way, borrowed while bytes move.
@@ -163,7 +165,7 @@ func (j *job) committed(err error) {
 
 // store stores a small file in one go, and says whether that is done.
 func (j *job) store(root *fsio.Root, rc *receiver) (done bool) {
-	if j.err = j.t.r.room(); j.err != nil {
+	if j.err = j.room(int64(rc.fill)); j.err != nil {
 		return true
 	}
 	if j.t.r.server.syncer == nil {
@@ -192,7 +194,7 @@ func readFull(f *fsio.File, p []byte, offset int64) (int64, error) {
 }
 
 func (j *job) create(root *fsio.Root, rc *receiver) {
-	if j.err = j.t.r.room(); j.err != nil {
+	if j.err = j.claimSpace(j.n); j.err != nil {
 		return
 	}
 	rc.pending, j.err = root.Create(rc.name, fsio.CreateOptions{NoReplace: j.noReplace})
@@ -236,26 +238,11 @@ func (rc *receiver) copyPipe(offset, n int64) (int, error) {
 	return rc.file().WriteAt((*b)[:got], offset)
 }
 
-// allocate gets the blocks for what is about to be written, and looks again whether there is room.
+// allocate gets the blocks for what is about to be written, and looks whether there is room.
 func (j *job) allocate(rc *receiver) error {
-	if j.allocateTo <= j.allocateFrom {
-		return nil
-	}
-	if err := j.t.r.room(); err != nil {
+	n := max(0, j.allocateTo-j.allocateFrom)
+	if err := j.claimSpace(n); err != nil || n == 0 {
 		return err
 	}
-	return rc.file().Allocate(j.allocateFrom, j.allocateTo-j.allocateFrom)
-}
-
-// room says whether what all running uploads have announced still fits beside the reserve. It runs
-// on workers.
-func (r *reactor) room() error {
-	free, err := r.root.Free()
-	if err != nil {
-		return err
-	}
-	if free-r.limiter.announced.Load() < r.limiter.limits.FreeBytes {
-		return errNoRoom
-	}
-	return nil
+	return rc.file().Allocate(j.allocateFrom, n)
 }

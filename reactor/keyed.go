@@ -101,10 +101,15 @@ func (r *reactor) taken(t *transfer, fd int, dec codec.Decoder) {
 	delete(r.keys, t.asked.key)
 	t.asked.connected = true
 	t.recv.dec = dec
+	a := t.address
 	t.becomeMoving(fd, r.now)
+	waited := t.met()
 	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
 	r.feed(t.session, input{kind: inConnect})
 	r.beginMoving(t)
+	if waited {
+		r.freed(a)
+	}
 }
 
 // ready is the watcher's word: more of the KEY has come, or the end.

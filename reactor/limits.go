@@ -39,23 +39,34 @@ type limiter struct {
 	pipes       atomic.Int64
 	// keyless counts data connections that have not said their KEY.
 	keyless atomic.Int64
-	// announced counts the bytes that running uploads have announced and not yet written.
+	// announced counts the bytes that running uploads have announced and not yet written, as far as
+	// they are kept free for them, see space.go.
 	announced atomic.Int64
+	// rates say who may open a session now.
+	rates *rates
 	// starved is set while some reactor waits for one of these counts to sink.
 	starved  atomic.Bool
 	listings listings
 
 	mu        sync.Mutex
 	addresses map[netip.Addr]*usage
+
+	// space guards what uploads have announced.
+	space sync.Mutex
 }
 
 // usage is what one client address has in use over all reactors.
 type usage struct {
 	sessions  atomic.Int64
 	transfers atomic.Int64
-	listings  atomic.Int64 // bytes
-	sums      atomic.Int64
-	holders   int // guarded by limiter.mu
+	// offers counts the transfers among them that have no data connection yet.
+	offers atomic.Int64
+	// announced is what its uploads have announced and not yet written, counted how much of that
+	// is in limiter.announced. Both are guarded by limiter.space.
+	announced, counted int64
+	listings           atomic.Int64 // bytes
+	sums               atomic.Int64
+	holders            int // guarded by limiter.mu
 }
 
 // newLimiter divides the descriptors that this process may open, and fills in what was left to it.
@@ -84,13 +95,18 @@ func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, er
 	if l.Transfers == 0 {
 		l.Transfers = int(left / descriptorsEach)
 	}
-	lim := &limiter{limits: l, addresses: make(map[netip.Addr]*usage)}
+	lim := &limiter{
+		limits:    l,
+		addresses: make(map[netip.Addr]*usage),
+		rates:     newRates(l.SessionRate, l.SessionsPerAddress),
+	}
 	lim.descriptors.Store(left)
 	return lim, nil
 }
 
 // hold returns what an address has in use, for as long as the caller keeps it.
 func (l *limiter) hold(ip netip.Addr) *usage {
+	ip = networkOf(ip)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	u := l.addresses[ip]
@@ -104,6 +120,7 @@ func (l *limiter) hold(ip netip.Addr) *usage {
 
 // release ends a hold.
 func (l *limiter) release(ip netip.Addr, u *usage) {
+	ip = networkOf(ip)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if u.holders--; u.holders == 0 {
@@ -168,4 +185,21 @@ func (l *limiter) giveTransfer(u *usage, descriptors int64) {
 	l.descriptors.Add(descriptors)
 	l.transfers.Add(-1)
 	u.transfers.Add(-1)
+}
+
+// takeOffer counts a transfer in that is to be offered.
+func (l *limiter) takeOffer(u *usage, descriptors int64) shortage {
+	if !take(&u.offers, l.limits.OffersPerAddress) {
+		return shortAddress
+	}
+	short := l.takeTransfer(u, descriptors)
+	if short != shortNothing {
+		u.offers.Add(-1)
+	}
+	return short
+}
+
+// giveOffer follows the end of an offer, and says whether its address may have waited for that.
+func (l *limiter) giveOffer(u *usage) (waited bool) {
+	return u.offers.Add(-1) == int64(l.limits.OffersPerAddress)-1 || l.starved.Load()
 }

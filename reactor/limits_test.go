@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 )
 
@@ -139,6 +140,51 @@ func TestDescriptorsAreDivided(t *testing.T) {
 	if _, err := newLimiter(l, 1, 66, 20_000); err == nil ||
 		!strings.Contains(err.Error(), "--max-sessions 30000") {
 		t.Errorf("30,000 sessions of 20,000 descriptors: %v", err)
+	}
+}
+
+// An address holds so many offers and no more, whatever exchange they are of; one that is taken, or
+// ends, lets the next have its turn.
+func TestOffersOfAnAddressAreLimited(t *testing.T) {
+	o := testOptions(t.TempDir())
+	o.Limits.OffersPerAddress = 2
+	s := stages(t, 1, o)[0]
+	defer s.close()
+	var crowd []*fakeConn
+	var ports []uint16
+	for range 4 {
+		c := s.open("10.0.0.1")
+		s.say(c, "foo")
+		crowd = append(crowd, c)
+	}
+	other := s.open("10.0.0.2")
+	s.say(other, "foo")
+	port := other.told()
+	if port == 0 {
+		t.Fatal("another address was not served")
+	}
+	s.take(port, "10.0.0.2")
+	for i, c := range crowd {
+		if ports = append(ports, c.told()); (ports[i] != 0) != (i < 2) {
+			t.Fatalf("client %d was told port %d", i, ports[i])
+		}
+	}
+	fd := s.meetAt(ports[0], "10.0.0.1") // it moves, and counts no more
+	if ports[2] = crowd[2].told(); ports[2] == 0 || crowd[3].told() != 0 {
+		t.Fatal("the third did not have its turn, or the fourth had")
+	}
+	s.advance(o.Limits.OfferTimeout)
+	if ports[3] = crowd[3].told(); ports[3] == 0 {
+		t.Fatal("the fourth did not have its turn")
+	}
+	check(t, unix.Close(fd))
+	s.take(ports[3], "10.0.0.1")
+	for _, c := range append(crowd, other) {
+		s.hang(c)
+	}
+	s.advance(o.Limits.LeaseRest)
+	if len(s.limiter.addresses) != 0 || len(s.addresses) != 0 {
+		t.Error("an address is still known")
 	}
 }
 

@@ -1,10 +1,12 @@
 package reactor
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/panjf2000/gnet/v2/pkg/logging"
 	"github.com/rs/zerolog"
@@ -132,15 +134,48 @@ func (r *reactor) logTransfer(t *transfer) {
 	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
 		Str("command", command).Str("name", cut(t.name, logNameMax)).Int64("bytes", t.moved).
 		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
-		AnErr("error", t.err).Msg("transfer ended")
+		AnErr("error", visibleError(t.err)).Msg("transfer ended")
 }
 
-// cut shortens a text for the log, visibly.
+// cut shortens a client's text for the log, visibly, and makes it visible.
 func cut(text string, most int) string {
 	if len(text) <= most {
+		return visible(text)
+	}
+	return visible(strings.ToValidUTF8(text[:most], "")) + "…"
+}
+
+// visible is a text without what would do something to a terminal that it is shown on, or to the
+// order of what is read there. JSON escapes the controls of ASCII by itself, but those of Unicode
+// it passes on, and some terminals obey them.
+func visible(text string) string {
+	plain := true
+	for i := 0; i < len(text) && plain; i++ {
+		plain = text[i] < 0x7f
+	}
+	if plain {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return strings.Map(func(c rune) rune {
+		if c > unicode.MaxASCII && !unicode.IsPrint(c) || c == del {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, text)
+}
+
+// del is the one control of ASCII that JSON does not have to escape.
+const del = 0x7f
+
+// visibleError is an error whose text is visible.
+func visibleError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if text := err.Error(); visible(text) != text {
+		return errors.New(visible(text))
+	}
+	return err
 }
 
 // logCommand writes the one line of a command of the status exchange that had no data connection.
@@ -153,7 +188,7 @@ func (r *reactor) logCommand(t *transfer) {
 	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
 		Stringer("command", t.verb).Str("name", cut(t.name, logNameMax)).
 		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
-		AnErr("error", t.err).Msg("command ended")
+		AnErr("error", visibleError(t.err)).Msg("command ended")
 }
 
 // logSession writes the one line of a session's end.

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,7 @@ func TestLogLines(t *testing.T) {
 	c.ask("what is this").wantRecord([]byte("500 what: unknown command\n"))
 	c.quit()
 	ts.wantSession(1, endQuit)
+	ts.wantTransfer(5, outcomeUnknown) // it may end after its session
 	peer := c.LocalAddr().String()
 	lines := ts.log.all("transfer ended")
 	for i, want := range []struct {
@@ -162,5 +164,31 @@ func TestLoggedNameIsCut(t *testing.T) {
 		if got := cut(text, 4); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
+	}
+}
+
+// What a client says does nothing to a terminal that shows the log: what JSON does not escape is
+// replaced.
+func TestLoggedTextIsVisible(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain name":          "plain name",
+		"Grüße 文件 🙂":          "Grüße 文件 🙂",
+		"\x1b[2J\n":           "\x1b[2J\n", // JSON escapes these
+		"a\u009b2Jb":          "a\ufffd2Jb",
+		"a\x7fb":              "a\ufffdb",
+		"exe\u202etxt":        "exe\ufffdtxt",
+		"two\u2028lines":      "two\ufffdlines",
+		"\xff\xfe":            "\ufffd\ufffd",
+		"zero\u200bwidth\x85": "zero\ufffdwidth\ufffd",
+	} {
+		if got := visible(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+	if err := visibleError(errors.New("a\u009b")); err.Error() != "a\ufffd" {
+		t.Errorf("got %q", err)
+	}
+	if visibleError(nil) != nil {
+		t.Error("nothing became an error")
 	}
 }

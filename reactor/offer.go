@@ -197,11 +197,11 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 	if l.waiting.Len() == 0 {
 		return lineWaits
 	}
-	short := r.limiter.takeTransfer(l.a.use, descriptorsEach)
+	short := r.limiter.takeOffer(l.a.use, descriptorsEach)
 	if short != shortNothing && r.siblings {
 		// What another reactor gave back in this moment it told nobody; from now on it does.
 		r.limiter.starved.Store(true)
-		short = r.limiter.takeTransfer(l.a.use, descriptorsEach)
+		short = r.limiter.takeOffer(l.a.use, descriptorsEach)
 	}
 	if short == shortServer || short == shortAddress && r.siblings {
 		return lineStarves
@@ -211,12 +211,14 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 	}
 	port, ok := l.lease(r.now)
 	if !ok {
+		r.limiter.giveOffer(l.a.use)
 		r.limiter.giveTransfer(l.a.use, descriptorsEach)
 		r.awaitRest(l)
 		return lineWaits
 	}
 	t := l.waiting.Remove(l.waiting.Front()).(*transfer)
 	t.place = nil
+	t.unmet = true
 	r.offer(t, port)
 	return lineServed
 }
@@ -271,9 +273,20 @@ func (r *reactor) serveStarving() {
 	}
 }
 
-// limited says whether the line's address has all the transfers it may have.
+// limited says whether the line's address has all the transfers or offers it may have.
 func (l *line) limited() bool {
-	return l.a.use.transfers.Load() >= int64(l.a.r.limiter.limits.TransfersPerAddress)
+	most, u := &l.a.r.limiter.limits, l.a.use
+	return u.transfers.Load() >= int64(most.TransfersPerAddress) ||
+		u.offers.Load() >= int64(most.OffersPerAddress)
+}
+
+// met follows the end of a transfer's offer, and says whether others may have waited for that.
+func (t *transfer) met() (waited bool) {
+	if !t.unmet {
+		return false
+	}
+	t.unmet = false
+	return t.r.limiter.giveOffer(t.address.use)
 }
 
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
@@ -409,6 +422,7 @@ func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 	l.offers[p.index] = nil
 	l.unlease(p.index)
 	t.becomeMoving(fd, r.now)
+	waited := t.met()
 	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
 	s := t.session
 	if t.framed() {
@@ -420,7 +434,11 @@ func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 		r.beginMoving(t)
 		r.feed(s, input{kind: inConnect})
 	}
-	r.serve(l)
+	if waited {
+		r.freed(l.a)
+	} else {
+		r.serve(l)
+	}
 }
 
 func (r *reactor) beginMoving(t *transfer) {

@@ -83,11 +83,16 @@ type Limits struct {
 	Sessions int
 	// SessionsPerAddress is the same for one client address.
 	SessionsPerAddress int
+	// SessionRate is how many sessions one client address may open in a second, once it has opened
+	// as many as it may have at once.
+	SessionRate int
 	// Transfers is how many ports may be told or data connections be open at once; 0 means what
 	// descriptors allow.
 	Transfers int
 	// TransfersPerAddress is the same for one client address.
 	TransfersPerAddress int
+	// OffersPerAddress is how many of them may be without a data connection.
+	OffersPerAddress int
 	// CommandBytes is the longest command, from 16 to 4,096.
 	CommandBytes int
 	// ControlBufferBytes is how much a client may send ahead on control, and how much of our
@@ -102,6 +107,9 @@ type Limits struct {
 	// session, 0 for any number.
 	SumsPerAddress int
 	SumBytes       int64
+	// Parts is how many kept beginnings of uploads there may be; one client address has half of
+	// it.
+	Parts int
 	// Keyless is how many data connections of the status exchange may be open that have not said
 	// which offer they take. Beyond that the one that came first is closed.
 	Keyless int
@@ -139,12 +147,15 @@ func DefaultOptions() Options {
 		Log:          zerolog.Nop(),
 		Limits: Limits{
 			SessionsPerAddress:  9_500,
+			SessionRate:         10_000,
 			TransfersPerAddress: 2_000,
+			OffersPerAddress:    500,
 			CommandBytes:        4_096,
 			ControlBufferBytes:  64 << 10,
 			FreeBytes:           256 << 20,
 			SumsPerAddress:      16,
 			SumBytes:            1 << 40,
+			Parts:               10_000,
 			Keyless:             128,
 			ListingBytes:        16 << 20,
 			ListingsBytes:       128 << 20,
@@ -240,14 +251,17 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 	}{
 		{"--max-sessions", int64(l.Sessions), 0, 1 << 20},
 		{"--max-sessions-per-address", int64(l.SessionsPerAddress), 1, 1 << 20},
+		{"--max-session-rate", int64(l.SessionRate), 1, 1 << 20},
 		{"--max-transfers", int64(l.Transfers), 0, 1 << 20},
 		{"--max-transfers-per-address", int64(l.TransfersPerAddress), 1, 1 << 20},
+		{"--max-offers-per-address", int64(l.OffersPerAddress), 1, 1 << 20},
 		{"--max-command", int64(l.CommandBytes), 16, 4096},
 		{"--max-control-buffer", l.ControlBufferBytes, 4106, 1 << 30},
 		{"--max-upload", l.UploadBytes, 0, 1 << 62},
 		{"--min-free", l.FreeBytes, 0, 1 << 62},
 		{"--max-sums-per-address", int64(l.SumsPerAddress), 1, 1 << 20},
 		{"--max-sum", l.SumBytes, 0, 1 << 62},
+		{"--max-parts", int64(l.Parts), 2, 1 << 30},
 		{"--max-keyless", int64(l.Keyless), 1, 1 << 16},
 		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
 		{"--max-listing-memory", l.ListingsBytes, 2 * l.ListingBytes, 1 << 40},

@@ -151,7 +151,7 @@ func (j *sweepJob) Run() {
 	defer close(j.done)
 	removed, err := j.s.root.SweepParts()
 	if removed > 0 || err != nil {
-		j.s.log.Info().Int("parts", removed).AnErr("error", err).
+		j.s.log.Info().Int("parts", removed).AnErr("error", visibleError(err)).
 			Msg("parts that nobody went on with were removed")
 	}
 }

@@ -71,8 +71,10 @@ type reactor struct {
 	scratch     []byte
 	fieldBuffer [codec.FieldSize]byte
 	lineBuffer  [64]byte
-	// replies is for one reply of the status exchange, or several.
-	replies []byte
+	// replies is for one reply of the status exchange; gathered are those of the session whose
+	// commands are being taken, which leave in one write.
+	replies, gathered []byte
+	gathering         *session
 
 	// kicker is our end of a connection to the loop itself, see kick.
 	kicker int

@@ -37,8 +37,9 @@ type receiver struct {
 	keeping bool
 	// written is how much of the file was given to jobs; allocated is up to where blocks are.
 	written, allocated int64
-	// total is what all records so far announced; reserved is our part of limiter.announced.
-	total, reserved int64
+	// total is what all records so far announced. Of that reserved is counted as announced, and
+	// unclaimed will be with the next job.
+	total, reserved, unclaimed int64
 	// records counts complete records.
 	records int
 	// closed says that the client ended its side, whole that the file is complete.
@@ -236,6 +237,7 @@ func (r *reactor) submitWrite(t *transfer, k jobKind, n int64) {
 		j.allocateTo = rc.allocated
 	}
 	rc.written += n
+	j.claim, rc.unclaimed = rc.unclaimed, 0
 	r.submit(t, k)
 }
 
@@ -327,8 +329,12 @@ func (r *reactor) announce(t *transfer, n int64) bool {
 		r.failTransfer(t, outcomeRefused, errUploadMax)
 		return false
 	}
+	if rc.total > smallMax {
+		rc.unclaimed += n
+		return true
+	}
 	rc.reserved += n
-	r.limiter.announced.Add(n)
+	r.limiter.announce(t.address.use, n)
 	return true
 }
 
@@ -398,8 +404,9 @@ func (r *reactor) receiveJobDone(t *transfer) {
 	if rc.allocated > 0 {
 		taken = j.allocateTo - j.allocateFrom
 	}
+	taken = min(taken, rc.reserved) // what was written before blocks were asked for counts once
 	rc.reserved -= taken
-	r.limiter.announced.Add(-taken)
+	r.limiter.written(t.address.use, taken)
 	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
 		r.givePipe(rc.pipe, true)
 		rc.pipe = nil
@@ -421,7 +428,7 @@ func (rc *receiver) dropBuffer() {
 // worker has to help with it.
 func (r *reactor) dropReceive(t *transfer) (waits bool) {
 	rc := &t.recv
-	r.limiter.announced.Add(-rc.reserved)
+	r.limiter.written(t.address.use, rc.reserved)
 	rc.reserved = 0
 	if rc.pipe != nil {
 		r.givePipe(rc.pipe, rc.piped == 0)

@@ -113,7 +113,7 @@ func (s *Server) prepare() error {
 	}
 	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{
 		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
-		PartLifetime: o.PartLifetime,
+		PartLifetime: o.PartLifetime, PartsMax: o.Limits.Parts,
 	})
 	if err != nil {
 		return fmt.Errorf("--root %s: %w", o.Root, err)
@@ -124,7 +124,7 @@ func (s *Server) prepare() error {
 	s.swept, err = s.root.Sweep()
 	slow.Stop()
 	if err != nil {
-		s.log.Warn().Err(err).Msg("not every leftover could be looked for")
+		s.log.Warn().Err(visibleError(err)).Msg("not every leftover could be looked for")
 	}
 	pool := fsio.NewPool(o.FileWorkers)
 	if s.pool = pool; o.Durability == DurabilityCommit {

@@ -108,6 +108,9 @@ func (m *machine) step(in input, out *output) {
 		m.exchange.Take(codec.Pend)
 		m.becomeIdle(out)
 	case inGiveUp:
+		if m.waits() {
+			panic("reactor: nothing to give up")
+		}
 		m.exchange.Take(codec.Abort)
 		m.becomeIdle(out)
 	case inPort:
@@ -182,6 +185,9 @@ func (m *machine) statusCommand(v codec.Verb, out *output) {
 		m.becomeOver(endQuit, out)
 		out.goodbye = true
 	case v == codec.VerbAbort:
+		if !m.waits() {
+			panic("reactor: abor gives up what runs, and then has its turn")
+		}
 		m.exchange.Take(codec.Abort)
 		out.aborted = true
 	case v == codec.VerbRenameTo && m.exchange.Can(codec.Follow):

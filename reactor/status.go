@@ -112,7 +112,16 @@ func (r *reactor) pumpStatus(s *session) {
 		return
 	}
 	st.pumping = true
+	// What is done for one session may let another go on: that one's replies leave by themselves.
+	first := r.gathering == nil
+	if first {
+		r.gathering = s
+	}
 	for s.conn != nil && s.exchange.State() != codec.Over && r.pumpOne(s) {
+	}
+	if first {
+		r.flushReplies()
+		r.gathering = nil
 	}
 	st.pumping = false
 }

@@ -88,6 +88,8 @@ type transfer struct {
 	queued bool
 	// index is the place in reactor.transfers.
 	index int
+	// unmet says that it counts as an offer: it has its turn, and no data connection yet.
+	unmet bool
 	// released says that the session was told of the end.
 	released bool
 
@@ -193,6 +195,8 @@ func (t *transfer) move() (more bool) {
 
 // jobDone takes the result of file work.
 func (t *transfer) jobDone() {
+	t.recv.reserved += t.job.claimed
+	t.job.claimed = 0
 	if t.job.kind == jobLook && t.state == transferWaiting {
 		t.r.looked(t, t.job.err)
 		return
@@ -332,6 +336,7 @@ func (r *reactor) failTransfer(t *transfer, o outcome, err error) {
 func (r *reactor) endTransfer(t *transfer) {
 	connected := t.fd >= 0
 	t.become(transferEnded)
+	t.met() // those who waited for it are served when all of it is given back
 	r.deadlines.clear(&t.deadline)
 	r.deadlines.clear(&t.recv.pause)
 	if connected {

@@ -23,7 +23,9 @@ func (a *asked) work(root *fsio.Root, j *job) {
 	case jobRename:
 		j.err = root.Rename(a.from, a.name, fsio.CommitOptions{NoReplace: j.noReplace})
 	case jobNewPart:
-		a.part.id, j.err = root.NewPart(a.name, fsio.PartOptions{NoReplace: j.noReplace})
+		a.part.id, j.err = root.NewPart(a.name, fsio.PartOptions{
+			NoReplace: j.noReplace, Owner: networkOf(j.t.address.ip).String(),
+		})
 	case jobOpenPart:
 		j.err = a.openPart(root, &j.t.recv)
 	case jobPartSize:

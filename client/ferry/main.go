@@ -49,6 +49,10 @@ func newProgram() *program {
 	s.Prompt = isTerminal(os.Stdin)
 	s.Terminal = isTerminal(os.Stdout)
 	s.Colour = s.Prompt && s.Terminal && os.Getenv("NO_COLOR") == "" && !dumb()
+	if s.Prompt {
+		// Ctrl-C ends what runs and never the program, in the instants between two commands too.
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	}
 	s.Interruptible = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return signal.NotifyContext(ctx, os.Interrupt)
 	}

@@ -2,7 +2,6 @@ package shell
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -147,24 +146,12 @@ func (s *Shell) listLong(ctx context.Context, name string) error {
 				e.Modified.UTC().Format(time.RFC3339), e.Name)
 			continue
 		}
-		shown := humanize.Comma(size)
+		shown, entry := humanize.Comma(size), e.Name
 		if e.Folder {
-			shown = ""
+			shown, entry = "", strings.TrimSuffix(entry, "/")+"/"
 		}
 		fmt.Fprintf(&b, "%15s  %s  %s\n", shown, e.Modified.Local().Format(timeShown),
-			s.paint(e.Name))
+			s.paint(entry))
 	}
 	return s.put(b.String())
-}
-
-// isReallyFolder turns the failure of a get into a better one if the name is a folder's.
-func (s *Shell) isReallyFolder(ctx context.Context, name string, err error) error {
-	missing := errors.Is(err, client.ErrNotFound) || errors.Is(err, client.ErrNothingSent)
-	if !missing || s.main.client == nil || s.main.client.Exchange() != client.Status {
-		return err
-	}
-	if info, bad := s.main.client.Stat(ctx, s.remote(name)); bad == nil && info.Folder {
-		return &client.Error{Name: name, Kind: errFolder}
-	}
-	return err
 }

@@ -117,14 +117,15 @@ func (e *Editor) keep(line string) {
 	_ = f.Close()
 }
 
-// Close gives the terminal back as it was.
+// Close gives the terminal back as it was. A prompt that was about to begin may change it once
+// more, so that a second Close does it again.
 func (e *Editor) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return nil
+		return e.usual.ApplyMode()
 	}
 	e.closed = true
-	_ = e.usual.ApplyMode()
-	return e.state.Close()
+	err := e.state.Close()
+	return errors.Join(err, e.usual.ApplyMode())
 }

@@ -79,6 +79,18 @@ func TestClockIsAClock(t *testing.T) {
 	}
 }
 
+func TestProgressThatEndsAtOnceComesToAnEnd(t *testing.T) {
+	var x screen
+	x.begin(new(strings.Builder), new(strings.Builder), func() int { return 40 })
+	for range 1000 {
+		x.show(newProgress(0, -1))
+		x.clear()
+	}
+	if x.drawn != 0 || x.progress != nil {
+		t.Errorf("%d lines are left", x.drawn)
+	}
+}
+
 func TestLinesStandAboveTheBars(t *testing.T) {
 	var out, errs strings.Builder
 	var x screen
@@ -92,7 +104,7 @@ func TestLinesStandAboveTheBars(t *testing.T) {
 	errs.Reset()
 	x.err("a line\n")
 	text := errs.String()
-	if !strings.HasPrefix(text, "\r\x1b[K\x1b[A\x1b[Ka line\na ") || x.drawn != 2 {
+	if !strings.HasPrefix(text, "\r\x1b[K\x1b[A\x1b[Ka line\n\ra ") || x.drawn != 2 {
 		t.Errorf("%q", text)
 	}
 	errs.Reset()

@@ -101,7 +101,7 @@ func (s *Shell) runList(ctx context.Context, c *command) error {
 		return err
 	}
 	if s.JSON {
-		s.tellNames(name, names)
+		s.tellNames("ls", name, names)
 		return nil
 	}
 	var b strings.Builder

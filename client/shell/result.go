@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"ferry/client"
 )
 
@@ -21,7 +23,8 @@ type result struct {
 	Bytes   int64   `json:"bytes"`
 	Seconds float64 `json:"seconds,omitempty"`
 	Rate    float64 `json:"rate,omitempty"`
-	// Kept is how many of the bytes were there before, in a transfer that went on.
+	// Kept is how many of the bytes were there before, in a transfer that went on, or stay for
+	// one that goes on, in a transfer that broke off.
 	Kept int64 `json:"kept,omitempty"`
 	// To is the new name of what was renamed; the others are what stat, ls -l and sum show.
 	To       string `json:"to,omitempty"`
@@ -37,6 +40,8 @@ type result struct {
 	// as is how the person named the other side, "" when nobody did.
 	as  string
 	err error
+	// keeps says that what came of it stays when it breaks off.
+	keeps bool
 }
 
 // The outcomes.
@@ -134,7 +139,7 @@ func (r *result) text() string {
 		pace = " " + paceText(r.Bytes-r.Kept, time.Duration(r.Seconds*float64(time.Second)))
 	}
 	if r.Kept > 0 {
-		pace = ", of which " + bytesText(r.Kept) + " were there," + pace
+		pace = " (" + humanize.Comma(r.Kept) + " were there)" + pace
 	}
 	switch r.Outcome {
 	case outcomePlanned:
@@ -185,16 +190,21 @@ func (r *result) plan() string {
 }
 
 // tellNames is a listing as an object.
-func (s *Shell) tellNames(path string, names []string) {
+func (s *Shell) tellNames(command, path string, names []string) {
 	if names == nil {
 		names = []string{}
 	}
-	line, err := json.Marshal(struct {
+	listing := struct {
 		Command string   `json:"command"`
-		Remote  string   `json:"remote"`
+		Remote  string   `json:"remote,omitempty"`
+		Local   string   `json:"local,omitempty"`
 		Outcome string   `json:"outcome"`
 		Names   []string `json:"names"`
-	}{"ls", path, outcomeDone, names})
+	}{command, path, "", outcomeDone, names}
+	if command == "lls" {
+		listing.Remote, listing.Local = "", path
+	}
+	line, err := json.Marshal(listing)
 	if err == nil {
 		s.screen.out(string(line) + "\n")
 	}

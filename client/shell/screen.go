@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -75,8 +74,9 @@ func (x *screen) show(p *progress) {
 	if x.columns == nil {
 		return
 	}
-	x.stop = make(chan struct{})
-	x.stopped.Go(func() { x.tick(x.stop) })
+	stop := make(chan struct{})
+	x.stop = stop
+	x.stopped.Go(func() { x.tick(stop) })
 }
 
 // clear ends what show began.
@@ -107,7 +107,6 @@ func (x *screen) tick(stop <-chan struct{}) {
 			x.mu.Lock()
 			if x.progress != nil && now.Sub(x.progress.began) >= barsAfter {
 				x.progress.pace(now)
-				x.erase()
 				x.draw(now)
 			}
 			x.mu.Unlock()
@@ -115,17 +114,23 @@ func (x *screen) tick(stop <-chan struct{}) {
 	}
 }
 
-// draw shows the bars below what stands there.
+// draw shows the bars below what stands there, over those that do already: in one write, and
+// without erasing them first, so that nothing flickers.
 func (x *screen) draw(now time.Time) {
 	if x.progress == nil {
 		return
 	}
 	lines := x.progress.lines(now, x.columns())
+	if len(lines) < x.drawn || len(lines) == 0 {
+		x.erase()
+	}
 	if len(lines) == 0 {
 		return
 	}
+	text := "\r" + strings.Repeat("\x1b[A", max(x.drawn-1, 0)) +
+		strings.Join(lines, "\x1b[K\n") + "\x1b[K"
 	x.drawn = len(lines)
-	_, _ = fmt.Fprint(x.stderr, strings.Join(lines, "\n"))
+	_, _ = io.WriteString(x.stderr, text)
 }
 
 // ask writes what was asked for to the output, and says when it did not get there.

@@ -81,6 +81,8 @@ type Shell struct {
 	// listings is what completion knows of remote folders until the next command.
 	listings map[string][]string
 	report   sync.Mutex
+	// idleMin is the constant, but for tests.
+	idleMin time.Duration
 }
 
 const (
@@ -93,9 +95,15 @@ const (
 // one with it, and a command behind them is run alone. It returns the program's status.
 func (s *Shell) Run(ctx context.Context, args []string) int {
 	s.screen.begin(s.Out, s.Err, s.Columns)
+	if s.idleMin == 0 {
+		s.idleMin = idleMin
+	}
 	defer s.leave(ctx)
 	scripted := len(s.Commands)+len(s.Scripts) > 0
 	if len(args) == 0 {
+		if s.Prompt && !scripted {
+			s.say("not connected; open HOST PORT connects, help lists the commands")
+		}
 		return s.source(ctx)
 	}
 	to, rest, err := s.parseTarget(args)
@@ -308,12 +316,21 @@ func (s *Shell) say(format string, values ...any) {
 	s.screen.out(client.Printable(fmt.Sprintf(format, values...)) + "\n")
 }
 
+// canceledText is how the client says that a context ended.
+var canceledText = (&client.Error{Kind: client.ErrGivenUp, Err: context.Canceled}).Error()
+
 // complain prints an error's one line, once.
 func (s *Shell) complain(err error) {
 	var told *toldError
-	if !errors.As(err, &told) {
-		s.screen.err(client.Printable(err.Error()) + "\n")
+	if errors.As(err, &told) {
+		return
 	}
+	text := err.Error()
+	if errors.Is(err, context.Canceled) {
+		// It was the person's own doing.
+		text = strings.Replace(text, canceledText, "interrupted", 1)
+	}
+	s.screen.err(client.Printable(text) + "\n")
 }
 
 // remote is the name that a person's word means on the server. Without a folder it goes as it is.

@@ -3,10 +3,13 @@ package shell
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"ferry/client"
 )
@@ -27,7 +30,8 @@ type job struct {
 	resume bool
 }
 
-// progressOf is the progress that a command's transfers count in, nil for none.
+// watch begins to measure a command's transfers, and shows how far they are until the screen is
+// cleared: so many files with so many bytes, -1 where nobody knows; no files for a single transfer.
 func (s *Shell) watch(files int, bytes int64) *progress {
 	p := newProgress(files, bytes)
 	s.screen.show(p)
@@ -48,18 +52,39 @@ func (s *Shell) transfer(ctx context.Context, l *link, p *progress, j job) resul
 		err = s.store(ctx, l, j, &r)
 	}
 	if err != nil {
+		if moved := g.moved.Load(); r.keeps && moved > 0 && !errors.Is(err, client.ErrMismatch) {
+			r.Kept = moved
+			err = &keptError{err, j.command, moved}
+		}
 		r.fail(err)
+		r.Bytes = 0
 	}
 	p.end(g, max(j.size, r.Bytes))
 	return r
 }
+
+// keptError is a transfer that broke off, and can be gone on with.
+type keptError struct {
+	error
+	command string
+	moved   int64
+}
+
+// Error says how.
+func (e *keptError) Error() string {
+	return fmt.Sprintf("%v; %s are kept, and %s -c goes on", e.error,
+		humanize.Bytes(uint64(e.moved)), e.command)
+}
+
+// Unwrap gives what broke it off.
+func (e *keptError) Unwrap() error { return e.error }
 
 // fetch gets one file.
 func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 	r.Outcome = outcomeDone
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
-		moved, err := s.getFile(ctx, c, j)
+		moved, err := s.getFile(ctx, c, j, r)
 		r.Bytes, r.Kept = moved.Size, moved.Kept
 		r.took(time.Since(start))
 		if err == nil && r.Bytes == 0 && c.Exchange() == client.Base {
@@ -76,9 +101,24 @@ func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 }
 
 // getFile fetches a file so that what comes of it stays if the server and the size allow that.
-func (s *Shell) getFile(ctx context.Context, c *client.Client, j job) (client.Moved, error) {
-	small := j.size >= 0 && j.size < keepMin
-	if j.resume || c.Exchange() == client.Status && !small {
+func (s *Shell) getFile(
+	ctx context.Context, c *client.Client, j job, r *result,
+) (client.Moved, error) {
+	if c.Exchange() == client.Status && j.size < 0 {
+		info, err := c.Stat(ctx, j.remote)
+		switch {
+		case errors.Is(err, client.ErrNotAllowed):
+			// Then it has to do without.
+		case err != nil:
+			return client.Moved{}, err
+		case info.Folder:
+			return client.Moved{}, &client.Error{Name: j.name, Kind: errFolder}
+		default:
+			j.size = info.Size
+		}
+	}
+	r.keeps = c.Exchange() == client.Status && j.size >= keepMin
+	if r.keeps || j.resume {
 		return c.GetFileContinue(ctx, j.remote, j.local)
 	}
 	n, err := c.GetFile(ctx, j.remote, j.local)
@@ -101,7 +141,7 @@ func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
 	}
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
-		moved, err := s.putFile(ctx, c, j, info.Size())
+		moved, err := s.putFile(ctx, c, j, info.Size(), r)
 		r.Outcome = outcomeDone
 		if moved.Stored != client.Confirmed {
 			r.Outcome = outcomeUnconfirmed
@@ -118,9 +158,10 @@ var errNotPlain = errors.New("not a plain file")
 
 // putFile stores a file so that what came of it stays, as getFile does.
 func (s *Shell) putFile(
-	ctx context.Context, c *client.Client, j job, size int64,
+	ctx context.Context, c *client.Client, j job, size int64, r *result,
 ) (client.Moved, error) {
-	if j.resume || c.Exchange() == client.Status && size >= keepMin {
+	r.keeps = c.Exchange() == client.Status && size >= keepMin
+	if r.keeps || j.resume {
 		return c.PutFileContinue(ctx, j.remote, j.local)
 	}
 	return c.PutFile(ctx, j.remote, j.local)
@@ -135,9 +176,27 @@ func (s *Shell) alone(ctx context.Context, j job) error {
 }
 
 func (s *Shell) runGet(ctx context.Context, c *command) error {
-	if c.has["recursive"] {
-		return s.getTree(ctx, c)
+	if !c.has["recursive"] {
+		return s.getOne(ctx, c)
 	}
+	err := s.getTree(ctx, c)
+	if errors.Is(err, client.ErrNoFolder) && s.isRemoteFile(ctx, c.words[0]) {
+		// As other programs have it, what is asked for with all beneath it may be a file.
+		return s.getOne(ctx, c)
+	}
+	return err
+}
+
+// isRemoteFile says whether the server has such a file, as far as it can tell.
+func (s *Shell) isRemoteFile(ctx context.Context, name string) bool {
+	if s.main.client == nil || s.main.client.Exchange() != client.Status {
+		return false
+	}
+	info, err := s.main.client.Stat(ctx, s.remote(name))
+	return err == nil && !info.Folder
+}
+
+func (s *Shell) getOne(ctx context.Context, c *command) error {
 	name := c.words[0]
 	if strings.HasSuffix(name, "/") && !s.Options.Classic {
 		return &client.Error{Name: name, Kind: errFolder}
@@ -153,7 +212,7 @@ func (s *Shell) runGet(ctx context.Context, c *command) error {
 	if len(c.words) > 1 {
 		j.as = c.words[1]
 	}
-	return s.isReallyFolder(ctx, name, s.alone(ctx, j))
+	return s.alone(ctx, j)
 }
 
 var errFolder = errors.New("a folder; get -r fetches it, ls lists it")

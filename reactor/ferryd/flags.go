@@ -69,17 +69,24 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 			"or half the descriptors)")
 	f.IntVar(&l.SessionsPerAddress, "max-sessions-per-address", l.SessionsPerAddress,
 		"the same for one client address: a whole lab may be behind one router")
+	f.IntVar(&l.SessionRate, "max-session-rate", l.SessionRate,
+		"sessions that one client address may open a second, after as many as it may have at "+
+			"once: scripts that open one for each file stay below, a flood leaves others time")
 	f.IntVar(&l.Transfers, "max-transfers", l.Transfers,
 		"offers and data connections at once; more wait (default what descriptors allow)")
 	f.IntVar(&l.TransfersPerAddress, "max-transfers-per-address", l.TransfersPerAddress,
 		"the same for one client address, so that slow readers there leave room for others")
+	f.IntVar(&l.OffersPerAddress, "max-offers-per-address", l.OffersPerAddress,
+		"those of them that nobody connected to yet: to hold one costs a client nothing, and to "+
+			"take one a round trip; more wait")
 	f.IntVar(&l.CommandBytes, "max-command", l.CommandBytes,
 		"longest command in bytes, 16 to 4096: a name of 4,096 is the longest there is")
 	f.Var((*byteSize64)(&l.ControlBufferBytes), "max-control-buffer",
 		"bytes that a client may send ahead on control, since they take memory")
 	f.Var((*byteSize64)(&l.UploadBytes), "max-upload", "largest file taken in, 0 for any")
 	f.Var((*byteSize64)(&l.FreeBytes), "min-free",
-		"bytes that uploads leave free on the disk, so that a full disk breaks nothing else")
+		"bytes that uploads leave free on the disk, so that a full disk breaks nothing else; of "+
+			"the rest half is kept free for what one address has announced")
 	f.Var((*byteSize64)(&l.SumBytes), "max-sum",
 		"bytes read for the checksums of one session, 0 for any: whoever needs more connects anew")
 	f.IntVar(&l.SumsPerAddress, "max-sums-per-address", l.SumsPerAddress,
@@ -87,6 +94,8 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 	f.IntVar(&l.Keyless, "max-keyless", l.Keyless,
 		"data connections of the status exchange that have not said which offer they take: the "+
 			"first bytes do, so that few are honest; the oldest is closed for another")
+	f.IntVar(&l.Parts, "max-parts", l.Parts,
+		"kept beginnings of uploads, half of them for one address: each takes two files")
 	f.Var((*byteSize64)(&l.ListingBytes), "max-listing",
 		"longest listing of a folder: some 800,000 names")
 	f.Var((*byteSize64)(&l.ListingsBytes), "max-listing-memory",

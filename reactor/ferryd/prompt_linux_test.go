@@ -18,6 +18,8 @@ import (
 type prompted struct {
 	*terminal
 	home, dir, port string
+	// root is what the server serves.
+	root string
 }
 
 // newPrompted starts both. The server's folder has these files; the client's is dir.
@@ -48,7 +50,10 @@ func newPrompted(t *testing.T, files map[string]string) *prompted {
 		}
 	})
 	_, port, _ := net.SplitHostPort(server.address)
-	p := &prompted{home: t.TempDir(), dir: t.TempDir(), port: port}
+	p := &prompted{
+		home: t.TempDir(), dir: t.TempDir(), port: port,
+		root: filepath.Join(scratch, "root"),
+	}
 	p.again(t)
 	return p
 }
@@ -82,7 +87,8 @@ func TestPromptEditsLines(t *testing.T) {
 	p.types(home+strings.Repeat(right, len("get süö")-2)+rubOut, `ftp> get süß.txt`)
 	p.types("\r", `got süß.txt: 4 bytes .*\nftp> `)
 	// Ctrl-C gives a line up and nothing else.
-	p.types("get süß.txt\x03", `\nftp> get süß.txt.*\nftp> `)
+	p.types("get süß.txt", `\nftp> get süß.txt`)
+	p.types("\x03", `\nftp> get süß.txt.*\nftp> `)
 	p.types("lpwd\r", `ftp> lpwd\n/.*\nftp> `)
 	p.types("\x04", `ftp> \n`)
 	p.end()
@@ -277,7 +283,7 @@ func TestBarShowsWhatTakesLongAndInterruptEndsIt(t *testing.T) {
 	p := &prompted{terminal: x}
 	p.types("get big\r", `ftp> get big\nbig +\d\d% \[#{6,}\.+\] [0-9.]+ [kM]B of 3.1 MB.*`)
 	// The bar is gone with the transfer, and the session is not.
-	p.types("\x03", `ftp> get big\n(?:\^C)?big: given up: canceled\nftp> `)
+	p.types("\x03", `ftp> get big\n(?:\^C)?big: interrupted\nftp> `)
 	p.types("ls\r", `ftp> ls\na\nb\nftp> `)
 	// A batch has a bar for all besides.
 	p.types("mget *\r", `ftp> mget \*\na +\d\d% .*\nall: 0 of 2 files, 0:\d\d .*[kM]B.*`)

@@ -25,7 +25,9 @@ func TestReadmeShowsRealSession(t *testing.T) {
 	}
 	home := t.TempDir()
 	for name, size := range map[string]int64{
-		"shared/report.txt": 48_213, "shared/music/boat.ogg": 3_401_977, "here/notes.txt": 1_207,
+		"shared/report.txt": 48_213, "shared/music/boat.ogg": 3_401_977,
+		"shared/music/live/river.ogg": 812_004, "here/notes.txt": 1_207,
+		"here/photos/sea.jpg": 90_112,
 	} {
 		path := filepath.Join(home, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {

@@ -45,6 +45,27 @@ func TestReadmeHasEveryFlag(t *testing.T) {
 	}
 }
 
+// TestReadmeHasEveryCommand compares the README's table with what help prints.
+func TestReadmeHasEveryCommand(t *testing.T) {
+	out, err := exec.Command(filepath.Join(programs, "ferry"), "help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, _, _ := strings.Cut(string(out), "\n\n")
+	_, section, _ := strings.Cut(readme(t), "\n| command | what it does |\n|---|---|\n")
+	section, _, _ = strings.Cut(section, "\n\n")
+	rows, lines := strings.Split(section, "\n"), strings.Split(table, "\n")
+	for i, line := range lines {
+		usage, _, _ := strings.Cut(line, "  ")
+		if i >= len(rows) || !strings.HasPrefix(rows[i], "| `"+usage+"` | ") {
+			t.Errorf("the README's command %d is not %q", i+1, usage)
+		}
+	}
+	if len(rows) != len(lines) {
+		t.Errorf("the README has %d commands, and help %d", len(rows), len(lines))
+	}
+}
+
 // flagPart is a part of the README, without those within it that are other commands'.
 func flagPart(t *testing.T, heading string) string {
 	t.Helper()

@@ -36,7 +36,7 @@ func newTerminal(t *testing.T, home, dir, line string, variables ...string) *ter
 	x.log.changed = make(chan struct{})
 	x.cmd = exec.Command("sh", "-c", line)
 	x.cmd.Dir = dir
-	x.cmd.Env = append(os.Environ(), "HOME="+home, "TERM=xterm", "FERRY_EXCHANGE=base",
+	x.cmd.Env = append(os.Environ(), "HOME="+home, "TERM=xterm", "FERRY_EXCHANGE=auto",
 		"XDG_CONFIG_HOME=", "XDG_STATE_HOME=", "NO_COLOR=")
 	x.cmd.Env = append(x.cmd.Env, variables...)
 	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = screen, screen, screen

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -78,6 +79,35 @@ var wireVerbs = map[string]wireVerb{
 	"data": {2, (*scene).wireData},
 	// expect C TEXT: read just that.
 	"expect": {2, (*scene).wireExpect},
+	// reply C REGEXP: read a reply of the status exchange, code and text.
+	"reply": {2, func(s *scene, _ *testscript.TestScript, args []string) error {
+		w, err := s.named(args[0])
+		if err != nil {
+			return err
+		}
+		_, err = w.reply(args[1])
+		return err
+	}},
+	// part C VAR: read the reply to newpart, and keep PART in VAR.
+	"part": {2, func(s *scene, ts *testscript.TestScript, args []string) error {
+		w, err := s.named(args[0])
+		if err != nil {
+			return err
+		}
+		text, err := w.reply(`^250 [0-9a-f]{16}$`)
+		ts.Setenv(args[1], text)
+		return err
+	}},
+	// knock C D VAR: read an offer of the status exchange from C, connect D there and say nothing;
+	// keep its KEY in VAR.
+	"knock": {3, (*scene).wireKnock},
+	// offer C D: the same, and say the KEY.
+	"offer": {2, func(s *scene, ts *testscript.TestScript, args []string) error {
+		if err := s.wireKnock(ts, append(args, "KEY")); err != nil {
+			return err
+		}
+		return s.write(args[1], []byte(ts.Getenv("KEY")))
+	}},
 	// take D FILE: read a size and that many bytes into a file.
 	"take": {2, (*scene).wireTake},
 	// records D FILE SIZE: send a file in records of that size.
@@ -201,6 +231,40 @@ func (w *wire) readPort() (int64, error) {
 		err = fmt.Errorf("port %d is below 1024", port)
 	}
 	return port, err
+}
+
+// reply reads one reply, matches it, code and all, and returns its text.
+func (w *wire) reply(pattern string) (text string, err error) {
+	n, err := w.field()
+	if err != nil {
+		return "", err
+	}
+	frame := make([]byte, min(n, codec.ReplyMax))
+	if _, err := io.ReadFull(w.conn, frame); err != nil {
+		return "", err
+	}
+	if ok, err := regexp.Match(pattern, frame); err != nil || !ok {
+		return "", errors.Join(fmt.Errorf("%q came, not %s", frame, pattern), err)
+	}
+	_, text, _ = strings.Cut(string(frame), " ")
+	return text, nil
+}
+
+func (s *scene) wireKnock(ts *testscript.TestScript, args []string) error {
+	w, err := s.named(args[0])
+	if err != nil {
+		return err
+	}
+	text, err := w.reply(`^150 `)
+	if err != nil {
+		return err
+	}
+	o, ok := codec.ParseOffer(codec.VerbPut, []byte(text))
+	if !ok {
+		return fmt.Errorf("%q is no offer", text)
+	}
+	ts.Setenv(args[2], o.Key.String())
+	return s.dial(args[1], w.host, strconv.Itoa(int(o.Port)))
 }
 
 // readConn reads the line that tells a port, byte by byte: what follows it is another's.

@@ -1,0 +1,45 @@
+package shell
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestReadmeHasTheObjectsFields holds that the README names every field of --json, every outcome,
+// every kind of failure, and every status.
+func TestReadmeHasTheObjectsFields(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "\n| field | value |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	words := []string{
+		outcomeDone, outcomeUnconfirmed, outcomeSame, outcomePlanned, outcomeSkipped,
+		outcomeFailed, outcomeInterrupted, "names", "other",
+	}
+	for _, k := range kindWords {
+		words = append(words, k.word)
+	}
+	for field := range reflect.TypeFor[result]().Fields() {
+		if tag, _, _ := strings.Cut(field.Tag.Get("json"), ","); tag != "" {
+			words = append(words, tag)
+		}
+	}
+	for _, word := range words {
+		if !strings.Contains(table, "`"+word+"`") {
+			t.Errorf("the README says nothing of %s", word)
+		}
+	}
+	for _, status := range []int{
+		StatusDone, StatusFailed, StatusWrongUse, StatusNoServer, StatusLost, StatusInterrupted,
+	} {
+		if !strings.Contains(string(text), "\n| "+strconv.Itoa(status)+" | ") {
+			t.Errorf("the README says nothing of status %d", status)
+		}
+	}
+}
