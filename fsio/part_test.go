@@ -320,6 +320,25 @@ func TestPartsOfOneOwnerLeaveRoomForOthers(t *testing.T) {
 	})
 }
 
+func TestPartsReplaceNoDevicesOrFolders(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		r := open(t, dir, Options{})
+		ids := []string{keep(t, r, "fifo", "x"), keep(t, r, "folder", "x")}
+		check(t, syscall.Mkfifo(dir+"/fifo", 0o666))
+		check(t, os.Mkdir(dir+"/folder", 0o777))
+		before := tree(t, dir)
+		for _, id := range ids {
+			p, err := r.OpenPart(id)
+			check(t, err)
+			wantKind(t, p.Commit(CommitOptions{}), KindNotPlain)
+		}
+		if got := changed(before, tree(t, dir)); got != nil {
+			t.Fatalf("changed %q", got)
+		}
+	})
+}
+
 func TestPartsExpireAfterTheirLastByte(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		dir := scratch(t)
