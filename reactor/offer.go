@@ -2,7 +2,6 @@ package reactor
 
 import (
 	"container/list"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 )
@@ -293,10 +292,10 @@ func (t *transfer) met() (waited bool) {
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
 func (l *line) lease(now instant) (port uint16, ok bool) {
 	if l.pool.shared {
-		return uint16(rand.IntN(len(l.pool.ports))), true
+		return uint16(l.a.r.pick(len(l.pool.ports))), true
 	}
 	if n := len(l.free); n > 0 {
-		i := rand.IntN(n)
+		i := l.a.r.pick(n)
 		port = l.free[i]
 		l.free[i] = l.free[n-1]
 		l.free = l.free[:n-1]
