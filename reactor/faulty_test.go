@@ -48,7 +48,7 @@ func (f *faulty) disarm() (struck bool, calls map[fsio.Op]int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.err = nil
-	return f.struck, f.calls
+	return f.struck, maps.Clone(f.calls)
 }
 
 func (f *faulty) ask(op fsio.Op, _ fsio.Name) error {
