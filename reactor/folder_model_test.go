@@ -243,8 +243,10 @@ func TestFolderIsAsItsModel(t *testing.T) {
 	a, b := ts.greet(), ts.greet()
 	c, d := ts.dial(), ts.dial()
 	m.clients = []*modelClient{
-		{talker: statusTalker{a}, status: true}, {talker: statusTalker{b}, status: true},
-		{talker: baseTalker{c}}, {talker: baseTalker{d}},
+		{talker: statusTalker{a}, status: true},
+		{talker: statusTalker{b}, status: true},
+		{talker: baseTalker{c}},
+		{talker: baseTalker{d}},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		m.tree = make(tree)

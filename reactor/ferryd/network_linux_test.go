@@ -32,8 +32,8 @@ func (n networkCase) String() string {
 	if n.fate.down.what != unharmed || n.fate.down.piece > 0 {
 		s, way = n.fate.down, "down"
 	}
-	return fmt.Sprintf("%v, put: %v, control: %v, %s: %v after %d, pieces of %d", n.exchange, n.puts,
-		n.control, way, s.what, s.after, s.piece)
+	return fmt.Sprintf("%v, put: %v, control: %v, %s: %v after %d, pieces of %d", n.exchange,
+		n.puts, n.control, way, s.what, s.after, s.piece)
 }
 
 // passes says whether nothing is lost on the way, only late or in pieces.
