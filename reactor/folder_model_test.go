@@ -256,15 +256,13 @@ func TestFolderIsAsItsModel(t *testing.T) {
 				c.ask("cd /", "")
 			}
 		}
-		t.Repeat(map[string]func(*rapid.T){
-			"ask": m.act,
-			"": func(t *rapid.T) {
-				there, hidden := treeAt(ts.t, ts.dir)
-				if !there.is(m.tree) || len(hidden) > 0 {
-					t.Fatalf("there is %v and %q, want %v", there, hidden, m.tree)
-				}
-			},
-		})
+		for range rapid.IntRange(1, 12).Draw(t, "commands") {
+			m.act(t)
+		}
+		there, hidden := treeAt(ts.t, ts.dir)
+		if !there.is(m.tree) || len(hidden) > 0 {
+			t.Fatalf("there is %v and %q, want %v", there, hidden, m.tree)
+		}
 	})
 	a.bye()
 	b.bye()
