@@ -89,7 +89,14 @@ func (c *Client) putOn(
 		return u.at, nil
 	}
 	if u.part == (codec.PartID{}) {
-		if u.part, err = c.newPart(ctx, name); err != nil {
+		u.part, err = c.newPart(ctx, name)
+		var e *Error
+		if errors.As(err, &e) && e.Code == codec.CodeBusy && about.Size <= codec.FieldMax {
+			// The server keeps as many parts as it may. A put in one go needs none.
+			_, err = c.putStatus(ctx, name, file, about.Size)
+			return 0, err
+		}
+		if err != nil {
 			return 0, err
 		}
 		// A note that cannot be written costs the continuing, not the upload.

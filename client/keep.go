@@ -159,7 +159,14 @@ func openKept(local string, old fs.FileInfo) (*kept, error) {
 	k := &kept{path: local, old: old}
 	for {
 		// The umask decides about the mode, as it does for any file that the user makes.
-		f, err := os.OpenFile(k.hidden(), os.O_RDWR|os.O_CREATE, 0o666)
+		f, err := os.OpenFile(k.hidden(), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) {
+			// A link that somebody planted there is not followed.
+			f, err = os.OpenFile(k.hidden(), os.O_RDWR|noFollow, 0)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // it got its name in between, or was a link that is gone
+			}
+		}
 		if err != nil {
 			return nil, failure(local, ErrLocal, err)
 		}
@@ -189,11 +196,23 @@ func (k *kept) begin(about note) error {
 	if err := k.file.Truncate(0); err != nil {
 		return err
 	}
-	if k.old != nil {
-		// Who may read the old one may read the new one; where modes mean nothing it fails.
-		_ = k.file.Chmod(k.old.Mode().Perm())
-	}
 	return writeNote(k.noted(), about)
+}
+
+// errReplaced is a download in whose place somebody put another file while it grew.
+var errReplaced = errors.New("something took the place of what had come")
+
+// still fails unless what has the hidden name is the file that was written.
+func (k *kept) still() error {
+	here, err := k.file.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Lstat(k.hidden())
+	if err == nil && !os.SameFile(here, there) {
+		err = errReplaced
+	}
+	return err
 }
 
 // drop leaves nothing to go on with.
@@ -208,9 +227,13 @@ func (k *kept) close() { _ = k.file.Close() }
 // commit gives the file its name. Systems that can do that while it is open, and locked, keep
 // others off until it is done.
 func (k *kept) commit() error {
-	var err error
+	if k.old != nil {
+		// Who may read the old one may read the new one; where modes mean nothing it fails.
+		_ = k.file.Chmod(k.old.Mode().Perm())
+	}
+	err := k.still()
 	if renameClosed {
-		err = k.file.Close()
+		err = errors.Join(err, k.file.Close())
 	}
 	if err == nil {
 		err = os.Rename(k.hidden(), k.path)

@@ -171,10 +171,19 @@ func checkLocal(base string, windows bool) error {
 		return errors.New("it holds a NUL")
 	case strings.ContainsRune(base, '/') || strings.ContainsRune(base, filepath.Separator):
 		return errors.New("it holds a separator")
+	case isOwn(base):
+		return errors.New("downloads on their way have such names here")
 	case windows:
 		return checkWindows(base)
 	}
 	return nil
+}
+
+// isOwn says whether a name is one that a file on its way has. A file of that name, whoever names
+// it, would take the place of another's beginning.
+func isOwn(base string) bool {
+	base = strings.ToLower(base)
+	return strings.HasPrefix(base, pendingPrefix) || strings.HasPrefix(base, keptPrefixName)
 }
 
 // checkWindows refuses what Windows cannot hold, or takes for a device or a stream.
