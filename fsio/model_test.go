@@ -174,10 +174,10 @@ func (m *model) commitPart(id string, noReplace bool) Kind {
 	p := m.parts[id]
 	found := p.folder.entries[p.base]
 	switch {
-	case found != nil && noReplace:
-		return KindExists
 	case found != nil && found.entries != nil:
 		return KindNotPlain
+	case found != nil && noReplace:
+		return KindExists
 	}
 	p.folder.entries[p.base] = &node{text: p.text}
 	m.dropPart(id)

@@ -168,6 +168,7 @@ type baseTalker struct{ c *wire }
 // ask takes base's signs for codes.
 func (b baseTalker) ask(command, upload string) said {
 	b.c.t.Helper()
+	check(b.c.t, b.c.SetDeadline(time.Now().Add(patience)))
 	b.c.command(command)
 	conn, err := dialData(b.c.wantPort())
 	if err != nil { // it was reset before connect had returned
@@ -204,6 +205,7 @@ type statusTalker struct{ c *speaker }
 
 func (s statusTalker) ask(command, upload string) said {
 	s.c.t.Helper()
+	check(s.c.t, s.c.SetDeadline(time.Now().Add(patience)))
 	s.c.command(command)
 	code, text := s.c.reply()
 	if code != codec.CodeOffer {

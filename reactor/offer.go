@@ -59,6 +59,8 @@ type address struct {
 	use *usage
 	// sessions and transfers count what refers to this address here.
 	sessions, transfers int
+	// sums are its checksums.
+	sums sumLine
 	// lines are the address's leases, one line for each pool; nil until the first command for it.
 	lines [poolCount]*line
 }
@@ -197,11 +199,12 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 	if l.waiting.Len() == 0 {
 		return lineWaits
 	}
-	short := r.limiter.takeOffer(l.a.use, descriptorsEach)
+	n := l.waiting.Front().Value.(*transfer).descriptors()
+	short := r.limiter.takeOffer(l.a.use, n)
 	if short != shortNothing && r.siblings {
 		// What another reactor gave back in this moment it told nobody; from now on it does.
 		r.limiter.starved.Store(true)
-		short = r.limiter.takeOffer(l.a.use, descriptorsEach)
+		short = r.limiter.takeOffer(l.a.use, n)
 	}
 	if short == shortServer || short == shortAddress && r.siblings {
 		return lineStarves
@@ -212,7 +215,7 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 	port, ok := l.lease(r.now)
 	if !ok {
 		r.limiter.giveOffer(l.a.use)
-		r.limiter.giveTransfer(l.a.use, descriptorsEach)
+		r.limiter.giveTransfer(l.a.use, n)
 		r.awaitRest(l)
 		return lineWaits
 	}
