@@ -136,8 +136,8 @@ func uploadUntilKilled(
 	return cut
 }
 
-// killExchange is what a writer speaks: half of them base, a quarter each status in one go and status
-// by parts.
+// killExchange is what a writer speaks: half of them base, a quarter each status in one go and
+// status by parts.
 func killExchange(w int) (exchange client.Exchange, parts bool) {
 	if w%2 == 0 {
 		return client.Base, false
