@@ -78,8 +78,8 @@ func (c *crowd) connect(ctx context.Context) {
 	}
 }
 
-// crowdDialsMax is how many sessions are opened at once, well below any server's accept queue.
-const crowdDialsMax = 128
+// crowdDialsMax is how many sessions are opened at once: half of vsftpd's accept queue.
+const crowdDialsMax = 16
 
 func (c *crowd) keeps() bool {
 	return !c.Scenario.Churn && !c.Scenario.Storm && c.Site.Proto != ProtoHTTPNew

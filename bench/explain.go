@@ -205,7 +205,10 @@ func (m Machine) busy(t *Turn) sentence {
 		server = t.Server.CPU / t.Seconds
 	}
 	enough, all := busyShare*float64(m.Processors), plural(int64(m.Processors), "processor")
-	full := max(own+server, t.AllCPU/t.Seconds) >= enough
+	full := own+server >= enough
+	if m.disturbed(t).text == "" { // else that says it
+		full = full || t.AllCPU/t.Seconds >= enough
+	}
 	switch {
 	case own >= enough:
 		return sentence{loud: true, text: fmt.Sprintf("THE HARNESS WAS THE LIMIT: it kept %.2f of "+

@@ -66,8 +66,9 @@ const (
 	// so that a server that is gone is not flooded.
 	restMin = 5 * time.Millisecond
 	restMax = time.Second
-	// dialsMax is how many sessions are opened at once, well below any server's accept queue.
-	dialsMax = 128
+	// dialsMax is how many sessions are opened at once: half of vsftpd's accept queue of 32. A
+	// connection that does not fit a queue stands for its client alone, for half a minute or more.
+	dialsMax = 16
 	// confirmWait is how long the end of a put is waited for. (PROTOCOL: "waits up to 5 s".)
 	confirmWait = 5 * time.Second
 	// quitMax is how long all sessions' orderly end may take, once the figures are taken.

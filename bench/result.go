@@ -98,6 +98,13 @@ func (r *Result) Errors() int64 {
 	return n
 }
 
+// Measured says whether there was a turn.
+func (r *Result) Measured() bool {
+	measured := false
+	r.each(func(*Target, *Step, *Turn) { measured = true })
+	return measured
+}
+
 // Err is nil when every transfer and connect went well, and says how many did not.
 func (r *Result) Err() error {
 	var ended int64

@@ -198,14 +198,20 @@ func (c *conductor) turn(
 	open := step.Rate > 0
 	if c.WarmUp > 0 {
 		live.Phase = "warming up"
-		reports, err := c.spans(ctx, span{Length: c.WarmUp, Open: open}, live)
+		warm := span{Length: c.WarmUp, Open: open, ErrorsMax: c.ErrorsMax}
+		reports, err := c.spans(ctx, warm, live)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range reports {
 			// Its figures are left out; its errors are not.
 			sum.addCounts(&Turn{Errors: r.Turn.Errors})
+			sum.Seconds = max(sum.Seconds, r.Took.Seconds())
 		}
+		if c.ErrorsMax > 0 && sum.ErrorCount() > c.ErrorsMax {
+			return sum, nil
+		}
+		sum.Seconds = 0
 	}
 	live.Phase = ""
 	watch, _ := startWatch(s.PID) // without one the server's usage is not known

@@ -105,6 +105,9 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 				t.Errorf("%s: %+v", c.name, line)
 			}
 		}
+		if c.name == "others" && strings.Contains(got, "machine was the limit") {
+			t.Errorf("other programs were the limit: %q", got)
+		}
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, not %q", c.name, got, c.want)
 		}

@@ -158,11 +158,11 @@ func (f *ftp) told(t *talk, text []byte) error {
 	case KindPut:
 		verb = "STOR "
 	case KindList:
-		verb = "NLST"
+		verb = "NLST "
 	default:
 	}
 	t.say = append(append(t.say[:0], verb...), t.job.name...)
-	t.say = append(t.say, "\r\n"...)
+	t.say = append(bytes.TrimRight(t.say, " "), "\r\n"...)
 	t.state = ftpOpening
 	return t.connectTo(port)
 }

@@ -32,6 +32,8 @@ type mix struct {
 	// files are those that all clients get.
 	files []job
 	total int // of the weights
+	// folder is the one that is listed; empty for that in which a session begins.
+	folder string
 }
 
 // newMix prepares the work of a scenario. prefix begins every name.
@@ -97,7 +99,7 @@ func (w *work) next() job {
 	case at < w.mix.Gets+w.mix.Puts:
 		return w.put(r)
 	default:
-		return job{kind: KindList}
+		return job{kind: KindList, name: w.mix.folder}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -80,6 +81,7 @@ func (h *hand) mixFor(s *share) *mix {
 	key := mixKey{s.Prefix, fmt.Sprintf("%+v", s.Scenario), s.Seed}
 	if h.mix == nil || h.mixOf.prefix != key.prefix || h.mixOf.scenario != key.scenario {
 		h.mix = newMix(s.Scenario, s.Prefix, s.Seed)
+		h.mix.folder = strings.TrimSuffix(s.Site.prefix(""), "/")
 	}
 	if h.mixOf != key {
 		again := *h.mix

@@ -56,6 +56,8 @@ type Client struct {
 	// a part is waited for that is held.
 	continueMin int64
 	busyWait    time.Duration
+	// sumWait is how long a checksum is asked for of a server that computes too many already.
+	sumWait time.Duration
 	// segmentMin is the shortest segment that a file is fetched in, in bytes.
 	segmentMin int64
 
@@ -85,6 +87,7 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 		pieceMax:    codec.FieldMax,
 		continueMin: continueMin,
 		busyWait:    busyWait,
+		sumWait:     sumWait,
 		segmentMin:  segmentMin,
 		answers:     codec.NewDecoder(codec.Fields),
 		interrupted: make(chan struct{}, 1),

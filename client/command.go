@@ -157,7 +157,7 @@ func (c *Client) start(ctx context.Context, verb codec.Verb, name string) error 
 // Entry is a line of a long listing.
 type Entry struct {
 	// Name is the server's word: whoever shows or uses it has to expect anything but a line
-	// end. A folder's ends with a slash.
+	// end. No slash stands behind a folder's.
 	Name string
 	Info
 }
@@ -195,5 +195,9 @@ func parseEntry(line string) (Entry, bool) {
 	if !ok || bad != nil || notTime != nil || name == "" || kind == "" {
 		return Entry{}, false
 	}
-	return Entry{name, Info{Folder: kind == "dir", Size: int64(n), Modified: modified}}, true
+	folder := kind == "dir"
+	if folder {
+		name = strings.TrimSuffix(name, "/")
+	}
+	return Entry{name, Info{Folder: folder, Size: int64(n), Modified: modified}}, name != ""
 }

@@ -329,7 +329,7 @@ func TestListingsAreTakenApart(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	want := []Entry{
 		{"a b", Info{false, 12, at}},
-		{"d\t/", Info{true, 0, at.Add(time.Second)}},
+		{"d\t", Info{true, 0, at.Add(time.Second)}},
 		{"e", Info{false, 3, at.Add(-2 * time.Hour)}},
 	}
 	if err != nil || len(entries) != 3 {

@@ -25,6 +25,9 @@ const (
 	busyWait    = 10 * time.Second
 	busyWaitMin = 20 * time.Millisecond
 	busyWaitMax = time.Second
+	// sumWait is how long a checksum is asked for again of a server that computes as many as it
+	// will at once for this address: they take as long as reading large files.
+	sumWait = 2 * time.Minute
 )
 
 // PutFileContinue is PutFile that can be continued. When it breaks off, by whatever cause, the
@@ -157,26 +160,37 @@ func (c *Client) partSize(
 	ctx context.Context, name string, part codec.PartID,
 ) (int64, error) {
 	q := codec.Request{Verb: codec.VerbPartSize, Part: part}
+	var size int64
+	err := whileBusy(ctx, name, c.busyWait, func() error {
+		ev, err := c.simple(ctx, q, name, codec.CodeStatus)
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if size, ok = codec.ParseSize(ev.Data); !ok {
+			return c.strange(ctx, q.Verb, ev)
+		}
+		return nil
+	})
+	return size, err
+}
+
+// whileBusy asks again and again as long as the answer is that what is asked about is busy, for
+// most at most.
+func whileBusy(ctx context.Context, name string, most time.Duration, ask func() error) error {
 	first := time.Now()
 	for wait := busyWaitMin; ; wait = min(2*wait, busyWaitMax) {
-		ev, err := c.simple(ctx, q, name, codec.CodeStatus)
-		if err == nil {
-			size, ok := codec.ParseSize(ev.Data)
-			if !ok {
-				return 0, c.strange(ctx, q.Verb, ev)
-			}
-			return size, nil
-		}
+		err := ask()
 		var e *Error
-		if !errors.As(err, &e) || e.Code != codec.CodeBusy || time.Since(first) > c.busyWait {
-			return 0, err
+		if !errors.As(err, &e) || e.Code != codec.CodeBusy || time.Since(first) > most {
+			return err
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return 0, failure(name, ErrGivenUp, ctx.Err())
+			return failure(name, ErrGivenUp, ctx.Err())
 		}
 	}
 }
@@ -190,7 +204,8 @@ func (c *Client) partIsPrefix(
 		return true, nil
 	}
 	q := codec.Request{Verb: codec.VerbPartSum, Part: part, Algo: XXH3}
-	return c.agrees(ctx, q, name, io.NewSectionReader(file, 0, size), size)
+	same, err := c.agrees(ctx, q, name, io.NewSectionReader(file, 0, size), size)
+	return same, refusedOnly(err)
 }
 
 // alreadyThere says whether the file that the server has under name is the local one.
@@ -205,16 +220,17 @@ func (c *Client) alreadyThere(
 		return false, refusedOnly(err)
 	}
 	q := codec.Request{Verb: codec.VerbSum, Algo: XXH3, Name: []byte(name)}
-	return c.agrees(ctx, q, name, io.NewSectionReader(file, 0, size), size)
+	same, err := c.agrees(ctx, q, name, io.NewSectionReader(file, 0, size), size)
+	return same, refusedOnly(err)
 }
 
 // agrees asks for a checksum, computes that of r meanwhile, and says whether they are the same. A
-// server that refuses to tell does not agree; errors are those that end the call.
+// server that refuses to tell is an error for which refusedOnly is nil.
 func (c *Client) agrees(
 	ctx context.Context, q codec.Request, name string, r io.Reader, size int64,
 ) (bool, error) {
 	if !c.features.Allows(q.Verb) {
-		return false, nil
+		return false, failure(name, ErrUnsupported, errNoSums)
 	}
 	type result struct {
 		sum Sum
@@ -227,11 +243,15 @@ func (c *Client) agrees(
 		sum, err := LocalSum(local, q.Algo, r)
 		here <- result{sum, err}
 	}()
-	theirs, err := c.sum(ctx, q, name)
+	var theirs Sum
+	err := whileBusy(ctx, name, c.sumWait, func() (err error) {
+		theirs, err = c.sum(ctx, q, name)
+		return err
+	})
 	if err != nil {
 		cancel()
 		<-here
-		return false, refusedOnly(err)
+		return false, err
 	}
 	ours := <-here
 	if ours.err != nil {
@@ -240,11 +260,13 @@ func (c *Client) agrees(
 	return ours.sum == theirs && theirs.Size == size, nil
 }
 
+const errNoSums = wording("this server computes no checksums")
+
 // refusedOnly is nil for an error that is no more than the server's refusal, after which the call
 // can go on in another way.
 func refusedOnly(err error) error {
 	var e *Error
-	if errors.As(err, &e) && e.Code >= 500 && !errors.Is(err, ErrGivenUp) {
+	if errors.Is(err, ErrUnsupported) || errors.As(err, &e) && e.Code >= 500 {
 		return nil
 	}
 	return err

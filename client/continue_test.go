@@ -378,6 +378,62 @@ func TestPartThatIsHeldIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestBusyChecksumsAreWaitedFor: a server computes so many at once for an address.
+func TestBusyChecksumsAreWaitedFor(t *testing.T) {
+	r := newResuming(t, 40)
+	r.write(t)
+	r.once(20, byClose)
+	_, _ = r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+	var busy atomic.Int32
+	r.change(func() {
+		r.refuse = func(q codec.Request) int {
+			switch q.Verb {
+			case codec.VerbPartSum, codec.VerbSumPart, codec.VerbSum:
+				if busy.Add(1)%3 != 0 {
+					return 450
+				}
+			default:
+			}
+			return 0
+		}
+	})
+	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Kept != 20 {
+		t.Errorf("put: %v, %v", moved, err)
+	}
+	back := filepath.Join(r.dir, "back")
+	r.once(20, byClose)
+	_, _ = r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", back)
+	moved, err = r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", back)
+	if err != nil || moved.Kept != 20 {
+		t.Errorf("get: %v, %v", moved, err)
+	}
+	if _, err := r.session(codec.FieldMax).GetSegments(t.Context(), "a", back, 2); err != nil {
+		t.Errorf("segments: %v", err)
+	}
+}
+
+// TestRefusedChecksumIsNoMismatch: what is known is said, and no more.
+func TestRefusedChecksumIsNoMismatch(t *testing.T) {
+	r := newResuming(t, 40)
+	r.set(r.data)
+	r.once(20, byClose)
+	_, _ = r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", r.local)
+	r.change(func() {
+		r.refuse = func(q codec.Request) int {
+			return map[codec.Verb]int{codec.VerbSum: 552}[q.Verb]
+		}
+	})
+	moved, err := r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Kept != 20 {
+		t.Errorf("get: %v, %v", moved, err)
+	}
+	_, err = r.session(codec.FieldMax).GetSegments(t.Context(), "a", r.local, 2)
+	if !errors.Is(err, ErrTooLarge) || errors.Is(err, ErrMismatch) {
+		t.Errorf("segments: %v", err)
+	}
+}
+
 func TestContextKeepsThePart(t *testing.T) {
 	r := newResuming(t, 3<<20)
 	r.write(t)

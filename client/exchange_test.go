@@ -63,7 +63,15 @@ func TestOtherServersAreMetAgainInBase(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, hellos := greeted(t, greet)
-			c, err := Dial(t.Context(), f.addr, Options{HelloWait: 3e8, DataRetry: -1})
+			// Only silence is not waited for until the end.
+			o := Options{HelloWait: patience, DataRetry: -1}
+			switch name {
+			case "nothing", "part of a port", "cut off":
+				o.HelloWait = 1e8
+			case "a silent port":
+				o.HelloWait = time.Second
+			}
+			c, err := Dial(t.Context(), f.addr, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,9 +83,8 @@ func TestOtherServersAreMetAgainInBase(t *testing.T) {
 			if n := hellos.Load(); n != 1 {
 				t.Errorf("hello was sent %d times", n)
 			}
-			_, err = Dial(t.Context(), f.addr, Options{
-				Exchange: Status, HelloWait: 3e8, DataRetry: -1,
-			})
+			o.Exchange = Status
+			_, err = Dial(t.Context(), f.addr, o)
 			wantKind(t, err, ErrUnsupported)
 		})
 	}
@@ -95,7 +102,7 @@ func TestPortOfHelloIsTakenUp(t *testing.T) {
 		}
 		taken <- err
 	})
-	c, err := Dial(t.Context(), f.addr, Options{})
+	c, err := Dial(t.Context(), f.addr, Options{HelloWait: patience})
 	if err != nil {
 		t.Fatal(err)
 	}

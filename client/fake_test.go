@@ -261,6 +261,7 @@ func (f *fake) dial(o Options) *Client {
 	if o.Exchange == Auto && !o.Classic {
 		o.Exchange = Base
 	}
+	o.HelloWait = orDefault(o.HelloWait, patience)
 	c, err := Dial(f.t.Context(), f.addr, o)
 	if err != nil {
 		f.t.Fatal(err)

@@ -89,8 +89,9 @@ func (c *Client) getOn(ctx context.Context, name string, k *kept, info Info) (in
 	if err := c.unchanged(ctx, name, info); err != nil || at == 0 {
 		return at, err
 	}
-	// A file that was replaced within a second of the modification time looks unchanged.
-	return at, c.compare(ctx, name, k.file, info.Size)
+	// A file that was replaced within a second of the modification time looks unchanged. Where
+	// the server does not say any more, what was compared before has to do.
+	return at, refusedOnly(c.compare(ctx, name, k.file, info.Size))
 }
 
 // compare fails unless a local file is the whole remote one.
@@ -128,7 +129,7 @@ func (c *Client) keptPrefix(
 	}
 	same, err := c.agrees(ctx, q, name, io.NewSectionReader(k.file, 0, n), n)
 	if err != nil || !same {
-		return 0, err
+		return 0, refusedOnly(err)
 	}
 	return n, nil
 }

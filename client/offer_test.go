@@ -385,3 +385,16 @@ func TestProgressIsTold(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkStatusGet(b *testing.B) {
+	k := newKeeper(b)
+	k.set([]byte(strings.Repeat("a", 4096)))
+	c := k.dialStatus(Options{})
+	b.SetBytes(4096)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Get(b.Context(), "a", io.Discard); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

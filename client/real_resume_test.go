@@ -3,11 +3,13 @@
 package client
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -219,6 +221,92 @@ func (k *killing) untilDone(
 		}
 		last = moved.Kept
 	}
+}
+
+// TestKilledClientsGoOn: a client's process is killed, with all that it held.
+func TestKilledClientsGoOn(t *testing.T) {
+	kills := 6
+	if *full {
+		kills = 100
+	}
+	const size = 24 << 20
+	s := newServer(t)
+	there, back := filepath.Join(s.dir, "there"), filepath.Join(s.dir, "back")
+	if err := os.WriteFile(there, random(size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := fileSum(t, there)
+	done, kept := 0, 0
+	for done < kills {
+		for verb, local := range map[string]string{"put": there, "get": back} {
+			if verb == "get" {
+				s.file("a", random(size))
+			}
+			for at := int64(0); ; done++ {
+				at = (at + rand.Int64N(size/4)) % (size + size/4)
+				last, whole := s.runChild(verb, local, at)
+				if last > 0 {
+					kept++
+				}
+				if whole {
+					break
+				}
+			}
+			if sum := fileSum(t, local); sum != want {
+				t.Fatalf("here is %v, want %v", sum, want)
+			}
+			if sum := fileSum(t, filepath.Join(s.root(), "a")); sum != want {
+				t.Fatalf("the server has %v, want %v", sum, want)
+			}
+			wantNothingHidden(t, s.dir, s.root(), s.notes)
+		}
+		for _, path := range []string{back, filepath.Join(s.root(), "a")} {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Logf("%d clients killed; %d tries went on from where another had been", done, kept)
+	if kept < done/4 {
+		t.Errorf("only %d tries were continued", kept)
+	}
+}
+
+// runChild runs a client of its own, and kills it when so many bytes are there. It returns how many
+// were there when it began, as far as it showed, and whether the transfer arrived.
+func (s *server) runChild(verb, local string, at int64) (first int64, whole bool) {
+	s.t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"="+
+		strings.Join([]string{verb, s.addr, s.notes, local}, "\n"))
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	first = -1
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		word, rest, _ := strings.Cut(lines.Text(), " ")
+		n, _ := strconv.ParseInt(rest, 10, 64)
+		switch word {
+		case "moved":
+			if first < 0 {
+				first = max(n-1<<20, 0)
+			}
+			if n >= at {
+				_ = cmd.Process.Kill()
+			}
+		case "kept":
+			whole = true
+		default:
+			s.t.Errorf("%s: %s", verb, lines.Text())
+		}
+	}
+	_ = cmd.Wait()
+	return first, whole
 }
 
 // wantNothingHidden fails the test if something is left beside the files, or of notes.

@@ -125,7 +125,8 @@ func (l *serverLog) Write(b []byte) (int, error) {
 // session is a new one, to which the server is the same whatever port it has.
 func (s *server) session(o Options) *Client {
 	s.t.Helper()
-	o.NotesFolder, o.ServerName = s.notes, "the server"
+	// A machine that is busy answers late, and is no server of base for that.
+	o.NotesFolder, o.ServerName, o.HelloWait = s.notes, "the server", patience
 	c, err := Dial(s.t.Context(), s.addr, o)
 	if err != nil {
 		s.t.Fatal(err)
@@ -213,6 +214,56 @@ func TestRealServerAnswersEveryCommand(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestRealFoldersAreFollowed: by each session of a transfer, and by what is noted of it.
+func TestRealFoldersAreFollowed(t *testing.T) {
+	s := newServer(t)
+	ctx := t.Context()
+	data := random(3 << 20)
+	dir := t.TempDir()
+	writeFile(t, dir, "a", string(data))
+	c := s.session(Options{})
+	for _, name := range []string{"some where", "some where/else"} {
+		if err := c.Mkdir(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if path, err := c.Cd(ctx, "some where"); err != nil || path != "/some where" {
+		t.Errorf("%q, %v", path, err)
+	}
+	if path, err := c.Cd(ctx, "else"); err != nil || path != "/some where/else" {
+		t.Errorf("%q, %v", path, err)
+	}
+	if path, err := c.Pwd(ctx); err != nil || path != "/some where/else" {
+		t.Errorf("%q, %v", path, err)
+	}
+	moved, err := c.PutFileContinue(ctx, "a", filepath.Join(dir, "a"))
+	if err != nil || moved.Stored != Confirmed {
+		t.Fatal(moved, err)
+	}
+	if _, err := c.GetSegments(ctx, "a", filepath.Join(dir, "b"), 3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.GetFileContinue(ctx, "/some where/else/a", filepath.Join(dir, "c")); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, dir, map[string]string{"a": string(data), "b": string(data), "c": string(data)})
+	entries, err := c.ListLong(ctx, "")
+	if err != nil || len(entries) != 1 || entries[0].Name != "a" || entries[0].Size != 3<<20 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	entries, err = c.ListLong(ctx, "/some where")
+	if err != nil || len(entries) != 1 || entries[0].Name != "else" || !entries[0].Folder {
+		t.Errorf("%v, %v", entries, err)
+	}
+	names, err := c.List(ctx, "/")
+	if err != nil || len(names) != 1 || names[0] != "some where/" {
+		t.Errorf("%q, %v", names, err)
+	}
+	if err := errors.Join(c.Remove(ctx, "a"), c.Rmdir(ctx, "/some where/else")); err != nil {
+		t.Error(err)
 	}
 }
 

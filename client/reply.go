@@ -21,7 +21,7 @@ const (
 	abortWait = 5 * time.Second
 	// lastWordWait is how long a server is given to say by itself why a data connection broke:
 	// abor might come before its reason.
-	lastWordWait = 2 * time.Second
+	lastWordWait = 5 * time.Second
 )
 
 // request sends a command and returns the first reply to it, whichever it is, which lives until the

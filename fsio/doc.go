@@ -1,6 +1,8 @@
 // Package fsio is the file layer of ferry's server: a root folder that no name leaves, plain
-// files opened for reading, uploads that appear whole or not at all, listings, the sweep of
-// leftovers, and the pool of workers for whatever may wait for a disk.
+// files opened for reading, uploads that appear whole or not at all, the kept beginnings of
+// uploads that broke off (Part), file commands, listings, sums, the sweep of leftovers, and the
+// pool of workers for whatever may wait for a disk. Package fault, beside it, makes tests of
+// what fails.
 //
 // # Two paths
 //
@@ -13,14 +15,19 @@
 //
 // The server's loop must never wait for a disk. OpenCached, File.ReadCached and File.Cached
 // answer from memory or not at all: ErrWouldBlock sends the same work to a Pool, where Open,
-// ReadAt and ReadAhead may take their time. Everything else that is exported by Root and
-// Pending belongs into the pool too, ParseName aside. That includes Pending.Commit and
+// ReadAt and ReadAhead may take their time. Everything else that is exported by Root, Pending and
+// Part belongs into the pool too, ParseName and ParseNameIn aside. That includes Pending.Commit and
 // Pending.Abort, since closing a file that was written or unlinked may take long
-// (253 ms were measured for 3 GiB).
+// (253 ms were measured for 3 GiB). Syncer.Commit waits for nothing.
+//
+// # What a power cut takes
+//
+// By default nothing is forced to the disk. CommitOptions.Durable forces one file and its folder,
+// a Syncer those of all that commit at the same time.
 //
 // # Errors
 //
 // Every error that comes from a file is an *Error with a Kind out of a closed set. Its text
 // holds the operation, the name beneath the root and the system's words, and never a path
-// outside the served root. ErrWouldBlock and io.EOF come bare.
+// outside the served root. ErrWouldBlock, ErrStopped and io.EOF come bare.
 package fsio

@@ -117,6 +117,20 @@ func scratch(t testing.TB) string {
 	return root
 }
 
+// scratchInMemory is scratch where syncing costs nothing, if the system has such a place.
+func scratchInMemory(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "fsio") //nolint:usetesting // That is on the disk.
+	if err != nil {
+		return scratch(t)
+	}
+	t.Cleanup(func() { check(t, os.RemoveAll(dir)) })
+	root := filepath.Join(dir, "root")
+	check(t, os.Mkdir(root, 0o777))
+	write(t, filepath.Join(dir, "secret"), "secret")
+	return root
+}
+
 func write(t testing.TB, path, text string) {
 	t.Helper()
 	check(t, os.MkdirAll(filepath.Dir(path), 0o777))

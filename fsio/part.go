@@ -243,6 +243,11 @@ func (p *Part) Commit(o CommitOptions) error { return commit(p, o) }
 func (p *Part) shared() *draft { return &p.draft }
 
 func (p *Part) place(noReplace bool) error {
+	// The part may be a day old, and a device or FIFO have come to its name, which no upload
+	// replaces.
+	if err := p.draft.checkTarget(noReplace); err != nil {
+		return err
+	}
 	return p.draft.rename(p.kept, p.draft.base, noReplace)
 }
 

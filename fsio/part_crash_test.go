@@ -42,11 +42,32 @@ func crashScript(r *Root, n Name, durable bool) error {
 	return p.Drop()
 }
 
+// putScript is what a server does for an upload in one go: with blocks set aside, or whole at once.
+// Where nothing may be replaced the file may get its name in two steps.
+func putScript(r *Root, n Name, durable bool) error {
+	p, err := r.Create(n, CreateOptions{})
+	if err != nil {
+		return err
+	}
+	_, err = p.WriteAt([]byte("hello "), 0)
+	if err = errors.Join(err, p.Allocate(6, 1<<16)); err == nil {
+		_, err = p.WriteAt([]byte("world"), 6)
+	}
+	if err = errors.Join(err, p.Commit(CommitOptions{Durable: durable})); err != nil {
+		return err
+	}
+	if err = r.Remove(n); err != nil {
+		return err
+	}
+	return r.StoreSmall(n, []byte("hello world"), CommitOptions{NoReplace: true})
+}
+
 // TestMain's process is killed at a call, from within, when these are set.
 const (
 	crashFolder = "FSIO_TEST_CRASH_FOLDER"
 	crashAt     = "FSIO_TEST_CRASH_AT"
 	crashWay    = "FSIO_TEST_CRASH_WAY"
+	crashPut    = "FSIO_TEST_CRASH_PUT"
 )
 
 // TestCrashChild runs in a process of its own: see TestAKilledServerLeavesAPartOrNothing.
@@ -72,7 +93,11 @@ func TestCrashChild(t *testing.T) {
 		},
 	})
 	check(t, err)
-	check(t, crashScript(r, name(t, r, "a"), true))
+	script := crashScript
+	if os.Getenv(crashPut) != "" {
+		script = putScript
+	}
+	check(t, script(r, name(t, r, "a"), true))
 	check(t, r.Close())
 }
 
@@ -86,7 +111,7 @@ func TestAKilledServerLeavesAPartOrNothing(t *testing.T) {
 		t.Run(way, func(t *testing.T) {
 			for _, old := range []string{"", "old"} {
 				killed := 0
-				for crash(t, way, old, killed) {
+				for crash(t, way, "", old, killed) {
 					killed++
 				}
 				if killed < 25 {
@@ -97,16 +122,34 @@ func TestAKilledServerLeavesAPartOrNothing(t *testing.T) {
 	}
 }
 
+// TestAKilledServerLeavesTheOldFileOrTheNew does the same for uploads in one go.
+func TestAKilledServerLeavesTheOldFileOrTheNew(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts fifty processes")
+	}
+	for _, way := range []string{"default", "portable"} {
+		t.Run(way, func(t *testing.T) {
+			killed := 0
+			for crash(t, way, "put", "", killed) {
+				killed++
+			}
+			if killed < 15 {
+				t.Fatalf("killed at %d calls only", killed)
+			}
+		})
+	}
+}
+
 // crash reports whether the process was killed before it was done.
-func crash(t *testing.T, way, old string, at int) bool {
+func crash(t *testing.T, way, put, old string, at int) bool {
 	t.Helper()
-	dir := scratch(t)
+	dir := scratchInMemory(t)
 	if old != "" {
 		write(t, dir+"/a", old)
 	}
 	cmd := exec.Command(os.Args[0], "-test.run=^TestCrashChild$")
 	cmd.Env = append(os.Environ(),
-		crashFolder+"="+dir, crashWay+"="+way, crashAt+"="+strconv.Itoa(at))
+		crashFolder+"="+dir, crashWay+"="+way, crashPut+"="+put, crashAt+"="+strconv.Itoa(at))
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	killed := errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
@@ -118,7 +161,7 @@ func crash(t *testing.T, way, old string, at int) bool {
 	_, err = r.Sweep()
 	check(t, err)
 	parts := r.parts.all()
-	if len(parts) > 1 {
+	if len(parts) > 1 || put != "" && len(parts) > 0 {
 		t.Fatalf("call %d: %d parts", at, len(parts))
 	}
 	for id := range parts {
@@ -160,7 +203,7 @@ func TestFaultsOfPartsLeaveAPartOrNothing(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		for _, errno := range []syscall.Errno{syscall.EDQUOT, syscall.EMFILE, syscall.EIO} {
 			for failing := 0; ; failing++ {
-				dir := scratch(t)
+				dir := scratchInMemory(t)
 				calls, failed := 0, OpNone
 				r := open(t, dir, Options{Fault: func(op Op, _ Name) error {
 					if op == OpRoot {

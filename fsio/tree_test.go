@@ -212,7 +212,7 @@ func runVerb(r *Root, verb string, n, to Name) error {
 func TestFileCommandsChangeWhatTheyNameAndNothingElse(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		for _, c := range treeTests {
-			dir := scratch(t)
+			dir := scratchInMemory(t)
 			furnish(t, dir)
 			before := tree(t, dir)
 			readOnly := open(t, dir, Options{ReadOnly: true})
@@ -241,7 +241,7 @@ func TestFileCommandsChangeWhatTheyNameAndNothingElse(t *testing.T) {
 }
 
 func TestFileCommandsReachNoNameOfOurs(t *testing.T) {
-	dir := scratch(t)
+	dir := scratchInMemory(t)
 	r := openDefault(t, dir, Options{Dotfiles: true})
 	for _, own := range []string{temporaryName(1), ownPrefix + hexadecimal(1) + partSuffix} {
 		for _, text := range []string{own, "a/" + own, own + "/a", strings.ToUpper(own)} {
@@ -259,7 +259,7 @@ func TestFaultsOfFileCommandsChangeNothing(t *testing.T) {
 			if c.want != KindNone || len(c.went)+len(c.came) == 0 {
 				continue
 			}
-			dir := scratch(t)
+			dir := scratchInMemory(t)
 			furnish(t, dir)
 			before := tree(t, dir)
 			for failing := 0; ; failing++ {
@@ -293,7 +293,7 @@ func TestFaultsOfFileCommandsChangeNothing(t *testing.T) {
 
 func TestUploadsEndInAFolderThatWasRenamed(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
-		dir := scratch(t)
+		dir := scratchInMemory(t)
 		furnish(t, dir)
 		r := open(t, dir, Options{})
 		p, err := r.Create(name(t, r, "empty/file"), CreateOptions{})

@@ -58,11 +58,11 @@ func (r *reactor) giveUp(t *transfer) {
 func (r *reactor) aborted(s *session) {
 	st := s.status
 	_, _ = s.conn.Discard(st.seen)
-	var out []byte
-	for range st.waiting {
-		out = codec.AppendReply(out, codec.CodeAborted, []byte("aborted"))
-	}
+	waiting := st.waiting
 	st.seen, st.waiting, st.aborting = 0, 0, false
 	s.heard = r.now
-	r.write(s, codec.AppendReply(out, codec.CodeComplete, []byte("aborted")))
+	for range waiting {
+		r.reply(s, answer{codec.CodeAborted, []byte("aborted")})
+	}
+	r.reply(s, answer{codec.CodeComplete, []byte("aborted")})
 }

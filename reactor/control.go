@@ -32,6 +32,8 @@ type session struct {
 	began, heard instant
 	// ahead is how many bytes were sent ahead of the answer to the last command.
 	ahead int
+	// queued says that it stands in the reactor's list of those that can move.
+	queued bool
 	// fresh says that no command came yet, so that hello may.
 	fresh bool
 	// status is what a session of the status exchange has beside this, nil for all others.

@@ -16,5 +16,7 @@
 //
 // The files: server starts and stops reactors; reactor is the loop and its turn; control, session
 // and offer are one session from its bytes to the lease of a data port; transfer, send and receive
-// move the bytes; watcher, deadline, limits, log and status are what these stand on.
+// move the bytes; watcher, deadline, limits, log and counters are what these stand on. classic and
+// status are faces of the session beside base's; with status go keyed, which knows offers by their
+// KEY, abort, work, part and sum, and reply, where what went wrong becomes a code.
 package reactor

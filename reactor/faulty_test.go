@@ -48,7 +48,7 @@ func (f *faulty) disarm() (struck bool, calls map[fsio.Op]int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.err = nil
-	return f.struck, f.calls
+	return f.struck, maps.Clone(f.calls)
 }
 
 func (f *faulty) ask(op fsio.Op, _ fsio.Name) error {
@@ -110,7 +110,7 @@ func (have tree) lay(t *testing.T, dir string) {
 }
 
 // treeAt reads what a folder holds, and what is hidden in it.
-func treeAt(t *testing.T, dir string) (found tree, hidden []string) {
+func treeAt(t testing.TB, dir string) (found tree, hidden []string) {
 	t.Helper()
 	found = make(tree)
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -120,7 +120,9 @@ func treeAt(t *testing.T, dir string) (found tree, hidden []string) {
 		name, _ := filepath.Rel(dir, path)
 		switch {
 		case strings.HasPrefix(d.Name(), "."):
-			hidden = append(hidden, name)
+			if hidden = append(hidden, name); d.IsDir() {
+				return filepath.SkipDir
+			}
 		case d.IsDir():
 			found[name] = folderMark
 		default:
@@ -166,6 +168,7 @@ type baseTalker struct{ c *wire }
 // ask takes base's signs for codes.
 func (b baseTalker) ask(command, upload string) said {
 	b.c.t.Helper()
+	check(b.c.t, b.c.SetDeadline(time.Now().Add(patience)))
 	b.c.command(command)
 	conn, err := dialData(b.c.wantPort())
 	if err != nil { // it was reset before connect had returned
@@ -202,6 +205,7 @@ type statusTalker struct{ c *speaker }
 
 func (s statusTalker) ask(command, upload string) said {
 	s.c.t.Helper()
+	check(s.c.t, s.c.SetDeadline(time.Now().Add(patience)))
 	s.c.command(command)
 	code, text := s.c.reply()
 	if code != codec.CodeOffer {

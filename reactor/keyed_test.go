@@ -193,3 +193,41 @@ func freeBlock(t testing.TB, n int) int {
 	defer closePorts(ports)
 	return int(ports[0].number)
 }
+
+func TestAFixedRangeOfKeyedPortsIsUsed(t *testing.T) {
+	first := freeBlock(t, 4)
+	ports := PortRange{First: uint16(first), Last: uint16(first + 3)}
+	ts := serve(t, func(o *Options) { o.KeyedPorts = ports; o.Reactors = 2 })
+	ts.file("a", []byte("abc"))
+	for range 8 {
+		c := ts.greet()
+		o := c.offered("get a")
+		if o.Port < ports.First || o.Port > ports.Last {
+			t.Fatalf("port %d is not of %s", o.Port, &ports)
+		}
+		o.take().wantRecord([]byte("abc"))
+		c.want(226, "3")
+		c.bye()
+	}
+	o := testOptions(t.TempDir())
+	o.KeyedPorts = ports
+	if _, err := New(o); err == nil || !strings.Contains(err.Error(), "--keyed-ports") {
+		t.Errorf("ports that another server has: %v", err)
+	}
+}
+
+func TestKeyedPortsThatCannotBe(t *testing.T) {
+	for text, want := range map[string]string{
+		"80-90": "data ports begin at 1024", "3000-2000": "the range ends before it begins",
+		"2000-2001": "3 reactors need at least 3 ports", "5000": "give from 0 to 4096",
+	} {
+		o := testOptions(t.TempDir())
+		o.Reactors = 3
+		check(t, o.KeyedPorts.Set(text))
+		_, err := New(o)
+		if err == nil || !strings.Contains(err.Error(), "--keyed-ports") ||
+			!strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}

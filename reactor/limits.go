@@ -19,6 +19,9 @@ const (
 	// file and for a moment the path that was looked at; to receive, the temporary file and its
 	// folder. Pipes are counted apart.
 	descriptorsEach = 3
+	// descriptorsPart is the same for a piece of a part: the data socket, the part, its folder and
+	// the folder in which parts are known by their PART.
+	descriptorsPart = 4
 	// keylessMin is how many connections without a KEY may always wait; descriptorsSpare has them.
 	keylessMin = 8
 	// transfersMin is the fewest transfers at once that make a server.

@@ -2,7 +2,6 @@ package reactor
 
 import (
 	"container/list"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 )
@@ -60,6 +59,8 @@ type address struct {
 	use *usage
 	// sessions and transfers count what refers to this address here.
 	sessions, transfers int
+	// sums are its checksums.
+	sums sumLine
 	// lines are the address's leases, one line for each pool; nil until the first command for it.
 	lines [poolCount]*line
 }
@@ -198,11 +199,12 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 	if l.waiting.Len() == 0 {
 		return lineWaits
 	}
-	short := r.limiter.takeOffer(l.a.use, descriptorsEach)
+	n := l.waiting.Front().Value.(*transfer).descriptors()
+	short := r.limiter.takeOffer(l.a.use, n)
 	if short != shortNothing && r.siblings {
 		// What another reactor gave back in this moment it told nobody; from now on it does.
 		r.limiter.starved.Store(true)
-		short = r.limiter.takeOffer(l.a.use, descriptorsEach)
+		short = r.limiter.takeOffer(l.a.use, n)
 	}
 	if short == shortServer || short == shortAddress && r.siblings {
 		return lineStarves
@@ -213,7 +215,7 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 	port, ok := l.lease(r.now)
 	if !ok {
 		r.limiter.giveOffer(l.a.use)
-		r.limiter.giveTransfer(l.a.use, descriptorsEach)
+		r.limiter.giveTransfer(l.a.use, n)
 		r.awaitRest(l)
 		return lineWaits
 	}
@@ -293,10 +295,10 @@ func (t *transfer) met() (waited bool) {
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
 func (l *line) lease(now instant) (port uint16, ok bool) {
 	if l.pool.shared {
-		return uint16(rand.IntN(len(l.pool.ports))), true
+		return uint16(l.a.r.pick(len(l.pool.ports))), true
 	}
 	if n := len(l.free); n > 0 {
-		i := rand.IntN(n)
+		i := l.a.r.pick(n)
 		port = l.free[i]
 		l.free[i] = l.free[n-1]
 		l.free = l.free[:n-1]

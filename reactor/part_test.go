@@ -285,3 +285,27 @@ func TestPartsThatNobodyGoesOnWithAreRemoved(t *testing.T) {
 	ts.wantNoTemporaries()
 	c.bye()
 }
+
+// TestTheAnswerComesOnceThePartIsFree: the client's next command may be about the same part.
+func TestTheAnswerComesOnceThePartIsFree(t *testing.T) {
+	fault, came, release := blockedOn(fsio.OpClose)
+	ts := serveWith(t, func(s *Server) { faults(t, s, fault) })
+	c := ts.greet()
+	part := c.begin("a")
+	c.offered("putpart " + part + " 0 3")
+	c.command("abor")
+	<-came
+	onLoop(t, ts.reactors[0], func() {
+		for s := range ts.reactors[0].sessions {
+			if s.exchange.State() != codec.Offered {
+				t.Errorf("the command was answered while the part was held: %v",
+					s.exchange.State())
+			}
+		}
+	})
+	release()
+	c.want(426, "")
+	c.want(226, "")
+	c.goOn(part, 0, 3, []byte("abc"), 226)
+	c.bye()
+}

@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"container/list"
+	"math/rand/v2"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,9 @@ type reactor struct {
 	root    *fsio.Root
 	index   int
 	epoch   time.Time
+	// clock tells the time since epoch, or what a test wants it to be; pick draws a number below n.
+	clock func() instant
+	pick  func(n int) int
 	// now is the time of the current turn or event.
 	now  instant
 	loop gnet.EventLoop
@@ -67,8 +71,10 @@ type reactor struct {
 	scratch     []byte
 	fieldBuffer [codec.FieldSize]byte
 	lineBuffer  [64]byte
-	// replies is for one reply of the status exchange, or several.
-	replies []byte
+	// replies is for one reply of the status exchange; gathered are those of the session whose
+	// commands are being taken, which leave in one write.
+	replies, gathered []byte
+	gathering         *session
 
 	// kicker is our end of a connection to the loop itself, see kick.
 	kicker int
@@ -109,7 +115,7 @@ type mover interface {
 func (t *transfer) isQueued() *bool { return &t.queued }
 
 func newReactor(s *Server, index int) *reactor {
-	return &reactor{
+	r := &reactor{
 		server:    s,
 		limiter:   s.limiter,
 		root:      s.root,
@@ -125,10 +131,11 @@ func newReactor(s *Server, index int) *reactor {
 		splice:       haveSplice && !s.options.Portable,
 		scratch:      make([]byte, codec.FieldSize+smallMax),
 		kicker:       -1,
+		pick:         rand.IntN,
 	}
+	r.clock = func() instant { return time.Since(r.epoch) }
+	return r
 }
-
-func (r *reactor) clock() instant { return time.Since(r.epoch) }
 
 // enqueue lets m move in this turn or the next.
 func (r *reactor) enqueue(m mover) {

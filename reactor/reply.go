@@ -160,8 +160,28 @@ func (r *reactor) reply(s *session, a answer) {
 	if s.conn == nil {
 		return
 	}
+	if r.gathering == s {
+		r.gathered = codec.AppendReply(r.gathered, a.code, a.text)
+		if len(r.gathered) >= gatherMax {
+			r.flushReplies()
+		}
+		return
+	}
 	r.replies = codec.AppendReply(r.replies[:0], a.code, a.text)
 	r.write(s, r.replies)
+}
+
+// gatherMax is how many bytes of replies leave in one write: those of hundreds of commands, so that
+// a client that sends very many at once does not keep the loop with as many system calls.
+const gatherMax = 16 << 10
+
+// flushReplies sends what was gathered.
+func (r *reactor) flushReplies() {
+	out := r.gathered
+	r.gathered = out[:0] // a write that fails may have more to say
+	if s := r.gathering; s != nil && s.conn != nil && len(out) > 0 {
+		r.write(s, out)
+	}
 }
 
 // lastWords says why the server ends a session.
@@ -174,6 +194,9 @@ func (r *reactor) lastWords(s *session, out *output) {
 		r.reply(s, answer{codec.CodeArgument, []byte(out.end)})
 	default:
 		r.reply(s, answer{codec.CodeTooBusy, []byte(out.end)})
+	}
+	if r.gathering == s { // control may be closed next
+		r.flushReplies()
 	}
 }
 

@@ -27,11 +27,11 @@ type Server struct {
 	log     zerolog.Logger
 	limiter *limiter
 	root    *fsio.Root
-	pool    *fsio.Pool
+	pool    workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer *fsio.Syncer
 	// sumPool computes checksums, sums remembers them.
-	sumPool   *fsio.Pool
+	sumPool   workers
 	sums      *fsio.SumCache
 	reactors  []*reactor
 	addresses []netip.Addr
@@ -50,6 +50,12 @@ type Server struct {
 	stop     chan stopKind
 	// reset counts transfers that were cut off at the end.
 	reset atomic.Int64
+}
+
+// workers do jobs that may block: a pool, or what a test has in its place.
+type workers interface {
+	Submit(j fsio.Job)
+	Close()
 }
 
 type stopKind uint8
@@ -120,9 +126,9 @@ func (s *Server) prepare() error {
 	if err != nil {
 		s.log.Warn().Err(visibleError(err)).Msg("not every leftover could be looked for")
 	}
-	s.pool = fsio.NewPool(o.FileWorkers)
-	if o.Durability == DurabilityCommit {
-		s.syncer = fsio.NewSyncer(s.pool)
+	pool := fsio.NewPool(o.FileWorkers)
+	if s.pool = pool; o.Durability == DurabilityCommit {
+		s.syncer = fsio.NewSyncer(pool)
 	}
 	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {

@@ -112,10 +112,37 @@ func (r *reactor) pumpStatus(s *session) {
 		return
 	}
 	st.pumping = true
-	for s.conn != nil && s.exchange.State() != codec.Over && r.pumpOne(s) {
+	// What is done for one session may let another go on: that one's replies leave by themselves.
+	first := r.gathering == nil
+	if first {
+		r.gathering = s
+	}
+	for n := 0; s.conn != nil && s.exchange.State() != codec.Over && r.pumpOne(s); n++ {
+		if n == commandsATurn {
+			r.enqueue(s)
+			break
+		}
+	}
+	if first {
+		r.flushReplies()
+		r.gathering = nil
 	}
 	st.pumping = false
 }
+
+// commandsATurn is how many commands a session may have answered before others have their turn: an
+// answer can be a hundred times longer than its command.
+const commandsATurn = 32
+
+// move goes on with commands that were sent ahead.
+func (s *session) move() (more bool) {
+	if s.conn != nil && s.exchange.State() != codec.Over {
+		s.r.pump(s)
+	}
+	return false // pump has it queued if there is more
+}
+
+func (s *session) isQueued() *bool { return &s.queued }
 
 // pumpOne takes one command, and says whether there may be another.
 func (r *reactor) pumpOne(s *session) bool {
@@ -225,7 +252,7 @@ func (r *reactor) prepareStatus(t *transfer) {
 
 // granted follows the turn of a command that moves something: limits allow it.
 func (r *reactor) granted(t *transfer) {
-	t.held = descriptorsEach
+	t.held = t.descriptors()
 	a := t.asked
 	switch t.verb {
 	case codec.VerbGet, codec.VerbGetPart:

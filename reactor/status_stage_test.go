@@ -191,3 +191,33 @@ func TestDrainFinishesWhatWasAsked(t *testing.T) {
 	check(t, unix.Close(fd))
 	s.eventuallySettled("the drain", func() bool { return drained })
 }
+
+// A session's commands that were sent ahead are answered some at a time, in order and all of them,
+// so that others have their turn in between.
+func TestCommandsSentAheadLeaveOthersTheirTurn(t *testing.T) {
+	s := keyedStage(t)
+	const n = 10 * commandsATurn
+	greedy, other := s.hello(), s.hello()
+	s.say(greedy, strings.Fields(strings.Repeat("pwd ", n))...)
+	answered := len(greedy.out)
+	const one = len("00000000005257 /")
+	if most := (commandsATurn + 1) * one; answered == 0 || answered > most {
+		t.Fatalf("%d bytes of answers came at once, %d at most should", answered, most)
+	}
+	s.say(other, "pwd")
+	s.wantReply(other, 257, "/")
+	if len(greedy.out) != answered {
+		t.Error("another's command set off more answers")
+	}
+	s.settle()
+	for range n {
+		s.wantReply(greedy, 257, "/")
+	}
+	if len(greedy.out) > 0 {
+		t.Errorf("%q came behind", greedy.out)
+	}
+	s.say(greedy, strings.Fields(strings.Repeat("pwd ", n))...)
+	s.hang(greedy)
+	s.settle()
+	s.hang(other)
+}

@@ -441,6 +441,18 @@ func TestTooMuchSentAheadEndsTheSession(t *testing.T) {
 	ts.wantSession(1, endFlood)
 }
 
+// TestRepliesThatNobodyReadsEndTheSession: what may wait for a client on control is bounded.
+func TestRepliesThatNobodyReadsEndTheSession(t *testing.T) {
+	ts := serve(t)
+	c := ts.greet()
+	many := []byte(strings.Repeat(framed("pwd")+framed("frobnicate"), 1000))
+	for over := false; !over; {
+		_, err := c.Write(many)
+		over = err != nil
+	}
+	ts.wantSession(1, endFlood)
+}
+
 func TestViolationsAreTold(t *testing.T) {
 	ts := serve(t)
 	c := ts.greet()

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"ferry/codec"
@@ -21,8 +22,8 @@ type sumAsked struct {
 	digest fsio.Digest
 	// read is how many bytes were read for it, in whole pieces: none for one that was known.
 	read int64
-	// counted says that the address counts it.
-	counted bool
+	// counted says that the address counts it, given that the workers have it.
+	counted, given bool
 }
 
 // States of a checksum: a worker and the loop both want to be the first to leave sumWaits.
@@ -47,14 +48,40 @@ func (s *sumAsked) stopped() bool {
 // sumPiece is how much is read for a checksum between two looks at whether to stop, in bytes.
 const sumPiece = 512 << 10
 
-// give lets the address of a checksum that was computed, or given up, have another instead, and
+// sumLine is the checksums of one address on one reactor. Only some of them are given to the
+// workers, who take them in order: otherwise one address would fill the line before all others.
+type sumLine struct {
+	given   int
+	waiting []*transfer
+}
+
+// giveSum lets the address of a checksum that was computed, or given up, have another instead, and
 // counts what was read for it.
-func (s *sumAsked) give(t *transfer) {
-	if s.counted {
-		s.counted = false
-		t.address.use.sums.Add(-1)
-		t.session.status.summed += s.read
+func (r *reactor) giveSum(t *transfer) {
+	s, l := &t.asked.sum, &t.address.sums
+	if !s.counted {
+		return
 	}
+	s.counted = false
+	t.address.use.sums.Add(-1)
+	t.session.status.summed += s.read
+	if !s.given {
+		l.waiting = slices.DeleteFunc(l.waiting, func(o *transfer) bool { return o == t })
+		return
+	}
+	l.given--
+	if len(l.waiting) > 0 {
+		next := l.waiting[0]
+		l.waiting = slices.Delete(l.waiting, 0, 1)
+		r.giveToSummers(next)
+	}
+}
+
+// giveToSummers has a checksum computed in its turn.
+func (r *reactor) giveToSummers(t *transfer) {
+	t.asked.sum.given = true
+	t.address.sums.given++
+	r.submit(t, duties[t.verb].job)
 }
 
 // sum has a checksum computed, if limits allow it.
@@ -67,7 +94,12 @@ func (r *reactor) sum(t *transfer) {
 		t.outcome, t.err = outcomeRefused, errSumsHere
 	default:
 		t.asked.sum.counted = true
-		r.submit(t, duties[t.verb].job)
+		line := &t.address.sums
+		if line.given < max(1, r.server.options.SumWorkers/2) {
+			r.giveToSummers(t)
+		} else {
+			line.waiting = append(line.waiting, t)
+		}
 		return
 	}
 	r.endTransfer(t)

@@ -144,7 +144,15 @@ func (t *transfer) become(s transferState) {
 
 func (t *transfer) becomeOffered() {
 	t.become(transferOffered)
-	t.held = descriptorsEach
+	t.held = t.descriptors()
+}
+
+// descriptors is how many the transfer may have open at once.
+func (t *transfer) descriptors() int64 {
+	if t.verb == codec.VerbPutPart {
+		return descriptorsPart
+	}
+	return descriptorsEach
 }
 
 func (t *transfer) becomeMoving(fd int, now instant) {
@@ -373,7 +381,7 @@ func (r *reactor) discard(t *transfer) {
 	}
 	a := t.address
 	if t.asked != nil {
-		t.asked.sum.give(t)
+		r.giveSum(t)
 		r.settle(t)
 	}
 	a.transfers--

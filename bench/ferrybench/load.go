@@ -145,7 +145,7 @@ func (l *load) run(cmd *cobra.Command, args []string) error {
 	}
 	result, err := l.plan.Run(cmd.Context(), notes)
 	line.clear()
-	if result == nil {
+	if result == nil || err != nil && !result.Measured() {
 		return &runError{err}
 	}
 	shown := l.output.write(result, cmd.OutOrStdout())

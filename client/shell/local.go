@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -129,19 +128,7 @@ func (s *Shell) put(text string) error {
 // runSystem runs a line of the system's own shell, in the local folder. Ctrl-C is for it: it has
 // the terminal, and this program waits.
 func (s *Shell) runSystem(_ context.Context, c *command) error {
-	var words []string
-	switch {
-	case runtime.GOOS == "windows":
-		words = []string{envOr("COMSPEC", "cmd.exe")}
-		if c.bare != "" {
-			words = append(words, "/c", c.bare)
-		}
-	case c.bare == "":
-		words = []string{envOr("SHELL", "/bin/sh")}
-	default:
-		words = []string{"/bin/sh", "-c", c.bare}
-	}
-	cmd := exec.Command(words[0], words[1:]...)
+	cmd := systemShell(c.bare)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.local("."), s.Out, s.Err
 	if s.Prompt {
 		// Lines on a pipe are this program's own.

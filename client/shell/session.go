@@ -23,7 +23,13 @@ type link struct {
 	exchange client.Exchange
 	// gauge is that of the file on its way, nil between files.
 	gauge atomic.Pointer[gauge]
+	// used is when the last command on it ended.
+	used time.Time
 }
+
+// idleMin is how long a session has to have been idle for its loss to be no surprise: servers leave
+// those that stay silent, and the command that finds out has not begun there.
+const idleMin = time.Minute
 
 // Waits between tries: the first is as long as a server takes to start again, each is twice the one
 // before, and none is longer than a person waits for a sign of life.
@@ -50,10 +56,12 @@ func (l *link) up(ctx context.Context) error {
 // do calls f with a session that stands, and again after a wait as long as it fails in a way that
 // may pass and tries are left.
 func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
+	idle := l.client != nil && time.Since(l.used) >= l.shell.idleMin
+	defer func() { l.used = time.Now() }()
 	for try := 0; ; try++ {
-		err := l.up(ctx)
-		if err == nil {
-			err = l.ended(f(l.client))
+		err := l.once(ctx, f)
+		if idle && try == 0 && errors.Is(err, client.ErrLost) && ctx.Err() == nil {
+			err = l.once(ctx, f)
 		}
 		if err == nil || try >= l.shell.Retries || !mayPass(err) || ctx.Err() != nil {
 			return err
@@ -68,6 +76,14 @@ func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
 			return &client.Error{Kind: client.ErrGivenUp, Err: ctx.Err()}
 		}
 	}
+}
+
+// once calls f with a session that stands.
+func (l *link) once(ctx context.Context, f func(*client.Client) error) error {
+	if err := l.up(ctx); err != nil {
+		return err
+	}
+	return l.ended(f(l.client))
 }
 
 // ended makes a server's last word what it is: the end of the session. (PROTOCOL, Status exchange:

@@ -81,6 +81,8 @@ type Shell struct {
 	// listings is what completion knows of remote folders until the next command.
 	listings map[string][]string
 	report   sync.Mutex
+	// idleMin is the constant, but for tests.
+	idleMin time.Duration
 }
 
 const (
@@ -93,6 +95,9 @@ const (
 // one with it, and a command behind them is run alone. It returns the program's status.
 func (s *Shell) Run(ctx context.Context, args []string) int {
 	s.screen.begin(s.Out, s.Err, s.Columns)
+	if s.idleMin == 0 {
+		s.idleMin = idleMin
+	}
 	defer s.leave(ctx)
 	scripted := len(s.Commands)+len(s.Scripts) > 0
 	if len(args) == 0 {

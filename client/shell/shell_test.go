@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"ferry/client"
@@ -177,11 +178,29 @@ func TestShellComesBackAfterTheConnectionWasLost(t *testing.T) {
 		"connection lost: the server closed it; the next command connects again\n")
 }
 
-func TestShellTriesAgain(t *testing.T) {
-	times := 0
+func TestSessionThatIdledComesBackByItself(t *testing.T) {
+	var times atomic.Int32
 	f := newFake(t, map[string]string{"a": "text"})
 	f.answer = func(c *control, command string) bool {
-		if times++; times <= 2 && strings.HasPrefix(command, "get") {
+		if times.Add(1) == 2 || command == "get drop" {
+			_ = c.conn.Close()
+			return true
+		}
+		return false
+	}
+	s := &Shell{idleMin: 1}
+	f.run(s, t.TempDir(), "HOST PORT", "ls\nget a\nls\n").want(t, 0,
+		"a\ngot a: 4 bytes PACE\na\n", "")
+	// Once is enough: who is left again has been answered.
+	f.run(&Shell{idleMin: 1}, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
+		"connection lost: the server closed it; the next command connects again\n")
+}
+
+func TestShellTriesAgain(t *testing.T) {
+	var times atomic.Int32
+	f := newFake(t, map[string]string{"a": "text"})
+	f.answer = func(c *control, command string) bool {
+		if times.Add(1) <= 2 && strings.HasPrefix(command, "get") {
 			_ = c.conn.Close()
 			return true
 		}
@@ -192,7 +211,7 @@ func TestShellTriesAgain(t *testing.T) {
 	if r.status != 0 || strings.Count(r.err, again) != 2 {
 		t.Errorf("%+v", r)
 	}
-	times = 0
+	times.Store(0)
 	r = f.run(&Shell{Retries: 1}, t.TempDir(), "HOST PORT get a", "")
 	if r.status != StatusLost || strings.Count(r.err, "again in") != 1 {
 		t.Errorf("%+v", r)

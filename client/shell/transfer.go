@@ -30,7 +30,8 @@ type job struct {
 	resume bool
 }
 
-// progressOf is the progress that a command's transfers count in, nil for none.
+// watch begins to measure a command's transfers, and shows how far they are until the screen is
+// cleared: so many files with so many bytes, -1 where nobody knows; no files for a single transfer.
 func (s *Shell) watch(files int, bytes int64) *progress {
 	p := newProgress(files, bytes)
 	s.screen.show(p)
@@ -175,9 +176,27 @@ func (s *Shell) alone(ctx context.Context, j job) error {
 }
 
 func (s *Shell) runGet(ctx context.Context, c *command) error {
-	if c.has["recursive"] {
-		return s.getTree(ctx, c)
+	if !c.has["recursive"] {
+		return s.getOne(ctx, c)
 	}
+	err := s.getTree(ctx, c)
+	if errors.Is(err, client.ErrNoFolder) && s.isRemoteFile(ctx, c.words[0]) {
+		// As other programs have it, what is asked for with all beneath it may be a file.
+		return s.getOne(ctx, c)
+	}
+	return err
+}
+
+// isRemoteFile says whether the server has such a file, as far as it can tell.
+func (s *Shell) isRemoteFile(ctx context.Context, name string) bool {
+	if s.main.client == nil || s.main.client.Exchange() != client.Status {
+		return false
+	}
+	info, err := s.main.client.Stat(ctx, s.remote(name))
+	return err == nil && !info.Folder
+}
+
+func (s *Shell) getOne(ctx context.Context, c *command) error {
 	name := c.words[0]
 	if strings.HasSuffix(name, "/") && !s.Options.Classic {
 		return &client.Error{Name: name, Kind: errFolder}

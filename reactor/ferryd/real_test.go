@@ -37,15 +37,15 @@ func amount[T any](little, all T) T {
 	return little
 }
 
-// serveFolder starts a server for a test and returns the folder it works in.
-func serveFolder(t *testing.T) (*process, string) {
+// serveFolder starts a server for a test, with flags, and returns the folder it works in.
+func serveFolder(t *testing.T, flags ...string) (*process, string) {
 	t.Helper()
 	lookAtSources(t)
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "root"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	p, err := startServer(dir)
+	p, err := startServer(dir, flags...)
 	if p != nil {
 		t.Cleanup(func() {
 			p.signal(syscall.SIGTERM)
