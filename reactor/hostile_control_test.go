@@ -47,9 +47,6 @@ func hostileHeaders() (cases []hostileCase) {
 	return cases
 }
 
-// never is more time than any server gives.
-const never = 3 * time.Hour
-
 // hostileControl are clients that are hostile on control.
 var hostileControl = []hostileCase{
 	{name: "a byte an hour", attack: func(s *siege) {
@@ -105,7 +102,8 @@ var hostileControl = []hostileCase{
 		c := s.dial()
 		c.command("ls kept")
 		port := c.wantPort()
-		_, _ = io.WriteString(c, strings.Repeat(framed("ls kept"), 10_000)) // its end may come before
+		// Its end may come before all is said.
+		_, _ = io.WriteString(c, strings.Repeat(framed("ls kept"), 10_000))
 		s.wantLogged(string(endFlood), 1)
 		s.good.round()
 		// The offer stands without its session.

@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// hole makes a file of so many bytes that takes no room on the disk.
-func (ts *testServer) hole(name string, size int64) {
+// hole makes a file called large, of so many bytes, that takes no room on the disk.
+func (ts *testServer) hole(size int64) {
 	ts.t.Helper()
-	f, err := os.Create(filepath.Join(ts.dir, name))
+	f, err := os.Create(filepath.Join(ts.dir, "large"))
 	check(ts.t, err)
 	check(ts.t, f.Truncate(size))
 	check(ts.t, f.Close())
@@ -102,7 +102,7 @@ var hostileData = []hostileCase{
 		}
 	}},
 	{name: "never reads", attack: func(s *siege) {
-		s.hole("large", 64<<20)
+		s.hole(64 << 20)
 		c := s.dial()
 		d := c.ask("get large")
 		s.pass(s.limiter.limits.StallTimeout) // what the sockets took is not silence
@@ -112,7 +112,7 @@ var hostileData = []hostileCase{
 		wantResetWithin(s.t, d, 64<<20)
 	}},
 	{name: "reads a byte a minute", attack: func(s *siege) {
-		s.hole("large", 64<<20)
+		s.hole(64 << 20)
 		d := s.dial().ask("get large")
 		for range 4 {
 			_, _ = d.Read(make([]byte, 1))
@@ -309,4 +309,3 @@ var hostileData = []hostileCase{
 		}
 	}},
 }
-

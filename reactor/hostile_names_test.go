@@ -49,7 +49,9 @@ func (s *siege) wantUnreachable(name string, codes ...int) {
 		s.t.Errorf("ls %q: %s", name, brief(text))
 	}
 	status := s.hello()
-	for _, command := range []string{"get ", "stat ", "rnfr ", "rm ", "sum sha256 ", "getpart 0 0 "} {
+	for _, command := range []string{
+		"get ", "stat ", "rnfr ", "rm ", "sum sha256 ", "getpart 0 0 ",
+	} {
 		if len(command)+len(name) > s.limiter.limits.CommandBytes {
 			continue
 		}

@@ -171,7 +171,7 @@ func (s *siege) wantLogged(word string, times int) {
 // state is what a server has and holds.
 type state struct {
 	sessions, transfers, addresses, deadlines, keys, keyless int
-	listing, starving, queued, resting, pumps                int
+	listing, starving, queued, resting                       int
 
 	counted, moving, descriptorsFree, announced, listings, large, keylessAll, borrowed int64
 	held                                                                               int
@@ -241,7 +241,8 @@ func (s *siege) wantState(before state) {
 	}()
 	eventually(s.t, "the state before", func() bool {
 		after = s.state()
-		after.goroutines = max(after.goroutines, before.goroutines) // gnet's workers end in their time
+		// gnet's workers end in their time.
+		after.goroutines = max(after.goroutines, before.goroutines)
 		return after == before
 	})
 	if heap := heapNow(); heap > s.good.heap+heapSlack {
