@@ -26,7 +26,7 @@ const soakLook = time.Minute
 
 // soakFlags let a server come to rest soon after its last client has gone.
 var soakFlags = []string{
-	"--lease-rest", "100ms", "--offer-timeout", "1s", "--stall-timeout", "5s",
+	"--lease-rest", "100ms", "--offer-timeout", "3s", "--stall-timeout", "5s",
 	"--idle-timeout", "20s", "--min-free", "1MiB", "--data-ports", "32",
 	"--part-lifetime", "1s",
 }
