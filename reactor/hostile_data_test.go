@@ -12,12 +12,12 @@ import (
 	"testing"
 )
 
-// hole makes a file called large, of so many bytes, that takes no room on the disk.
-func (ts *testServer) hole(size int64) {
+// hole makes a file called large, of 64 MiB, that takes no room on the disk.
+func (ts *testServer) hole() {
 	ts.t.Helper()
 	f, err := os.Create(filepath.Join(ts.dir, "large"))
 	check(ts.t, err)
-	check(ts.t, f.Truncate(size))
+	check(ts.t, f.Truncate(64<<20))
 	check(ts.t, f.Close())
 }
 
@@ -102,7 +102,7 @@ var hostileData = []hostileCase{
 		}
 	}},
 	{name: "never reads", attack: func(s *siege) {
-		s.hole(64 << 20)
+		s.hole()
 		c := s.dial()
 		d := c.ask("get large")
 		s.pass(s.limiter.limits.StallTimeout) // what the sockets took is not silence
@@ -112,7 +112,7 @@ var hostileData = []hostileCase{
 		wantResetWithin(s.t, d, 64<<20)
 	}},
 	{name: "reads a byte a minute", attack: func(s *siege) {
-		s.hole(64 << 20)
+		s.hole()
 		d := s.dial().ask("get large")
 		for range 4 {
 			_, _ = d.Read(make([]byte, 1))

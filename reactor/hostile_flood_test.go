@@ -37,7 +37,7 @@ var hostileFloods = []hostileCase{
 		s.good.round()
 	}},
 	{name: "slow readers by the thousand", prepare: func(s *siege) {
-		s.hole(64 << 20)
+		s.hole()
 	}, attack: func(s *siege) {
 		const many = 1000
 		for i := range many {
@@ -74,7 +74,7 @@ var hostileFloods = []hostileCase{
 	}},
 	{name: "more transfers than it may", change: func(o *Options) {
 		o.Limits.TransfersPerAddress = 5
-	}, prepare: func(s *siege) { s.hole(64 << 20) }, attack: func(s *siege) {
+	}, prepare: func(s *siege) { s.hole() }, attack: func(s *siege) {
 		var kept []*data
 		for range 5 {
 			kept = append(kept, s.dial().ask("get large"))

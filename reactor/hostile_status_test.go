@@ -64,7 +64,7 @@ var hostileStatus = []hostileCase{
 		c.want(425, "")
 	}},
 	{name: "a KEY, then silence", attack: func(s *siege) {
-		s.hole(64 << 20)
+		s.hole()
 		put, get := s.hello(), s.hello()
 		up := put.offered("put silent").take()
 		down := get.offered("get large").take()
