@@ -190,11 +190,15 @@ func (k *kept) begin(about note) error {
 		return err
 	}
 	if k.old != nil {
-		// Who may read the old one may read the new one; where modes mean nothing it fails.
-		_ = k.file.Chmod(k.old.Mode().Perm())
+		// Who may read the old one may read the new one; where modes mean nothing it fails. Its
+		// owner has to write to it until it is whole, by way of its name if it breaks off.
+		_ = k.file.Chmod(k.old.Mode().Perm() | ownerMode)
 	}
 	return writeNote(k.noted(), about)
 }
+
+// ownerMode is what an owner needs to go on with a file.
+const ownerMode = 0o600
 
 // drop leaves nothing to go on with.
 func (k *kept) drop() {
@@ -205,10 +209,27 @@ func (k *kept) drop() {
 // close keeps it for another time.
 func (k *kept) close() { _ = k.file.Close() }
 
+var errTaken = errors.New("another file has taken its place while it was fetched")
+
 // commit gives the file its name. Systems that can do that while it is open, and locked, keep
 // others off until it is done.
 func (k *kept) commit() error {
-	var err error
+	if k.old != nil {
+		_ = k.file.Chmod(k.old.Mode().Perm())
+	}
+	// The lock keeps off nobody who does not ask for it.
+	here, err := k.file.Stat()
+	if err == nil {
+		var there fs.FileInfo
+		there, err = os.Lstat(k.hidden())
+		if err == nil && !os.SameFile(here, there) {
+			err = errTaken
+		}
+	}
+	if err != nil {
+		_ = k.file.Close()
+		return failure(k.path, ErrLocal, err)
+	}
 	if renameClosed {
 		err = k.file.Close()
 	}
