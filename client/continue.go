@@ -37,9 +37,9 @@ const (
 // file's beginning; if it is not, or the server cannot tell, the upload begins anew. Where the
 // file turns out to be there already, whole, nothing is sent.
 //
-// A server that keeps no parts, or no more of them, gets the file as from PutFile. While another session holds the part
-// it is an ErrBusy. A local file that changed while it was sent is an ErrMismatch: what is stored
-// then may be of both.
+// A server that keeps no parts, or no more of them, gets the file as from PutFile. While another
+// session holds the part it is an ErrBusy. A local file that changed while it was sent is an
+// ErrMismatch: what is stored then may be of both.
 func (c *Client) PutFileContinue(ctx context.Context, name, local string) (Moved, error) {
 	if err := c.has(codec.VerbPutPart); err != nil {
 		return Moved{}, err

@@ -151,7 +151,8 @@ func (p *pending) abort() {
 }
 
 // LocalName is the name that a remote file gets on this side: what stands behind the last slash.
-// It is an ErrName where that is no plain name, or one of the hidden names of files on their way, so that joined to a folder it never leaves it.
+// It is an ErrName where that is no plain name, so that joined to a folder it never leaves it, or
+// one of the hidden names of files on their way.
 func LocalName(remote string) (string, error) {
 	base := remote[strings.LastIndexByte(remote, '/')+1:]
 	if err := checkLocal(base, runtime.GOOS == "windows"); err != nil {
