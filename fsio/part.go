@@ -159,7 +159,7 @@ func (r *Root) OpenPart(id string) (*Part, error) {
 	}
 }
 
-// resolveMoves bounds how often a part is looked for anew when a rename of some folder came between.
+// resolveMoves bounds how often a part is looked for anew when a rename of a folder came between.
 const resolveMoves = 128
 
 // openPart is one try. It returns how many folders had been renamed before it.
