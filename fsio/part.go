@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 )
 
 // PartOptions say how a part begins. The zero value lets it replace what has the name.
@@ -145,23 +146,38 @@ func (r *Root) OpenPart(id string) (*Part, error) {
 	if r.options.ReadOnly {
 		return nil, newError(OpOpen, Name{}, errReadOnly)
 	}
-	e, err := r.parts.hold(id)
+	for try := 1; ; try++ {
+		p, moves, err := r.openPart(id)
+		if !errors.Is(err, errStrayed) {
+			return p, err
+		}
+		// A folder that was renamed meanwhile has its new name noted in a moment.
+		if try == resolveMoves || r.parts.unmoved(moves) {
+			return nil, newError(OpOpen, Name{}, errNoPart) // It still counts: see SweepParts.
+		}
+		runtime.Gosched()
+	}
+}
+
+// resolveMoves bounds how often a part is looked for anew when a rename of a folder came between.
+const resolveMoves = 128
+
+// openPart is one try. It returns how many folders had been renamed before it.
+func (r *Root) openPart(id string) (*Part, uint64, error) {
+	e, moves, err := r.parts.hold(id)
 	if err != nil {
-		return nil, newError(OpOpen, Name{}, err)
+		return nil, moves, newError(OpOpen, Name{}, err)
 	}
 	p := &Part{draft: draft{root: r, name: e.name}, id: id}
 	if err := p.open(e.home); err != nil {
 		r.parts.release(id)
-		switch {
-		case errors.Is(err, errStrayed):
-			err = newError(OpOpen, e.name, errNoPart) // It still counts: see SweepParts.
-		case errors.Is(err, fs.ErrNotExist):
+		if !errors.Is(err, errStrayed) && errors.Is(err, fs.ErrNotExist) {
 			r.parts.forget(id)
 			err = newError(OpOpen, e.name, errNoPart)
 		}
-		return nil, err
+		return nil, moves, err
 	}
-	return p, nil
+	return p, moves, nil
 }
 
 // errStrayed says that a part's name leads elsewhere: the link in it, or a folder above, has

@@ -162,6 +162,29 @@ func TestPartsBegunWhileTheirFolderIsRenamed(t *testing.T) {
 	})
 }
 
+// TestPartsAreOpenedWhileTheirFolderIsRenamed renames it after the part's name was looked up.
+func TestPartsAreOpenedWhileTheirFolderIsRenamed(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		var r *Root
+		armed := false
+		r = open(t, dir, Options{Fault: func(op Op, _ Name) error {
+			if armed && op == OpFolder {
+				armed = false
+				return r.Rename(name(t, r, "d"), name(t, r, "moved"), CommitOptions{})
+			}
+			return nil
+		}})
+		check(t, os.Mkdir(dir+"/d", 0o777))
+		id := keep(t, r, "d/new", "x")
+		armed = true
+		finish(t, r, id, "x", "y")
+		if got := content(t, dir+"/moved/new"); got != "xy" {
+			t.Fatalf("got %q", got)
+		}
+	})
+}
+
 // TestPartsThatCannotBeTakenBackCount is the same where the part's file cannot be removed.
 func TestPartsThatCannotBeTakenBackCount(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {

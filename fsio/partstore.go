@@ -105,19 +105,20 @@ func (s *partStore) remove(id string) {
 	}
 }
 
-// hold takes the part for one opener, and returns what is known of it.
-func (s *partStore) hold(id string) (partEntry, error) {
+// hold takes the part for one opener, and returns what is known of it, and how many folders were
+// renamed before.
+func (s *partStore) hold(id string) (partEntry, uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.parts[id]
 	switch {
 	case e == nil:
-		return partEntry{}, errNoPart
+		return partEntry{}, s.moves, errNoPart
 	case e.held:
-		return partEntry{}, errHeld
+		return partEntry{}, s.moves, errHeld
 	}
 	e.held = true
-	return *e, nil
+	return *e, s.moves, nil
 }
 
 // release lets others have the part.
@@ -174,6 +175,13 @@ func (s *partStore) walkDue(now time.Time, every time.Duration) bool {
 
 // still reports whether no folder was renamed since a sweep began. The lock is held.
 func (s *partStore) still(moves uint64) bool { return s.moving == 0 && s.moves == moves }
+
+// unmoved is still, for who has not got the lock.
+func (s *partStore) unmoved(moves uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.still(moves)
+}
 
 // met takes in a part that a sweep has met, under the name that it has there: n, in the folder
 // home. A part that has strayed is not where its entry says. A name that is known to be good is
