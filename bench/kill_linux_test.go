@@ -29,10 +29,13 @@ const (
 type versions struct {
 	// stored is the last that the server confirmed, begun the last that was begun.
 	stored, begun uint64
+	// kept is how many bytes of uploads that were broken off did not have to be sent again.
+	kept int64
 }
 
 // TestKilledServerLeavesWholeFiles kills the server during uploads, at random moments: under every
-// name there is then the old file or the whole new one, and after the next start no temporary file.
+// name there is then the old file or the whole new one, and after the next start no temporary file
+// but parts, with which their uploads can be gone on.
 //
 //	FERRY_KILLS=100 go test ./bench -run KilledServer -v
 func TestKilledServerLeavesWholeFiles(t *testing.T) {
@@ -49,6 +52,7 @@ func TestKilledServerLeavesWholeFiles(t *testing.T) {
 	}
 	folder := diskFolder(t)
 	root := filepath.Join(folder, "files")
+	scratch := t.TempDir()
 	var state [killWriters][killNames]versions
 	cut, leftovers := 0, 0
 	for range kills {
@@ -59,7 +63,7 @@ func TestKilledServerLeavesWholeFiles(t *testing.T) {
 		if left := temporaries(t, root); len(left) > 0 {
 			t.Fatalf("after the start there is %v", left)
 		}
-		cut += uploadUntilKilled(t, s, &state)
+		cut += uploadUntilKilled(t, s, scratch, &state)
 		leftovers += len(temporaries(t, root))
 		for w := range state {
 			for n := range state[w] {
@@ -78,6 +82,23 @@ func TestKilledServerLeavesWholeFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept := int64(0)
+	for w := range state {
+		for n := range state[w] {
+			v := &state[w][n]
+			if _, parts := killExchange(w); parts && v.begun > v.stored {
+				if err := uploadNext(s.Address, scratch, w, n, v); err != nil {
+					t.Errorf("%s could not be gone on with: %v", killName(w, n), err)
+				}
+				checkVersion(t, root, w, n, v)
+			}
+			kept += v.kept
+		}
+	}
+	t.Logf("%d bytes of broken uploads were not sent again", kept)
+	if kept == 0 && kills >= 50 {
+		t.Error("no upload was gone on with")
+	}
 	if left := temporaries(t, root); len(left) > 0 {
 		t.Errorf("after the last start there is %v", left)
 	}
@@ -88,14 +109,16 @@ func TestKilledServerLeavesWholeFiles(t *testing.T) {
 
 // uploadUntilKilled uploads from many clients, kills the server at a random moment, and returns how
 // many uploads that cut off.
-func uploadUntilKilled(t *testing.T, s *Server, state *[killWriters][killNames]versions) int {
+func uploadUntilKilled(
+	t *testing.T, s *Server, scratch string, state *[killWriters][killNames]versions,
+) int {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	cut := 0
 	for w := range killWriters {
 		all.Go(func() {
 			for n := 0; ; n = (n + 1) % killNames {
-				if err := uploadNext(s.Address, w, n, &state[w][n]); err != nil {
+				if err := uploadNext(s.Address, scratch, w, n, &state[w][n]); err != nil {
 					mu.Lock()
 					defer mu.Unlock()
 					cut++
@@ -113,16 +136,30 @@ func uploadUntilKilled(t *testing.T, s *Server, state *[killWriters][killNames]v
 	return cut
 }
 
+// killExchange is what a writer speaks: half of them base, a quarter each status in one go and
+// status by parts.
+func killExchange(w int) (exchange client.Exchange, parts bool) {
+	if w%2 == 0 {
+		return client.Base, false
+	}
+	return client.Status, w%4 == 3
+}
+
 // uploadNext uploads the next version of a name, and says whether the server was gone.
-func uploadNext(address string, w, n int, v *versions) error {
+func uploadNext(address, scratch string, w, n int, v *versions) error {
 	ctx := context.Background()
+	exchange, parts := killExchange(w)
 	c, err := client.Dial(ctx, address, client.Options{
-		Exchange: client.Base, DataRetry: -1,
+		Exchange: exchange, DataRetry: -1, ServerName: "killed",
+		NotesFolder: filepath.Join(scratch, "notes"),
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = c.Close() }()
+	if parts {
+		return goOnWith(ctx, c, scratch, w, n, v)
+	}
 	v.begun++
 	content := versionOf(w, n, v.begun)
 	stored, err := c.Put(ctx, killName(w, n), bytes.NewReader(content), int64(len(content)))
@@ -132,6 +169,26 @@ func uploadNext(address string, w, n int, v *versions) error {
 	if stored != client.Confirmed {
 		return fmt.Errorf("upload %v", stored)
 	}
+	v.stored = v.begun
+	return nil
+}
+
+// goOnWith uploads a version by a part. One that was broken off is gone on with.
+func goOnWith(
+	ctx context.Context, c *client.Client, scratch string, w, n int, v *versions,
+) error {
+	local := filepath.Join(scratch, killName(w, n))
+	if v.begun == v.stored {
+		v.begun++
+		if err := os.WriteFile(local, versionOf(w, n, v.begun), 0o600); err != nil {
+			return err
+		}
+	}
+	moved, err := c.PutFileContinue(ctx, killName(w, n), local)
+	if err != nil {
+		return err
+	}
+	v.kept += moved.Kept
 	v.stored = v.begun
 	return nil
 }
@@ -173,10 +230,13 @@ func checkVersion(t *testing.T, root string, w, n int, v *versions) {
 	}
 }
 
-// temporaries are the hidden names under a folder.
+// temporaries are the hidden names under a folder, parts aside: these wait to be gone on with.
 func temporaries(t *testing.T, root string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasSuffix(d.Name(), ".part") {
+			return filepath.SkipDir
+		}
 		if err == nil && strings.HasPrefix(d.Name(), ".") {
 			found = append(found, path)
 		}

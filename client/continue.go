@@ -37,9 +37,9 @@ const (
 // file's beginning; if it is not, or the server cannot tell, the upload begins anew. Where the
 // file turns out to be there already, whole, nothing is sent.
 //
-// A server that keeps no parts gets the file as from PutFile. While another session holds the part
-// it is an ErrBusy. A local file that changed while it was sent is an ErrMismatch: what is stored
-// then may be of both.
+// A server that keeps no parts, or no more of them, gets the file as from PutFile. While another
+// session holds the part it is an ErrBusy. A local file that changed while it was sent is an
+// ErrMismatch: what is stored then may be of both.
 func (c *Client) PutFileContinue(ctx context.Context, name, local string) (Moved, error) {
 	if err := c.has(codec.VerbPutPart); err != nil {
 		return Moved{}, err
@@ -68,6 +68,10 @@ func (c *Client) PutFileContinue(ctx context.Context, name, local string) (Moved
 			break
 		}
 	}
+	if errors.Is(err, errNoPart) && info.Size() <= codec.FieldMax {
+		moved.Kept = 0
+		_, err = c.putStatus(ctx, name, file, info.Size())
+	}
 	if moved.Stored = storedBy(err); err == nil {
 		err = sameFile(file, info)
 	}
@@ -76,6 +80,9 @@ func (c *Client) PutFileContinue(ctx context.Context, name, local string) (Moved
 
 // errPartGone says that a part is not what it was when it was asked about.
 var errPartGone = errors.New("the server's part changed")
+
+// errNoPart says that the server keeps as many parts as it will.
+var errNoPart = errors.New("the server keeps no further part")
 
 // putOn goes on with an upload, or begins it, and returns how much of it was there.
 func (c *Client) putOn(
@@ -89,14 +96,11 @@ func (c *Client) putOn(
 		return u.at, nil
 	}
 	if u.part == (codec.PartID{}) {
-		u.part, err = c.newPart(ctx, name)
-		var e *Error
-		if errors.As(err, &e) && e.Code == codec.CodeBusy && about.Size <= codec.FieldMax {
-			// The server keeps as many parts as it may. A put in one go needs none.
-			_, err = c.putStatus(ctx, name, file, about.Size)
-			return 0, err
-		}
-		if err != nil {
+		if u.part, err = c.newPart(ctx, name); err != nil {
+			var e *Error
+			if errors.As(err, &e) && e.Code == codec.CodeBusy {
+				err = marked(e, errNoPart)
+			}
 			return 0, err
 		}
 		// A note that cannot be written costs the continuing, not the upload.
@@ -113,17 +117,29 @@ func (c *Client) putOn(
 	case errors.As(err, &e) && e.Code == codec.CodePartSize:
 		return u.at, partGone(e)
 	case errors.As(err, &e) && e.Code == codec.CodeNoFile:
-		c.notes().forget(about, u.part)
-		return u.at, partGone(e)
+		// The same reply says that the file cannot have its name: the part is kept then.
+		if c.partIsGone(ctx, name, u.part) {
+			c.notes().forget(about, u.part)
+			return u.at, partGone(e)
+		}
 	}
 	return u.at, err
 }
 
+// partIsGone says whether the server has said that it has no such part.
+func (c *Client) partIsGone(ctx context.Context, name string, part codec.PartID) bool {
+	_, err := c.partSize(ctx, name, part)
+	return errors.Is(err, ErrNotFound)
+}
+
 // partGone marks an error as one after which the upload is begun again.
-func partGone(e *Error) error {
-	marked := *e
-	marked.Err = errors.Join(errPartGone, e.Err)
-	return &marked
+func partGone(e *Error) error { return marked(e, errPartGone) }
+
+// marked is an error that also is the cause.
+func marked(e *Error, cause error) error {
+	m := *e
+	m.Err = errors.Join(cause, e.Err)
+	return &m
 }
 
 // found is the upload that a note tells of: its part and how much of it is right, or no part. If

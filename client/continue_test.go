@@ -378,6 +378,52 @@ func TestPartThatIsHeldIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestUploadThatCannotHaveItsNameIsKept: something stands under the name that is in the way, until
+// it does not.
+func TestUploadThatCannotHaveItsNameIsKept(t *testing.T) {
+	for _, code := range []int{550, 553} {
+		r := newResuming(t, 40)
+		r.write(t)
+		var refusing atomic.Bool
+		refusing.Store(true)
+		r.change(func() {
+			r.refuse = func(q codec.Request) int {
+				if q.Verb == codec.VerbPutPart && q.Offset > 20 && refusing.Load() {
+					return code
+				}
+				return 0
+			}
+		})
+		_, err := r.session(7).PutFileContinue(t.Context(), "a", r.local)
+		var e *Error
+		if !errors.As(err, &e) || e.Code != code || len(r.parts) != 1 {
+			t.Fatalf("%v, %d parts", err, len(r.parts))
+		}
+		refusing.Store(false)
+		moved, err := r.session(7).PutFileContinue(t.Context(), "a", r.local)
+		if err != nil || moved.Kept != 21 {
+			t.Errorf("%v, %v", moved, err)
+		}
+		r.wantStored(t)
+	}
+}
+
+// TestUploadsDoWithoutParts where the server keeps as many as it will.
+func TestUploadsDoWithoutParts(t *testing.T) {
+	r := newResuming(t, 40)
+	r.write(t)
+	r.change(func() {
+		r.refuse = func(q codec.Request) int {
+			return map[codec.Verb]int{codec.VerbNewPart: 450}[q.Verb]
+		}
+	})
+	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Kept != 0 || moved.Stored != Confirmed {
+		t.Errorf("%v, %v", moved, err)
+	}
+	r.wantStored(t)
+}
+
 // TestBusyChecksumsAreWaitedFor: a server computes so many at once for an address.
 func TestBusyChecksumsAreWaitedFor(t *testing.T) {
 	r := newResuming(t, 40)

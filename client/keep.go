@@ -86,7 +86,13 @@ func (c *Client) getOn(ctx context.Context, name string, k *kept, info Info) (in
 	if _, err := c.pieces(ctx, name, missing, k.file, c.options.Progress); err != nil {
 		return at, err
 	}
-	if err := c.unchanged(ctx, name, info); err != nil || at == 0 {
+	err = c.unchanged(ctx, name, info)
+	if at == 0 && info.Size <= c.pieceMax && errors.Is(err, ErrLost) {
+		// It came whole in one piece, as the server said at its end. A server that is ending lets
+		// what runs finish, and answers nothing more.
+		return 0, nil
+	}
+	if err != nil || at == 0 {
 		return at, err
 	}
 	// A file that was replaced within a second of the modification time looks unchanged. Where
@@ -196,24 +202,16 @@ func (k *kept) begin(about note) error {
 	if err := k.file.Truncate(0); err != nil {
 		return err
 	}
+	if k.old != nil {
+		// Who may read the old one may read the new one; where modes mean nothing it fails. Its
+		// owner has to write to it until it is whole, by way of its name if it breaks off.
+		_ = k.file.Chmod(k.old.Mode().Perm() | ownerMode)
+	}
 	return writeNote(k.noted(), about)
 }
 
-// errReplaced is a download in whose place somebody put another file while it grew.
-var errReplaced = errors.New("something took the place of what had come")
-
-// still fails unless what has the hidden name is the file that was written.
-func (k *kept) still() error {
-	here, err := k.file.Stat()
-	if err != nil {
-		return err
-	}
-	there, err := os.Lstat(k.hidden())
-	if err == nil && !os.SameFile(here, there) {
-		err = errReplaced
-	}
-	return err
-}
+// ownerMode is what an owner needs to go on with a file.
+const ownerMode = 0o600
 
 // drop leaves nothing to go on with.
 func (k *kept) drop() {
@@ -224,16 +222,29 @@ func (k *kept) drop() {
 // close keeps it for another time.
 func (k *kept) close() { _ = k.file.Close() }
 
+var errTaken = errors.New("another file has taken its place while it was fetched")
+
 // commit gives the file its name. Systems that can do that while it is open, and locked, keep
 // others off until it is done.
 func (k *kept) commit() error {
 	if k.old != nil {
-		// Who may read the old one may read the new one; where modes mean nothing it fails.
 		_ = k.file.Chmod(k.old.Mode().Perm())
 	}
-	err := k.still()
+	// The lock keeps off nobody who does not ask for it.
+	here, err := k.file.Stat()
+	if err == nil {
+		var there fs.FileInfo
+		there, err = os.Lstat(k.hidden())
+		if err == nil && !os.SameFile(here, there) {
+			err = errTaken
+		}
+	}
+	if err != nil {
+		_ = k.file.Close()
+		return failure(k.path, ErrLocal, err)
+	}
 	if renameClosed {
-		err = errors.Join(err, k.file.Close())
+		err = k.file.Close()
 	}
 	if err == nil {
 		err = os.Rename(k.hidden(), k.path)

@@ -213,6 +213,66 @@ func TestOneCallAtATimeFetchesToAPath(t *testing.T) {
 }
 
 // TestHiddenNameIsNotFollowed: a link there leads nowhere.
+// TestFilesOnTheirWayKeepTheirPlace: neither a server nor somebody else here puts another file
+// where a download grows.
+func TestFilesOnTheirWayKeepTheirPlace(t *testing.T) {
+	r := newResuming(t, 40)
+	r.set(r.data)
+	hidden := (&kept{path: r.local}).hidden()
+	for _, text := range []string{
+		filepath.Base(hidden), strings.ToUpper(filepath.Base(hidden)) + noteEnd, ".ferry-get-X",
+	} {
+		_, err := LocalName("folder/" + text)
+		wantKind(t, err, ErrName)
+		_, err = r.session(7).GetFile(t.Context(), "a", filepath.Join(r.dir, text))
+		wantKind(t, err, ErrName)
+	}
+	r.change(func() {
+		r.before = func(q codec.Request) {
+			if q.Verb == codec.VerbGetPart && q.Offset > 0 {
+				other := filepath.Join(r.dir, "other")
+				err := os.WriteFile(other, []byte("another's"), 0o600)
+				if err == nil {
+					err = os.Rename(other, hidden)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	_, err := r.session(7).GetFileContinue(t.Context(), "a", r.local)
+	wantKind(t, err, ErrLocal)
+	if text, err := os.ReadFile(r.local); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// TestDownloadOverWhatCannotBeWrittenGoesOn: the old file's mode is for who reads it.
+func TestDownloadOverWhatCannotBeWrittenGoesOn(t *testing.T) {
+	r := newResuming(t, 40)
+	r.set(r.data)
+	writeFile(t, r.dir, "local", "old")
+	if err := os.Chmod(r.local, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	r.once(20, byClose)
+	_, err := r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", r.local)
+	wantKind(t, err, ErrBroken)
+	// Whoever runs the test may be somebody who can write to everything.
+	info, err := os.Stat((&kept{path: r.local}).hidden())
+	if err != nil || info.Mode().Perm()&ownerMode != ownerMode {
+		t.Fatalf("%v, %v", info, err)
+	}
+	moved, err := r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", r.local)
+	if err != nil || moved.Kept != 20 {
+		t.Fatalf("%v, %v", moved, err)
+	}
+	if info, err = os.Stat(r.local); err != nil || info.Mode().Perm() != 0o444 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
 func TestHiddenNameIsNotFollowed(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)

@@ -151,7 +151,8 @@ func (p *pending) abort() {
 }
 
 // LocalName is the name that a remote file gets on this side: what stands behind the last slash.
-// It is an ErrName where that is no plain name, so that joined to a folder it never leaves it.
+// It is an ErrName where that is no plain name, so that joined to a folder it never leaves it, or
+// one of the hidden names of files on their way.
 func LocalName(remote string) (string, error) {
 	base := remote[strings.LastIndexByte(remote, '/')+1:]
 	if err := checkLocal(base, runtime.GOOS == "windows"); err != nil {
@@ -169,19 +170,19 @@ func checkLocal(base string, windows bool) error {
 		return errors.New("it names a folder")
 	case strings.IndexByte(base, 0) >= 0:
 		return errors.New("it holds a NUL")
+	case isHidden(base):
+		return errors.New("it is kept for files on their way")
 	case strings.ContainsRune(base, '/') || strings.ContainsRune(base, filepath.Separator):
 		return errors.New("it holds a separator")
-	case isOwn(base):
-		return errors.New("downloads on their way have such names here")
 	case windows:
 		return checkWindows(base)
 	}
 	return nil
 }
 
-// isOwn says whether a name is one that a file on its way has. A file of that name, whoever names
-// it, would take the place of another's beginning.
-func isOwn(base string) bool {
+// isHidden tells the names that files on their way have: a server that could name them could have
+// one file put into another's place. Some systems do not tell capitals apart.
+func isHidden(base string) bool {
 	base = strings.ToLower(base)
 	return strings.HasPrefix(base, pendingPrefix) || strings.HasPrefix(base, keptPrefixName)
 }

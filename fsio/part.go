@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 )
 
 // PartOptions say how a part begins. The zero value lets it replace what has the name.
@@ -37,27 +38,73 @@ type Part struct {
 // its id, 16 hexadecimal digits in lower case: who knows them may go on. Nobody holds the part
 // then. It may block. Errors are those of Create, and KindTooMany when Options.PartsMax are kept.
 func (r *Root) NewPart(n Name, o PartOptions) (id string, err error) {
-	var d draft
-	if err := d.begin(r, n, o.NoReplace); err != nil {
-		return "", err
-	}
-	defer d.home.close()
 	for range createTriesMax {
-		id, err = r.parts.reserve(n, o.Owner, r.options.partsMax())
-		if err != nil {
-			return "", newError(OpCreate, n, err)
-		}
-		if err = d.makePart(id); err == nil {
-			r.parts.release(id)
-			return id, nil
-		}
-		r.parts.forget(id)
-		// A sweep may have taken the folder while it was empty.
-		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+		var again bool
+		if id, again, err = r.newPart(n, o); !again {
 			break
 		}
 	}
-	return "", err
+	return id, err
+}
+
+// newPart is one try, and says whether another one may go well.
+func (r *Root) newPart(n Name, o PartOptions) (id string, again bool, err error) {
+	var d draft
+	if err := d.begin(r, n, o.NoReplace); err != nil {
+		return "", false, err
+	}
+	defer d.home.close()
+	home, err := d.home.inode()
+	if err != nil {
+		return "", false, newError(OpStat, n, err)
+	}
+	if id, err = r.parts.reserve(n, home, o.Owner, r.options.partsMax()); err != nil {
+		return "", false, newError(OpCreate, n, err)
+	}
+	if err = d.makePart(id); err == nil {
+		if err = d.stayed(home); err == nil {
+			r.parts.release(id)
+			return id, false, nil
+		}
+		if d.unmakePart(id) != nil {
+			r.parts.release(id) // It is there, and counts; a sweep finds out where.
+			return "", false, err
+		}
+	}
+	r.parts.forget(id)
+	// A sweep may have taken the folder while it was empty, or somebody renamed the one above.
+	return "", errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist), err
+}
+
+// stayed fails if the name leads to another folder than home by now. Who renames it from here on
+// finds the part among those that are known, and takes note.
+func (d *draft) stayed(home inode) error {
+	parent, _ := d.name.split()
+	there, err := d.root.openFolder(parent, useNames)
+	if err == nil {
+		var is inode
+		if is, err = there.inode(); err == nil && is != home {
+			err = fs.ErrNotExist
+		}
+		there.close()
+	}
+	return newError(OpFolder, d.name, err)
+}
+
+// unmakePart takes back what makePart made.
+func (d *draft) unmakePart(id string) error {
+	kept, err := d.openKept(partFolder(id))
+	if err == nil {
+		if err = d.root.fault(OpUnlink, d.name); err == nil {
+			err = kept.remove(d.base)
+		}
+		kept.close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	_ = d.home.removeFolder(partFolder(id)) // It is empty; should it stay, a sweep takes it.
+	return nil
 }
 
 // makePart makes the part's folder and the empty file in it.
@@ -99,33 +146,64 @@ func (r *Root) OpenPart(id string) (*Part, error) {
 	if r.options.ReadOnly {
 		return nil, newError(OpOpen, Name{}, errReadOnly)
 	}
-	n, err := r.parts.hold(id)
-	if err != nil {
-		return nil, newError(OpOpen, Name{}, err)
-	}
-	p := &Part{draft: draft{root: r, name: n}, id: id}
-	if err := p.open(); err != nil {
-		r.parts.release(id)
-		// An id that leads nowhere is as good as none. If only a folder above the part was
-		// renamed by somebody else, the next sweep finds it.
-		if errors.Is(err, fs.ErrNotExist) {
-			r.parts.forget(id)
-			err = newError(OpOpen, n, errNoPart)
+	for try := 1; ; try++ {
+		p, moves, err := r.openPart(id)
+		if !errors.Is(err, errStrayed) {
+			return p, err
 		}
-		return nil, err
+		// A folder that was renamed meanwhile has its new name noted in a moment.
+		if try == resolveMoves || r.parts.unmoved(moves) {
+			return nil, newError(OpOpen, Name{}, errNoPart) // It still counts: see SweepParts.
+		}
+		runtime.Gosched()
 	}
-	return p, nil
 }
 
-func (p *Part) open() error {
+// resolveMoves bounds how often a part is looked for anew when a rename of a folder came between.
+const resolveMoves = 128
+
+// openPart is one try. It returns how many folders had been renamed before it.
+func (r *Root) openPart(id string) (*Part, uint64, error) {
+	e, moves, err := r.parts.hold(id)
+	if err != nil {
+		return nil, moves, newError(OpOpen, Name{}, err)
+	}
+	p := &Part{draft: draft{root: r, name: e.name}, id: id}
+	if err := p.open(e.home); err != nil {
+		r.parts.release(id)
+		if !errors.Is(err, errStrayed) && errors.Is(err, fs.ErrNotExist) {
+			r.parts.forget(id)
+			err = newError(OpOpen, e.name, errNoPart)
+		}
+		return nil, moves, err
+	}
+	return p, moves, nil
+}
+
+// errStrayed says that a part's name leads elsewhere: the link in it, or a folder above, has
+// another name by now, or none. The part may be there all the same.
+var errStrayed = &cause{KindNotFound, "the part is elsewhere"}
+
+// strays reports whether an error of opening a part's folder says no more than that.
+func strays(err error) bool {
+	return gone(err) || KindOf(err) == KindBadName
+}
+
+func (p *Part) open(home inode) error {
 	d := &p.draft
 	parent, base := d.name.split()
 	d.base = base
 	var err error
 	if d.home, err = d.root.openFolder(parent, useNames); err != nil {
+		if strays(err) {
+			err = errStrayed
+		}
 		return newError(OpFolder, d.name, err)
 	}
 	if p.kept, err = d.openKept(partFolder(p.id)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) && !isFolder(d.home, home) {
+			err = errStrayed
+		}
 		d.home.close()
 		return newError(OpFolder, d.name, err)
 	}
@@ -145,6 +223,12 @@ func (p *Part) open() error {
 	// Whoever had it before may have been killed with blocks set aside.
 	d.order, d.older, d.allocated = drafts.Add(1), p.size > 0, !d.root.options.Portable
 	return nil
+}
+
+// isFolder reports whether an open folder is known to be the one with that inode.
+func isFolder(d folder, want inode) bool {
+	is, err := d.inode()
+	return err == nil && is == want && is != inode{}
 }
 
 // lock locks the part's file. Before that another server may have committed or dropped it: it is

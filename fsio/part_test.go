@@ -387,12 +387,12 @@ func TestNoPartIsWhatItSeems(t *testing.T) {
 		// Even if the server believed in them.
 		for i := range folders {
 			id := hexadecimal(uint64(i))
-			r.parts.met(id, name(t, r, "new"), 1)
+			r.parts.met(id, name(t, r, "new"), inode{}, walk{number: 1})
 			p, err := r.OpenPart(id)
 			if err == nil {
 				t.Errorf("%s was opened: %v", folders[i], p.Close())
 			}
-			r.parts.met(id, name(t, r, "new"), 1)
+			r.parts.met(id, name(t, r, "new"), inode{}, walk{number: 1})
 		}
 		if n, err := r.SweepParts(); n != 0 || err != nil {
 			t.Fatalf("removed %d, %v", n, err)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"sync"
+	"time"
 )
 
 // partsMaxDefault is 10,000 parts: each takes two inodes and some 200 bytes of memory, and that
@@ -36,10 +37,20 @@ type partStore struct {
 	owned map[string]int
 	// sweep counts sweeps, so that one finds out which parts it has not met.
 	sweep uint64
+	// moving counts the renames of folders under way, moves those that ended: a sweep that one
+	// of them met may have passed a part by.
+	moving int
+	moves  uint64
+	// walked is when a sweep last began to walk the tree.
+	walked time.Time
 }
 
+// partEntry is what is known of a part. Where it lies is its folder's inode: the name may have
+// been by way of a link that is there no more, or a folder above it may have been renamed by
+// somebody else, and then a walk finds the name that the part has now.
 type partEntry struct {
-	name  Name   // That the file will have.
+	name  Name   // That the file will have, the root's own if that is too long to be opened.
+	home  inode  // Of the folder that the name is in; zero where the system tells none.
 	owner string // That asked for it, empty if that is not known.
 	held  bool
 	seen  uint64 // The sweep that met it, or that ran or had run last when it was made.
@@ -50,7 +61,7 @@ type partEntry struct {
 const partsShare = 2
 
 // reserve draws an id for a part of that name, and holds it.
-func (s *partStore) reserve(n Name, owner string, partsMax int) (string, error) {
+func (s *partStore) reserve(n Name, home inode, owner string, partsMax int) (string, error) {
 	var random [8]byte
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +77,7 @@ func (s *partStore) reserve(n Name, owner string, partsMax int) (string, error) 
 		if s.parts[id] != nil {
 			continue
 		}
-		s.add(id, &partEntry{name: n, owner: owner, held: true, seen: s.sweep})
+		s.add(id, &partEntry{name: n, home: home, owner: owner, held: true, seen: s.sweep})
 		return id, nil
 	}
 }
@@ -94,19 +105,20 @@ func (s *partStore) remove(id string) {
 	}
 }
 
-// hold takes the part for one opener, and returns its name.
-func (s *partStore) hold(id string) (Name, error) {
+// hold takes the part for one opener, and returns what is known of it, and how many folders were
+// renamed before.
+func (s *partStore) hold(id string) (partEntry, uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.parts[id]
 	switch {
 	case e == nil:
-		return Name{}, errNoPart
+		return partEntry{}, s.moves, errNoPart
 	case e.held:
-		return Name{}, errHeld
+		return partEntry{}, s.moves, errHeld
 	}
 	e.held = true
-	return e.name, nil
+	return *e, s.moves, nil
 }
 
 // release lets others have the part.
@@ -127,6 +139,15 @@ func (s *partStore) forget(id string) {
 	}
 }
 
+// forgetFree is forget, unless somebody has the part: then he finds out.
+func (s *partStore) forgetFree(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.parts[id]; e != nil && !e.held {
+		s.remove(id)
+	}
+}
+
 // holds reports whether somebody in this process has the part.
 func (s *partStore) holds(id string) bool {
 	s.mu.Lock()
@@ -135,61 +156,101 @@ func (s *partStore) holds(id string) bool {
 	return e != nil && e.held
 }
 
-// begin begins a sweep.
-func (s *partStore) begin() uint64 {
+// begin begins a sweep that walks the tree, and returns its number and how many folders were
+// renamed before it.
+func (s *partStore) begin(now time.Time) (sweep, moves uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep++
-	return s.sweep
+	s.walked = now
+	return s.sweep, s.moves
 }
 
-// met takes in a part that a sweep has met, under the name that it has there.
-func (s *partStore) met(id string, n Name, sweep uint64) {
+// walkDue reports whether the last walk was as long ago as said.
+func (s *partStore) walkDue(now time.Time, every time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return now.Sub(s.walked) >= every
+}
+
+// still reports whether no folder was renamed since a sweep began. The lock is held.
+func (s *partStore) still(moves uint64) bool { return s.moving == 0 && s.moves == moves }
+
+// unmoved is still, for who has not got the lock.
+func (s *partStore) unmoved(moves uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.still(moves)
+}
+
+// met takes in a part that a sweep has met, under the name that it has there: n, in the folder
+// home. A part that has strayed is not where its entry says. A name that is known to be good is
+// not given up for one that a rename may have overtaken.
+func (s *partStore) met(id string, n Name, home inode, w walk) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(n.String()) > nameBytesMax {
+		n = Name{} // Names that long are not kept: folders may lie in folders without end.
+	}
 	e := s.parts[id]
 	if e == nil {
-		s.add(id, &partEntry{name: n, seen: sweep})
+		s.add(id, &partEntry{name: n, home: home, seen: w.number})
 		return
 	}
-	e.seen = max(e.seen, sweep)
-	if !e.held {
-		e.name = n
+	e.seen = max(e.seen, w.number)
+	if !e.held && (s.still(w.moves) || w.strayed[id]) {
+		e.name, e.home = n, home
 	}
 }
 
-// end forgets the parts that were there before the sweep and that it has not met.
-func (s *partStore) end(sweep uint64) {
+// end forgets the parts that were there before the sweep and that it has not met: they are gone.
+// If a folder was renamed meanwhile they may have been carried past it, and a further sweep looks.
+func (s *partStore) end(w walk) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.still(w.moves) {
+		return
+	}
 	for id, e := range s.parts {
-		if e.seen < sweep && !e.held {
+		if e.seen < w.number && !e.held {
 			s.remove(id)
 		}
 	}
 }
 
-// all returns the names of all parts by their ids.
-func (s *partStore) all() map[string]Name {
+// all returns what is known of all parts, by their ids.
+func (s *partStore) all() map[string]partEntry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names := make(map[string]Name, len(s.parts))
+	entries := make(map[string]partEntry, len(s.parts))
 	for id, e := range s.parts {
-		names[id] = e.name
+		entries[id] = *e
 	}
-	return names
+	return entries
 }
 
-// moved takes note that a folder, or the file that it names, has another name.
-func (s *partStore) moved(from, to Name) {
+// move renames a folder, or a link to one, and takes note that what is in it has another name.
+func (s *partStore) move(from, to Name, rename func() error) error {
+	s.mu.Lock()
+	s.moving++
+	s.mu.Unlock()
+	err := rename()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.moving--
+	s.moves++
+	if err != nil {
+		return err
+	}
 	prefix := from.String() + "/"
 	for _, e := range s.parts {
-		if rest, ok := strings.CutPrefix(e.name.String(), prefix); ok {
+		rest, ok := strings.CutPrefix(e.name.String(), prefix)
+		// One whose name becomes too long has strayed: a sweep finds it all the same.
+		if ok && len(to.String())+1+len(rest) <= nameBytesMax {
 			e.name = to.join(rest)
 		}
 	}
+	return nil
 }
 
 // Parts returns how many parts are kept, and how many of them somebody has open.

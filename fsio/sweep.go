@@ -20,63 +20,93 @@ func (r *Root) Sweep() (removed int, err error) {
 	if r.options.ReadOnly {
 		return 0, nil
 	}
-	s := sweep{root: r, number: r.parts.begin()}
-	// Folders still to walk; a path each instead of a descriptor each, however deep they are.
-	folders := []Name{{}}
-	for len(folders) > 0 {
-		n := folders[len(folders)-1]
-		folders = folders[:len(folders)-1]
-		folders = append(folders, s.folder(n)...)
-	}
-	if s.err == nil { // Otherwise a part may be where the sweep has not been.
-		r.parts.end(s.number)
-	}
-	return s.removed, s.err
+	return r.walkTree(nil)
 }
 
 // SweepParts removes the parts that are older than Options.PartLifetime and that nobody has. It
-// looks at those that it knows and walks no tree, so that it can be called often. Otherwise it does
-// as Sweep does.
+// looks at those that it knows, so that it can be called often. Only when one of them is not where
+// it was does it walk the tree, as Sweep does: whoever renames folders and links must not make the
+// server lose parts. It also walks once in a lifetime, or in an hour if that is longer, for parts
+// that it never knew. Otherwise it does as Sweep does.
 func (r *Root) SweepParts() (removed int, err error) {
 	if r.options.ReadOnly || r.options.PartLifetime <= 0 {
 		return 0, nil
 	}
 	s := sweep{root: r}
-	for id, n := range r.parts.all() {
-		parent, _ := n.split()
-		home, err := r.openFolder(parent, useNames)
-		if err != nil {
-			s.note(OpFolder, n, err)
-			continue
+	strayed := map[string]bool{}
+	for id, e := range r.parts.all() {
+		if !s.known(id, e) {
+			strayed[id] = true
 		}
-		s.part(home, parent, partFolder(id))
-		home.close()
 	}
-	return s.removed, s.err
+	every := max(r.options.PartLifetime, walkOften)
+	if len(strayed) == 0 && !r.parts.walkDue(time.Now(), every) {
+		return s.removed, s.err
+	}
+	removed, err = r.walkTree(strayed)
+	if s.err != nil {
+		err = s.err
+	}
+	return s.removed + removed, err
 }
 
-// sweep is one walk.
+// sweep is one walk, or one look at the parts that are known.
 type sweep struct {
 	root    *Root
-	number  uint64
 	removed int
 	err     error // The first one.
+
+	walk
+	blind  bool   // A folder could not be read: a part may be there.
+	deep   bool   // What is looked at has no Name, since it would be too long.
+	anchor *step  // A folder on the way to what is looked at, nil for the root.
+	held   folder // The anchor, open.
+}
+
+// known looks at a part where it was when it was last seen. It reports whether it is there, or is
+// known to be gone.
+func (s *sweep) known(id string, e partEntry) bool {
+	parent, _ := e.name.split()
+	home, err := s.root.openFolder(parent, useNames)
+	if err != nil {
+		if strays(err) || KindOf(err) == KindDenied {
+			return e.held
+		}
+		s.note(OpFolder, e.name, err)
+		return true
+	}
+	defer home.close()
+	// A part that was held may not have got its folder yet, or have lost it already.
+	if s.part(home, parent, partFolder(id)) || e.held {
+		return true
+	}
+	if !isFolder(home, e.home) {
+		return false
+	}
+	s.root.parts.forgetFree(id)
+	return true
 }
 
 // note keeps the first error, those aside that only say that somebody else was faster.
 func (s *sweep) note(op Op, n Name, err error) {
-	if err != nil && s.err == nil && !gone(err) {
+	if err == nil || gone(err) {
+		return
+	}
+	if op == OpFolder || op == OpList || op == OpStat {
+		s.blind = true
+	}
+	if s.err == nil {
 		s.err = newError(op, n, err)
 	}
 }
 
-// folder removes the leftovers in the folder n, and returns the folders in it.
-func (s *sweep) folder(n Name) (inner []Name) {
-	d, err := s.root.openFolder(n, useSweep)
+// folder removes the leftovers in a folder, and returns the folders in it.
+func (s *sweep) folder(at *step) (inner []string) {
+	n, ok := at.name()
+	s.deep = !ok
+	d, err := s.open(at)
 	if err != nil {
-		if KindOf(err) != KindBadName { // A path that is too long is too long for ParseName.
-			s.note(OpFolder, n, err)
-		}
+		s.note(OpFolder, n, err)
 		return nil
 	}
 	defer d.close()
@@ -94,7 +124,7 @@ func (s *sweep) folder(n Name) (inner []Name) {
 		case e.kind == typeFolder && isPart(e.name):
 			s.part(d, n, e.name)
 		case e.kind == typeFolder:
-			inner = append(inner, n.join(e.name))
+			inner = append(inner, e.name)
 		case e.kind == typePlain && isTemporary(e.name):
 			if s.file(d, n, e.name, func(*os.File) bool { return true }) {
 				s.removed++
@@ -140,18 +170,20 @@ func (s *sweep) file(d folder, n Name, base string, still func(*os.File) bool) b
 }
 
 // part looks at a part's folder. An empty one is what a server that was killed left of a part that
-// began or ended. (One that begins just now meets ErrNotExist, and begins anew.)
-func (s *sweep) part(home folder, n Name, base string) {
+// began or ended. (One that begins just now meets ErrNotExist, and begins anew.) It reports whether
+// the part was there, or nobody knows.
+func (s *sweep) part(home folder, n Name, base string) bool {
 	kept, file, err := s.openPart(home, n, base)
 	if err != nil {
 		s.note(OpFolder, n, err)
-		return
+		return !gone(err)
 	}
 	defer kept.close()
 	id := partID(base)
 	if file == "" && s.root.parts.holds(id) {
-		return // It is about to get its file.
+		return true // It is about to get its file.
 	}
+	there := file != ""
 	if file != "" {
 		name := n.join(file)
 		err := s.root.fault(OpStat, name)
@@ -161,15 +193,12 @@ func (s *sweep) part(home folder, n Name, base string) {
 		}
 		if err != nil {
 			s.note(OpStat, name, err)
-			return
+			return true
 		}
-		if !s.root.expired(m.changed) || s.root.parts.holds(id) {
-			s.root.parts.met(id, name, s.number)
-			return
-		}
-		if !s.file(kept, n, file, s.root.expiredFile) {
-			s.root.parts.met(id, name, s.number)
-			return
+		if !s.root.expired(m.changed) || s.root.parts.holds(id) ||
+			!s.file(kept, n, file, s.root.expiredFile) {
+			s.met(home, id, name)
+			return true
 		}
 		s.root.parts.forget(id)
 	}
@@ -183,6 +212,19 @@ func (s *sweep) part(home folder, n Name, base string) {
 	case KindOf(err) != KindNotEmpty: // Another server has just put its file there.
 		s.note(OpRmdir, n, err)
 	}
+	return there
+}
+
+// met takes in a part that a folder holds.
+func (s *sweep) met(home folder, id string, n Name) {
+	if s.deep {
+		n = Name{} // It counts and expires, and is not gone on with until it has a name again.
+	}
+	is, err := home.inode()
+	if err != nil {
+		is = inode{}
+	}
+	s.root.parts.met(id, n, is, s.walk)
 }
 
 // openPart opens a part's folder, and returns the name of the file in it, if there is one. What

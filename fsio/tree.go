@@ -161,16 +161,19 @@ func (m *move) run(base, targetBase string) error {
 	if err := m.root.fault(OpRename, m.from); err != nil {
 		return newError(OpRename, m.from, err)
 	}
-	if kind == typeFolder || m.noReplace {
-		err = m.source.renameNew(base, m.target, targetBase)
+	rename := func() error {
+		if kind == typeFolder || m.noReplace {
+			return m.source.renameNew(base, m.target, targetBase)
+		}
+		return m.source.rename(base, m.target, targetBase)
+	}
+	if kind == typePlain {
+		err = rename()
 	} else {
-		err = m.source.rename(base, m.target, targetBase)
+		err = m.root.parts.move(m.from, m.to, rename)
 	}
 	if err != nil {
 		return m.explain(kind, err)
-	}
-	if kind == typeFolder {
-		m.root.parts.moved(m.from, m.to)
 	}
 	return nil
 }

@@ -41,6 +41,9 @@ func (s *sim) toldPort(c *simClient, port uint16) {
 		if !c.rude {
 			s.wrong("a port was told for no command")
 		}
+		if port != s.parting.number {
+			c.offers = append(c.offers, simOffer{port: port})
+		}
 		return
 	}
 	text := c.asked[0]
@@ -56,13 +59,16 @@ func (s *sim) replied(c *simClient, code int, text string) {
 		if code != codec.CodeTooBusy && !c.rude {
 			s.wrong("%d %s answers no command", code, text)
 		}
+		if o, ok := offered(text); ok && code == codec.CodeOffer {
+			c.offers = append(c.offers, o)
+		}
 		return
 	}
 	command := c.asked[0]
 	s.note("%s: %s: %d %s", c.from, command, code, text)
 	if code == codec.CodeOffer {
-		var o simOffer
-		if _, err := fmt.Sscan(text, &o.port, &o.key); err != nil {
+		o, ok := offered(text)
+		if !ok {
 			s.wrong("%q is no offer", text)
 		}
 		o.upload = s.uploadFor(command)

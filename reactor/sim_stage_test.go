@@ -43,8 +43,8 @@ type sim struct {
 	// contents are what may be under a name; parts whose content is which.
 	contents map[string]bool
 	parts    []*simPart
-	// calm puts no more errors in.
-	calm bool
+	// calm puts no more errors in; anything lets files hold whatever was sent.
+	calm, anything bool
 	// budget is how many descriptors transfers may have in all.
 	budget  int64
 	drained bool

@@ -47,7 +47,7 @@ func tcp(t testing.TB, from netip.Addr, to netip.AddrPort) *net.TCPConn {
 	}
 	conn, err := d.Dial("tcp4", to.String())
 	check(t, err)
-	check(t, conn.SetDeadline(time.Now().Add(patience)))
+	check(t, conn.SetDeadline(time.Now().Add(3*patience))) // some do many things
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn.(*net.TCPConn)
 }
@@ -198,7 +198,10 @@ func (c *wire) putRefused(name, upload string) {
 	c.t.Helper()
 	c.command("put " + name)
 	to := netip.AddrPortFrom(loopback, c.wantPort())
-	conn, err := net.DialTimeout("tcp4", to.String(), patience)
+	dialer := net.Dialer{
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from, 0)), Timeout: patience,
+	}
+	conn, err := dialer.Dial("tcp4", to.String())
 	if errors.Is(err, syscall.ECONNRESET) {
 		return
 	}
