@@ -27,6 +27,7 @@ var builtServer = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	leftAtEnd = append(leftAtEnd, folder)
 	program := filepath.Join(folder, "ferryd")
 	out, err := exec.Command("go", "build", "-o", program, "ferry/reactor/ferryd").CombinedOutput()
 	if err != nil {

@@ -20,13 +20,21 @@ const asServer = "FERRY_TEST_AS_SERVER"
 // Files for one system add theirs.
 var plays = map[string]func(as string) (status int){asServer: playServer}
 
+// leftAtEnd are folders that all tests share; they are removed when the last has ended.
+var leftAtEnd []string
+
 func TestMain(m *testing.M) {
 	for name, play := range plays {
 		if as := os.Getenv(name); as != "" {
 			os.Exit(play(as))
 		}
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
+		for _, folder := range leftAtEnd {
+			_ = os.RemoveAll(folder)
+		}
+		os.Exit(status)
+	}))
 }
 
 func playServer(role string) int {

@@ -86,7 +86,13 @@ func (c *Client) getOn(ctx context.Context, name string, k *kept, info Info) (in
 	if _, err := c.pieces(ctx, name, missing, k.file, c.options.Progress); err != nil {
 		return at, err
 	}
-	if err := c.unchanged(ctx, name, info); err != nil || at == 0 {
+	err = c.unchanged(ctx, name, info)
+	if at == 0 && info.Size <= c.pieceMax && errors.Is(err, ErrLost) {
+		// It came whole in one piece, as the server said at its end. A server that is ending lets
+		// what runs finish, and answers nothing more.
+		return 0, nil
+	}
+	if err != nil || at == 0 {
 		return at, err
 	}
 	// A file that was replaced within a second of the modification time looks unchanged. Where
@@ -159,7 +165,14 @@ func openKept(local string, old fs.FileInfo) (*kept, error) {
 	k := &kept{path: local, old: old}
 	for {
 		// The umask decides about the mode, as it does for any file that the user makes.
-		f, err := os.OpenFile(k.hidden(), os.O_RDWR|os.O_CREATE, 0o666)
+		f, err := os.OpenFile(k.hidden(), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) {
+			// A link that somebody planted there is not followed.
+			f, err = os.OpenFile(k.hidden(), os.O_RDWR|noFollow, 0)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // it got its name in between, or was a link that is gone
+			}
+		}
 		if err != nil {
 			return nil, failure(local, ErrLocal, err)
 		}

@@ -288,6 +288,77 @@ func TestHiddenNameIsNotFollowed(t *testing.T) {
 	wantFiles(t, filepath.Dir(outside), map[string]string{"target": "outside"})
 }
 
+// TestHiddenNameMakesNothingElsewhere: nor does a link to what is not there have it made.
+func TestHiddenNameMakesNothingElsewhere(t *testing.T) {
+	if noFollow == 0 {
+		t.Skip("links are followed here")
+	}
+	r := newResuming(t, 40)
+	r.set(r.data)
+	elsewhere := t.TempDir()
+	hidden := (&kept{path: r.local}).hidden()
+	if err := os.Symlink(filepath.Join(elsewhere, "made"), hidden); err != nil {
+		t.Skip(err)
+	}
+	_, err := r.session(7).GetFileContinue(t.Context(), "a", r.local)
+	wantKind(t, err, ErrLocal)
+	wantFiles(t, elsewhere, nil)
+}
+
+// TestNothingTakesADownloadsPlace: neither a file that somebody puts there, nor a name that a
+// server lists.
+func TestNothingTakesADownloadsPlace(t *testing.T) {
+	r := newResuming(t, 40)
+	r.set(r.data)
+	hidden := (&kept{path: r.local}).hidden()
+	r.before = func(q codec.Request) {
+		if q.Verb == codec.VerbGetPart && q.Offset == 14 {
+			other := filepath.Join(t.TempDir(), "other")
+			if err := os.WriteFile(other, []byte("another's"), 0o600); err != nil {
+				t.Error(err)
+			}
+			if err := os.Rename(other, hidden); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	_, err := r.session(7).GetFileContinue(t.Context(), "a", r.local)
+	if !errors.Is(err, ErrLocal) && !errors.Is(err, ErrMismatch) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(r.local); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it has the name: %v", err)
+	}
+	for _, name := range []string{filepath.Base(hidden), pendingPrefix + "x", ".Ferry-Part-X"} {
+		if _, err := LocalName("pub/" + name); !errors.Is(err, ErrName) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestReadOnlyFileIsGotAfterABreak: what grows can be written whatever mode the old file has.
+func TestReadOnlyFileIsGotAfterABreak(t *testing.T) {
+	r := newResuming(t, 40)
+	r.set(r.data)
+	if err := os.WriteFile(r.local, []byte("old"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	r.once(6, byClose)
+	_, err := r.session(7).GetFileContinue(t.Context(), "a", r.local)
+	wantKind(t, err, ErrBroken)
+	info, err := os.Stat((&kept{path: r.local}).hidden())
+	if err != nil || info.Mode().Perm()&0o200 == 0 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	if _, err = r.session(7).GetFileContinue(t.Context(), "a", r.local); err != nil {
+		t.Fatal(err)
+	}
+	if info, err = os.Stat(r.local); err != nil || info.Mode().Perm() != 0o400 {
+		t.Errorf("%v, %v", info, err)
+	}
+	r.wantGot(t)
+}
+
 func TestLongestLocalNameIsContinued(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)

@@ -7,6 +7,9 @@ import (
 	"syscall"
 )
 
+// noFollow has an open fail on a symbolic link, where the system knows that.
+const noFollow = syscall.O_NOFOLLOW
+
 // renameClosed says that a file cannot be renamed while it is open.
 const renameClosed = false
 

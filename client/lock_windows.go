@@ -7,6 +7,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// noFollow has an open fail on a symbolic link, where the system knows that.
+const noFollow = 0
+
 // renameClosed says that a file cannot be renamed while it is open.
 const renameClosed = true
 

@@ -79,6 +79,28 @@ func TestHostileFolderNeverLeavesTheLocalOne(t *testing.T) {
 	}
 }
 
+// TestNamesWithADotAreFetchedWhenAskedFor: a listing is not to fill a home folder with settings.
+func TestNamesWithADotAreFetchedWhenAskedFor(t *testing.T) {
+	dir := t.TempDir()
+	f := newFake(t, map[string]string{
+		"docs/.profile": "evil", "docs/.ssh/keys": "evil", "docs/a/.b": "evil", "docs/a/c": "c",
+	})
+	f.lists = map[string]string{
+		"docs": ".profile\n.ssh/\na/\n", "docs/.ssh": "keys\n", "docs/a": ".b\nc\n",
+	}
+	r := f.run(&Shell{}, dir, "HOST PORT get -r docs", "")
+	if r.status != StatusDone || !strings.Contains(r.out, "left out 3 names") {
+		t.Errorf("%+v", r)
+	}
+	wantTree(t, dir, map[string]string{"docs/a/c": "c"})
+	if r = f.run(&Shell{}, dir, "HOST PORT get -r -a docs", ""); r.status != StatusDone {
+		t.Errorf("%+v", r)
+	}
+	wantTree(t, dir, map[string]string{
+		"docs/.profile": "evil", "docs/.ssh/keys": "evil", "docs/a/.b": "evil", "docs/a/c": "c",
+	})
+}
+
 func TestFolderWithinItselfComesToAnEnd(t *testing.T) {
 	f := newFake(t, nil)
 	f.answer = func(c *control, command string) bool {

@@ -53,6 +53,12 @@ func (s *Shell) fetchTree(
 		return err
 	}
 	complete := len(t.failed) == 0
+	if !c.has["all"] {
+		if hidden := from.leaveOutHidden(); hidden > 0 {
+			s.say("left out %s beginning with a dot; -a fetches such names too",
+				countText(hidden, "name", "names"))
+		}
+	}
 	if !dry {
 		if err := os.MkdirAll(root, 0o777); err != nil {
 			return &client.Error{Name: root, Kind: client.ErrLocal, Err: err}

@@ -108,7 +108,7 @@ func TestShellStopsAtTheFirstError(t *testing.T) {
 	f.run(&Shell{}, dir, "HOST PORT", "# a list\n-get missing\n  -  frob\nls\n").want(t, 0,
 		"a\n", missing+"frob: unknown command; help lists the commands\n")
 	f.run(&Shell{}, dir, "HOST PORT", "get a b c \"d\"\nls\n").want(t, 2, "",
-		"use: get [-r] [-c] REMOTE [LOCAL]\n")
+		"use: get [-r] [-c] [-a] REMOTE [LOCAL]\n")
 	f.run(&Shell{}, dir, "HOST PORT", "get \"a\nls\n").want(t, 2, "",
 		"a quote was opened and not closed: \"a name\"\n")
 	f.run(&Shell{}, dir, "", "ls\nopen HOST PORT\n").want(t, 1, "",

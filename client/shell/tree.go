@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,6 +142,24 @@ func (s *Shell) descend(
 		}
 	}
 	return nil
+}
+
+// leaveOutHidden takes names that begin with a dot out, with all beneath them, and says how many
+// names those are. A server that lists .ssh or .profile is not to write them into a home folder
+// unasked.
+func (t *tree) leaveOutHidden() (hidden int) {
+	out := func(f found) bool {
+		if !strings.HasPrefix(f.path, ".") && !strings.Contains(f.path, "/.") {
+			return false
+		}
+		if strings.HasPrefix(f.name, ".") {
+			hidden++
+		}
+		return true
+	}
+	t.folders = slices.DeleteFunc(t.folders, out)
+	t.files = slices.DeleteFunc(t.files, out)
+	return hidden
 }
 
 // endsAll says whether an error is the end of whatever a command still has before it.

@@ -112,7 +112,7 @@ func fileVerbs() []verb {
 	return []verb{
 		{
 			words: []string{"get"}, usage: "REMOTE [LOCAL]", least: 1, most: 2, bare: true,
-			options: []option{recursive, resume},
+			options: []option{recursive, resume, all},
 			says:    "fetch a file: a/b is saved as b, or as LOCAL",
 			more: "The file appears whole or not at all. LOCAL may be a folder. get -r fetches\n" +
 				"a folder to a folder of its name.\n" + spacesHelp,
