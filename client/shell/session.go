@@ -90,7 +90,7 @@ func (l *link) once(ctx context.Context, f func(*client.Client) error) error {
 // "421 too busy or shutting down".) It may have come before the command that it seems to answer.
 func (l *link) ended(err error) error {
 	var said *client.Error
-	if !errors.As(err, &said) || said.Code != codec.CodeTooBusy {
+	if !errors.As(err, &said) || said.Code != codec.CodeTooBusy || errors.Is(err, client.ErrLost) {
 		return err
 	}
 	_ = l.client.Close()

@@ -70,6 +70,8 @@ type Shell struct {
 	screen screen
 	// main is the session of the prompt, nil before the first open.
 	main *link
+	// single says that the command that runs is the only one.
+	single bool
 	// last is the server that was open last, and its folder.
 	last target
 	// folder is the remote folder that names start from, "" the served root.
@@ -232,6 +234,7 @@ var errNotConnected = errors.New("not connected: open HOST PORT first")
 
 // one runs one command and says what failed.
 func (s *Shell) one(ctx context.Context, c *command) int {
+	s.single = true
 	return s.status(s.command(ctx, func(ctx context.Context) error {
 		if c.verb.connected {
 			if err := s.connected(ctx); err != nil {
@@ -268,7 +271,8 @@ func (s *Shell) command(ctx context.Context, f func(context.Context) error) erro
 	}
 	err := f(ctx)
 	s.screen.clear()
-	if s.main != nil && s.main.over() {
+	// A session that ends behind the only command took nothing from anybody.
+	if s.main != nil && s.main.over() && (err != nil || !s.single) {
 		err = s.lost(err)
 	}
 	if err != nil {
