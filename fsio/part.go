@@ -61,12 +61,15 @@ func (r *Root) newPart(n Name, o PartOptions) (id string, again bool, err error)
 	if id, err = r.parts.reserve(n, home, o.Owner, r.options.partsMax()); err != nil {
 		return "", false, newError(OpCreate, n, err)
 	}
-	if err = d.makePart(id); err == nil {
+	kept, err := d.makePart(id)
+	if err == nil {
+		// It stays open until it is sure: to open it again could fail, and leave it there.
+		defer kept.close()
 		if err = d.stayed(home); err == nil {
 			r.parts.release(id)
 			return id, false, nil
 		}
-		if d.unmakePart(id) != nil {
+		if d.unmakePart(kept, id) != nil {
 			r.parts.release(id) // It is there, and counts; a sweep finds out where.
 			return "", false, err
 		}
@@ -92,13 +95,10 @@ func (d *draft) stayed(home inode) error {
 }
 
 // unmakePart takes back what makePart made.
-func (d *draft) unmakePart(id string) error {
-	kept, err := d.openKept(partFolder(id))
+func (d *draft) unmakePart(kept folder, id string) error {
+	err := d.root.fault(OpUnlink, d.name)
 	if err == nil {
-		if err = d.root.fault(OpUnlink, d.name); err == nil {
-			err = kept.remove(d.base)
-		}
-		kept.close()
+		err = kept.remove(d.base)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -107,16 +107,16 @@ func (d *draft) unmakePart(id string) error {
 	return nil
 }
 
-// makePart makes the part's folder and the empty file in it.
-func (d *draft) makePart(id string) error {
-	folder := partFolder(id)
+// makePart makes the part's folder, which it returns open, and the empty file in it.
+func (d *draft) makePart(id string) (kept folder, err error) {
+	base := partFolder(id)
 	if err := d.root.fault(OpMkdir, d.name); err != nil {
-		return newError(OpMkdir, d.name, err)
+		return nil, newError(OpMkdir, d.name, err)
 	}
-	if err := d.home.makeFolder(folder); err != nil {
-		return newError(OpMkdir, d.name, err)
+	if err := d.home.makeFolder(base); err != nil {
+		return nil, newError(OpMkdir, d.name, err)
 	}
-	kept, err := d.openKept(folder)
+	kept, err = d.openKept(base)
 	if err == nil {
 		if err = d.root.fault(OpCreate, d.name); err == nil {
 			var file *os.File
@@ -124,13 +124,15 @@ func (d *draft) makePart(id string) error {
 				_ = file.Close() // Nothing was written to it.
 			}
 		}
-		kept.close()
+		if err != nil {
+			kept.close()
+		}
 	}
 	if err != nil {
-		_ = d.home.removeFolder(folder) // It is empty; should it stay, a sweep takes it.
-		return newError(OpCreate, d.name, err)
+		_ = d.home.removeFolder(base) // It is empty; should it stay, a sweep takes it.
+		return nil, newError(OpCreate, d.name, err)
 	}
-	return nil
+	return kept, nil
 }
 
 func (d *draft) openKept(base string) (folder, error) {
