@@ -219,6 +219,13 @@ func (f *fake) plan(verb codec.Verb) (wrong fault, n int64) {
 	return f.fault(verb, *nth), *nth
 }
 
+// delays has gets wait.
+func (f *fake) delays(delay func(nth int64)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.delay = delay
+}
+
 // wait waits as a get is told to.
 func (f *fake) wait(nth int64) {
 	f.mu.Lock()

@@ -58,13 +58,13 @@ func TestFiguresAgreeWithAHandCalculation(t *testing.T) {
 			short, long := slower*60*time.Millisecond, slower*300*time.Millisecond
 			average := (9*short + long) / 10
 			f, w := startFake(t, nil), &delays{}
-			f.delay = func(nth int64) {
+			f.delays(func(nth int64) {
 				if nth%10 == 0 {
 					w.wait(long)
 				} else {
 					w.wait(short)
 				}
-			}
+			})
 			p := small(f.address())
 			p.Driver, p.Clients, p.Transfers = driver, []int{clients}, gets
 			p.Scenario.Puts, p.Scenario.Sizes = 0, listed(1000)
@@ -138,7 +138,7 @@ func pausedOnce(
 	paused := func() *fake {
 		f := startFake(t, nil)
 		var still sync.RWMutex
-		f.delay = func(nth int64) {
+		f.delays(func(nth int64) {
 			if nth == int64(gets)/4 {
 				still.Lock()
 				defer still.Unlock()
@@ -147,7 +147,7 @@ func pausedOnce(
 			}
 			still.RLock()
 			defer still.RUnlock()
-		}
+		})
 		return f
 	}
 	p := small(paused().address())
@@ -166,7 +166,7 @@ func pausedOnce(
 func TestMissedStartsAreTold(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string) {
 		f := startFake(t, nil)
-		f.delay = func(int64) { <-time.After(50 * time.Millisecond) }
+		f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
 		p := small(f.address())
 		p.Driver, p.Clients, p.Rates, p.Transfers = driver, []int{1}, []float64{200}, 0
 		p.Duration, p.Scenario.Puts = 250*time.Millisecond, 0
@@ -295,7 +295,7 @@ func TestIdleSessionThatIsLostIsAnError(t *testing.T) {
 	}
 	f := startFake(t, nil)
 	var once sync.Once
-	f.delay = func(nth int64) {
+	f.delays(func(nth int64) {
 		if nth < 100 {
 			return
 		}
@@ -310,7 +310,7 @@ func TestIdleSessionThatIsLostIsAnError(t *testing.T) {
 				c.Close()
 			}
 		})
-	}
+	})
 	p := small(f.address())
 	p.Scenario.Idle, p.Scenario.Puts = 5, 0
 	turn := mustRun(t, p)
