@@ -222,7 +222,10 @@ func (d *draft) syncHome() error {
 		err = d.home.sync()
 	}
 	if KindOf(err) == KindDenied {
-		err = syncFilesystem(d.file)
+		// A folder that may be written and not read is synced with all the rest.
+		if all := syncFilesystem(d.file); KindOf(all) != KindUnsupported {
+			err = all
+		}
 	}
 	return err
 }

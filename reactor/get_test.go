@@ -277,13 +277,13 @@ func TestFileThatIsNotSentByTheSystem(t *testing.T) {
 	if !haveSendfile {
 		t.Skip("files are read and written here anyway")
 	}
-	calls := 0
-	var fail error
+	var calls atomic.Int32
+	var fail atomic.Value // of error
 	ts := serveWith(t, func(s *Server) {
 		r := s.reactors[0]
 		r.sendfileCall = func(socket, file int, offset, n int64) (int, error) {
-			if calls++; calls > 1 {
-				return 0, fail
+			if calls.Add(1) > 1 {
+				return 0, *fail.Load().(*error)
 			}
 			return sendFile(socket, file, offset, min(n, 100_000))
 		}
@@ -291,13 +291,14 @@ func TestFileThatIsNotSentByTheSystem(t *testing.T) {
 	content := pattern(3 * quantum)
 	ts.file("large", content)
 	c := ts.dial()
-	fail = errNoSendfile
+	plain, broken := errNoSendfile, error(syscall.EIO)
+	fail.Store(&plain)
 	c.get("large", content)
 	ts.wantTransfer(1, outcomeComplete)
-	if calls != 2 {
-		t.Errorf("sendfile was called %d times", calls)
+	if n := calls.Swap(0); n != 2 {
+		t.Errorf("sendfile was called %d times", n)
 	}
-	calls, fail = 0, syscall.EIO
+	fail.Store(&broken)
 	c.command("get large")
 	wantResetAt(t, c.from, c.wantPort(), quantum)
 	ts.wantTransfer(2, outcomeFailed)

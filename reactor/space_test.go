@@ -68,6 +68,13 @@ func TestAnnouncementsBalance(t *testing.T) {
 
 // One address that announces all there is leaves half of it to others, and what it sends is stored
 // as long as there is room.
+// usage is what an address has in use, nil for nothing.
+func (ts *testServer) usage(ip netip.Addr) *usage {
+	ts.limiter.mu.Lock()
+	defer ts.limiter.mu.Unlock()
+	return ts.limiter.addresses[ip]
+}
+
 func TestAnnouncementsOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	var st syscall.Statfs_t
 	check(t, syscall.Statfs(t.TempDir(), &st))
@@ -85,7 +92,7 @@ func TestAnnouncementsOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	eventually(t, "the announcements", func() bool {
 		ts.limiter.space.Lock()
 		defer ts.limiter.space.Unlock()
-		u := ts.limiter.addresses[from]
+		u := ts.usage(from)
 		return u != nil && u.announced == 8*200_000_000
 	})
 	if n := ts.limiter.announced.Load(); n > room/spaceShare+64<<20 || n < room/spaceShare-64<<20 {
@@ -97,7 +104,7 @@ func TestAnnouncementsOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	eventually(t, "the honest announcement", func() bool {
 		ts.limiter.space.Lock()
 		defer ts.limiter.space.Unlock()
-		u := ts.limiter.addresses[loopback]
+		u := ts.usage(loopback)
 		return u != nil && u.announced >= 500_000_000
 	})
 	c2 := ts.dial()
