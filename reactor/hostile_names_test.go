@@ -1,3 +1,5 @@
+//go:build !ferryportable
+
 package reactor
 
 import (
