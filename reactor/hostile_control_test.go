@@ -1,5 +1,3 @@
-//go:build !ferryportable
-
 package reactor
 
 import (

@@ -1,5 +1,3 @@
-//go:build !ferryportable
-
 package reactor
 
 import (
@@ -107,6 +105,7 @@ var hostileData = []hostileCase{
 		s.hole()
 		c := s.dial()
 		d := c.ask("get large")
+		s.wantUnread()
 		s.pass(s.limiter.limits.StallTimeout) // what the sockets took is not silence
 		s.pass(s.limiter.limits.StallTimeout)
 		s.pass(s.limiter.limits.StallTimeout)
@@ -116,6 +115,7 @@ var hostileData = []hostileCase{
 	{name: "reads a byte a minute", attack: func(s *siege) {
 		s.hole()
 		d := s.dial().ask("get large")
+		s.wantUnread()
 		for range 4 {
 			_, _ = d.Read(make([]byte, 1))
 			s.pass(s.limiter.limits.StallTimeout)

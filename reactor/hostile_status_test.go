@@ -1,5 +1,3 @@
-//go:build !ferryportable
-
 package reactor
 
 import (
@@ -71,6 +69,7 @@ var hostileStatus = []hostileCase{
 		up := put.offered("put silent").take()
 		down := get.offered("get large").take()
 		s.wantTransfers(2)
+		s.wantUnread()
 		for range 3 {
 			s.pass(s.limiter.limits.StallTimeout)
 		}

@@ -1,5 +1,3 @@
-//go:build !ferryportable
-
 package reactor
 
 import (
@@ -155,6 +153,24 @@ func (s *siege) transfersNow() (n int) {
 func (s *siege) wantTransfers(n int) {
 	s.t.Helper()
 	eventually(s.t, fmt.Sprint("transfers: ", n), func() bool { return s.transfersNow() == n })
+}
+
+// wantUnread waits until everything that is sent to hostile clients stands still, since they read
+// nothing: the kernel's buffers are full, and no worker is at it. From then on time counts.
+func (s *siege) wantUnread() {
+	s.t.Helper()
+	eventually(s.t, "the sockets to be full", func() bool {
+		full := true
+		for _, r := range s.reactors {
+			onLoop(s.t, r, func() {
+				for _, t := range r.transfers {
+					still := t.state == transferMoving && !t.writable && !t.job.busy
+					full = full && (t.isPut() || still)
+				}
+			})
+		}
+		return full
+	})
 }
 
 // wantLogged waits until a word was logged so often, as an outcome or a reason.
