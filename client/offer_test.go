@@ -378,7 +378,7 @@ func TestProgressIsTold(t *testing.T) {
 		"get continue": func() (Moved, error) {
 			return c.GetFileContinue(ctx, there, filepath.Join(dir, "b"))
 		},
-		"segments":     func() (Moved, error) { return c.GetSegments(ctx, there, here, 3) },
+		"segments": func() (Moved, error) { return c.GetSegments(ctx, there, here, 3) },
 	} {
 		moved, total, calls = 0, 0, 0
 		k.set([]byte(strings.Repeat("x", size)))
