@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ferry/codec"
+	"ferry/fsio"
 )
 
 // Options says what a server serves, to whom, and within which limits. Start from DefaultOptions.
@@ -286,7 +287,16 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 	}
 }
 
-// Durability is what an upload that was answered outlives.
+// rootOptions says how the root is served.
+func (o *Options) rootOptions() fsio.Options {
+	return fsio.Options{
+		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
+		Durable: o.Durability == DurabilityCommit, PartLifetime: o.PartLifetime,
+		PartsMax: o.Limits.Parts,
+	}
+}
+
+// Durability is what an upload, or another change, that was answered outlives.
 type Durability string
 
 const (
