@@ -64,6 +64,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		RunE:          l.run,
 	}
+	cmd.SetFlagErrorFunc(flagError)
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	l.addFlags(cmd.Flags())
 	cmd.AddCommand(resultCommands()...)
