@@ -346,6 +346,25 @@ func TestEachTransferOfAChurnHasItsSession(t *testing.T) {
 	})
 }
 
+// TestConnectsOfAnOpenChurnCountFromTheirPlan has one client connect, get and leave, slower than
+// the plan: what waits for it waits to connect as well.
+func TestConnectsOfAnOpenChurnCountFromTheirPlan(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string) {
+		f := startFake(t, nil)
+		f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
+		p := small(f.address())
+		p.Driver, p.Clients, p.Rates, p.Transfers = driver, []int{1}, []float64{100}, 0
+		p.Duration, p.Scenario.Puts, p.Scenario.Churn = 250*time.Millisecond, 0, true
+		turn := mustRun(t, p)
+		wantNoErrors(t, turn)
+		// The fifth get or so was to begin 40 ms after the first and waits for four of 50 ms.
+		connect, get := turn.Tally(KindConnect).Latency.Max(), turn.Tally(KindGet).Latency.Max()
+		if n := turn.Tally(KindConnect).Count; n < 3 || connect < 60_000 || connect > get {
+			t.Errorf("%d connects, of %d µs at most, before gets of %d µs", n, connect, get)
+		}
+	})
+}
+
 func TestWarmUpIsInNoFigure(t *testing.T) {
 	eachDriver(t, func(t *testing.T, driver string) {
 		f := startFake(t, func(verb codec.Verb, nth int64) fault {
