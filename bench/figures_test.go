@@ -103,12 +103,12 @@ func TestFiguresAgreeWithAHandCalculation(t *testing.T) {
 // and nobody else is there to be delayed; by the clock hundreds should have begun meanwhile. Where
 // other work on the machine makes as great delays, the pause is made longer.
 func TestPauseShowsInAnOpenLoop(t *testing.T) {
-	const longest = 8
+	const longest = 16
 	eachDriver(t, func(t *testing.T, driver string) {
 		for longer := 1; ; longer *= 2 {
-			pauseLength := time.Duration(longer) * 400 * time.Millisecond
+			pauseLength := time.Duration(longer) * 200 * time.Millisecond
 			half := (pauseLength / 2).Microseconds()
-			closed, open, planned := pausedOnce(t, driver, 1600*longer, pauseLength)
+			closed, open, planned := pausedOnce(t, driver, 800*longer, pauseLength)
 			wantNoErrors(t, closed)
 			wantNoErrors(t, open)
 			if got := closed.Tally(KindGet).Latency.Percentile(99); got >= half {

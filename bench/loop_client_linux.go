@@ -167,7 +167,12 @@ func (l *loop) pump(c *loopClient) {
 			goesOn = l.read(c, l.scratch)
 		case waitSent:
 			if c.isSlow() {
-				return
+				// What goes before a content is said at once: a server waits for it.
+				if c.data < 0 || c.sent >= int64(c.headLen) {
+					return
+				}
+				goesOn = l.send(c, l.scratch[:int64(c.headLen)-c.sent])
+				break
 			}
 			goesOn = l.send(c, l.scratch)
 		}

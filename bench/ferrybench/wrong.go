@@ -8,29 +8,10 @@ import (
 	"regexp"
 	"runtime"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"ferry/bench"
 )
-
-// flagError says in a line what a flag's value should have been, without the words of the library
-// that read it.
-func flagError(_ *cobra.Command, err error) error {
-	var value *pflag.InvalidValueError
-	if !errors.As(err, &value) {
-		return err
-	}
-	wanted := map[string]string{
-		"int": "a whole number", "int64": "a whole number", "float64": "a number",
-		"duration": "a time, such as 10s or 1m30s", "intSlice": "whole numbers, such as 1,10,100",
-		"float64Slice": "numbers, such as 500,2000", "bool": "true or false",
-	}[value.GetFlag().Value.Type()]
-	if wanted == "" {
-		return err
-	}
-	return fmt.Errorf("--%s %q: it takes %s", value.GetFlag().Name, value.GetValue(), wanted)
-}
 
 // ownFlags say something of a ferryd that is started, and of no other.
 var ownFlags = []string{"server", "server-arg", "proto", "scratch"}
