@@ -111,8 +111,8 @@ func (c *Comparison) explain(b *strings.Builder) {
 			"take %d or more of each.", c.TurnsMin()))
 	}
 	if c.Count(Untested) > 0 {
-		writeWrapped(b, "Memory, descriptors and threads are a process's, which hands them on from "+
-			"turn to turn: turns of one process cannot show that another one differs.")
+		writeWrapped(b, "Memory, descriptors and threads are a process's, which hands them on "+
+			"from turn to turn: turns of one process cannot show that another one differs.")
 	}
 	if c.distinct == 0 {
 		return

@@ -164,8 +164,8 @@ func explainTail(rows []*row) string {
 
 func explainTurns(rows []*row) string {
 	if anyRow(rows, func(row *row) bool { return len(row.step.Turns) >= spreadTurnsMin }) {
-		return "± is how far the rate may be off: the median over the turns lies within it, at 95 % " +
-			"confidence."
+		return "± is how far the rate may be off: the median over the turns lies within it, at " +
+			"95 % confidence."
 	}
 	return ""
 }

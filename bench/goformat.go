@@ -36,8 +36,8 @@ var goFigures = []struct{ figure, unit string }{
 
 // WriteGoFormat writes the result in the format of Go's benchmarks, a line for each turn, so that
 // benchstat and its kin read it. A figure that a turn does not have is left out of its line, and a
-// turn without a transfer out of all, since the format has no iteration of 0. A storm's connects stand
-// in the place of transfers, under their name.
+// turn without a transfer out of all, since the format has no iteration of 0. A storm's connects
+// stand in the place of transfers, under their name.
 func (r *Result) WriteGoFormat(w io.Writer) error {
 	out, storm := benchfmt.NewWriter(w), isStorm(r.rows())
 	for _, g := range goFigures {

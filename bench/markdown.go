@@ -9,14 +9,15 @@ import (
 )
 
 // WriteMarkdown writes one table of the results in Markdown, fit for a page of documentation: a row
-// for each target and load, in which each result has its rate, latencies and processor time, and the
-// most memory of all. A sentence on turns and machine follows it, and what there is to doubt. Results
-// of several runs of the same targets, one of gets and one of puts say, stand side by side.
+// for each target and load, in which each result has its rate, latencies and processor time, and
+// the most memory of all. A sentence on turns and machine follows it, and what there is to doubt.
+// Results of several runs of the same targets, of gets and of puts say, stand side by side.
 func WriteMarkdown(w io.Writer, results ...*Result) error {
 	var b strings.Builder
 	for _, r := range results {
 		if n := r.Errors(); n > 0 {
-			fmt.Fprintf(&b, "**%s, scenario %s.**\n\n", plural(n, "error"), markdownText(r.Scenario))
+			fmt.Fprintf(&b, "**%s, scenario %s.**\n\n", plural(n, "error"),
+				markdownText(r.Scenario))
 		}
 	}
 	rows := markdownRows(results)

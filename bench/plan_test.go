@@ -111,7 +111,7 @@ func TestFerrydHoldsUp(t *testing.T) {
 					holdsUp(t, Plan{
 						Start: true, Program: program, Scratch: t.TempDir(), Driver: driver,
 						Scenario: s, Clients: []int{100}, Transfers: 300, Proto: proto,
-						// A slow client whose offer stands at the end would keep the server so long.
+						// A slow client's offer may stand at the end, and keeps the server.
 						Arguments: []string{"--offer-timeout", "2s"},
 					})
 				}

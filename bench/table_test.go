@@ -140,7 +140,8 @@ func TestSpreadIsOfWhatIsShown(t *testing.T) {
 	}
 	r := row{&Target{Name: "x"}, step, newView(step.Merged())}
 	// 900 in 6 s are 150/s; the median's interval is all that six turns show, 100 to 400.
-	if rate, off := r.text("transfers/s"), r.spread("transfers/s"); rate != "150" || off != "±167%" {
+	rate, off := r.text("transfers/s"), r.spread("transfers/s")
+	if rate != "150" || off != "±167%" {
 		t.Errorf("%s %s", rate, off)
 	}
 }

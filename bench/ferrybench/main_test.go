@@ -44,8 +44,8 @@ func TestStatusTellsWrongUseFromErrors(t *testing.T) {
 			t.Errorf("%v: status %d, not %d: %s", c.args, got, c.status, &errs)
 		}
 		if lines := strings.Count(errs.String(), "\n"); lines != c.status {
-			t.Errorf("%v: %d lines, where one says it, and another where help is: %s", c.args, lines,
-				&errs)
+			t.Errorf("%v: %d lines, where one says it and another where help is: %s", c.args,
+				lines, &errs)
 		}
 		if strings.Contains(errs.String(), "strconv") || strings.Contains(errs.String(), "/.") {
 			t.Errorf("%v: words of a library or a hidden file: %s", c.args, &errs)
