@@ -30,7 +30,7 @@ func remoteVerbs() []verb {
 		},
 		{
 			words: []string{"mv", "rename"}, usage: "REMOTE REMOTE", least: 2, most: 2,
-			says:     "give a remote file or folder another name, or folder",
+			says:     "rename or move a remote file or folder",
 			examples: []string{"mv draft.txt final.txt", "mv final.txt archive/"},
 			takes:    []kind{remoteName}, connected: true, base: true, run: (*Shell).runMv,
 		},
@@ -41,10 +41,12 @@ func remoteVerbs() []verb {
 		},
 		{
 			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
-			options: []option{{'x', "xxh3", "the quick one, XXH3 with 128 bits"}},
-			says:    "show the SHA-256 of a remote file, as the server computes it",
-			more:    "Compare it with what sha256sum or shasum -a 256 say here.",
-			takes:   []kind{remoteName}, connected: true, base: true, run: (*Shell).runSum,
+			options: []option{
+				{letter: 'x', name: "xxh3", says: "the quick one, XXH3 with 128 bits"},
+			},
+			says:  "show the SHA-256 of a remote file",
+			more:  "The server computes it. sha256sum or shasum -a 256 do so here.",
+			takes: []kind{remoteName}, connected: true, base: true, run: (*Shell).runSum,
 		},
 	}
 }
@@ -63,8 +65,13 @@ func (s *Shell) runOpen(ctx context.Context, c *command) error {
 		var rest []string
 		var err error
 		to, rest, err = s.parseTarget(c.words)
-		if err != nil || len(rest) > 0 || to.file != "" {
-			return errTarget
+		switch {
+		case err != nil:
+			return err
+		case len(rest) > 0:
+			return noServer(strings.Join(c.words, " "))
+		case to.file != "":
+			return errFileURL
 		}
 	}
 	if err := s.open(ctx, to); err != nil {
@@ -165,10 +172,16 @@ func (s *Shell) runPwd(_ context.Context, _ *command) error {
 		s.tell(&result{Command: "pwd", Remote: "/" + s.folder, Outcome: outcomeDone})
 		return nil
 	}
-	return s.put(s.paint("/"+s.folder) + "\n")
+	where := s.paint("/" + s.folder)
+	if s.Prompt && s.Terminal {
+		// A script wants the folder alone.
+		where += " on " + s.main.addr
+	}
+	return s.put(where + "\n")
 }
 
 var (
+	errFileURL    = &usageError{errors.New("open takes a folder's URL, which ends with /")}
 	errNoneYet    = &usageError{errors.New("no server yet: open HOST PORT")}
 	errNoPlace    = errors.New("not connected: a bookmark keeps the server that is open")
 	errNoConfig   = errors.New("there is no folder for settings: set HOME or XDG_CONFIG_HOME")
