@@ -58,12 +58,18 @@ func TestNamesTakenWhileSmallFilesAreStored(t *testing.T) {
 		want      Kind
 		holds     string
 	}{
-		{take: func(path string) error { return os.WriteFile(path, []byte("theirs"), 0o666) },
-			holds: "ours"},
-		{take: func(path string) error { return os.WriteFile(path, []byte("theirs"), 0o666) },
-			noReplace: true, want: KindExists, holds: "theirs"},
-		{take: func(path string) error { return os.Symlink("nothing", path) },
-			noReplace: true, want: KindExists},
+		{
+			take:  func(path string) error { return os.WriteFile(path, []byte("theirs"), 0o666) },
+			holds: "ours",
+		},
+		{
+			take:      func(path string) error { return os.WriteFile(path, []byte("theirs"), 0o666) },
+			noReplace: true, want: KindExists, holds: "theirs",
+		},
+		{
+			take:      func(path string) error { return os.Symlink("nothing", path) },
+			noReplace: true, want: KindExists,
+		},
 		{take: func(path string) error { return os.Symlink("nothing", path) }, holds: "ours"},
 		{take: func(path string) error { return os.Mkdir(path, 0o777) }, want: KindNotPlain},
 	} {
