@@ -89,7 +89,7 @@ func KeptOf(local string) int64 {
 }
 
 // sweepLeftovers removes from the folder of a path what nobody has gone on with for KeptLifetime.
-// Each folder is looked at once in a session, as a rule: batches go through a folder before the next.
+// A session looks at each folder once, as a rule: batches go through one before the next.
 func (c *Client) sweepLeftovers(local string) {
 	folder := filepath.Dir(local)
 	if c.options.KeptLifetime < 0 || folder == c.swept {
