@@ -351,6 +351,25 @@ func (o *Options) features() codec.Features {
 	return f
 }
 
+// switchedOff is the flag by which a server with these options refuses a command, "" for none.
+func (o *Options) switchedOff(v codec.Verb) string {
+	for _, by := range []struct {
+		flag  string
+		given bool
+		alone Options
+	}{
+		{"--read-only", o.ReadOnly, Options{ReadOnly: true}},
+		{"--upload-only", o.UploadOnly, Options{UploadOnly: true}},
+		{"--no-overwrite", o.NoOverwrite, Options{NoOverwrite: true}},
+		{"--no-sum", o.NoSum, Options{NoSum: true}},
+	} {
+		if by.given && !by.alone.features().Allows(v) {
+			return by.flag
+		}
+	}
+	return ""
+}
+
 // portsMin is the smallest useful pool: one port to lease and the parting port.
 const portsMin = 2
 
