@@ -204,12 +204,12 @@ func AppendStat(dst []byte, s Stat) []byte {
 	return append(append(dst, ' '), s.Time...)
 }
 
-// ParseStat reads it. What is of a type that is not known here is no folder.
+// ParseStat reads it. A type that is not known here is none.
 func ParseStat(text []byte) (Stat, bool) {
 	w := words{rest: text}
 	kind := string(w.next())
 	s := Stat{Dir: kind == "dir", Size: w.number(), Time: string(w.next())}
-	if w.bad {
+	if w.bad || kind != "file" && kind != "dir" {
 		return Stat{}, false
 	}
 	return s, true
