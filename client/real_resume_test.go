@@ -314,6 +314,35 @@ func TestKilledClientsGoOn(t *testing.T) {
 	}
 }
 
+// TestADiskThatFillsUpHereKeepsWhatItTook: a limit of the process stands for a full disk. What was
+// written stays, is compared, and is gone on with once there is room.
+func TestADiskThatFillsUpHereKeepsWhatItTook(t *testing.T) {
+	const size = 2 << 20
+	s := newServer(t)
+	data := random(size)
+	s.file("a", data)
+	back := filepath.Join(s.dir, "back")
+	// Shells count in blocks of 512 bytes or of 1,024.
+	cmd := exec.Command("sh", "-c", `ulimit -f 1024; exec "$0"`, os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"="+
+		strings.Join([]string{"get", s.addr, s.notes, back}, "\n"))
+	out, err := cmd.Output()
+	if err == nil || !bytes.Contains(out, []byte("failed a: local error: ")) {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if _, err := os.Stat(back); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("a part has the file's name: %v", err)
+	}
+	moved, err := s.session(Options{}).GetFileContinue(t.Context(), "a", back)
+	if err != nil || moved.Kept < 256<<10 || moved.Kept >= size {
+		t.Errorf("%v, %v", moved, err)
+	}
+	if got, err := os.ReadFile(back); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	wantNothingHidden(t, s.dir, s.notes)
+}
+
 // runChild runs a client of its own, and kills it when so many bytes are there. It returns how many
 // were there when it began, as far as it showed, and whether the transfer arrived.
 func (s *server) runChild(verb, local string, at int64) (first int64, whole bool) {
