@@ -46,7 +46,7 @@ func (c *Client) stat(ctx context.Context, name string) (Info, error) {
 	return Info{Folder: said.Dir, Size: said.Size, Modified: parseTime(said.Time)}, nil
 }
 
-// parseTime reads a modification time; one that is none is zero, since a file is one without it too.
+// parseTime reads a modification time; one that is none is zero: the file is there all the same.
 func parseTime(text string) time.Time {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
@@ -174,7 +174,7 @@ type Entry struct {
 
 // ListLong returns what is in a folder, "" being the current one, with types, sizes and times. A
 // line that says something else than that is an ErrProtocol, which comes with the entries of all
-// others, and leaves the session as it is.
+// others, and leaves the session as it is. What is of a type that is not known here is no folder.
 func (c *Client) ListLong(ctx context.Context, path string) ([]Entry, error) {
 	if err := c.start(ctx, codec.VerbList, path); err != nil {
 		return nil, err

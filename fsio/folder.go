@@ -38,8 +38,8 @@ type meta struct {
 	inode   inode
 }
 
-// listedTime is a time that RFC 3339 can say, whose years have four digits: filesystems hold others,
-// which count as the nearest one.
+// listedTime is a time that RFC 3339 can say, whose years have four digits: filesystems hold
+// others, which count as the nearest one.
 func listedTime(t time.Time) time.Time {
 	switch year := t.UTC().Year(); {
 	case year < 0:

@@ -8,7 +8,7 @@ import (
 // Info is what Stat tells about a file or a folder.
 type Info struct {
 	Folder  bool
-	Size    int64 // In bytes; 0 for a folder.
+	Size    int64     // In bytes; 0 for a folder.
 	ModTime time.Time // Within the years 0 to 9999, all that RFC 3339 can say.
 }
 

@@ -55,8 +55,8 @@ func ReadConfig(path string) (*Config, error) {
 	return ParseConfig(path, string(text))
 }
 
-// ParseConfig takes the text of a file apart. Every fault is told, joined to one error, with path and
-// line: a line that is neither a pair nor a head, a bookmark's name or place that is none.
+// ParseConfig takes the text of a file apart. Every fault is told, joined to one error, with path
+// and line: a line that is neither a pair nor a head, a bookmark's name or place that is none.
 func ParseConfig(path, text string) (*Config, error) {
 	c := &Config{
 		Path: path, text: text, Settings: make(map[string]string),
@@ -180,8 +180,8 @@ func (c *Config) SetBookmark(name, place string) error {
 	return nil
 }
 
-// writeWhole writes a file under another name first, so that it is never there in part. A link stays
-// one, and what it leads to is written; a file keeps its mode.
+// writeWhole writes a file under another name first, so that it is never there in part. A link
+// stays one, and what it leads to is written; a file keeps its mode.
 func writeWhole(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

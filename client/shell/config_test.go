@@ -114,7 +114,10 @@ func FuzzConfig(f *testing.F) {
 	}
 	path := filepath.Join(f.TempDir(), "config")
 	f.Fuzz(func(t *testing.T, text string) {
-		before, err := ParseConfig(path, text)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before, err := ReadConfig(path)
 		if err != nil {
 			return
 		}
@@ -148,7 +151,8 @@ func TestBookmarkKeepsWhatOthersWroteMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := ReadConfig(path)
-	if want := map[string]string{"a": "h:1", "b": "h:2"}; err != nil || !maps.Equal(c.Bookmarks, want) {
+	want := map[string]string{"a": "h:1", "b": "h:2"}
+	if err != nil || !maps.Equal(c.Bookmarks, want) {
 		t.Errorf("%v, %v", c.Bookmarks, err)
 	}
 }

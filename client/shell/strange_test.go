@@ -59,7 +59,7 @@ func (c *control) sendKeyed(content string) {
 func TestMirrorRemovesNothingForALineItCannotRead(t *testing.T) {
 	f := newFake(t, nil)
 	f.speaksStatus(map[string]string{
-		"": "file\t1\tsome day\tfar\nfile of which nothing is known\n",
+		".": "file\t1\tsome day\tfar\nfile of which nothing is known\n",
 	}, func(_ *control, command string) bool {
 		t.Errorf("the client sent %q", command)
 		return false
