@@ -276,7 +276,7 @@ func moveSome(
 ) (n int, again bool, err error) {
 	for {
 		n, err = call(fd, buf)
-		switch err {
+		switch err { //nolint:errorlint // a system call returns the number itself
 		case nil:
 			return n, false, nil
 		case unix.EINTR:
