@@ -271,12 +271,12 @@ func writeSome(fd int, buf []byte) (n int, again bool, err error) {
 	return moveSome(unix.Write, fd, buf)
 }
 
-func moveSome(
+func moveSome( //nolint:errorlint // a system call returns the number itself
 	call func(int, []byte) (int, error), fd int, buf []byte,
 ) (n int, again bool, err error) {
 	for {
 		n, err = call(fd, buf)
-		switch err { //nolint:errorlint // a system call returns the number itself
+		switch err {
 		case nil:
 			return n, false, nil
 		case unix.EINTR:
