@@ -271,7 +271,7 @@ func writeSome(fd int, buf []byte) (n int, again bool, err error) {
 	return moveSome(unix.Write, fd, buf)
 }
 
-func moveSome(
+func moveSome( //nolint:errorlint // a system call returns the number itself
 	call func(int, []byte) (int, error), fd int, buf []byte,
 ) (n int, again bool, err error) {
 	for {
