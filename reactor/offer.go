@@ -61,6 +61,8 @@ type address struct {
 	sessions, transfers int
 	// sums are its checksums.
 	sums sumLine
+	// listings are transfers whose listing waits for memory, in the order of their coming.
+	listings [listingKinds][]*transfer
 	// lines are the address's leases, one line for each pool; nil until the first command for it.
 	lines [poolCount]*line
 }

@@ -114,7 +114,7 @@ type Limits struct {
 	// which offer they take. Beyond that the one that came first is closed.
 	Keyless int
 	// ListingBytes is the longest listing, ListingsBytes what all listings may hold in memory at
-	// once; one client address has half of it.
+	// once, four times that or more; a client address may hold as much as it leaves to others.
 	ListingBytes, ListingsBytes int64
 	// RateBytes is the lowest rate of a transfer in bytes a second, over a StallTimeout.
 	RateBytes int64
@@ -264,7 +264,7 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 		{"--max-parts", int64(l.Parts), 2, 1 << 30},
 		{"--max-keyless", int64(l.Keyless), 1, 1 << 16},
 		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
-		{"--max-listing-memory", l.ListingsBytes, 2 * l.ListingBytes, 1 << 40},
+		{"--max-listing-memory", l.ListingsBytes, listingsMin * l.ListingBytes, 1 << 40},
 		{"--min-rate", l.RateBytes, 1, 1 << 40},
 	} {
 		bad(n.v >= n.min && n.v <= n.max,
