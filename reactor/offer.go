@@ -405,7 +405,7 @@ func (d *dataSocket) ready(readiness) {
 // Ports: "a connection to the port from another address, or without an offer, is closed at once".)
 func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 	if p.kind == poolKeyed {
-		r.newcomer(fd)
+		r.newcomer(fd, ip)
 		return
 	}
 	var t *transfer
