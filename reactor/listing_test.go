@@ -83,7 +83,7 @@ func TestListingsOfAnAddressLeaveMemoryForOthers(t *testing.T) {
 		want []int64 // what the addresses come to hold, one after the other
 	}{
 		{small, []int64{64 << 20, 32 << 20, 16 << 20, 8 << 20}},
-		{large, []int64{32 << 20, 32 << 20, 16 << 20, 16 << 20, 0}},
+		{large, []int64{32 << 20, 16 << 20, 16 << 20, 16 << 20, 0}},
 	} {
 		lim, err := newLimiter(l, 1, 0, 20_000)
 		check(t, err)
