@@ -296,6 +296,9 @@ func dialError(ctx context.Context, addr string, err error) error {
 	if isRefused(err) {
 		return failure(addr, ErrConnect, &nobodyListens{err})
 	}
+	if isReset(err) {
+		err = errors.New(errTurnedAway)
+	}
 	return failure(addr, ErrConnect, err)
 }
 

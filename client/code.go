@@ -2,6 +2,7 @@ package client
 
 import (
 	"strconv"
+	"strings"
 
 	"ferry/codec"
 )
@@ -60,8 +61,13 @@ func replyError(name string, verb codec.Verb, ev codec.Event) *Error {
 	if name == "" {
 		e.Name = verb.String()
 	}
-	if len(ev.Data) > 0 {
-		e.Err = serverMessage(ev.Data)
+	text := string(ev.Data)
+	if ev.N == codec.CodeNotAllowed {
+		// The verb is the protocol's word, and says less than the name before it.
+		text = strings.TrimPrefix(text, verb.String()+": ")
+	}
+	if text != "" {
+		e.Err = serverMessage(text)
 	}
 	return e
 }

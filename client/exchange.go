@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"time"
 
 	"ferry/codec"
 )
@@ -53,7 +55,7 @@ func (c *Client) has(verb codec.Verb) error {
 	return failure(verb.String(), ErrUnsupported, errBaseOnly)
 }
 
-const errBaseOnly = wording("this server speaks the base exchange, which has none")
+const errBaseOnly = wording("not with this server, which knows get, put and ls alone")
 
 // dial makes a control connection.
 func (c *Client) dial(ctx context.Context, addr string) error {
@@ -88,16 +90,60 @@ func (c *Client) negotiate(ctx context.Context) error {
 	if err == nil && answer.Kind == codec.EventField {
 		c.takeUp(ctx, answer.N)
 	}
+	left := errors.Is(err, io.EOF) || isReset(err)
 	c.answers.Release()
 	_ = c.conn.Close()
-	if c.options.Exchange == Status {
-		return failure(c.target, ErrUnsupported, wording(
-			"this server does not speak the status exchange"))
+	switch {
+	case c.options.Exchange == Status && left:
+		e := failure(c.target, ErrConnect, errors.New(errLeftStatus))
+		e.also = ErrUnsupported
+		return e
+	case c.options.Exchange == Status:
+		return failure(c.target, ErrUnsupported, errNoStatus)
 	}
 	c.answers, c.unread = codec.NewDecoder(codec.Fields), nil
 	// The address that answered, not the name: it may have others, that are other servers.
-	return c.dial(ctx, c.addr)
+	if err := c.dial(ctx, c.addr); err != nil || !left {
+		return err
+	}
+	return c.stays(ctx)
 }
+
+const (
+	errNoStatus = wording("this server does not speak the status exchange")
+
+	errTurnedAway = "the server closed the connection at once: it is full, " +
+		"or does not admit this address"
+	errLeftStatus = errTurnedAway + ", or does not speak the status exchange"
+)
+
+// stays says whether a server that left at hello stays without it. One of base waits for a command
+// now; one that is full, or does not admit this address, leaves again, and said no more than that.
+func (c *Client) stays(ctx context.Context) error {
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	defer c.end()
+	err := allow(ctx, c.conn, min(c.options.HelloWait, staysWait))
+	if err == nil {
+		var n int
+		n, err = c.conn.Read(c.input[:])
+		c.unread = c.input[:n]
+	}
+	switch {
+	case ctx.Err() != nil:
+		_ = c.conn.Close()
+		return failure(c.target, ErrGivenUp, ctx.Err())
+	case errors.Is(err, io.EOF) || isReset(err):
+		_ = c.conn.Close()
+		return failure(c.target, ErrConnect, errors.New(errTurnedAway))
+	}
+	return nil
+}
+
+// staysWait is how long a server is given to leave again: some times the way there and back. What
+// it does later, the next command finds out.
+const staysWait = 500 * time.Millisecond
 
 // hello asks and waits for the answer, whatever it is.
 func (c *Client) hello(ctx context.Context) (codec.Event, error) {

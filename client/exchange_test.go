@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,7 +67,7 @@ func TestOtherServersAreMetAgainInBase(t *testing.T) {
 			// Only silence is not waited for until the end.
 			o := Options{HelloWait: patience, DataRetry: -1}
 			switch name {
-			case "nothing", "part of a port", "cut off":
+			case "nothing", "no port", "part of a port", "cut off":
 				o.HelloWait = 1e8
 			case "a silent port":
 				o.HelloWait = time.Second
@@ -86,6 +87,37 @@ func TestOtherServersAreMetAgainInBase(t *testing.T) {
 			o.Exchange = Status
 			_, err = Dial(t.Context(), f.addr, o)
 			wantKind(t, err, ErrUnsupported)
+		})
+	}
+}
+
+// TestServerThatLeavesTwiceIsNotConnected: who is turned away hears that, and not what base lacks.
+func TestServerThatLeavesTwiceIsNotConnected(t *testing.T) {
+	for name, linger := range map[string]int{"a close": -1, "a reset": 0} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					_ = conn.(*net.TCPConn).SetLinger(linger)
+					_ = conn.Close()
+				}
+			}()
+			for _, x := range []Exchange{Auto, Status} {
+				_, err := Dial(t.Context(), l.Addr().String(),
+					Options{Exchange: x, HelloWait: patience})
+				wantKind(t, err, ErrConnect)
+				if !strings.Contains(err.Error(), "it is full, or does not admit this address") {
+					t.Errorf("%v: %v", x, err)
+				}
+			}
 		})
 	}
 }
@@ -183,7 +215,7 @@ func TestBaseSaysThatItHasNone(t *testing.T) {
 		"getpart": func() error { _, err := c.GetFileContinue(ctx, "a", local); return err },
 	} {
 		err := call()
-		want := name + ": this server speaks the base exchange, which has none"
+		want := name + ": not with this server, which knows get, put and ls alone"
 		if !errors.Is(err, ErrUnsupported) || err.Error() != want {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -18,6 +18,10 @@ import (
 // as it does where the server computes no checksums. A download that was continued is compared
 // whole at its end. Files of any size come, by pieces where they do not fit a field.
 //
+// A file that stands under the path already, as long as the remote one and with its checksum, stays
+// as it is, nothing is fetched, and Moved.Kept is its size. It is fetched where the server computes
+// no checksums.
+//
 // While another call fetches to the same path it is an ErrBusy. A remote file that changes
 // meanwhile is an ErrMismatch, and nothing is kept of it.
 func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved, error) {
@@ -36,11 +40,20 @@ func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved
 	if err != nil {
 		return Moved{}, err
 	}
+	moved := Moved{Size: info.Size}
+	whole, err := c.alreadyHere(ctx, name, local, old, info.Size)
+	if err != nil {
+		return Moved{}, err
+	}
+	if whole {
+		moved.Kept = info.Size
+		dropKept(local, old)
+		return moved, nil
+	}
 	k, err := openKept(local, old)
 	if err != nil {
 		return Moved{}, err
 	}
-	moved := Moved{Size: info.Size}
 	if moved.Kept, err = c.getOn(ctx, name, k, info); err != nil {
 		if errors.Is(err, ErrMismatch) {
 			k.drop()
@@ -49,6 +62,41 @@ func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved
 		return moved, err
 	}
 	return moved, k.commit()
+}
+
+// alreadyHere says whether the file that stands under the local path, if one does, is the remote
+// one. One that cannot be read is not.
+func (c *Client) alreadyHere(
+	ctx context.Context, name, local string, old fs.FileInfo, size int64,
+) (bool, error) {
+	if old == nil || old.Size() != size {
+		return false, nil
+	}
+	if size == 0 {
+		return true, nil
+	}
+	file, _, err := openPlain(local)
+	if err != nil {
+		return false, nil //nolint:nilerr // it may be replaced all the same
+	}
+	defer func() { _ = file.Close() }()
+	err = c.compare(ctx, name, file, size)
+	if errors.Is(err, ErrMismatch) || errors.Is(err, ErrLocal) {
+		return false, nil
+	}
+	return err == nil, refusedOnly(err)
+}
+
+// dropKept removes what there is of an earlier download to a path whose file is whole, unless
+// another call is at it.
+func dropKept(local string, old fs.FileInfo) {
+	if _, err := os.Lstat((&kept{path: local}).hidden()); err != nil {
+		return
+	}
+	if k, err := openKept(local, old); err == nil {
+		k.drop()
+		k.close()
+	}
 }
 
 // statFile is stat of what has to be a file.

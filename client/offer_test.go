@@ -375,8 +375,10 @@ func TestProgressIsTold(t *testing.T) {
 			_, err := c.GetFile(ctx, there, here)
 			return Moved{}, err
 		},
-		"get continue": func() (Moved, error) { return c.GetFileContinue(ctx, there, here) },
-		"segments":     func() (Moved, error) { return c.GetSegments(ctx, there, here, 3) },
+		"get continue": func() (Moved, error) {
+			return c.GetFileContinue(ctx, there, filepath.Join(dir, "b"))
+		},
+		"segments": func() (Moved, error) { return c.GetSegments(ctx, there, here, 3) },
 	} {
 		moved, total, calls = 0, 0, 0
 		k.set([]byte(strings.Repeat("x", size)))

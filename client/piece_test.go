@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -23,14 +24,17 @@ func TestLargeFilesGoInPieces(t *testing.T) {
 		if sent := r.asked("putpart"); int64(len(sent)) != pieces {
 			t.Errorf("%d pieces, want %d", len(sent), pieces)
 		}
-		_, err := c.GetFileContinue(t.Context(), "a", filepath.Join(r.dir, "back"))
-		if err != nil {
+		back := filepath.Join(r.dir, "back")
+		if _, err := c.GetFileContinue(t.Context(), "a", back); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.asked("getpart"); int64(len(got)) != pieces {
 			t.Errorf("%d pieces, want %d", len(got), pieces)
 		}
 		wantFiles(t, r.dir, map[string]string{"local": string(r.data), "back": string(r.data)})
+		if err := os.Remove(back); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

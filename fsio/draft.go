@@ -214,21 +214,8 @@ func (d *draft) sync() error {
 	return newError(OpSync, d.name, d.file.Sync())
 }
 
-// syncHome brings the name to the disk. A folder that may be written but not read (a drop box)
-// cannot be opened for that: then its whole filesystem is synced, by way of the file.
-func (d *draft) syncHome() error {
-	err := d.root.fault(OpSyncFolder, d.name)
-	if err == nil {
-		err = d.home.sync()
-	}
-	if KindOf(err) == KindDenied {
-		// A folder that may be written and not read is synced with all the rest.
-		if all := syncFilesystem(d.file); KindOf(all) != KindUnsupported {
-			err = all
-		}
-	}
-	return err
-}
+// syncHome brings the name to the disk.
+func (d *draft) syncHome() error { return d.root.syncFolder(d.name, d.home, d.file) }
 
 // commit does what the Commit of a Pending and of a Part promise.
 func commit(c committable, o CommitOptions) error {

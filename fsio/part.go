@@ -33,6 +33,9 @@ type Part struct {
 	id    string
 	kept  folder // The part's folder, held open.
 	size  int64
+	// found is what the size was when it was opened, and touched says that blocks were asked for.
+	found   int64
+	touched bool
 }
 
 // NewPart begins an upload under the name n that may be broken off and gone on with, and returns
@@ -274,7 +277,7 @@ func (p *Part) lock() error {
 		_ = d.home.removeFolder(partFolder(p.id))
 		return fs.ErrNotExist
 	}
-	p.size = id.size
+	p.size, p.found = id.size, id.size
 	return nil
 }
 
@@ -323,7 +326,10 @@ func (p *Part) atEnd(off int64) error {
 }
 
 // Allocate does as Pending.Allocate does; Close gives back what was not written, too.
-func (p *Part) Allocate(off, n int64) error { return p.draft.allocate(off, n) }
+func (p *Part) Allocate(off, n int64) error {
+	p.touched = true
+	return p.draft.allocate(off, n)
+}
 
 // Commit makes the part the file of its name, at once and whole, and ends it. What had the name
 // is replaced, a symbolic link itself and never what it leads to. It may block. After an error the
@@ -365,6 +371,10 @@ func (p *Part) Close() error {
 		return nil
 	}
 	p.draft.broken = nil // That was told.
+	if p.size == p.found && !p.touched {
+		// Who only looked does not make it any younger, as giving back blocks would.
+		p.draft.allocated = false
+	}
 	err := p.draft.flush()
 	p.close(false)
 	p.draft.result = newError(OpRename, p.draft.name, errEnded)

@@ -481,3 +481,25 @@ func TestPartsCommittedByHalfAreEnded(t *testing.T) {
 		wantNoParts(t, dir)
 	})
 }
+
+// TestLookingAtAPartDoesNotKeepIt: its lifetime counts from the last byte that came, also for one
+// of which a killed server left blocks that nothing was written to.
+func TestLookingAtAPartDoesNotKeepIt(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		r := open(t, dir, Options{PartLifetime: time.Hour})
+		id := keep(t, r, "a", "abc")
+		file := dir + "/" + partFolder(id) + "/a"
+		long := time.Now().Add(-2 * time.Hour)
+		check(t, os.Chtimes(file, long, long))
+		p, err := r.OpenPart(id)
+		check(t, err)
+		check(t, p.Close())
+		if info, err := os.Stat(file); err != nil || info.ModTime().After(long.Add(time.Second)) {
+			t.Errorf("%v, %v", info, err)
+		}
+		if n, err := r.SweepParts(); n != 1 || err != nil {
+			t.Errorf("%d parts went, %v", n, err)
+		}
+	})
+}

@@ -21,7 +21,7 @@ type CommitOptions struct {
 	NoReplace bool
 
 	// Durable brings the file and its name to the disk before Commit returns. Where many commit
-	// at once, a Syncer does it for all of them together. Rename does not look at it.
+	// at once, a Syncer does it for all of them together. Rename looks at Options.Durable instead.
 	Durable bool
 }
 

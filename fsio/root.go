@@ -20,6 +20,11 @@ type Options struct {
 	// Portable asks for os.Root and plain reads and writes, even where the system has better.
 	Portable bool
 
+	// Durable has Mkdir, Rmdir, Remove and Rename bring the folders that they changed to the disk
+	// before they return. An error of that has OpSyncFolder: what was asked for is done then, and
+	// may not outlast a power cut. For uploads see CommitOptions.
+	Durable bool
+
 	// PartLifetime is how long after the last byte a part is kept: Sweep removes older ones. Zero
 	// or less keeps them for ever.
 	PartLifetime time.Duration

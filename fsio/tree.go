@@ -3,6 +3,8 @@ package fsio
 import (
 	"errors"
 	"io/fs"
+	"math/rand/v2"
+	"os"
 	"strings"
 	"syscall"
 )
@@ -78,7 +80,45 @@ func (r *Root) inFolder(op Op, n Name, do func(d folder, base string) error) err
 	if err = r.fault(op, n); err == nil {
 		err = do(d, base)
 	}
+	if err == nil {
+		return r.settleFolder(n, d)
+	}
 	return newError(op, n, err)
+}
+
+// settleFolder brings a folder of which a name was changed to the disk, if that is asked for.
+func (r *Root) settleFolder(n Name, d folder) error {
+	if !r.options.Durable {
+		return nil
+	}
+	return newError(OpSyncFolder, n, r.syncFolder(n, d, nil))
+}
+
+// syncFolder brings the names in an open folder to the disk. A folder that may be written but not
+// read (a drop box) cannot be opened for that: then its whole filesystem is synced, by way of a
+// file in it, which is made where there is none.
+func (r *Root) syncFolder(n Name, d folder, file *os.File) error {
+	err := r.fault(OpSyncFolder, n)
+	if err == nil {
+		err = d.sync()
+	}
+	if KindOf(err) != KindDenied {
+		return err
+	}
+	if file == nil {
+		base := temporaryName(rand.Uint64())
+		made, failed := d.create(base)
+		if failed != nil {
+			return err
+		}
+		defer closeRead(made)
+		_ = d.remove(base) // A sweep takes it otherwise.
+		file = made
+	}
+	if all := syncFilesystem(file); KindOf(all) != KindUnsupported {
+		err = all
+	}
+	return err
 }
 
 // Rename gives a file, a link or a folder another name, in the same folder or another one, at
@@ -175,7 +215,19 @@ func (m *move) run(base, targetBase string) error {
 	if err != nil {
 		return m.explain(kind, err)
 	}
-	return nil
+	return m.settle()
+}
+
+// settle brings both folders to the disk, the one with the new name first: between the two a power
+// cut leaves both names at worst, and never none.
+func (m *move) settle() error {
+	if err := m.root.settleFolder(m.to, m.target); err != nil {
+		return err
+	}
+	if from, err := m.source.inode(); err == nil && isFolder(m.target, from) {
+		return nil
+	}
+	return m.root.settleFolder(m.from, m.source)
 }
 
 func (m *move) look(d folder, n Name, base string) (entryType, error) {

@@ -134,3 +134,54 @@ func TestADurablePutThatFailsIsTold(t *testing.T) {
 	ts.quiet()
 	ts.wantFile("a", []byte("old"))
 }
+
+// TestADurableChangeIsOnTheDiskBeforeItsAnswer: mkdir, rename and removal as well as put.
+func TestADurableChangeIsOnTheDiskBeforeItsAnswer(t *testing.T) {
+	var did order
+	ts := serveWith(t, func(s *Server) { faults(t, s, did.fault) }, func(o *Options) {
+		o.Durability = DurabilityCommit
+	})
+	ts.file("a", []byte("old"))
+	c := ts.greet()
+	synced := 0
+	for _, step := range []struct {
+		command string
+		code    int
+		folders int
+	}{
+		{"mkdir d", 250, 1},
+		{"mkdir d/e", 250, 1},
+		{"mkdir d", 550, 0},
+		{"rnfr a", 350, 0},
+		{"rnto b", 250, 1},
+		{"rnfr b", 350, 0},
+		{"rnto d/b", 250, 2},
+		{"rm d/b", 250, 1},
+		{"rmdir d/e", 250, 1},
+		{"rm nowhere", 550, 0},
+	} {
+		c.ask(step.command, step.code, "")
+		synced += step.folders
+		if n := did.count(fsio.OpSyncFolder); n != synced {
+			t.Errorf("%s: %d folders were brought to the disk, want %d", step.command, n, synced)
+		}
+	}
+	c.bye()
+}
+
+// TestADurableChangeThatMayNotLastIsTold: 451, and what the disk said.
+func TestADurableChangeThatMayNotLastIsTold(t *testing.T) {
+	ts := serveWith(t, func(s *Server) {
+		faults(t, s, func(op fsio.Op, _ fsio.Name) error {
+			if op == fsio.OpSyncFolder {
+				return syscall.EIO
+			}
+			return nil
+		})
+	}, func(o *Options) { o.Durability = DurabilityCommit })
+	c := ts.greet()
+	c.ask("mkdir d", 451, "d: ")
+	c.ask("rmdir d", 451, "d: ")
+	c.ask("stat d", 550, "")
+	c.bye()
+}

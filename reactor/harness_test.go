@@ -358,13 +358,15 @@ func (ts *testServer) wantNoFile(name string) {
 	ts.wantNoTemporaries()
 }
 
+// wantNoTemporaries waits for the last of them to go: a worker removes what a transfer leaves, and
+// the transfer's end does not wait for it.
 func (ts *testServer) wantNoTemporaries() {
 	ts.t.Helper()
-	left, err := filepath.Glob(filepath.Join(ts.dir, ".ferry-*"))
-	check(ts.t, err)
-	if len(left) > 0 {
-		ts.t.Fatalf("left behind: %q", left)
-	}
+	eventually(ts.t, "no temporary file", func() bool {
+		left, err := filepath.Glob(filepath.Join(ts.dir, ".ferry-*"))
+		check(ts.t, err)
+		return len(left) == 0
+	})
 }
 
 // wantTransfer waits for the log line of the n-th transfer, counted from 1, and checks its outcome.

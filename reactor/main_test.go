@@ -65,10 +65,9 @@ func testOptions(dir string) Options {
 // faults gives a prepared server a root whose system calls fail, or wait, as the test says.
 func faults(t testing.TB, s *Server, fault func(fsio.Op, fsio.Name) error) {
 	t.Helper()
-	root, err := fsio.OpenRoot(s.options.Root, fsio.Options{
-		Dotfiles: s.options.Dotfiles, ReadOnly: s.options.ReadOnly,
-		Portable: s.options.Portable, Fault: fault,
-	})
+	o := s.options.rootOptions()
+	o.Fault = fault
+	root, err := fsio.OpenRoot(s.options.Root, o)
 	check(t, err)
 	check(t, s.root.Close())
 	s.root = root

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ferry/codec"
+	"ferry/fsio"
 )
 
 // Options says what a server serves, to whom, and within which limits. Start from DefaultOptions.
@@ -288,7 +289,16 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 	}
 }
 
-// Durability is what an upload that was answered outlives.
+// rootOptions says how the root is served.
+func (o *Options) rootOptions() fsio.Options {
+	return fsio.Options{
+		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
+		Durable: o.Durability == DurabilityCommit, PartLifetime: o.PartLifetime,
+		PartsMax: o.Limits.Parts,
+	}
+}
+
+// Durability is what an upload, or another change, that was answered outlives.
 type Durability string
 
 const (
@@ -341,6 +351,25 @@ func (o *Options) features() codec.Features {
 		}
 	}
 	return f
+}
+
+// switchedOff is the flag by which a server with these options refuses a command, "" for none.
+func (o *Options) switchedOff(v codec.Verb) string {
+	for _, by := range []struct {
+		flag  string
+		given bool
+		alone Options
+	}{
+		{"--read-only", o.ReadOnly, Options{ReadOnly: true}},
+		{"--upload-only", o.UploadOnly, Options{UploadOnly: true}},
+		{"--no-overwrite", o.NoOverwrite, Options{NoOverwrite: true}},
+		{"--no-sum", o.NoSum, Options{NoSum: true}},
+	} {
+		if by.given && !by.alone.features().Allows(v) {
+			return by.flag
+		}
+	}
+	return ""
 }
 
 // portsMin is the smallest useful pool: one port to lease and the parting port.

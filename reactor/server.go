@@ -111,10 +111,7 @@ func (s *Server) prepare() error {
 	if s.limiter, err = newLimiter(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
 		return err
 	}
-	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{
-		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
-		PartLifetime: o.PartLifetime, PartsMax: o.Limits.Parts,
-	})
+	s.root, err = fsio.OpenRoot(o.Root, o.rootOptions())
 	if err != nil {
 		return fmt.Errorf("--root %s: %w", o.Root, err)
 	}

@@ -1,6 +1,8 @@
 package reactor
 
 import (
+	"fmt"
+
 	"ferry/codec"
 	"ferry/fsio"
 )
@@ -215,7 +217,9 @@ func (r *reactor) takeRequest(s *session, text []byte, out *output) *transfer {
 		st.answer = answer{codec.CodeOrder, []byte(q.Verb.String() + ": wrong order")}
 		return nil
 	case !r.server.features.Allows(q.Verb):
-		st.answer = answer{codec.CodeNotAllowed, []byte(q.Verb.String() + ": switched off here")}
+		// The flag is no secret: it is announced by what hello leaves out.
+		st.answer = answer{codec.CodeNotAllowed, fmt.Appendf(nil, "%v: not allowed here (%s)",
+			q.Verb, r.server.options.switchedOff(q.Verb))}
 		return nil
 	case q.Verb == codec.VerbNoop:
 		st.answer = answer{codec.CodeOkay, []byte("still here")}

@@ -109,7 +109,7 @@ func TestSwitchedOffFeaturesAreNeitherAnnouncedNorServed(t *testing.T) {
 			s := ts.greet()
 			for _, command := range c.denied {
 				verb, _, _ := strings.Cut(command, " ")
-				s.ask(command, 530, verb+": switched off here")
+				s.ask(command, 530, verb+": not allowed here (--"+name+")")
 			}
 			d := s.offered(c.allowed).take()
 			check(t, d.Close())

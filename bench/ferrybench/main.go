@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ferry/bench"
+	"ferry/codec/usage"
 )
 
 // Exit statuses: a run with errors is told from a command that was wrong.
@@ -64,6 +65,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		RunE:          l.run,
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error(err) })
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	l.addFlags(cmd.Flags())
 	cmd.AddCommand(resultCommands()...)

@@ -11,6 +11,7 @@ import (
 
 	"ferry/client"
 	"ferry/client/shell"
+	"ferry/codec/usage"
 )
 
 const (
@@ -88,6 +89,7 @@ func (p *program) command() *cobra.Command {
 
 Use "{{.CommandPath}} [command] --help" for more information about a command.`, "",
 	).Replace(cmd.UsageTemplate()))
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error(err) })
 	cmd.SetHelpCommand(p.helpCommand())
 	cmd.AddCommand(completionCommand(), manualCommand(cmd))
 	p.addFlags(cmd.Flags())
@@ -147,7 +149,7 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 		return args, nil
 	}
 	if err := cmd.Flags().Parse(args[at:]); err != nil {
-		return nil, err
+		return nil, usage.Error(err)
 	}
 	return append(args[:at:at], cmd.Flags().Args()...), nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -91,7 +92,11 @@ func checkFolder(dir string) error {
 		return fmt.Errorf("--dir %s: not a folder", dir)
 	}
 	if err != nil {
-		return fmt.Errorf("--dir: %w", err)
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return fmt.Errorf("--dir %s: %w", dir, err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"ferry/client"
 	"ferry/client/shell"
+	"ferry/codec/usage"
 )
 
 // notSet are flags that neither the environment nor the settings file gives: they belong to one
@@ -64,7 +65,8 @@ func fromEnvironment(to *pflag.FlagSet) error {
 			return
 		}
 		if err := to.Set(f.Name, value); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", variable(f.Name), reason(err)))
+			faults = append(faults, fmt.Errorf("%s=%s: %w", variable(f.Name), value,
+				usage.Reason(err)))
 		}
 	})
 	return errors.Join(faults...)
@@ -83,20 +85,11 @@ func fromConfig(to *pflag.FlagSet, config *shell.Config) error {
 			continue
 		}
 		if err := to.Set(name, value); err != nil {
-			faults = append(faults, fmt.Errorf("%s:%d: %w", config.Path, config.Lines[name],
-				reason(err)))
+			faults = append(faults, fmt.Errorf("%s:%d: %s = %s: %w", config.Path,
+				config.Lines[name], name, value, usage.Reason(err)))
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// reason is what pflag says of a value, without the flag's dashes, which were not typed.
-func reason(err error) error {
-	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
-		return fmt.Errorf("%q: %w", invalid.GetValue(), errors.Unwrap(err))
-	}
-	return err
 }
 
 // bound turns a flag's 0, which means none, into an option's, which is negative.

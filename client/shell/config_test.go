@@ -95,7 +95,8 @@ func TestBookmarksAreKeptAndOpened(t *testing.T) {
 		"lab              ferry://HOST:PORT/a/the%20b/\ntop              HOST:PORT\n", "")
 	f.run(shell(), dir, "lab get c", "").want(t, 0, "got c: 4 bytes PACE\n", "")
 	f.run(shell(), dir, "", "open top\nls\nopen lab\npwd\nbookmark -d lab\nopen lab\n").want(t, 2,
-		"connected to HOST:PORT\na/\nconnected to HOST:PORT\n/a/the b\n", errTarget.Error()+"\n")
+		"connected to HOST:PORT\na/\nconnected to HOST:PORT\n/a/the b\n",
+		noServer("lab").Error()+"\n")
 	f.run(shell(), dir, "", "bookmark new\n").want(t, 1, "", errNoPlace.Error()+"\n")
 	f.run(shell(), dir, "", "bookmark -d new\n").want(t, 1, "",
 		"new: no such file: no such bookmark\n")

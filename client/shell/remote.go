@@ -63,8 +63,13 @@ func (s *Shell) runOpen(ctx context.Context, c *command) error {
 		var rest []string
 		var err error
 		to, rest, err = s.parseTarget(c.words)
-		if err != nil || len(rest) > 0 || to.file != "" {
-			return errTarget
+		switch {
+		case err != nil:
+			return err
+		case len(rest) > 0:
+			return noServer(strings.Join(c.words, " "))
+		case to.file != "":
+			return errFileURL
 		}
 	}
 	if err := s.open(ctx, to); err != nil {
@@ -165,10 +170,16 @@ func (s *Shell) runPwd(_ context.Context, _ *command) error {
 		s.tell(&result{Command: "pwd", Remote: "/" + s.folder, Outcome: outcomeDone})
 		return nil
 	}
-	return s.put(s.paint("/"+s.folder) + "\n")
+	where := s.paint("/" + s.folder)
+	if s.Prompt && s.Terminal {
+		// A script wants the folder alone.
+		where += " on " + s.main.addr
+	}
+	return s.put(where + "\n")
 }
 
 var (
+	errFileURL    = &usageError{errors.New("open takes a folder's URL, which ends with /")}
 	errNoneYet    = &usageError{errors.New("no server yet: open HOST PORT")}
 	errNoPlace    = errors.New("not connected: a bookmark keeps the server that is open")
 	errNoConfig   = errors.New("there is no folder for settings: set HOME or XDG_CONFIG_HOME")

@@ -241,25 +241,8 @@ func (s *Shell) one(ctx context.Context, c *command) int {
 				return err
 			}
 		}
-		return c.asTyped(c.verb.run(s, ctx, c))
+		return s.asTyped(c, c.verb.run(s, ctx, c))
 	}))
-}
-
-// asTyped has an error about what the session's exchange does not have name the command as it was
-// typed.
-func (c *command) asTyped(err error) error {
-	var missing *client.Error
-	if !errors.Is(err, client.ErrUnsupported) || !errors.As(err, &missing) {
-		return err
-	}
-	named := *missing
-	named.Name = c.verb.words[0]
-	for _, o := range c.verb.options {
-		if c.has[o.name] && o.letter != 0 {
-			named.Name += " -" + string(o.letter)
-		}
-	}
-	return &named
 }
 
 // command runs f under a context that a person can end, and says what failed.
@@ -300,41 +283,12 @@ func (s *Shell) status(err error) int {
 	}
 }
 
-// usageError is a command or an argument that cannot be.
-type usageError struct{ error }
-
-// Unwrap gives what is wrong.
-func (e *usageError) Unwrap() error { return e.error }
-
-// toldError is an error that was said already, kept for the status alone.
-type toldError struct{ error }
-
-// Unwrap gives the error.
-func (e *toldError) Unwrap() error { return e.error }
-
 // say prints a line for people, unless they want none; names in it may come from the server.
 func (s *Shell) say(format string, values ...any) {
 	if s.Quiet || s.JSON {
 		return
 	}
 	s.screen.out(client.Printable(fmt.Sprintf(format, values...)) + "\n")
-}
-
-// canceledText is how the client says that a context ended.
-var canceledText = (&client.Error{Kind: client.ErrGivenUp, Err: context.Canceled}).Error()
-
-// complain prints an error's one line, once.
-func (s *Shell) complain(err error) {
-	var told *toldError
-	if errors.As(err, &told) {
-		return
-	}
-	text := err.Error()
-	if errors.Is(err, context.Canceled) {
-		// It was the person's own doing.
-		text = strings.Replace(text, canceledText, "interrupted", 1)
-	}
-	s.screen.err(client.Printable(text) + "\n")
 }
 
 // remote is the name that a person's word means on the server. Without a folder it goes as it is.

@@ -21,8 +21,16 @@ type target struct {
 // scheme begins a URL: ferry://HOST:PORT/PATH.
 const scheme = "ferry://"
 
-var errTarget = &usageError{errors.New("a server is HOST PORT, HOST:PORT, " +
-	"PORT on this machine, ferry://HOST:PORT/PATH, or a bookmark; ferry --help says more")}
+// noServer is an error about a word that is no server.
+func noServer(word string) error {
+	return &usageError{fmt.Errorf("%q: no server; one is HOST PORT, HOST:PORT, PORT on this "+
+		"machine, ferry://HOST:PORT/PATH, or a bookmark", word)}
+}
+
+// badPort is an error about what stands where a port belongs.
+func badPort(word string) error {
+	return &usageError{fmt.Errorf("%q: no port; one is a number from 1 to 65535", word)}
+}
 
 // parseTarget takes a server off the front of words: a URL, a bookmark, HOST:PORT, HOST PORT or
 // PORT, or HOST where there is a standard port.
@@ -89,7 +97,7 @@ func parseURL(word string, standard uint16) (target, error) {
 // parseAddr takes a server's address off the front of words.
 func parseAddr(words []string, standard uint16) (addr string, rest []string, err error) {
 	if len(words) == 0 {
-		return "", nil, errTarget
+		return "", nil, noServer("")
 	}
 	first := words[0]
 	if _, port, err := net.SplitHostPort(first); err == nil && IsPort(port) {
@@ -107,7 +115,30 @@ func parseAddr(words []string, standard uint16) (addr string, rest []string, err
 	if standard != 0 && host != "" && (notNumber == nil || !strings.Contains(host, ":")) {
 		return net.JoinHostPort(host, strconv.Itoa(int(standard))), words[1:], nil
 	}
-	return "", nil, errTarget
+	return "", nil, notServer(words)
+}
+
+// notServer says what keeps words from being a server: mostly a port that is missing, or is none.
+func notServer(words []string) error {
+	first := words[0]
+	host, port, err := net.SplitHostPort(first)
+	switch {
+	case look(strings.ToLower(first)) != nil:
+		return &usageError{fmt.Errorf("%s: a server goes before it, as in ferry HOST PORT %s",
+			first, first)}
+	case err == nil && host != "":
+		return badPort(port)
+	case len(words) > 1 && isNumber(words[1]):
+		return badPort(words[1])
+	case isNumber(first):
+		return badPort(first)
+	}
+	return noServer(first)
+}
+
+// isNumber says whether a word was meant for a number.
+func isNumber(word string) bool {
+	return strings.Trim(word, "0123456789") == "" && word != ""
 }
 
 // IsPort says whether a word is a port's number, as the program's command line needs to know.

@@ -46,6 +46,23 @@ func TestHostAloneServesWhereThereIsAStandardPort(t *testing.T) {
 	}
 }
 
+func TestBadServerIsToldByItsWord(t *testing.T) {
+	const forms = ": no server; one is HOST PORT, HOST:PORT, PORT on this machine, " +
+		"ferry://HOST:PORT/PATH, or a bookmark"
+	const port = ": no port; one is a number from 1 to 65535"
+	for words, want := range map[string]string{
+		"lab": `"lab"` + forms, "h ftp": `"h"` + forms, "h 70000": `"70000"` + port,
+		"h:ftp": `"ftp"` + port, "99999": `"99999"` + port, "h:21/a": `"21/a"` + port,
+		"::1":   `"::1"` + forms,
+		"GET a": "GET: a server goes before it, as in ferry HOST PORT GET",
+	} {
+		_, _, err := new(Shell).parseTarget(strings.Fields(words))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", words, err, want)
+		}
+	}
+}
+
 func TestURLIsTakenApart(t *testing.T) {
 	for text, want := range map[string]target{
 		"ferry://h:21":                {addr: "h:21"},

@@ -138,7 +138,7 @@ func (s *Shell) removeThere(
 		}
 	}
 	s.add(t, &r)
-	if r.err != nil && endsAll(r.err) {
+	if r.err != nil && (endsAll(r.err) || errors.Is(r.err, client.ErrUnsupported)) {
 		return &toldError{r.err}
 	}
 	return nil

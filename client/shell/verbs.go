@@ -55,6 +55,14 @@ type option struct {
 	says   string
 }
 
+// short is the shortest way to type an option.
+func (o *option) short() string {
+	if o.letter != 0 {
+		return "-" + string(o.letter)
+	}
+	return "--" + o.name
+}
+
 // command is a verb with what was typed behind it.
 type command struct {
 	verb  *verb
@@ -91,7 +99,7 @@ func sessionVerbs() []verb {
 		},
 		{
 			words: []string{"quit", "exit", "bye"},
-			says:  "leave the server and the program; Ctrl-D does too", run: (*Shell).runQuit,
+			says:  "leave the program, as Ctrl-D does", run: (*Shell).runQuit,
 		},
 		{
 			words: []string{"bookmark"}, usage: "[NAME]", most: 1,
@@ -151,7 +159,7 @@ func fileVerbs() []verb {
 			takes: []kind{remoteFolder}, connected: true, base: true, run: (*Shell).runCd,
 		},
 		{
-			words: []string{"pwd"}, says: "show the server and the remote folder",
+			words: []string{"pwd"}, says: "show the remote folder, and at a terminal the server",
 			connected: true, base: true, run: (*Shell).runPwd,
 		},
 	}
@@ -294,11 +302,7 @@ func (v *verb) set(word string, has map[string]bool) error {
 func (v *verb) line() string {
 	text := v.words[0]
 	for _, o := range v.options {
-		if o.letter != 0 {
-			text += " [-" + string(o.letter) + "]"
-		} else {
-			text += " [--" + o.name + "]"
-		}
+		text += " [" + o.short() + "]"
 	}
 	return strings.TrimSpace(text + " " + v.usage)
 }

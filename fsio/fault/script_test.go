@@ -419,7 +419,9 @@ func run(t *testing.T, portable bool, n int, err error) bool {
 	hit := fsio.OpNone
 	chosen := fault.Noted(fault.Nth(n, fault.Calls()), func(op fsio.Op, _ fsio.Name) { hit = op })
 	held := descriptors()
-	w := begin(t, fsio.Options{Portable: portable, Fault: fault.Inject(chosen, err)})
+	w := begin(t, fsio.Options{
+		Portable: portable, Durable: true, Fault: fault.Inject(chosen, err),
+	})
 	for _, s := range script {
 		was := hit
 		got := s.do(w)

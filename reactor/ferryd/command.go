@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ferry/codec/usage"
 	"ferry/reactor"
 )
 
@@ -72,7 +73,9 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 	c.SetOut(stdout)
 	c.SetErr(stderr)
 	c.SetVersionTemplate("ferryd {{.Version}}\n")
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usageError{usage.Error(err)}
+	})
 	c.CompletionOptions.DisableDefaultCmd = true
 	addFlags(c.Flags(), &o, &l)
 	err := c.Execute()

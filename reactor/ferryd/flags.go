@@ -50,8 +50,8 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 	f.IntVar(&o.SumWorkers, "sum-workers", o.SumWorkers,
 		"goroutines for checksums, each of which may keep a processor busy")
 	f.Var(&o.Durability, "durability",
-		"none, or commit: a put is answered once its file is on the disk and outlives a power "+
-			"cut, which takes its time; many at once share it")
+		"none, or commit: a put, rename or removal is answered once it is on the disk and "+
+			"outlives a power cut, which takes its time; many puts at once share it")
 	f.DurationVar(&o.PartLifetime, "part-lifetime", o.PartLifetime,
 		"keep the beginning of an upload that broke off this long, to be gone on with")
 	f.BoolVar(&o.LockThread, "lock-thread", o.LockThread,
