@@ -79,9 +79,9 @@ var limitSigns = []struct{ words, sign *regexp.Regexp }{
 	},
 }
 
-// What the table says of a limit is what a client saw when a script ran into it, with real programs:
-// each code of the status exchange, and base's signs. This test holds the table to the scripts,
-// which TestScript runs.
+// What the table says of a limit is what a client saw when a script ran into it, with real
+// programs: each code of the status exchange, and base's signs. This test holds the table to the
+// scripts, which TestScript runs.
 func TestReadmeLimitsAreMet(t *testing.T) {
 	sections := scriptSections(t)
 	shows := func(flag string, status bool, sign *regexp.Regexp) bool {
