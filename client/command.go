@@ -163,7 +163,8 @@ type Entry struct {
 }
 
 // ListLong returns what is in a folder, "" being the current one, with types, sizes and times. A
-// line that says something else than that is left out.
+// line that says something else than that is left out. What is of a type that is not known here is
+// no folder.
 func (c *Client) ListLong(ctx context.Context, path string) ([]Entry, error) {
 	if err := c.start(ctx, codec.VerbList, path); err != nil {
 		return nil, err

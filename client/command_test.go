@@ -350,3 +350,15 @@ func TestListingsAreTakenApart(t *testing.T) {
 		t.Errorf("%q, %v", names, err)
 	}
 }
+
+func TestAnErrorNamesItsFileOnce(t *testing.T) {
+	inner := failure("a", ErrBroken, nil)
+	for want, err := range map[string]error{
+		"a: connection lost: transfer broken off":    failure("a", ErrLost, inner),
+		"b: connection lost: a: transfer broken off": failure("b", ErrLost, inner),
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

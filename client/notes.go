@@ -133,6 +133,18 @@ func (n notes) save(about note, part codec.PartID, now time.Time) error {
 	return writeNote(n.path(about), about)
 }
 
+// renew has the note of an upload live on from now, as the server's part does that more was just
+// sent to.
+func (n notes) renew(about note, part codec.PartID, now time.Time) {
+	if n.folder == "" {
+		return
+	}
+	path := n.path(about)
+	if noted, err := readNote(path); err == nil && noted.Part == part.String() {
+		_ = os.Chtimes(path, now, now) // without it the upload begins anew some day
+	}
+}
+
 // forget removes the note of an upload, unless another process has noted another part since.
 func (n notes) forget(about note, part codec.PartID) {
 	if n.folder == "" {

@@ -86,6 +86,25 @@ func TestNotesExpire(t *testing.T) {
 	}
 }
 
+// TestNotesLiveOnWithTheirPart: a lifetime counts from the last that was sent.
+func TestNotesLiveOnWithTheirPart(t *testing.T) {
+	n := notes{t.TempDir(), time.Hour}
+	now := time.Now()
+	if err := n.save(aNote, aPart, now); err != nil {
+		t.Fatal(err)
+	}
+	n.renew(aNote, codec.NewPartID(78), now.Add(50*time.Minute)) // another's
+	late := now.Add(90 * time.Minute)
+	if _, ok := n.load(aNote, late); ok {
+		t.Error("an old note was found")
+	}
+	n.renew(aNote, aPart, now.Add(50*time.Minute))
+	if part, ok := n.load(aNote, late); !ok || part != aPart {
+		t.Errorf("%v, %v", part, ok)
+	}
+	notes{lifetime: time.Hour}.renew(aNote, aPart, now)
+}
+
 func TestNotesCanBeSwitchedOff(t *testing.T) {
 	c := Client{options: Options{NotesLifetime: -1, NotesFolder: t.TempDir()}}
 	n := c.notes()

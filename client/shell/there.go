@@ -46,7 +46,7 @@ func (s *Shell) makeRemote(
 		}
 		if isMissing(err) {
 			fresh[f.path] = true
-			err = s.makeOne(ctx, name, dry)
+			err = s.makeOne(ctx, name, dry, t)
 		}
 		if err != nil {
 			if relative == "" || endsAll(err) {
@@ -77,7 +77,7 @@ func isMissing(err error) bool {
 }
 
 // makeOne makes a remote folder, or says that the server cannot.
-func (s *Shell) makeOne(ctx context.Context, name string, dry bool) error {
+func (s *Shell) makeOne(ctx context.Context, name string, dry bool, t *tally) error {
 	r := result{Command: "mkdir", Remote: name, Outcome: outcomePlanned}
 	if !dry {
 		r.Outcome = outcomeDone
@@ -91,7 +91,7 @@ func (s *Shell) makeOne(ctx context.Context, name string, dry bool) error {
 			return err
 		}
 	}
-	s.tell(&r)
+	s.add(t, &r)
 	return nil
 }
 
