@@ -27,7 +27,9 @@ func TestListingsShareABudget(t *testing.T) {
 	want := largeFolder(t, filepath.Join(ts.dir, "large"), 2000)
 	r := ts.reactors[0]
 	standing := func() (held int64, waiting int) {
-		onLoop(t, r, func() { held, waiting = r.limiter.listings.bytes.Load(), r.listingsWaiting() })
+		onLoop(t, r, func() {
+			held, waiting = r.limiter.listings.bytes.Load(), r.listingsWaiting()
+		})
 		return held, waiting
 	}
 	var unread []*data
@@ -95,7 +97,8 @@ func TestListingsOfAnAddressLeaveMemoryForOthers(t *testing.T) {
 				lim.listings.large.Store(0) // it was built
 			}
 			if held := u.listings.Load(); held != want {
-				t.Errorf("address %d holds %d bytes of listings of %d, want %d", i, held, kind.n, want)
+				t.Errorf("address %d holds %d bytes of listings of %d, want %d", i, held,
+					kind.n, want)
 			}
 			if short := lim.takeListing(u, small, false); kind.n == large && short != shortNothing {
 				t.Errorf("address %d has no small listing beside its large ones", i)
