@@ -276,11 +276,11 @@ func moveSome(
 ) (n int, again bool, err error) {
 	for {
 		n, err = call(fd, buf)
-		switch err { //nolint:errorlint // a system call returns the number itself
+		switch err {
 		case nil:
 			return n, false, nil
-		case unix.EINTR:
-		case unix.EAGAIN:
+		case unix.EINTR: //nolint:errorlint // a system call returns the number itself
+		case unix.EAGAIN: //nolint:errorlint // as above
 			return 0, true, nil
 		default:
 			return 0, false, err

@@ -46,10 +46,11 @@ Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
 
 // flags are those that do not stand in the shell itself.
 type flags struct {
-	silence, connect, confirm time.Duration
-	ports                     classicPorts
-	config                    string
-	noProgress                bool
+	silence, connect, confirm, kept time.Duration
+
+	ports      classicPorts
+	config     string
+	noProgress bool
 }
 
 func (p *program) command() *cobra.Command {
@@ -118,8 +119,8 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.IntVar(&s.Segments, "segments", 1,
 		"get a large file in `N` pieces at once, over as many sessions")
 	to.IntVar(&s.Retries, "retries", 0,
-		"try `N` times more what broke, after about 0.4 s, then 0.8 s and so on up to 30 s;\n"+
-			"a part of each wait is chance, so that clients do not come back all at once")
+		"try `N` times more what broke, after about 0.4 s, then 0.8 s, up to 30 s;\n"+
+			"half of each wait is chance, so that clients do not come back at once")
 	to.DurationVar(&p.flags.silence, "timeout", 2*time.Minute,
 		"give up on a server that is silent for `TIME`, 0 never;\n"+
 			"a busy one may let a command wait its turn")
@@ -129,6 +130,9 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.DurationVar(&p.flags.confirm, "confirm-timeout", 5*time.Second,
 		"wait `TIME` for a server to confirm a put, 0 not at all;\n"+
 			"some servers never do")
+	to.DurationVar(&p.flags.kept, "kept-lifetime", 30*24*time.Hour,
+		"remove what broken gets left in a folder after `TIME`, 0 never;\n"+
+			"until then get -c goes on with it")
 	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
 		"speak status, base, or whichever of them the server does;\n"+
 			"base is understood by every server, and has get, put and ls")
