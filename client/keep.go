@@ -22,6 +22,9 @@ import (
 // as it is, nothing is fetched, and Moved.Kept is its size. It is fetched where the server computes
 // no checksums.
 //
+// What other downloads left in the folder and nobody has gone on with for [Options.KeptLifetime] is
+// removed.
+//
 // While another call fetches to the same path it is an ErrBusy. A remote file that changes
 // meanwhile is an ErrMismatch, and nothing is kept of it.
 func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved, error) {
@@ -50,6 +53,7 @@ func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved
 		dropKept(local, old)
 		return moved, nil
 	}
+	c.sweepLeftovers(local)
 	k, err := openKept(local, old)
 	if err != nil {
 		return Moved{}, err
@@ -116,6 +120,7 @@ func (c *Client) getOn(ctx context.Context, name string, k *kept, info Info) (in
 	about := note{
 		Server: c.serverName(), Name: noteName(c.fromRoot(name)),
 		Size: info.Size, Modified: info.Modified.UnixNano(),
+		Local: noteName(filepath.Base(k.path)),
 	}
 	at, err := c.keptPrefix(ctx, name, k, about)
 	if err != nil {
@@ -255,8 +260,17 @@ func (k *kept) begin(about note) error {
 		// owner has to write to it until it is whole, by way of its name if it breaks off.
 		_ = k.file.Chmod(k.old.Mode().Perm() | ownerMode)
 	}
-	return writeNote(k.noted(), about)
+	// What a killed call left of it is written over: the lock keeps others off.
+	f, err := os.OpenFile(k.noted()+noteNew,
+		os.O_WRONLY|os.O_CREATE|os.O_TRUNC|noFollow, ownerMode)
+	if err != nil {
+		return err
+	}
+	return writeNote(f, k.noted(), about)
 }
+
+// noteNew ends the name of a note that is being written, beside the one it becomes.
+const noteNew = ".new"
 
 // ownerMode is what an owner needs to go on with a file.
 const ownerMode = 0o600
@@ -264,6 +278,7 @@ const ownerMode = 0o600
 // drop leaves nothing to go on with.
 func (k *kept) drop() {
 	_ = os.Remove(k.noted())
+	_ = os.Remove(k.noted() + noteNew)
 	_ = os.Remove(k.hidden())
 }
 

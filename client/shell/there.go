@@ -81,7 +81,7 @@ func (s *Shell) makeOne(ctx context.Context, name string, dry bool, t *tally) er
 	r := result{Command: "mkdir", Remote: name, Outcome: outcomePlanned}
 	if !dry {
 		r.Outcome = outcomeDone
-		err := s.main.do(ctx, func(c *client.Client) error {
+		err := s.main.change(ctx, func(c *client.Client) error {
 			return c.Mkdir(ctx, s.remote(name))
 		})
 		if errors.Is(err, client.ErrUnsupported) {
@@ -128,7 +128,7 @@ func (s *Shell) removeThere(
 	r := result{Command: command, Remote: name, Outcome: outcomePlanned}
 	if !dry {
 		r.Outcome = outcomeDone
-		if err := s.main.do(ctx, func(c *client.Client) error {
+		if err := s.main.change(ctx, func(c *client.Client) error {
 			if f.folder {
 				return c.Rmdir(ctx, s.remote(name))
 			}
