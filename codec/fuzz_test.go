@@ -80,7 +80,7 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
-// FuzzNextCommand holds what is seen of waiting input against what a decoder makes of it in its turn.
+// FuzzNextCommand holds what is seen of waiting input against what a decoder makes of it later.
 func FuzzNextCommand(f *testing.F) {
 	for _, in := range []string{
 		"0000000004noopabor", "0000000004noo", "4         noop", "0000000000", "0000004097x", "x",
