@@ -271,7 +271,7 @@ func writeSome(fd int, buf []byte) (n int, again bool, err error) {
 	return moveSome(unix.Write, fd, buf)
 }
 
-func moveSome( //nolint:errorlint // a system call returns the number itself
+func moveSome(
 	call func(int, []byte) (int, error), fd int, buf []byte,
 ) (n int, again bool, err error) {
 	for {
@@ -279,8 +279,8 @@ func moveSome( //nolint:errorlint // a system call returns the number itself
 		switch err {
 		case nil:
 			return n, false, nil
-		case unix.EINTR:
-		case unix.EAGAIN:
+		case unix.EINTR: //nolint:errorlint // a system call returns the number itself
+		case unix.EAGAIN: //nolint:errorlint // as above
 			return 0, true, nil
 		default:
 			return 0, false, err
