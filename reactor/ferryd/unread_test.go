@@ -55,7 +55,8 @@ func startWith(t *testing.T, log *os.File) (p *process, root string) {
 func (p *process) ferry(t *testing.T, words ...string) {
 	t.Helper()
 	words = append([]string{p.address}, words...)
-	if out, err := exec.Command(filepath.Join(programs, "ferry"), words...).CombinedOutput(); err != nil {
+	client := exec.Command(filepath.Join(programs, "ferry"), words...)
+	if out, err := client.CombinedOutput(); err != nil {
 		t.Fatalf("ferry %q: %v: %s", words, err, out)
 	}
 }
