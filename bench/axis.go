@@ -2,6 +2,7 @@ package bench
 
 import (
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -89,9 +90,17 @@ func roundAxis(label string, most float64, show func(float64) string) axis {
 	return a
 }
 
+// showTick gives a round number without the digits that it does not need.
+func showTick(value float64) string {
+	if value >= 1000 {
+		return showDigits(value)
+	}
+	return strconv.FormatFloat(math.Round(value*1000)/1000, 'f', -1, 64)
+}
+
 // timeAxis is a linear one of seconds that ends with the last one.
 func timeAxis(label string, last float64) axis {
-	a := roundAxis(label, last, showDigits)
+	a := roundAxis(label, last, showTick)
 	a.hi = last
 	for len(a.ticks) > 0 && a.ticks[len(a.ticks)-1].at > last*(1+1e-9) {
 		a.ticks = a.ticks[:len(a.ticks)-1]

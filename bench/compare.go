@@ -25,11 +25,13 @@ const (
 	Worse
 	// TooFew says that with so few turns no difference could have been shown, however large.
 	TooFew
+	// Untested says that turns cannot tell: they hand the figure on to each other.
+	Untested
 )
 
 // String is the verdict in words.
 func (v Verdict) String() string {
-	return [...]string{"no difference shown", "better", "worse", "too few turns"}[v]
+	return [...]string{"no difference shown", "better", "worse", "too few turns", "not tested"}[v]
 }
 
 // CompareOptions say how results are compared.
@@ -173,6 +175,9 @@ func (c *Comparison) compareSteps(older, newer *Target, figures []figure) {
 
 func (c *Comparison) compareTurns(where string, older, newer *Step, figures []figure) {
 	olds, news := views(older), views(newer)
+	if older.Merged().storm() && newer.Merged().storm() {
+		figures = stormFigures(figures)
+	}
 	thresholds := benchmath.DefaultThresholds
 	thresholds.CompareAlpha = c.alpha
 	for _, f := range figures {
@@ -190,6 +195,10 @@ func (c *Comparison) compareTurns(where string, older, newer *Step, figures []fi
 			Where: where, Figure: f.name, figure: f, OldTurns: len(a), NewTurns: len(b), P: 1,
 			Old: benchmath.AssumeNothing.Summary(s, spreadConfidence),
 			New: benchmath.AssumeNothing.Summary(t, spreadConfidence),
+		}
+		if f.lasting() {
+			c.Changes = append(c.Changes, change)
+			continue
 		}
 		if slices.Min(a) != slices.Max(a) || slices.Min(b) != slices.Max(b) || a[0] != b[0] {
 			c.distinct++
@@ -237,6 +246,8 @@ func (c *Comparison) correct() {
 func (c *Comparison) judge(change *Change, o CompareOptions) {
 	share, has := change.Share()
 	switch {
+	case change.figure.lasting():
+		change.Verdict = Untested
 	case change.figure.better == betterNeither:
 		change.Verdict = NoDifference
 	case separable(change.OldTurns, change.NewTurns)*float64(max(c.distinct, 1)) > o.Alpha:
@@ -262,10 +273,13 @@ func separable(n, m int) float64 {
 }
 
 // TurnsMin is the number of turns on each side from which on a difference of these figures can be
-// shown.
+// shown. Where all turns are equal, as one file's with itself, all figures may come to differ.
 func (c *Comparison) TurnsMin() int {
-	n := 2
-	for separable(n, n)*float64(max(c.distinct, 1)) > c.alpha {
+	n, figures := 2, c.distinct
+	if figures == 0 {
+		figures = len(c.Changes) - c.Count(Untested)
+	}
+	for separable(n, n)*float64(max(figures, 1)) > c.alpha {
 		n++
 	}
 	return n
@@ -284,7 +298,7 @@ func (c *Comparison) Count(v Verdict) int {
 
 // Err says that too few turns were taken for any figure to show anything, and is nil otherwise.
 func (c *Comparison) Err() error {
-	if c.Count(TooFew) < len(c.Changes) {
+	if few := c.Count(TooFew); few == 0 || few+c.Count(Untested) < len(c.Changes) {
 		return nil
 	}
 	first := c.Changes[0]

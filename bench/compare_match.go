@@ -80,3 +80,17 @@ func doubts(older, newer *Result) []string {
 	}
 	return lines
 }
+
+// stormFigures are the figures of connects, each once, where others are of all transfers as well.
+func stormFigures(figures []figure) []figure {
+	var all []figure
+	for _, f := range figures {
+		if of, err := figureNamed(string(KindConnect) + "." + f.name); err == nil {
+			f = of
+		}
+		if !slices.ContainsFunc(all, func(other figure) bool { return other.name == f.name }) {
+			all = append(all, f)
+		}
+	}
+	return all
+}

@@ -48,15 +48,20 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 
 func (c *Change) write(w io.Writer) {
 	show := c.figure.unit.show
-	verdict := c.Verdict.String()
-	if c.figure.better == betterNeither {
-		verdict = "neither good nor bad"
-	}
-	if c.Verdict != TooFew {
-		verdict += ", " + showP(c.P)
-	}
 	fmt.Fprintf(w, "  %-20s\t%s\t%s\t%s\t%s\t%s\t  %s\n", c.Figure, show(c.Old.Center),
-		interval(c.Old), show(c.New.Center), interval(c.New), c.shareText(), verdict)
+		interval(c.Old), show(c.New.Center), interval(c.New), c.shareText(), c.verdictText())
+}
+
+// verdictText is the verdict, with its probability where one was worked out.
+func (c *Change) verdictText() string {
+	text := c.Verdict.String()
+	switch {
+	case c.Verdict == TooFew, c.Verdict == Untested:
+		return text
+	case c.figure.better == betterNeither:
+		text = "neither good nor bad"
+	}
+	return text + ", " + showP(c.P)
 }
 
 // shareText is the change in percent.
@@ -96,11 +101,21 @@ func (c *Comparison) explain(b *strings.Builder) {
 	if n := c.Count(TooFew); n > 0 {
 		fmt.Fprintf(b, ", %d too few turns", n)
 	}
+	if n := c.Count(Untested); n > 0 {
+		fmt.Fprintf(b, ", %d not tested", n)
+	}
 	first := c.Changes[0]
 	fmt.Fprintf(b, " (%d and %d turns).\n", first.OldTurns, first.NewTurns)
 	if c.Count(TooFew) > 0 {
 		writeWrapped(b, fmt.Sprintf("However large a difference is, so few turns cannot show it: "+
 			"take %d or more of each.", c.TurnsMin()))
+	}
+	if c.Count(Untested) > 0 {
+		writeWrapped(b, "Memory, descriptors and threads are a process's, which hands them on "+
+			"from turn to turn: turns of one process cannot show that another one differs.")
+	}
+	if c.distinct == 0 {
+		return
 	}
 	writeWrapped(b, fmt.Sprintf("old and new are medians over turns. p is how probable so great a "+
 		"difference is between turns of one and the same server (Mann-Whitney U test, corrected "+

@@ -40,7 +40,7 @@ func TestComparisonFindsRealShift(t *testing.T) {
 		got := verdicts(t, compared(t, c.older.result(), c.newer.result(), CompareOptions{}))
 		for figure, want := range map[string]Verdict{
 			"transfers/s": c.want, "p50": c.want, "p90": c.want, "p99": c.want,
-			"errors": NoDifference, "server-threads": NoDifference, "server-pss": NoDifference,
+			"errors": NoDifference, "server-cpu/transfer": NoDifference,
 		} {
 			if got[figure] != want {
 				t.Errorf("%s: %s is %v, not %v", c.name, figure, got[figure], want)
@@ -75,7 +75,7 @@ func TestComparisonSaysTooFewTurns(t *testing.T) {
 	newer := older
 	newer.slower, newer.seed = 3, 1
 	c := compared(t, older.result(), newer.result(), CompareOptions{})
-	if c.Count(TooFew) != len(c.Changes) || c.Err() == nil {
+	if c.Count(TooFew)+c.Count(Untested) != len(c.Changes) || c.Err() == nil {
 		t.Errorf("three turns show something: %+v, %v", c.Changes, c.Err())
 	}
 	var b strings.Builder
@@ -93,6 +93,32 @@ func TestComparisonSaysTooFewTurns(t *testing.T) {
 	newer.turns--
 	if c = compared(t, older.result(), newer.result(), CompareOptions{}); c.Err() == nil {
 		t.Errorf("with %d turns something can be shown", older.turns)
+	}
+}
+
+// TestStateOfAProcessIsNotTested has a server that by chance took a thread more at its begin: so
+// it has one in every turn, and two runs of one and the same server would differ for certain.
+func TestStateOfAProcessIsNotTested(t *testing.T) {
+	older, newer := synthetic{turns: 10}.result(), synthetic{turns: 10}.result()
+	newer.each(func(_ *Target, _ *Step, turn *Turn) {
+		turn.Server.Threads++
+		turn.Server.PSS *= 2
+		turn.Server.Descriptors++
+	})
+	c := compared(t, older, newer, CompareOptions{})
+	got := verdicts(t, c)
+	for _, name := range []string{"server-pss", "server-threads", "server-descriptors"} {
+		if got[name] != Untested {
+			t.Errorf("%s: %v", name, got[name])
+		}
+	}
+	if c.Count(Worse) > 0 || c.Err() != nil {
+		t.Errorf("%+v", c.Changes)
+	}
+	var b strings.Builder
+	if err := c.WriteTable(&b); err != nil || !strings.Contains(b.String(), "3 not tested") ||
+		!strings.Contains(b.String(), "+100.0%  not tested\n") {
+		t.Errorf("%v in\n%s", err, &b)
 	}
 }
 

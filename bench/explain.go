@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -39,7 +41,7 @@ func (r *Result) explain(rows []*row) []sentence {
 		return nil
 	}
 	lines := []sentence{{text: r.explainRun(rows)}, {text: explainLatency(rows), general: true}}
-	if line := explainTail(rows[0]); line != "" {
+	if line := explainTail(rows); line != "" {
 		lines = append(lines, sentence{text: line})
 	}
 	if line := explainTurns(rows); line != "" {
@@ -104,6 +106,16 @@ func (r *Result) explainRun(rows []*row) string {
 }
 
 func explainLatency(rows []*row) string {
+	text := explainClock(rows)
+	if isStorm(rows) {
+		return strings.NewReplacer("a command's begin", "a connect's begin",
+			"transfer's end", "session's end").Replace(text)
+	}
+	return text
+}
+
+// explainClock says from when to when a latency is.
+func explainClock(rows []*row) string {
 	open := anyRow(rows, func(row *row) bool { return row.step.Rate > 0 })
 	closed := anyRow(rows, func(row *row) bool { return row.step.Rate == 0 })
 	switch {
@@ -120,23 +132,40 @@ func explainLatency(rows []*row) string {
 	}
 }
 
-// explainTail says what a percentile is by the first one there is, or that it is a guess.
-func explainTail(first *row) string {
-	p99, n := showSeconds(float64(first.main().Latency.Percentile(99))/1e6), first.main().Count
-	switch {
-	case n >= 100*tailCount:
-		return fmt.Sprintf("A p99 of %s: one in a hundred took longer.", p99)
-	case n > 0:
-		return fmt.Sprintf("Of %s, fewer than %d lie beyond the p99: it is a guess.",
-			unitCount.show(float64(n)), tailCount)
-	default:
-		return ""
+// explainTail says what a percentile is, by the first one that is more than a guess, and which
+// percentiles are guesses where the fewest jobs were measured.
+func explainTail(rows []*row) string {
+	var said []string
+	for _, row := range rows {
+		if all := row.merged.all; all.Count >= 100*tailCount {
+			said = append(said, fmt.Sprintf("A p99 of %s: one in a hundred took longer.",
+				showSeconds(float64(all.Latency.Percentile(99))/1e6)))
+			break
+		}
 	}
+	fewest := slices.MinFunc(rows, func(a, b *row) int {
+		return cmp.Compare(a.merged.all.Count, b.merged.all.Count)
+	})
+	guessed := ""
+	switch n := fewest.merged.all.Count; {
+	case n == 0:
+	case n < 100*tailCount:
+		guessed = "p99"
+	case n < 1000*tailCount:
+		guessed = "p99.9"
+	}
+	if guessed != "" {
+		said = append(said, fmt.Sprintf("%sOf %s, fewer than %d lie beyond the %s: it is a guess.",
+			fewest.where(rows), unitCount.show(float64(fewest.merged.all.Count)), tailCount,
+			guessed))
+	}
+	return strings.Join(said, " ")
 }
 
 func explainTurns(rows []*row) string {
 	if anyRow(rows, func(row *row) bool { return len(row.step.Turns) >= spreadTurnsMin }) {
-		return "± is how far the median over the turns may be off, at 95 % confidence."
+		return "± is how far the rate may be off: the median over the turns lies within it, at " +
+			"95 % confidence."
 	}
 	return ""
 }
@@ -184,7 +213,7 @@ func (m Machine) limits(t *Turn) []sentence {
 	if t.Lag == nil || t.Lag.Count() == 0 {
 		return lines
 	}
-	lag, median := t.Lag.Percentile(99), t.transfers().Latency.Percentile(50)
+	lag, median := t.Lag.Percentile(99), t.jobs().Latency.Percentile(50)
 	if lag >= lateMin.Microseconds() && float64(lag) >= lateShare*float64(median) {
 		text := fmt.Sprintf("THE HARNESS WAS LATE: one start in a hundred came %s or more after "+
 			"its time though a client was free (median latency: %s). Part of the latency is its "+
@@ -200,14 +229,14 @@ func (m Machine) busy(t *Turn) sentence {
 	if t.Own == nil || t.Seconds == 0 || m.Processors == 0 {
 		return sentence{}
 	}
-	own, server := t.Own.CPU/t.Seconds, 0.0
-	if t.Server != nil {
-		server = t.Server.CPU / t.Seconds
+	own, server, known := t.Own.CPU/t.wall(), 0.0, t.Server != nil
+	if known {
+		server = t.Server.CPU / t.wall()
 	}
 	enough, all := busyShare*float64(m.Processors), plural(int64(m.Processors), "processor")
 	full := own+server >= enough
 	if m.disturbed(t).text == "" { // else that says it
-		full = full || t.AllCPU/t.Seconds >= enough
+		full = full || t.AllCPU/t.wall() >= enough
 	}
 	switch {
 	case own >= enough:
@@ -217,6 +246,10 @@ func (m Machine) busy(t *Turn) sentence {
 		return sentence{loud: true, text: fmt.Sprintf("THE HARNESS WAS THE LIMIT: its processes "+
 			"had work for %.0f%% of the time, so that answers waited for them. The server may do "+
 			"more.", 100*t.Busy)}
+	case full && !known:
+		return sentence{loud: true, text: fmt.Sprintf("THE MACHINE WAS THE LIMIT: all programs "+
+			"kept %.2f of %s busy, the harness %.2f of them. How much of the rest the server "+
+			"took is not known (--server-pid shows it).", t.AllCPU/t.wall(), all, own)}
 	case full && own >= server:
 		return sentence{loud: true, text: fmt.Sprintf("THE MACHINE WAS THE LIMIT, and the harness "+
 			"took more than the server: it kept %.2f of %s busy, the server %.2f. The server may "+
@@ -233,7 +266,7 @@ func (m Machine) busy(t *Turn) sentence {
 func (m Machine) disturbed(t *Turn) sentence {
 	others, known := othersFigure().of(newView(t))
 	all := float64(m.Processors)
-	if !known || others < othersShare*all || t.AllCPU/t.Seconds < crowdedShare*all {
+	if !known || others < othersShare*all || t.AllCPU/t.wall() < crowdedShare*all {
 		return sentence{}
 	}
 	return sentence{loud: true, text: fmt.Sprintf("THE MACHINE WAS BUSY WITH OTHER THINGS: other "+

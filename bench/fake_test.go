@@ -134,13 +134,25 @@ func (f *fake) session(conn net.Conn) {
 	f.sources[host] = true
 	f.mu.Unlock()
 	d, buf := codec.NewDecoder(codec.Commands), make([]byte, 512)
+	// One data port for all transfers of the session: to bind one takes the longer the more
+	// connections this machine made before.
+	var port net.Listener
+	drop := func() {}
+	defer func() { drop() }()
 	var in []byte
 	for {
 		ev, n := d.Next(in)
 		in = in[n:]
 		switch ev.Kind {
 		case codec.EventCommand:
-			if !f.transfer(conn, codec.ParseCommand(ev.Data)) {
+			if port == nil {
+				var err error
+				if port, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+					return
+				}
+				drop = f.hold(port)
+			}
+			if !f.transfer(conn, port, codec.ParseCommand(ev.Data)) {
 				return
 			}
 		case codec.EventNone:
@@ -156,27 +168,26 @@ func (f *fake) session(conn net.Conn) {
 }
 
 // transfer answers one command, and says whether the session goes on.
-func (f *fake) transfer(control net.Conn, c codec.Command) bool {
+func (f *fake) transfer(control net.Conn, port net.Listener, c codec.Command) bool {
 	if c.Verb == codec.VerbQuit {
 		_, _ = control.Write(codec.AppendField(nil, 1024))
 		return false
 	}
 	wrong, nth := f.plan(c.Verb)
 	name := string(c.Name)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil || wrong == faultControl {
+	switch wrong {
+	case faultControl:
 		return false
-	}
-	defer f.hold(listener)()
-	if wrong == faultPort {
+	case faultPort:
 		// The client's own port is in use, so that nobody else comes to listen on it.
-		_, err = control.Write(portField(control.RemoteAddr()))
+		_, err := control.Write(portField(control.RemoteAddr()))
 		return err == nil
+	default:
 	}
-	if _, err = control.Write(portField(listener.Addr())); err != nil {
+	if _, err := control.Write(portField(port.Addr())); err != nil {
 		return false
 	}
-	data, err := listener.Accept()
+	data, err := port.Accept()
 	if err != nil {
 		return true
 	}

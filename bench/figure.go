@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // unit is what a figure counts, and decides how it is shown and read.
@@ -38,15 +40,22 @@ type figure struct {
 	of func(v *view) (float64, bool)
 }
 
+// lasting says that a turn has it from the one before: it is a process's state, and so many turns
+// are not so many measurements.
+func (f figure) lasting() bool {
+	return slices.ContainsFunc([]string{"-pss", "-descriptors", "-threads"},
+		func(end string) bool { return strings.HasSuffix(f.name, end) })
+}
+
 // view is a turn as figures look at it.
 type view struct {
 	turn *Turn
-	all  *Tally // of all transfers
+	all  *Tally // of all transfers, or of a storm's connects
 }
 
-func newView(t *Turn) *view { return &view{t, t.transfers()} }
+func newView(t *Turn) *view { return &view{t, t.jobs()} }
 
-// tally is that of a kind, or nil; of all transfers where no kind is named.
+// tally is that of a kind, or nil; of all jobs where no kind is named.
 func (v *view) tally(k Kind) *Tally {
 	if k == "" {
 		return v.all
@@ -65,9 +74,9 @@ func kindFigures(kind Kind) []figure {
 			func(_ *Turn, t *Tally) float64 { return float64(t.Count) })},
 		{prefix + "transfers/s", unitRate, betterMore, "number a second " + of, tallied(kind,
 			func(turn *Turn, t *Tally) float64 { return float64(t.Count) / turn.Seconds })},
-		{prefix + "bytes", unitBytes, betterNeither, "content " + of, tallied(kind,
+		{prefix + "bytes", unitBytes, betterNeither, "content " + of, moved(kind,
 			func(_ *Turn, t *Tally) float64 { return float64(t.Bytes) })},
-		{prefix + "bytes/s", unitSpeed, betterMore, "content a second " + of, tallied(kind,
+		{prefix + "bytes/s", unitSpeed, betterMore, "content a second " + of, moved(kind,
 			func(turn *Turn, t *Tally) float64 { return float64(t.Bytes) / turn.Seconds })},
 		{prefix + "mean", unitSeconds, betterLess, "average latency " + of, timed(kind,
 			func(h *Histogram) float64 { return h.Mean() })},
@@ -102,6 +111,17 @@ func tallied(kind Kind, of func(*Turn, *Tally) float64) func(*view) (float64, bo
 			return 0, false
 		}
 		return of(v.turn, t), true
+	}
+}
+
+// moved is tallied for bytes, of which connects have none.
+func moved(kind Kind, of func(*Turn, *Tally) float64) func(*view) (float64, bool) {
+	bytes := tallied(kind, of)
+	return func(v *view) (float64, bool) {
+		if kind == KindConnect || kind == "" && v.turn.storm() {
+			return 0, false
+		}
+		return bytes(v)
 	}
 }
 
@@ -166,7 +186,7 @@ func usageFigures(whose string, better better, of func(*Turn) *Usage) []figure {
 	return []figure{
 		{
 			whose + "-cpu", unitCPUs, betterNeither, its + " processors kept busy",
-			used(func(v *view, u *Usage) (float64, bool) { return u.CPU / v.turn.Seconds, true }),
+			used(func(v *view, u *Usage) (float64, bool) { return u.CPU / v.turn.wall(), true }),
 		},
 		{
 			whose + "-cpu/transfer", unitSeconds, better, its + " processor time for each transfer",
@@ -204,7 +224,7 @@ func othersFigure() figure {
 			if t.AllCPU == 0 || t.Own == nil || t.Server == nil || t.Seconds == 0 {
 				return 0, false
 			}
-			return max(0, t.AllCPU-t.Own.CPU-t.Server.CPU) / t.Seconds, true
+			return max(0, t.AllCPU-t.Own.CPU-t.Server.CPU) / t.wall(), true
 		},
 	}
 }

@@ -67,5 +67,6 @@ func FigureHelp() string {
 	for _, f := range plainFigures() {
 		fmt.Fprintf(&b, "  %-20s %s\n", f.name, f.about)
 	}
-	return b.String() + "and " + otherFigures() + "."
+	return b.String() + "and " + otherFigures() + ".\nA storm has no transfers: there its " +
+		"connects count as such."
 }

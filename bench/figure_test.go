@@ -68,6 +68,31 @@ func TestFiguresAgreeWithHandCalculation(t *testing.T) {
 	}
 }
 
+// TestUsageIsOfTheTimeItWasMeasuredIn has one transfer come half a minute after the others: usage
+// until then is no usage of the turn's two seconds.
+func TestUsageIsOfTheTimeItWasMeasuredIn(t *testing.T) {
+	turn := countedTurn()
+	turn.Wall = 32
+	turn.AllCPU = 33
+	both := NewTurn()
+	both.append(turn)
+	both.append(turn)
+	for name, want := range map[string]float64{
+		"server-cpu": 1.2 / 32, "own-cpu": 0.5 / 32, "others-cpu": (33 - 1.2 - 0.5) / 32,
+		"transfers/s": 60,
+	} {
+		f, err := figureNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, turn := range []*Turn{turn, both} {
+			if got, _ := f.of(newView(turn)); math.Abs(got-want) > want/1000 {
+				t.Errorf("%s is %v, not %v", name, got, want)
+			}
+		}
+	}
+}
+
 func TestFigureThatWasNotMeasuredIsNotKnown(t *testing.T) {
 	turn := countedTurn()
 	turn.Own, turn.Server, turn.Lag = nil, nil, nil

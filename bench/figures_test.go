@@ -103,12 +103,12 @@ func TestFiguresAgreeWithAHandCalculation(t *testing.T) {
 // and nobody else is there to be delayed; by the clock hundreds should have begun meanwhile. Where
 // other work on the machine makes as great delays, the pause is made longer.
 func TestPauseShowsInAnOpenLoop(t *testing.T) {
-	const longest = 8
+	const longest = 16
 	eachDriver(t, func(t *testing.T, driver string) {
 		for longer := 1; ; longer *= 2 {
-			pauseLength := time.Duration(longer) * 400 * time.Millisecond
+			pauseLength := time.Duration(longer) * 200 * time.Millisecond
 			half := (pauseLength / 2).Microseconds()
-			closed, open, planned := pausedOnce(t, driver, 1600*longer, pauseLength)
+			closed, open, planned := pausedOnce(t, driver, 800*longer, pauseLength)
 			wantNoErrors(t, closed)
 			wantNoErrors(t, open)
 			if got := closed.Tally(KindGet).Latency.Percentile(99); got >= half {
@@ -342,6 +342,25 @@ func TestEachTransferOfAChurnHasItsSession(t *testing.T) {
 		wantNoErrors(t, turn)
 		if n := turn.Tally(KindConnect).Count; n != 200 || turn.Transfers() != 200 {
 			t.Errorf("%d connects and %d transfers", n, turn.Transfers())
+		}
+	})
+}
+
+// TestConnectsOfAnOpenChurnCountFromTheirPlan has one client connect, get and leave, slower than
+// the plan: what waits for it waits to connect as well.
+func TestConnectsOfAnOpenChurnCountFromTheirPlan(t *testing.T) {
+	eachDriver(t, func(t *testing.T, driver string) {
+		f := startFake(t, nil)
+		f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
+		p := small(f.address())
+		p.Driver, p.Clients, p.Rates, p.Transfers = driver, []int{1}, []float64{100}, 0
+		p.Duration, p.Scenario.Puts, p.Scenario.Churn = 250*time.Millisecond, 0, true
+		turn := mustRun(t, p)
+		wantNoErrors(t, turn)
+		// The fifth get or so was to begin 40 ms after the first and waits for four of 50 ms.
+		connect, get := turn.Tally(KindConnect).Latency.Max(), turn.Tally(KindGet).Latency.Max()
+		if n := turn.Tally(KindConnect).Count; n < 3 || connect < 60_000 || connect > get {
+			t.Errorf("%d connects, of %d µs at most, before gets of %d µs", n, connect, get)
 		}
 	})
 }

@@ -36,9 +36,10 @@ var goFigures = []struct{ figure, unit string }{
 
 // WriteGoFormat writes the result in the format of Go's benchmarks, a line for each turn, so that
 // benchstat and its kin read it. A figure that a turn does not have is left out of its line, and a
-// turn without a transfer out of all, since the format has no iteration of 0.
+// turn without a transfer out of all, since the format has no iteration of 0. A storm's connects
+// stand in the place of transfers, under their name.
 func (r *Result) WriteGoFormat(w io.Writer) error {
-	out := benchfmt.NewWriter(w)
+	out, storm := benchfmt.NewWriter(w), isStorm(r.rows())
 	for _, g := range goFigures {
 		f, err := figureNamed(g.figure)
 		if err != nil {
@@ -51,9 +52,13 @@ func (r *Result) WriteGoFormat(w io.Writer) error {
 		if f.better == betterMore {
 			better = "higher"
 		}
+		unit := g.unit
+		if storm {
+			unit = stormWords(unit)
+		}
 		if err := out.Write(&benchfmt.UnitMetadata{
-			UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: g.unit, Key: "better"},
-			OrigUnit:        g.unit, Value: better,
+			UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: unit, Key: "better"},
+			OrigUnit:        unit, Value: better,
 		}); err != nil {
 			return err
 		}
@@ -88,11 +93,18 @@ func (r *Result) goLine(target *Target, step *Step, turn *Turn) *benchfmt.Result
 		if err != nil {
 			panic(err) // the names stand in this package
 		}
+		unit := g.unit
+		if turn.storm() {
+			unit = stormWords(unit)
+		}
 		if value, known := f.of(v); known {
 			line.Values = append(line.Values, benchfmt.Value{
-				Value: sixDigits(value), Unit: g.unit,
+				Value: sixDigits(value), Unit: unit,
 			})
 		}
+	}
+	if turn.storm() {
+		line.Name = benchfmt.Name(strings.Replace(string(line.Name), "Transfers", "Connects", 1))
 	}
 	return line
 }

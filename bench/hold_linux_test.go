@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -20,21 +18,6 @@ import (
 // What the tests of this kind share: a real ferryd, the descriptors and the memory of its process,
 // and control connections by the thousand that cost this process a descriptor each and no
 // goroutine.
-
-// builtServer builds ferryd once for all tests of this process.
-var builtServer = sync.OnceValues(func() (string, error) {
-	folder, err := os.MkdirTemp("", "ferry-hold-")
-	if err != nil {
-		return "", err
-	}
-	leftAtEnd = append(leftAtEnd, folder)
-	program := filepath.Join(folder, "ferryd")
-	out, err := exec.Command("go", "build", "-o", program, "ferry/reactor/ferryd").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return program, nil
-})
 
 // held is a server under test and its root.
 type held struct {

@@ -31,7 +31,6 @@ type loopClient struct {
 	rest    time.Duration
 
 	intended time.Duration // when the job was to begin
-	dialed   time.Duration
 	deadline time.Duration
 	freed    time.Duration
 	ended    time.Duration // when its last job of the window ended; negative: none did
@@ -86,8 +85,8 @@ func (l *loop) start(c *loopClient) {
 // dial opens a session.
 func (l *loop) dial(c *loopClient) {
 	c.fresh()
-	c.part, c.controlReadable, c.dialed = c.part[:0], false, l.clock()
-	c.phase, c.deadline = phaseDialing, c.dialed+l.Timeout
+	c.part, c.controlReadable = c.part[:0], false
+	c.phase, c.deadline = phaseDialing, l.clock()+l.Timeout
 	fd, err := l.connectTo(c, l.control, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP, partControl)
 	c.fd = fd
 	if err != nil {
@@ -168,7 +167,12 @@ func (l *loop) pump(c *loopClient) {
 			goesOn = l.read(c, l.scratch)
 		case waitSent:
 			if c.isSlow() {
-				return
+				// What goes before a content is said at once: a server waits for it.
+				if c.data < 0 || c.sent >= int64(c.headLen) {
+					return
+				}
+				goesOn = l.send(c, l.scratch[:int64(c.headLen)-c.sent])
+				break
 			}
 			goesOn = l.send(c, l.scratch)
 		}

@@ -76,7 +76,7 @@ func (l *loop) ready(c *loopClient) (goesOn bool) {
 	}
 	if l.Scenario.Churn {
 		now := l.clock()
-		l.record.ended(KindConnect, now-l.begin, now-c.dialed, 0)
+		l.record.ended(KindConnect, now-l.begin, now-c.intended, 0)
 	}
 	l.beginJob(c)
 	return c.phase == phaseBusy || c.phase == phaseLeaving

@@ -174,7 +174,11 @@ func (l *loop) run(ctx context.Context, d dealer, w window) *record {
 	}
 	for i := range l.load() {
 		l.clients[i].ended = -1
-		l.release(&l.clients[i], l.begin)
+		begin := l.begin
+		if !w.open {
+			begin = l.clock() // a client's latency is not that of beginning those before it
+		}
+		l.release(&l.clients[i], begin)
 	}
 	for l.goesOn(ctx) {
 		l.turn(l.untilNext(l.clock()))

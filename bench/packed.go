@@ -65,6 +65,10 @@ func (h *Histogram) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(text))
 }
 
+// timesMax is how many times a histogram that is read may hold: more than anybody measures, and so
+// few that sums of many do not overflow.
+const timesMax = 1 << 50
+
 // UnmarshalJSON reads that form, of a histogram with this one's range and precision.
 func (h *Histogram) UnmarshalJSON(text []byte) error {
 	var encoded string
@@ -78,6 +82,9 @@ func (h *Histogram) UnmarshalJSON(text []byte) error {
 	if packed.LowestTrackableValue() != 1 || packed.SignificantFigures() != latencyDigits ||
 		packed.HighestTrackableValue() != latencyMax.Microseconds() {
 		return errors.New("a histogram of another range or precision")
+	}
+	if packed.TotalCount() > timesMax {
+		return errors.New("a histogram of more times than can be measured")
 	}
 	h.packed = packed
 	return nil

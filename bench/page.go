@@ -219,22 +219,26 @@ func pageNotes(results []NamedResult, rows []*pageRow) []pageNote {
 	return notes
 }
 
+// plainRows are the rows without what the page adds to them.
+func plainRows(rows []*pageRow) []*row {
+	plain := make([]*row, 0, len(rows))
+	for _, row := range rows {
+		plain = append(plain, row.row)
+	}
+	return plain
+}
+
 // pageTables are the tables of WriteTable.
 func pageTables(rows []*pageRow) []pageTable {
 	var tables []pageTable
+	plain := plainRows(rows)
 	for _, part := range tableParts {
 		t := pageTable{Title: part.title, Head: []string{"target", "load"}, Words: 2}
-		plain := make([]*row, 0, len(rows))
-		for _, row := range rows {
-			plain = append(plain, row.row)
-		}
 		if !anyRow(plain, part.wanted) {
 			continue
 		}
 		shown := shownColumns(part.columns, plain)
-		for _, i := range shown {
-			t.Head = append(t.Head, part.columns[i].heading)
-		}
+		t.Head = append(t.Head, headings(part.columns, shown, isStorm(plain))...)
 		for _, row := range rows {
 			cells := []string{row.name, row.step.Label()}
 			for _, i := range shown {

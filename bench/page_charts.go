@@ -57,7 +57,7 @@ func percentileSection(rows []*pageRow) section {
 			var lines []timesLine
 			for _, row := range rows {
 				if loadOf(row) == load {
-					lines = append(lines, timesLine{row.name, row.style, row.main().Latency})
+					lines = append(lines, timesLine{row.name, row.style, row.merged.all.Latency})
 				}
 			}
 			charts = append(charts, percentileCharts("Latency, "+load, lines)...)
@@ -65,12 +65,16 @@ func percentileSection(rows []*pageRow) section {
 	case len(loads) > 1:
 		var lines []timesLine
 		for i, row := range rows {
-			lines = append(lines, timesLine{loadOf(row), i, row.main().Latency})
+			lines = append(lines, timesLine{loadOf(row), i, row.merged.all.Latency})
 		}
 		charts = percentileCharts("Latency of "+targets[0], lines)
 	default:
 		turn := rows[0].merged.turn
-		lines := []timesLine{{"all transfers", 0, rows[0].merged.all.Latency}}
+		all := "all transfers"
+		if turn.storm() {
+			all = stormWords(all)
+		}
+		lines := []timesLine{{all, 0, rows[0].merged.all.Latency}}
 		if rows[0].hasKinds() {
 			for i, kind := range Kinds() {
 				if tally := turn.Kinds[kind]; tally != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // comparedPlots are the figures of the curve and of targets beside each other.
-var comparedPlots = []struct{ figure, title string }{
+var comparedPlots = []plotted{
 	{"transfers/s", "Transfers a second"},
 	{"p50", "Median latency"},
 	{"p99", "Latency of the slowest in a hundred (p99)"},
@@ -17,6 +17,25 @@ var comparedPlots = []struct{ figure, title string }{
 	{"connect.p99", "Time of the slowest connect in a hundred"},
 	{"server-cpu/transfer", "Server CPU a transfer"},
 	{"server-pss", "Server memory (PSS)"},
+}
+
+// plotted is a figure under a title.
+type plotted struct{ figure, title string }
+
+// plotsOf are the comparedPlots that say something of these rows: in a storm all jobs are connects.
+func plotsOf(rows []*pageRow) []plotted {
+	storm := isStorm(plainRows(rows))
+	var all []plotted
+	for _, what := range comparedPlots {
+		if storm {
+			if strings.HasPrefix(what.figure, string(KindConnect)) {
+				continue
+			}
+			what.title = stormWords(what.title)
+		}
+		all = append(all, what)
+	}
+	return all
 }
 
 // curveSection shows what more load does, where there are several loads.
@@ -31,7 +50,7 @@ func curveSection(rows []*pageRow) (section, bool) {
 	if len(loads) < 2 {
 		return s, false
 	}
-	for _, what := range comparedPlots {
+	for _, what := range plotsOf(rows) {
 		if c := curveChart(what.figure, what.title, label, rows); c != nil {
 			c.id = plotID(s.ID, len(s.Plots))
 			s.Plots = append(s.Plots, drawn(c))
@@ -168,7 +187,7 @@ func targetSections(results []NamedResult, rows []*pageRow) []section {
 			ID: fmt.Sprintf("targets-%d", len(all)+1), Title: "Targets beside each other: " + load,
 			Text: "Bars are medians over turns, marks the turns themselves.",
 		}
-		for _, what := range comparedPlots {
+		for _, what := range plotsOf(own) {
 			if p, ok := barsPlot(plotID(s.ID, len(s.Plots)), what.figure, what.title, own); ok {
 				s.Plots = append(s.Plots, p)
 			}
@@ -225,7 +244,7 @@ func verdictTable(results []NamedResult, rows []*pageRow) *pageTable {
 			show := change.figure.unit.show
 			t.Rows = append(t.Rows, []string{
 				change.Figure, other.name, show(change.Old.Center), show(change.New.Center),
-				change.shareText(), change.Verdict.String() + ", " + showP(change.P),
+				change.shareText(), change.verdictText(),
 			})
 		}
 	}

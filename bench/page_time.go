@@ -123,8 +123,12 @@ func (what *course) chart(turns []placedTurn) *chart {
 		return nil
 	}
 	c.x = timeAxis("seconds since the run began", last)
-	c.y = linearAxis(what.label, most, what.unit)
-	c.desc = fmt.Sprintf("%s of %s in %s over %s; the highest is %s.", what.label,
+	label := what.label
+	if isStorm(plainRows(rowsOf(turns))) {
+		label = stormWords(label)
+	}
+	c.y = linearAxis(label, most, what.unit)
+	c.desc = fmt.Sprintf("%s of %s in %s over %s; the highest is %s.", label,
 		plural(int64(len(c.lines)), "target"), plural(int64(len(turns)), "turn"),
 		showSeconds(last), what.unit.show(most))
 	return c
@@ -168,7 +172,7 @@ func (what *course) piece(t placedTurn, joined int) []point {
 	each := t.turn.SampleSeconds * float64(joined)
 	points := what.levels(t, join(t.turn.Samples, joined), each)
 	if len(points) == 0 {
-		whole := Sample{Transfers: t.turn.Transfers(), Server: t.turn.Server}
+		whole := Sample{Transfers: t.turn.jobs().Count, Server: t.turn.Server}
 		points = what.levels(t, []Sample{whole}, t.turn.Seconds)
 	}
 	if len(points) > 0 {
@@ -218,8 +222,12 @@ func timeTable(turns []placedTurn) *pageTable {
 		"transfers/s", "p50", "p99", "errors", "server-cpu", "server-pss", "server-descriptors",
 		"server-threads", "own-cpu",
 	}
-	t := &pageTable{
-		Head: append([]string{"target", "load", "from", "seconds"}, figures...), Words: 2,
+	t := &pageTable{Head: []string{"target", "load", "from", "seconds"}, Words: 2}
+	for _, name := range figures {
+		if isStorm(plainRows(rowsOf(turns))) {
+			name = stormWords(name)
+		}
+		t.Head = append(t.Head, name)
 	}
 	for _, turn := range turns {
 		r := row{turn.row.target, turn.row.step, newView(turn.turn)}

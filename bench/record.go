@@ -99,10 +99,9 @@ func (r *record) began(lag time.Duration) {
 
 // addTo adds it to a turn, times apart.
 func (r *record) addTo(t *Turn) {
+	// A kind that never ended well is there too, with a count of 0: a churn whose transfers all
+	// failed is no storm.
 	for kind, d := range r.kinds {
-		if d.count == 0 {
-			continue
-		}
 		tally := t.Tally(kind)
 		tally.Count += d.count
 		tally.Bytes += d.bytes

@@ -181,20 +181,46 @@ func SaveResult(name string, r *Result) error {
 		}
 		return errors.Join(WriteResult(file, r), file.Close())
 	}
-	beside := filepath.Join(filepath.Dir(name),
-		fmt.Sprintf(".%s.%08x", filepath.Base(name), rand.Uint32()))
-	file, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	file, err := besideOf(name)
 	if err != nil {
 		return err
 	}
 	err = errors.Join(WriteResult(file, r), file.Close())
 	if err == nil {
-		err = os.Rename(beside, name)
+		err = os.Rename(file.Name(), name)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(beside))
+		return errors.Join(err, os.Remove(file.Name()))
 	}
 	return nil
+}
+
+// CanSave says whether SaveResult could write the file, before a run that would be lost otherwise.
+func CanSave(name string) error {
+	info, err := os.Stat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a folder", name)
+	case err == nil && !info.Mode().IsRegular():
+		return nil // a pipe's reader may come later
+	}
+	file, err := besideOf(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), os.Remove(file.Name()))
+}
+
+// besideOf makes the file that is to take the name once it is whole. Its errors tell the name.
+func besideOf(name string) (*os.File, error) {
+	beside := filepath.Join(filepath.Dir(name),
+		fmt.Sprintf(".%s.%08x", filepath.Base(name), rand.Uint32()))
+	file, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return nil, fmt.Errorf("%s cannot be written: %w", name, path.Err)
+	}
+	return file, err
 }
 
 // LoadResult reads the file. Its errors name it.

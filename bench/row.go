@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"strings"
 
 	"golang.org/x/perf/benchmath"
 )
@@ -11,16 +12,6 @@ type row struct {
 	target *Target
 	step   *Step
 	merged *view
-}
-
-// main is what the row's clients waited for above all: transfers, or connects where there are no
-// transfers.
-func (row *row) main() *Tally {
-	connects := row.merged.turn.Kinds[KindConnect]
-	if row.merged.all.Count == 0 && connects != nil {
-		return connects
-	}
-	return row.merged.all
 }
 
 // rows are the steps that have turns.
@@ -34,6 +25,17 @@ func (r *Result) rows() []*row {
 		}
 	}
 	return rows
+}
+
+// isStorm says that connects were made in these rows, and nothing else.
+func isStorm(rows []*row) bool {
+	return anyRow(rows, func(row *row) bool { return row.merged.turn.storm() }) &&
+		!anyRow(rows, func(row *row) bool { return row.merged.turn.Transfers() > 0 })
+}
+
+// stormWords is a text about transfers, of a storm's connects.
+func stormWords(text string) string {
+	return strings.NewReplacer("Transfer", "Connect", "transfer", "connect").Replace(text)
 }
 
 func anyRow(rows []*row, wanted func(*row) bool) bool {
@@ -66,8 +68,9 @@ func (row *row) text(name string) string {
 	return f.unit.show(value)
 }
 
-// spread is how far the median over turns may be off, in percent, at 95 % confidence; empty where
-// there are too few turns to say.
+// spread is how far a figure of the row's turns together may be off, in percent: up to the farther
+// end of the interval in which the median over turns lies, at 95 % confidence. Empty where there
+// are too few turns to say.
 func (row *row) spread(name string) string {
 	f, err := figureNamed(name)
 	if err != nil {
@@ -84,10 +87,11 @@ func (row *row) spread(name string) string {
 	}
 	s := benchmath.AssumeNothing.Summary(
 		benchmath.NewSample(values, &benchmath.DefaultThresholds), spreadConfidence)
-	if s.Center == 0 {
+	shown, known := f.of(row.merged)
+	if !known || shown == 0 {
 		return ""
 	}
-	return fmt.Sprintf("±%.0f%%", 100*max(s.Hi-s.Center, s.Center-s.Lo)/s.Center)
+	return fmt.Sprintf("±%.0f%%", 100*max(s.Hi-shown, shown-s.Lo)/shown)
 }
 
 const (
@@ -98,9 +102,5 @@ const (
 	spreadTurnsMin = 6
 )
 
-// hasKinds says whether the figures by kind tell more than those of all transfers: there are
-// several kinds, or one that is no transfer.
-func (row *row) hasKinds() bool {
-	kinds := row.merged.turn.Kinds
-	return len(kinds) > 1 || kinds[KindConnect] != nil
-}
+// hasKinds says whether the figures by kind tell more than those of all transfers.
+func (row *row) hasKinds() bool { return len(row.merged.turn.Kinds) > 1 }

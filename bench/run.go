@@ -220,6 +220,7 @@ func (c *conductor) turn(
 	took := span{Length: c.Duration, Budget: c.Transfers, Open: open, ErrorsMax: c.ErrorsMax}
 	reports, err := c.spans(ctx, took, live)
 	var samples []Usage
+	sum.Wall = time.Since(sum.Began).Seconds()
 	if watch != nil {
 		sum.Server, samples = watch.end()
 	}

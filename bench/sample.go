@@ -14,9 +14,9 @@ import (
 const clockTick = 10 * time.Millisecond
 
 // CPU gives the processor time, user and system, that a process has used since it began. It sums
-// what the scheduler counted for each thread, to the nanosecond; where it counts nothing, the
-// process's own times serve, to a hundredth of a second. It knows Linux's /proc only and gives an
-// error elsewhere.
+// what the scheduler counted for each thread, to the nanosecond. Threads that have ended are in
+// the process's own times alone, to a hundredth of a second: where these are more, and where the
+// scheduler counts nothing, they serve. It knows Linux's /proc only and gives an error elsewhere.
 func CPU(pid int) (time.Duration, error) {
 	folder := filepath.Join("/proc", strconv.Itoa(pid))
 	threads, err := filepath.Glob(filepath.Join(folder, "task", "*", "schedstat"))
@@ -39,10 +39,8 @@ func CPU(pid int) (time.Duration, error) {
 		}
 		sum += time.Duration(n)
 	}
-	if sum > 0 {
-		return sum, nil
-	}
-	return ticks(filepath.Join(folder, "stat"), statOwn)
+	whole, err := ticks(filepath.Join(folder, "stat"), statOwn)
+	return max(sum, whole), err
 }
 
 // Places of pairs of times in a stat file, user and system, counted from the field behind the

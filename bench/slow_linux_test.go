@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -157,9 +158,8 @@ func TestSlowClientsChangeNothing(t *testing.T) {
 		t.Errorf("%d descriptors became %d", busy, n)
 	}
 	s.end()
-	if n := settleIdle(); n > descriptors {
-		t.Errorf("%d descriptors are open after, %d before", n, descriptors)
-	}
+	settle(t, fmt.Sprintf("no more descriptors are open after than the %d before", descriptors),
+		func() bool { return h.descriptors(t) <= descriptors })
 }
 
 // others are clients beside the slow ones: each gets and puts a file.

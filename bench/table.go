@@ -64,6 +64,19 @@ var tableParts = []struct {
 	}},
 }
 
+// headings are the words over these columns.
+func headings(columns []column, shown []int, storm bool) []string {
+	var words []string
+	for _, i := range shown {
+		word := columns[i].heading
+		if storm {
+			word = stormWords(word)
+		}
+		words = append(words, word)
+	}
+	return words
+}
+
 // column is a figure under a heading. One without a figure is the spread of the column before it.
 type column struct{ figure, heading string }
 
@@ -135,8 +148,8 @@ func writeRows(b *strings.Builder, title string, columns []column, rows []*row) 
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	names := namesOf(rows)
 	fmt.Fprint(table, "\t\t")
-	for _, i := range shown {
-		fmt.Fprintf(table, "%s\t", columns[i].heading)
+	for _, word := range headings(columns, shown, isStorm(rows)) {
+		fmt.Fprintf(table, "%s\t", word)
 	}
 	for _, row := range rows {
 		fmt.Fprintf(table, "\n%s\t%s\t", names.pad(row), row.step.Label())

@@ -114,6 +114,70 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 	}
 }
 
+func TestLimitWithoutTheServersUsageClaimsNone(t *testing.T) {
+	turn := countedTurn()
+	turn.Server, turn.Own.CPU, turn.AllCPU = nil, 0.5*turn.Seconds, 1.9*turn.Seconds
+	lines := Machine{Processors: 2}.limits(turn)
+	if len(lines) != 1 || !strings.Contains(lines[0].text, "kept 1.90 of 2 processors busy, the "+
+		"harness 0.50 of them") || !strings.Contains(lines[0].text, "is not known") {
+		t.Errorf("%+v", lines)
+	}
+}
+
+// TestSpreadIsOfWhatIsShown has a turn far off: the rate of all turns is no median of theirs, and
+// the interval about it reaches the far end of the median's.
+func TestSpreadIsOfWhatIsShown(t *testing.T) {
+	step := &Step{Clients: 1}
+	for _, rate := range []int64{100, 100, 100, 100, 100, 400} {
+		turn := NewTurn()
+		turn.Seconds = 1
+		get := turn.Tally(KindGet)
+		for range rate {
+			get.Count++
+			get.Latency.Record(time.Millisecond)
+		}
+		step.Turns = append(step.Turns, turn)
+	}
+	r := row{&Target{Name: "x"}, step, newView(step.Merged())}
+	// 900 in 6 s are 150/s; the median's interval is all that six turns show, 100 to 400.
+	rate, off := r.text("transfers/s"), r.spread("transfers/s")
+	if rate != "150" || off != "±167%" {
+		t.Errorf("%s %s", rate, off)
+	}
+}
+
+func TestTailIsAGuessWhereFewWereMeasured(t *testing.T) {
+	made := func(n int) *row {
+		turn := NewTurn()
+		get := turn.Tally(KindGet)
+		for range n {
+			get.Count++
+			get.Latency.Record(time.Millisecond)
+		}
+		return &row{&Target{Name: "x"}, &Step{Clients: n}, newView(turn)}
+	}
+	for _, c := range []struct {
+		counts []int
+		want   string
+	}{
+		{[]int{10_000}, "A p99 of 1.00 ms: one in a hundred took longer."},
+		{[]int{9999}, "A p99 of 1.00 ms: one in a hundred took longer. Of 9,999, fewer than 10 " +
+			"lie beyond the p99.9: it is a guess."},
+		{[]int{1000, 999}, "A p99 of 1.00 ms: one in a hundred took longer. x, 999 clients: Of " +
+			"999, fewer than 10 lie beyond the p99: it is a guess."},
+		{[]int{999}, "Of 999, fewer than 10 lie beyond the p99: it is a guess."},
+		{[]int{0}, ""},
+	} {
+		var rows []*row
+		for _, n := range c.counts {
+			rows = append(rows, made(n))
+		}
+		if got := explainTail(rows); got != c.want {
+			t.Errorf("%v: %q, not %q", c.counts, got, c.want)
+		}
+	}
+}
+
 func TestOpenLoopSaysWhatItsLatencyIs(t *testing.T) {
 	r := synthetic{turns: 2}.result()
 	if text := tableOf(t, r); !strings.Contains(text, "from a command's begin") ||
@@ -194,31 +258,72 @@ func checkGoLine(t *testing.T, r *Result, line int, got *benchfmt.Result) {
 	}
 }
 
-func TestConnectsAreShownWhereNothingElseIs(t *testing.T) {
+// stormResult is one of storms: of each turn's 2,000 connects in two seconds each takes 3 ms.
+func stormResult(turns int) *Result {
 	r := synthetic{turns: 1}.result()
 	turn := NewTurn()
 	turn.Seconds = 2
+	turn.Server = &Usage{CPU: 0.04, PSS: 1 << 20}
+	turn.SampleSeconds, turn.Samples = 1, []Sample{{Transfers: 1000}, {Transfers: 1000}}
 	connect := turn.Tally(KindConnect)
 	for range 2000 {
 		connect.Count++
 		connect.Latency.Record(3 * time.Millisecond)
 	}
-	r.Targets[0].Steps[0].Turns = []*Turn{turn, turn, turn, turn, turn, turn}
+	step := r.Targets[0].Steps[0]
+	step.Turns = nil
+	for range turns {
+		step.Turns = append(step.Turns, turn)
+	}
+	return r
+}
+
+func TestStormIsHeadedByItsConnects(t *testing.T) {
+	r := stormResult(6)
 	text := strings.Join(strings.Fields(tableOf(t, r)), " ")
 	for _, want := range []string{
-		"100 clients connect 12,000 1,000 0 B 3.00 ms 3.00 ms", "A p99 of 3.00 ms",
+		"connects/s ± p50 p90 p99 p99.9 max errors ferryd 100 clients 1,000 ±0% 3.00 ms",
+		"CPU/connect CPUs PSS ferryd 100 clients 20 µs", "A p99 of 3.00 ms",
+		"from a connect's begin to its session's end",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, tableOf(t, r))
 		}
 	}
-	captions := texts(elements(t, pageOf(t, NamedResult{"storm", r})), "td")
-	if !slices.Contains(captions, "3.00 ms") {
-		t.Errorf("the page has %q", captions)
+	for _, wrong := range []string{"transfer", "By kind", "bytes"} {
+		if strings.Contains(text, wrong) {
+			t.Errorf("%q in\n%s", wrong, tableOf(t, r))
+		}
 	}
-	c := compared(t, r, r, CompareOptions{})
-	if v, ok := verdicts(t, c)["connect.p99"]; !ok || v != NoDifference {
-		t.Errorf("connects are not compared: %+v", c.Changes)
+	page := elements(t, pageOf(t, NamedResult{"storm", r}))
+	if all := texts(page, "th"); !slices.Contains(all, "connects/s") ||
+		slices.Contains(all, "transfers/s") {
+		t.Errorf("the page has %q", all)
+	}
+	if unmet := r.Check(expectations(t, "p99<4ms", "transfers/s=1000")); len(unmet) > 0 {
+		t.Errorf("%v", unmet)
+	}
+	found := verdicts(t, compared(t, r, r, CompareOptions{}))
+	if _, plain := found["p99"]; found["connect.p99"] != NoDifference || plain {
+		t.Errorf("compared are %v", found)
+	}
+	var lines strings.Builder
+	if err := r.WriteGoFormat(&lines); err != nil ||
+		!strings.Contains(lines.String(), "BenchmarkConnects/target=ferryd") ||
+		!strings.Contains(lines.String(), "1000 connects/s") {
+		t.Errorf("%v: %s", err, &lines)
+	}
+}
+
+// TestChurnThatOnlyConnectsIsNoStorm has sessions that come and transfers that never do.
+func TestChurnThatOnlyConnectsIsNoStorm(t *testing.T) {
+	s := Scenario{Gets: 1, Churn: true}
+	record := newRecord(&s, false, time.Second)
+	record.ended(KindConnect, 0, time.Millisecond, 0)
+	turn := NewTurn()
+	record.addTo(turn)
+	if v := newView(turn); turn.storm() || v.all.Count != 0 {
+		t.Errorf("%d transfers of %+v", v.all.Count, turn.Kinds)
 	}
 }
 

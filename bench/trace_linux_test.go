@@ -43,6 +43,94 @@ var (
 // memory that thread opens nothing that is not cached, reads no file that could make it wait, and
 // for a put it writes, syncs, renames and unlinks nothing.
 func TestLoopNeverWaitsForADisk(t *testing.T) {
+	h := hold(t, "--lock-thread")
+	c := h.dial(t, "127.0.0.1")
+	defer func() { _ = c.Close() }()
+	content := h.writeTraced(t)
+	wantLoopFree(t, h, func() { moveTraced(t, c, content) },
+		[]string{"renameat"})
+}
+
+// TestLoopNeverWaitsForADiskInStatus does the same for every command of the status exchange, with
+// answers that follow the disk's.
+func TestLoopNeverWaitsForADiskInStatus(t *testing.T) {
+	h := hold(t, "--lock-thread", "--durability", "commit")
+	content := h.writeTraced(t)
+	ctx := context.Background()
+	c, err := client.Dial(ctx, h.Address, client.Options{
+		Exchange: client.Status, NotesFolder: t.TempDir(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	here := filepath.Join(t.TempDir(), "large")
+	wantLoopFree(t, h, func() {
+		moveTraced(t, c, content)
+		for _, step := range []func() error{
+			func() error { return c.Mkdir(ctx, "d") },
+			func() error { _, err := c.Cd(ctx, "d"); return err },
+			func() error { _, err := c.Pwd(ctx); return err },
+			func() error { return c.Noop(ctx) },
+			func() error { _, err := c.Stat(ctx, "../small"); return err },
+			func() error { _, err := c.List(ctx, ".."); return err },
+			func() error { _, err := c.ListLong(ctx, ".."); return err },
+			func() error { _, err := c.Sum(ctx, client.XXH3, "../large"); return err },
+			func() error { _, err := c.SumPart(ctx, client.SHA256, "../large", 7, 9); return err },
+			func() error {
+				_ = os.Remove(here) // a file that is whole is not fetched
+				_, err := c.GetFileContinue(ctx, "../large", here)
+				return err
+			},
+			func() error { _, err := c.PutFileContinue(ctx, "part", here); return err },
+			func() error { return c.Rename(ctx, "part", "../whole") },
+			func() error { return c.Remove(ctx, "../whole") },
+			func() error { _, err := c.Cd(ctx, "/"); return err },
+			func() error { return c.Rmdir(ctx, "d") },
+		} {
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := c.Stat(ctx, "missing"); !errors.Is(err, client.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}, []string{"renameat", "mkdirat", "unlinkat", "fsync", "newfstatat", "getdents64", "pread64"})
+}
+
+// writeTraced makes the files that are moved, one of them large enough to be sent by the system,
+// and returns their content by their names.
+func (h *held) writeTraced(t *testing.T) map[string][]byte {
+	t.Helper()
+	content := map[string][]byte{
+		"small": floorFile(), "large": bytes.Repeat([]byte("large"), 1<<20),
+	}
+	for name, text := range content {
+		h.write(t, name, text)
+	}
+	return content
+}
+
+// moveTraced gets each file, and puts it under another name.
+func moveTraced(t *testing.T, c *client.Client, content map[string][]byte) {
+	t.Helper()
+	ctx := context.Background()
+	for name, text := range content {
+		var got bytes.Buffer
+		if _, err := c.Get(ctx, name, &got); err != nil || !bytes.Equal(got.Bytes(), text) {
+			t.Fatalf("%s: %d bytes, %v", name, got.Len(), err)
+		}
+		stored, err := c.Put(ctx, "up-"+name, &got, int64(len(text)))
+		if err != nil || stored != client.Confirmed {
+			t.Fatal(stored, err)
+		}
+	}
+}
+
+// wantLoopFree fails the test if the loop's thread makes a call that could wait for a disk while
+// work is done. The calls named by others have to be made by other threads meanwhile.
+func wantLoopFree(t *testing.T, h *held, work func(), others []string) {
+	t.Helper()
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		if os.Getenv("CI") != "" {
@@ -50,32 +138,13 @@ func TestLoopNeverWaitsForADisk(t *testing.T) {
 		}
 		t.Skip("strace is not here")
 	}
-	h := hold(t, "--lock-thread")
-	h.write(t, "small", floorFile())
-	h.write(t, "large", bytes.Repeat([]byte("large"), 1<<20))
-	ctx := context.Background()
-	c := h.dial(t, "127.0.0.1")
-	defer func() { _ = c.Close() }()
-	work := func() {
-		t.Helper()
-		for _, name := range []string{"small", "large"} {
-			var got bytes.Buffer
-			if _, err := c.Get(ctx, name, &got); err != nil {
-				t.Fatal(err)
-			}
-			content := got.Bytes()
-			stored, err := c.Put(ctx, "up-"+name, bytes.NewReader(content), int64(len(content)))
-			if err != nil || stored != client.Confirmed {
-				t.Fatal(stored, err)
-			}
-		}
-	}
 	work() // now all of it is in memory
 	calls := trace(t, strace, h.PID, work)
 	loop := loopOf(t, calls)
-	seen := map[string]int{}
+	seen, elsewhere := map[string]int{}, map[string]int{}
 	for _, call := range calls {
 		if call.thread != loop {
+			elsewhere[call.name]++
 			continue
 		}
 		seen[call.name]++
@@ -87,6 +156,11 @@ func TestLoopNeverWaitsForADisk(t *testing.T) {
 	for _, name := range []string{"accept4", "openat2", "preadv2", "sendfile"} {
 		if seen[name] == 0 {
 			t.Errorf("the trace holds no %s of the loop's thread: it has shown nothing", name)
+		}
+	}
+	for _, name := range others {
+		if elsewhere[name] == 0 {
+			t.Errorf("the trace holds no %s of another thread: it has shown nothing", name)
 		}
 	}
 }

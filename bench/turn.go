@@ -40,7 +40,10 @@ type Turn struct {
 	Began time.Time `json:"began"`
 	// Seconds is how long its measured part was: more than 0.
 	Seconds float64 `json:"seconds"`
-	// Kinds are the tallies of the kinds that occurred.
+	// Wall is the time from its begin to the end of the last transfer, which may come long after
+	// the others: usage is of so many seconds. 0 means Seconds.
+	Wall float64 `json:"wall_seconds,omitempty"`
+	// Kinds are the tallies of the kinds that the scenario has. In a storm connects alone occur.
 	Kinds map[Kind]*Tally `json:"kinds"`
 	// Errors are what went wrong, by kind of error, the most frequent first.
 	Errors []Failure `json:"errors,omitempty"`
@@ -129,6 +132,17 @@ func (t *Turn) transfers() *Tally {
 	return sum
 }
 
+// storm says that clients made sessions and nothing else.
+func (t *Turn) storm() bool { return len(t.Kinds) == 1 && t.Kinds[KindConnect] != nil }
+
+// jobs is the tally of what clients had to do: transfers, or a storm's connects.
+func (t *Turn) jobs() *Tally {
+	if t.storm() {
+		return t.Kinds[KindConnect]
+	}
+	return t.transfers()
+}
+
 // ErrorCount is the number of errors of every kind.
 func (t *Turn) ErrorCount() int64 {
 	var n int64
@@ -138,6 +152,14 @@ func (t *Turn) ErrorCount() int64 {
 	return n
 }
 
+// wall is how long its usage was measured.
+func (t *Turn) wall() float64 {
+	if t.Wall > 0 {
+		return t.Wall
+	}
+	return t.Seconds
+}
+
 // Merge adds what another process measured in the same turn: both loaded the server at once, so
 // that counts add up and time does not. A server's usage, which one process alone measures, is
 // taken from the one that has it. Samples of both must cover the same seconds.
@@ -145,7 +167,7 @@ func (t *Turn) Merge(other *Turn) {
 	if t.Began.IsZero() || !other.Began.IsZero() && other.Began.Before(t.Began) {
 		t.Began = other.Began
 	}
-	t.Seconds = max(t.Seconds, other.Seconds)
+	t.Seconds, t.Wall = max(t.Seconds, other.Seconds), max(t.Wall, other.Wall)
 	t.addCounts(other)
 	t.Own = t.Own.beside(other.Own)
 	if t.Server == nil {
@@ -185,6 +207,7 @@ func (t *Turn) append(next *Turn) {
 	if all := t.Seconds + next.Seconds; all > 0 {
 		t.Busy = (t.Busy*t.Seconds + next.Busy*next.Seconds) / all
 	}
+	t.Wall = t.wall() + next.wall()
 	t.Seconds += next.Seconds
 	t.addCounts(next)
 }

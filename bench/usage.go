@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -53,6 +54,10 @@ func family(pid int) []int {
 	}
 	return all
 }
+
+// Descends says whether a process is another one or descends from it. Where the system does not
+// tell, it does not.
+func Descends(pid, from int) bool { return slices.Contains(family(from), pid) }
 
 // familyCPU is the processor time that a process and its descendants have used, those included that
 // have ended and were waited for.

@@ -6,9 +6,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // shell starts a script that ends with its input, gives it a line to read, and returns when it has
@@ -39,6 +42,48 @@ func shell(t *testing.T, script string) (pid int) {
 		t.Fatal(err)
 	}
 	return cmd.Process.Pid
+}
+
+// TestThreadsThatEndedCount has a thread spend processor time and end: the scheduler's count of it
+// ends with it.
+func TestThreadsThatEndedCount(t *testing.T) {
+	const spent = 200 * time.Millisecond
+	before, err := CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, tid := make(chan struct{}), 0
+	var spend func()
+	spend = func() {
+		runtime.LockOSThread() // and not unlocked: the thread ends with the goroutine
+		if tid = unix.Gettid(); tid == os.Getpid() {
+			go spend() // the first thread never ends: it is held here until another one has begun
+			<-ended
+			runtime.UnlockOSThread()
+			return
+		}
+		var begin, used unix.Timespec
+		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &begin)
+		for used.Nano() < begin.Nano()+spent.Nanoseconds() {
+			if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &used) != nil {
+				break
+			}
+		}
+		close(ended)
+	}
+	go spend()
+	<-ended
+	settle(t, "the thread ends", func() bool {
+		_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", tid))
+		return err != nil
+	})
+	after, err := CPU(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := after - before; got < spent-2*clockTick {
+		t.Errorf("%v of the %v that a thread used before it ended", got, spent)
+	}
 }
 
 // TestChildrenOfAServerCount holds that a server which makes a process for each session is seen

@@ -75,6 +75,9 @@ func (t *Turn) validate() error {
 	if !amount(t.Seconds) || t.Seconds < secondsMin {
 		return fmt.Errorf("%v seconds", t.Seconds)
 	}
+	if !amount(t.Wall) {
+		return fmt.Errorf("%v seconds until its last transfer", t.Wall)
+	}
 	if !amount(t.Busy) {
 		return fmt.Errorf("busy for a share of %v", t.Busy)
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,8 @@ type Info struct {
 	Folder bool
 	// Size is in bytes; it says nothing of a folder.
 	Size int64
-	// Modified is when it was last written to, to the second.
+	// Modified is when it was last written to, to the second; zero when the server tells no time
+	// that can be read.
 	Modified time.Time
 }
 
@@ -38,11 +40,19 @@ func (c *Client) stat(ctx context.Context, name string) (Info, error) {
 		return Info{}, err
 	}
 	said, ok := codec.ParseStat(ev.Data)
-	at, notTime := time.Parse(time.RFC3339, said.Time)
-	if !ok || notTime != nil {
+	if !ok {
 		return Info{}, c.strange(ctx, q.Verb, ev)
 	}
-	return Info{Folder: said.Dir, Size: said.Size, Modified: at}, nil
+	return Info{Folder: said.Dir, Size: said.Size, Modified: parseTime(said.Time)}, nil
+}
+
+// parseTime reads a modification time; one that is none is zero: the file is there all the same.
+func parseTime(text string) time.Time {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // Mkdir makes a folder.
@@ -163,7 +173,8 @@ type Entry struct {
 }
 
 // ListLong returns what is in a folder, "" being the current one, with types, sizes and times. A
-// line that says something else than that is left out.
+// line that says something else than that is an ErrProtocol, which comes with the entries of all
+// others, and leaves the session as it is. What is of a type that is not known here is no folder.
 func (c *Client) ListLong(ctx context.Context, path string) ([]Entry, error) {
 	if err := c.start(ctx, codec.VerbList, path); err != nil {
 		return nil, err
@@ -175,13 +186,18 @@ func (c *Client) ListLong(ctx context.Context, path string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := make([]Entry, 0, strings.Count(text, "\n")+1)
+	entries, strange := make([]Entry, 0, strings.Count(text, "\n")+1), error(nil)
 	for line := range strings.Lines(text) {
-		if e, ok := parseEntry(strings.TrimRight(line, "\r\n")); ok {
+		line = strings.TrimRight(line, "\r\n")
+		e, ok := parseEntry(line)
+		switch {
+		case ok:
 			entries = append(entries, e)
+		case strange == nil:
+			strange = failure(path, ErrProtocol, fmt.Errorf("a line of its listing is %q", line))
 		}
 	}
-	return entries, nil
+	return entries, strange
 }
 
 // parseEntry reads a line of a long listing. (PROTOCOL, Status exchange: "`-l`: type, size,
@@ -191,13 +207,12 @@ func parseEntry(line string) (Entry, bool) {
 	size, rest, _ := strings.Cut(rest, "\t")
 	at, name, ok := strings.Cut(rest, "\t")
 	n, bad := strconv.ParseUint(size, 10, 63)
-	modified, notTime := time.Parse(time.RFC3339, at)
-	if !ok || bad != nil || notTime != nil || name == "" || kind == "" {
+	if !ok || bad != nil || name == "" || kind == "" {
 		return Entry{}, false
 	}
 	folder := kind == "dir"
 	if folder {
 		name = strings.TrimSuffix(name, "/")
 	}
-	return Entry{name, Info{Folder: folder, Size: int64(n), Modified: modified}}, name != ""
+	return Entry{name, Info{Folder: folder, Size: int64(n), Modified: parseTime(at)}}, name != ""
 }

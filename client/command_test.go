@@ -330,10 +330,15 @@ func TestListingsAreTakenApart(t *testing.T) {
 	want := []Entry{
 		{"a b", Info{false, 12, at}},
 		{"d\t", Info{true, 0, at.Add(time.Second)}},
+		// A time that cannot be read, such as one of the year 10000, is no reason to lose a file.
+		{"c", Info{false, 1, time.Time{}}},
 		{"e", Info{false, 3, at.Add(-2 * time.Hour)}},
 	}
-	if err != nil || len(entries) != 3 {
-		t.Fatalf("%v, %v", entries, err)
+	if !errors.Is(err, ErrProtocol) || !strings.Contains(err.Error(), `"nonsense"`) {
+		t.Errorf("lines that say nothing: %v", err)
+	}
+	if c.Err() != nil || len(entries) != len(want) {
+		t.Fatalf("%v, %v", entries, c.Err())
 	}
 	for i, e := range entries {
 		if e.Name != want[i].Name || e.Folder != want[i].Folder || e.Size != want[i].Size ||
@@ -348,5 +353,17 @@ func TestListingsAreTakenApart(t *testing.T) {
 	}
 	if names, err := c.List(t.Context(), "empty"); err != nil || len(names) != 0 {
 		t.Errorf("%q, %v", names, err)
+	}
+}
+
+func TestAnErrorNamesItsFileOnce(t *testing.T) {
+	inner := failure("a", ErrBroken, nil)
+	for want, err := range map[string]error{
+		"a: connection lost: transfer broken off":    failure("a", ErrLost, inner),
+		"b: connection lost: a: transfer broken off": failure("b", ErrLost, inner),
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

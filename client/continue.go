@@ -114,6 +114,7 @@ func (c *Client) putOn(
 	switch {
 	case err == nil:
 		c.notes().forget(about, u.part)
+		return u.at, nil
 	case errors.As(err, &e) && e.Code == codec.CodePartSize:
 		return u.at, partGone(e)
 	case errors.As(err, &e) && e.Code == codec.CodeNoFile:
@@ -123,6 +124,7 @@ func (c *Client) putOn(
 			return u.at, partGone(e)
 		}
 	}
+	c.notes().renew(about, u.part, time.Now())
 	return u.at, err
 }
 

@@ -114,6 +114,10 @@ func (e *Error) Error() string {
 		}
 	} else if errors.As(e.Err, &put) {
 		text = put.Error()
+	} else if inner := (*Error)(nil); errors.As(e.Err, &inner) && inner.Name == e.Name {
+		unnamed := *inner
+		unnamed.Name = "" // it is told once
+		text += ": " + unnamed.Error()
 	} else if e.Err != nil {
 		text += ": " + causeText(e.Err)
 	}

@@ -255,8 +255,17 @@ func (k *kept) begin(about note) error {
 		// owner has to write to it until it is whole, by way of its name if it breaks off.
 		_ = k.file.Chmod(k.old.Mode().Perm() | ownerMode)
 	}
-	return writeNote(k.noted(), about)
+	// What a killed call left of it is written over: the lock keeps others off.
+	f, err := os.OpenFile(k.noted()+noteNew,
+		os.O_WRONLY|os.O_CREATE|os.O_TRUNC|noFollow, ownerMode)
+	if err != nil {
+		return err
+	}
+	return writeNote(f, k.noted(), about)
 }
+
+// noteNew ends the name of a note that is being written, beside the one it becomes.
+const noteNew = ".new"
 
 // ownerMode is what an owner needs to go on with a file.
 const ownerMode = 0o600
@@ -264,6 +273,7 @@ const ownerMode = 0o600
 // drop leaves nothing to go on with.
 func (k *kept) drop() {
 	_ = os.Remove(k.noted())
+	_ = os.Remove(k.noted() + noteNew)
 	_ = os.Remove(k.hidden())
 }
 

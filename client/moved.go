@@ -12,6 +12,8 @@ type Moved struct {
 	Size int64
 	// Kept is how many of them were there from an earlier try, and were found to be right.
 	Kept int64
+	// Segments is how many came at once, 0 for a file that came from its beginning to its end.
+	Segments int
 	// Stored says what is known of an upload.
 	Stored Stored
 }

@@ -38,7 +38,9 @@ type note struct {
 const (
 	// noteMost bounds a note in bytes: two names of the longest kind, escaped.
 	noteMost = 64 << 10
-	// noteEnd ends the names of notes; what does not end so is none and stays.
+	// hashDigits is the length of what hashName makes, in characters.
+	hashDigits = 32
+	// noteEnd ends the names of notes.
 	noteEnd = ".json"
 	// noteBegin begins the names of those that are being written.
 	noteBegin = ".note-"
@@ -129,8 +131,25 @@ func (n notes) save(about note, part codec.PartID, now time.Time) error {
 		return err
 	}
 	n.sweep(now)
+	path := n.path(about)
 	about.Part = part.String()
-	return writeNote(n.path(about), about)
+	f, err := os.CreateTemp(n.folder, noteBegin+"*-"+filepath.Base(path))
+	if err != nil {
+		return err
+	}
+	return writeNote(f, path, about)
+}
+
+// renew has the note of an upload live on from now, as the server's part does that more was just
+// sent to.
+func (n notes) renew(about note, part codec.PartID, now time.Time) {
+	if n.folder == "" {
+		return
+	}
+	path := n.path(about)
+	if noted, err := readNote(path); err == nil && noted.Part == part.String() {
+		_ = os.Chtimes(path, now, now) // without it the upload begins anew some day
+	}
 }
 
 // forget removes the note of an upload, unless another process has noted another part since.
@@ -151,14 +170,24 @@ func (n notes) sweep(now time.Time) {
 		return
 	}
 	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), noteEnd) && !strings.HasPrefix(e.Name(), noteBegin) {
-			continue
+		if !isNoteName(e.Name()) {
+			continue // the folder may be one where others write too
 		}
 		info, err := e.Info()
 		if err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > n.lifetime {
 			_ = os.Remove(filepath.Join(n.folder, e.Name()))
 		}
 	}
+}
+
+// isNoteName says whether a name is one that path or save makes.
+func isNoteName(name string) bool {
+	if unfinished, found := strings.CutPrefix(name, noteBegin); found {
+		_, name, _ = strings.Cut(unfinished, "-")
+	}
+	digits, found := strings.CutSuffix(name, noteEnd)
+	_, err := hex.DecodeString(digits)
+	return found && err == nil && len(digits) == hashDigits
 }
 
 // readNote reads a note's file.
@@ -198,17 +227,13 @@ func parseNote(text []byte) (note, error) {
 	return n, nil
 }
 
-// writeNote writes a note's file, which appears whole or not at all.
-func writeNote(path string, n note) error {
+// writeNote writes a note's file, which appears whole or not at all: f is that of another name
+// beside it, which it takes over.
+func writeNote(f *os.File, path string, n note) error {
 	text, err := json.Marshal(n)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = f.Write(append(text, '\n'))
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), noteBegin+"*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
 	if closed := f.Close(); err == nil {
 		err = closed
 	}

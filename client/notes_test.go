@@ -56,9 +56,15 @@ func TestNotesAreFoundAndForgotten(t *testing.T) {
 func TestNotesExpire(t *testing.T) {
 	n := notes{t.TempDir(), time.Hour}
 	now := time.Now()
-	foreign := filepath.Join(n.folder, "letter.txt")
-	left := filepath.Join(n.folder, noteBegin+"123")
-	for _, path := range []string{foreign, left} {
+	left := filepath.Join(n.folder, noteBegin+"123-"+filepath.Base(n.path(aNote)))
+	foreign := []string{
+		"letter.txt", "other.json", ".note-mine", noteBegin + "1-x.json",
+		strings.Repeat("g", hashDigits) + noteEnd, strings.Repeat("a", hashDigits),
+	}
+	for i, name := range foreign {
+		foreign[i] = filepath.Join(n.folder, name)
+	}
+	for _, path := range append(foreign, left) {
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -81,9 +87,30 @@ func TestNotesExpire(t *testing.T) {
 	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("what was left of a note is there: %v", err)
 	}
-	if _, err := os.Stat(foreign); err != nil {
-		t.Errorf("somebody else's file: %v", err)
+	for _, path := range foreign {
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("somebody else's file: %v", err)
+		}
 	}
+}
+
+// TestNotesLiveOnWithTheirPart: a lifetime counts from the last that was sent.
+func TestNotesLiveOnWithTheirPart(t *testing.T) {
+	n := notes{t.TempDir(), time.Hour}
+	now := time.Now()
+	if err := n.save(aNote, aPart, now); err != nil {
+		t.Fatal(err)
+	}
+	n.renew(aNote, codec.NewPartID(78), now.Add(50*time.Minute)) // another's
+	late := now.Add(90 * time.Minute)
+	if _, ok := n.load(aNote, late); ok {
+		t.Error("an old note was found")
+	}
+	n.renew(aNote, aPart, now.Add(50*time.Minute))
+	if part, ok := n.load(aNote, late); !ok || part != aPart {
+		t.Errorf("%v, %v", part, ok)
+	}
+	notes{lifetime: time.Hour}.renew(aNote, aPart, now)
 }
 
 func TestNotesCanBeSwitchedOff(t *testing.T) {
@@ -186,7 +213,11 @@ func FuzzNote(f *testing.F) {
 		}
 		// What was read is written and read again as it is.
 		path := filepath.Join(dir, "note")
-		if err := writeNote(path, n); err != nil {
+		file, err := os.Create(path + noteNew)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := writeNote(file, path, n); err != nil {
 			t.Fatal(err)
 		}
 		again, err := readNote(path)

@@ -49,6 +49,8 @@ type Options struct {
 	// NotesFolder is where the client notes uploads that broke, so that they can be continued:
 	// a file each, which many processes may use at once. "" means the folder ferry/uploads in
 	// XDG_STATE_HOME, or in .local/state of the home folder, or in LocalAppData on Windows.
+	// Notes there that are older than NotesLifetime are removed: files whose names are 32
+	// hexadecimal digits with .json behind them.
 	NotesFolder string
 	// NotesLifetime is how long a note serves: servers keep a part no longer. 0 means 24 h;
 	// negative has nothing noted and nothing continued.

@@ -120,6 +120,48 @@ func TestLargeFileGoesBothWays(t *testing.T) {
 	}
 }
 
+// TestUploadsOfOneFileAtOnceArrive: many who share their notes put the same file. Each of them says
+// that it is there, or that somebody else is at it, and nothing is left of their ways.
+func TestUploadsOfOneFileAtOnceArrive(t *testing.T) {
+	s := newServer(t)
+	local := filepath.Join(s.dir, "there")
+	if err := os.WriteFile(local, random(4<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := fileSum(t, local)
+	var all sync.WaitGroup
+	var stored atomic.Int32
+	for i := range 6 {
+		c := s.session(Options{})
+		c.busyWait = patience
+		if i == 0 { // one that breaks off, of which the others find the note
+			ctx, cancel := context.WithCancel(t.Context())
+			c.options.Progress = func(int64, int64) { cancel() }
+			if _, err := c.PutFileContinue(ctx, "a", local); !errors.Is(err, ErrGivenUp) {
+				t.Fatal(err)
+			}
+			continue
+		}
+		all.Go(func() {
+			moved, err := c.PutFileContinue(t.Context(), "a", local)
+			switch {
+			case err == nil && moved.Stored == Confirmed:
+				stored.Add(1)
+			case !errors.Is(err, ErrBusy):
+				t.Errorf("%v, %v", moved, err)
+			}
+		})
+	}
+	all.Wait()
+	if stored.Load() == 0 {
+		t.Error("nobody stored it")
+	}
+	if sum := fileSum(t, filepath.Join(s.root(), "a")); sum != want {
+		t.Errorf("the server has %v, want %v", sum, want)
+	}
+	wantNothingHidden(t, s.root(), s.notes)
+}
+
 // TestKilledTransfersArrive: the server is killed, or the client leaves without a word, at a point
 // drawn at random; the transfer goes on with a new server, and what arrives has the same hash. Both
 // ways; FERRY_KILLS sets how often, 100 in the full form.
@@ -270,6 +312,35 @@ func TestKilledClientsGoOn(t *testing.T) {
 	if kept < done/4 {
 		t.Errorf("only %d tries were continued", kept)
 	}
+}
+
+// TestADiskThatFillsUpHereKeepsWhatItTook: a limit of the process stands for a full disk. What was
+// written stays, is compared, and is gone on with once there is room.
+func TestADiskThatFillsUpHereKeepsWhatItTook(t *testing.T) {
+	const size = 2 << 20
+	s := newServer(t)
+	data := random(size)
+	s.file("a", data)
+	back := filepath.Join(s.dir, "back")
+	// Shells count in blocks of 512 bytes or of 1,024.
+	cmd := exec.Command("sh", "-c", `ulimit -f 1024; exec "$0"`, os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"="+
+		strings.Join([]string{"get", s.addr, s.notes, back}, "\n"))
+	out, err := cmd.Output()
+	if err == nil || !bytes.Contains(out, []byte("failed a: local error: ")) {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if _, err := os.Stat(back); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("a part has the file's name: %v", err)
+	}
+	moved, err := s.session(Options{}).GetFileContinue(t.Context(), "a", back)
+	if err != nil || moved.Kept < 256<<10 || moved.Kept >= size {
+		t.Errorf("%v, %v", moved, err)
+	}
+	if got, err := os.ReadFile(back); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	wantNothingHidden(t, s.dir, s.notes)
 }
 
 // runChild runs a client of its own, and kills it when so many bytes are there. It returns how many

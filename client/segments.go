@@ -52,23 +52,23 @@ func (c *Client) GetSegments(
 	if _, err := p.begin(info.Size); err != nil {
 		return Moved{}, err
 	}
-	if err := c.inSegments(ctx, name, &p, info, segments); err != nil {
+	n := int(min(int64(segments), max(info.Size/c.segmentMin, 1)))
+	if err := c.inSegments(ctx, name, &p, info, int64(n)); err != nil {
 		p.abort()
 		return Moved{Size: info.Size}, err
 	}
-	return Moved{Size: info.Size}, p.commit()
+	return Moved{Size: info.Size, Segments: n}, p.commit()
 }
 
 const errSegments = wording("segments are 1 to 32")
 
 // inSegments fills the pending file and compares it.
 func (c *Client) inSegments(
-	ctx context.Context, name string, p *pending, info Info, segments int,
+	ctx context.Context, name string, p *pending, info Info, n int64,
 ) error {
 	if err := p.file.Truncate(info.Size); err != nil {
 		return failure(p.path, ErrLocal, err)
 	}
-	n := min(int64(segments), max(info.Size/c.segmentMin, 1))
 	all := segmented{name: name, path: p.file.Name(), total: info.Size, hook: c.options.Progress}
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -119,6 +119,13 @@ func AppendOffer(dst []byte, o Offer) []byte {
 	return dst
 }
 
+const (
+	// offerPortMin keeps a server from having its clients connect to what a system's own services
+	// listen on. (PROTOCOL, Ports: "1024 or more".)
+	offerPortMin = 1024
+	offerPortMax = 65535
+)
+
 // ParseOffer reads the text of an offer in answer to v, which says how many words it has.
 func ParseOffer(v Verb, text []byte) (Offer, bool) {
 	w := words{rest: text}
@@ -132,7 +139,7 @@ func ParseOffer(v Verb, text []byte) (Offer, bool) {
 	if v == VerbGetPart {
 		o.Total = w.number()
 	}
-	if w.bad || !ok || port < 1 || port > 65535 {
+	if w.bad || !ok || port < offerPortMin || port > offerPortMax {
 		return Offer{}, false
 	}
 	o.Port = uint16(port)

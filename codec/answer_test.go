@@ -55,8 +55,8 @@ func TestOffersGoBothWays(t *testing.T) {
 	}{
 		"2121 0000000000000abc":      {VerbPut, Offer{2121, key, -1, -1}},
 		"65535 0000000000000abc 0":   {VerbGet, Offer{65535, key, 0, -1}},
-		"1 0000000000000abc 17":      {VerbList, Offer{1, key, 17, -1}},
-		"1 0000000000000abc 17 5000": {VerbGetPart, Offer{1, key, 17, 5000}},
+		"1024 0000000000000abc 17":   {VerbList, Offer{1024, key, 17, -1}},
+		"1024 0000000000000abc 1 50": {VerbGetPart, Offer{1024, key, 1, 50}},
 	} {
 		if got := string(AppendOffer(nil, c.offer)); got != text {
 			t.Errorf("%+v became %q", c.offer, got)
@@ -70,10 +70,11 @@ func TestOffersGoBothWays(t *testing.T) {
 	}
 	for text, v := range map[string]Verb{
 		"": VerbPut, "2121": VerbPut, "0 0000000000000abc": VerbPut,
-		"65536 0000000000000abc": VerbPut, "x 0000000000000abc": VerbPut,
-		"1 0000000000000ab": VerbPut, "1 0000000000000abc": VerbGet,
-		"1 0000000000000abc x": VerbList, "1 0000000000000abc 1": VerbGetPart,
-		"1  0000000000000abc": VerbPut,
+		"65536 0000000000000abc": VerbPut, "1023 0000000000000abc": VerbPut,
+		"80 0000000000000abc": VerbPut, "x 0000000000000abc": VerbPut,
+		"2121 0000000000000ab": VerbPut, "2121 0000000000000abc": VerbGet,
+		"2121 0000000000000abc x": VerbList, "2121 0000000000000abc 1": VerbGetPart,
+		"2121  0000000000000abc": VerbPut,
 	} {
 		if got, ok := ParseOffer(v, []byte(text)); ok || got != (Offer{}) {
 			t.Errorf("%v %q became %+v", v, text, got)

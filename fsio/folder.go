@@ -38,6 +38,18 @@ type meta struct {
 	inode   inode
 }
 
+// listedTime is a time that RFC 3339 can say, whose years have four digits: filesystems hold
+// others, which count as the nearest one.
+func listedTime(t time.Time) time.Time {
+	switch year := t.UTC().Year(); {
+	case year < 0:
+		return time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+	case year > 9999:
+		return time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
+	return t
+}
+
 // inode tells files apart, whatever their names; it is zero where the system does not.
 type inode struct{ device, number uint64 }
 

@@ -77,7 +77,7 @@ func appendLine(text []byte, name string, m meta) []byte {
 		return text // A link took its place meanwhile.
 	}
 	text = append(text, '\t')
-	text = m.changed.UTC().AppendFormat(text, time.RFC3339)
+	text = listedTime(m.changed).UTC().AppendFormat(text, time.RFC3339)
 	text = append(text, '\t')
 	text = append(text, name...)
 	return append(text, '\n')

@@ -58,11 +58,6 @@ type classicClient struct {
 	over   bool
 }
 
-const (
-	stageFiles    = 30_020
-	stageMessages = 30_023
-)
-
 var classicFrom = []string{"127.0.0.1", "127.0.0.2", "::1"}
 
 // lease is where the first command in a client's queue has its offer, and want what comes there.
@@ -220,7 +215,9 @@ func (m *classicModel) say(c *classicClient, line, end string) {
 
 func (m *classicModel) opened(t *rapid.T) {
 	from := rapid.SampledFrom(classicFrom).Draw(t, "from")
-	c := &classicClient{conn: m.open(from), from: from, file: fmt.Sprint("file ", len(m.clients))}
+	c := &classicClient{
+		conn: m.openAt(from, stageControl), from: from, file: fmt.Sprint("file ", len(m.clients)),
+	}
 	name := filepath.Join(m.server.options.Root, c.file)
 	if err := os.WriteFile(name, []byte(c.file), 0o666); err != nil {
 		t.Fatal(err)
@@ -305,9 +302,7 @@ func TestClassicPortsFollowTheProtocol(t *testing.T) {
 		o.DataPorts.Count = 1
 		s := stages(t, 1, o)[0]
 		defer s.close()
-		s.server.classic = &reservation{} // what opens on stage has this port, 0
-		s.adoptPort(poolFiles, boundPort{number: stageFiles})
-		s.adoptPort(poolMessages, boundPort{number: stageMessages})
+		s.serveClassic()
 		m := &classicModel{
 			stage: s, offers: make(map[classicLease]*classicOffer),
 			rested: make(map[classicLease]instant),

@@ -13,8 +13,8 @@ import (
 	"ferry/codec"
 )
 
-// folderModel is what a served folder is, in memory: what several clients, of base and of status,
-// ask of the server is asked of it as well.
+// folderModel is what a served folder is, in memory: what several clients, of each exchange, ask of
+// the server is asked of it as well.
 type folderModel struct {
 	tree
 	clients []*modelClient
@@ -23,7 +23,7 @@ type folderModel struct {
 // modelClient is one of them.
 type modelClient struct {
 	talker
-	status bool
+	face face
 	// folder is what names are relative to, "" for the root.
 	folder string
 }
@@ -182,7 +182,7 @@ func (m *folderModel) expectRename(from, to string) said {
 
 // compare holds what came of a command against what was to come.
 func (c *modelClient) compare(t *rapid.T, command string, got, want said) {
-	if !c.status {
+	if c.face == faceBase {
 		if want.code/100 != 2 {
 			want.code = codec.CodeLocal
 		}
@@ -192,7 +192,7 @@ func (c *modelClient) compare(t *rapid.T, command string, got, want said) {
 		}
 	}
 	if got.code != want.code || got.got != want.got || !strings.HasPrefix(got.text, want.text) {
-		t.Fatalf("%s (status: %v, in %q): %d %q %s, want %d %q %s", command, c.status, c.folder,
+		t.Fatalf("%s (face %v, in %q): %d %q %s, want %d %q %s", command, c.face, c.folder,
 			got.code, got.text, brief([]byte(got.got)), want.code, want.text,
 			brief([]byte(want.got)))
 	}
@@ -202,9 +202,13 @@ func (c *modelClient) compare(t *rapid.T, command string, got, want said) {
 func (m *folderModel) act(t *rapid.T) {
 	c := rapid.SampledFrom(m.clients).Draw(t, "client")
 	verbs := []string{"put", "put", "get", "ls"}
-	if c.status {
+	switch c.face {
+	case faceClassic:
+		verbs = []string{"get"}
+	case faceStatus:
 		verbs = append(verbs,
 			"getpart 1 2", "stat", "mkdir", "mkdir", "rmdir", "rm", "cd", "rename")
+	default:
 	}
 	verb := rapid.SampledFrom(verbs).Draw(t, "verb")
 	name := rapid.SampledFrom(modelNames).Draw(t, "name")
@@ -235,24 +239,25 @@ func (m *folderModel) rename(t *rapid.T, c *modelClient, name string) {
 	}
 }
 
-// TestFolderIsAsItsModel asks random things of a server and of its model, by clients of both
+// TestFolderIsAsItsModel asks random things of a server and of its model, by clients of all
 // exchanges in turn: every answer, every byte and the folder itself are the same.
 func TestFolderIsAsItsModel(t *testing.T) {
-	ts := serve(t)
+	ts := serve(t, withClassic)
 	m := &folderModel{}
 	a, b := ts.greet(), ts.greet()
-	c, d := ts.dial(), ts.dial()
+	c, d, e := ts.dial(), ts.dial(), ts.classic()
 	m.clients = []*modelClient{
-		{talker: statusTalker{a}, status: true},
-		{talker: statusTalker{b}, status: true},
-		{talker: baseTalker{c}},
-		{talker: baseTalker{d}},
+		{talker: statusTalker{a}, face: faceStatus},
+		{talker: statusTalker{b}, face: faceStatus},
+		{talker: baseTalker{c}, face: faceBase},
+		{talker: baseTalker{d}, face: faceBase},
+		{talker: classicTalker{e}, face: faceClassic},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		m.tree = make(tree)
 		m.lay(ts.t.(*testing.T), ts.dir)
 		for _, c := range m.clients {
-			if c.folder = ""; c.status {
+			if c.folder = ""; c.face == faceStatus {
 				c.ask("cd /", "")
 			}
 		}
@@ -268,4 +273,5 @@ func TestFolderIsAsItsModel(t *testing.T) {
 	b.bye()
 	c.quit()
 	d.quit()
+	e.goodbye()
 }

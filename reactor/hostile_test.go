@@ -46,7 +46,8 @@ func TestHostileClients(t *testing.T) {
 	names := make(map[string]bool)
 	for _, cases := range [][]hostileCase{
 		hostileHeaders(), hostileControl, hostileData, hostileNames, hostileStatus, hostileParts,
-		hostileFloods, hostileClassic,
+		hostileFloods, hostileClassic, hostileClassicControl, hostileClassicData,
+		hostileClassicNames,
 	} {
 		for _, c := range cases {
 			if names[c.name] {
@@ -281,17 +282,21 @@ func heapNow() uint64 {
 
 // goodClient does its work, over and over: in each round it has everything that a client can have.
 type goodClient struct {
-	ts     *testServer
-	base   *wire
-	status *speaker
-	rounds int
-	heap   uint64
+	ts      *testServer
+	base    *wire
+	status  *speaker // nil where the server does not speak it, classic too
+	classic *lines
+	rounds  int
+	heap    uint64
 }
 
 func newGoodClient(ts *testServer) *goodClient {
 	g := &goodClient{ts: ts, base: ts.dial()}
 	if ts.speaksStatus() {
 		g.status = ts.greet()
+	}
+	if ts.ClassicPort() != NoPort {
+		g.classic = ts.classic()
 	}
 	g.round()
 	g.heap = heapNow()
@@ -311,6 +316,11 @@ func (g *goodClient) round() {
 	g.base.put(name, string(content))
 	g.base.get(name, content)
 	g.base.ask("ls kept").wantRecord([]byte("file\n"))
+	if g.classic != nil {
+		check(g.ts.t, g.classic.SetDeadline(time.Now().Add(patience)))
+		g.classic.ask(name).wantWhole(content)
+		g.classic.ask("missing").wantMessage(notFound)
+	}
 	if g.status == nil {
 		return
 	}
@@ -324,6 +334,9 @@ func (g *goodClient) round() {
 
 func (g *goodClient) bye() {
 	g.base.quit()
+	if g.classic != nil {
+		g.classic.goodbye()
+	}
 	if g.status != nil {
 		g.status.bye()
 	}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -406,18 +408,21 @@ func (p PortRange) String() string {
 
 // Set reads the range as the flag gives it: a count or FIRST-LAST.
 func (p *PortRange) Set(text string) error {
-	var first, last uint16
-	var rest string
-	if n, _ := fmt.Sscanf(text, "%d-%d%s", &first, &last, &rest); n == 2 {
-		*p = PortRange{First: first, Last: last}
-		return nil
+	before, after, isRange := strings.Cut(text, "-")
+	first, err := strconv.ParseUint(before, 10, 16)
+	last := uint64(0)
+	if isRange && err == nil {
+		last, err = strconv.ParseUint(after, 10, 16)
 	}
-	var count int
-	if n, _ := fmt.Sscanf(text, "%d%s", &count, &rest); n == 1 {
-		*p = PortRange{Count: count}
-		return nil
+	switch {
+	case err != nil:
+		return errors.New("give a number of ports, or a range such as 30000-30063")
+	case isRange:
+		*p = PortRange{First: uint16(first), Last: uint16(last)}
+	default:
+		*p = PortRange{Count: int(first)}
 	}
-	return errors.New("give a number of ports, or a range such as 30000-30063")
+	return nil
 }
 
 // Type is the placeholder in the flag's help.

@@ -85,7 +85,9 @@ func (s *sim) checkTransfers() {
 		ok := true
 		switch t.state {
 		case transferWaiting:
-			ok = t.place != nil || t.job.busy || t.send.waits
+			sums := &t.address.sums // one waits there for another, which runs
+			ok = t.place != nil || t.job.busy || t.send.waits ||
+				sums.given > 0 && slices.Contains(sums.waiting, t)
 		case transferOffered:
 			ok = t.deadline.place > 0 && t.fd < 0 && s.stands(t)
 		case transferMoving:

@@ -3,6 +3,7 @@
 package reactor
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -20,9 +21,14 @@ func (s *sim) listen() {
 	for _, c := range s.clients {
 		d := codec.NewDecoder(codec.Replies)
 		for len(c.conn.out) > 0 {
-			if !c.status {
+			switch c.face {
+			case faceBase:
 				s.toldPort(c, c.conn.told())
 				continue
+			case faceClassic:
+				s.toldLine(c)
+				continue
+			default:
 			}
 			ev, n := d.Next(c.conn.out)
 			if ev.Kind != codec.EventReply {
@@ -52,6 +58,37 @@ func (s *sim) toldPort(c *simClient, port uint16) {
 	if text != "quit" {
 		c.offers = append(c.offers, simOffer{port: port, upload: s.uploadFor(text)})
 	}
+}
+
+// simNoFiles is what classic clients ask for in vain.
+var simNoFiles = []string{"RETR f5", "RETR f6", "RETR nothing", "RETR d0", "HELLO"}
+
+// toldLine takes a line of classic: CONN and a port for the first command that waits, or thanks.
+func (s *sim) toldLine(c *simClient) {
+	line, rest, whole := bytes.Cut(c.conn.out, []byte{'\n'})
+	c.conn.out = rest
+	if string(line) == codec.ClassicThanks && whole {
+		if !c.rude && !slices.Contains(c.asked, "GOODBYE SERVER") || len(rest) > 0 {
+			s.wrong("%s was thanked for %q, and heard %q behind it", c.from, c.asked, rest)
+		}
+		c.asked = nil
+		return
+	}
+	port, ok := codec.ParseConn(line)
+	if !ok || !whole || len(c.asked) == 0 && !c.rude {
+		s.wrong("%q answers %q", line, c.asked)
+		return
+	}
+	text := ""
+	if len(c.asked) > 0 {
+		text, c.asked = c.asked[0], c.asked[1:]
+	}
+	s.note("%s is told %d for %s", c.from, port, text)
+	// A file may be told the port of messages too, where the disk fails.
+	if slices.Contains(simNoFiles, text) && !c.rude && port != stageMessages {
+		s.wrong("%d was told for %q", port, text)
+	}
+	c.offers = append(c.offers, simOffer{port: port})
 }
 
 func (s *sim) replied(c *simClient, code int, text string) {
@@ -130,8 +167,8 @@ func (s *sim) connect() {
 	s.note("%s connects to %d %s", from, o.port, o.key)
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 	check(s.t, err)
-	d := &simData{fd: fds[1], rest: o.upload}
-	if c.status {
+	d := &simData{fd: fds[1], rest: o.upload, file: o.port == stageFiles}
+	if c.face == faceStatus {
 		d.rest = o.key + d.rest
 	}
 	s.data = append(s.data, d)
@@ -139,7 +176,7 @@ func (s *sim) connect() {
 		s.write(d, s.rand.IntN(len(d.rest)+1))
 	}
 	s.now = s.clock()
-	if c.status {
+	if c.face == faceStatus {
 		s.newcomer(fds[0])
 	} else {
 		s.meet(s.portOf(o.port), fds[0], netip.MustParseAddr(from))
@@ -167,7 +204,8 @@ func (s *sim) move() {
 		s.write(d, len(d.rest))
 	case n < 8:
 		b := make([]byte, 1+s.rand.IntN(300_000))
-		_, _ = unix.Read(d.fd, b)
+		n, _ := unix.Read(d.fd, b)
+		s.read(d, b[:max(n, 0)])
 	case n < 9 && d.rest == "":
 		_ = unix.Shutdown(d.fd, unix.SHUT_WR)
 	case len(d.rest) == 0 || s.chance(3):
@@ -175,6 +213,18 @@ func (s *sim) move() {
 		s.shut(i)
 	}
 	s.settle()
+}
+
+// read holds what came on classic's port for files against what files hold: each of them is the
+// beginning of the longest.
+func (s *sim) read(d *simData, b []byte) {
+	if !d.file {
+		return
+	}
+	if end := d.got + len(b); end > len(simWhole) || !bytes.Equal(b, simWhole[d.got:end]) {
+		s.wrong("%d bytes came behind %d of a file, and are not its: %s", len(b), d.got, brief(b))
+	}
+	d.got += len(b)
 }
 
 func (s *sim) shut(i int) {

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -30,6 +29,9 @@ var (
 
 // simSteps is how many things happen in a simulation.
 const simSteps = 400
+
+// simWhole is the content of the longest file, with which all others begin.
+var simWhole = pattern(300_004)
 
 // sim is one simulation.
 type sim struct {
@@ -60,9 +62,9 @@ func (w *simWork) Close()            {}
 
 // simClient is a session as its client sees it.
 type simClient struct {
-	conn   *fakeConn
-	from   string
-	status bool
+	conn *fakeConn
+	from string
+	face face
 	// asked are commands that were sent whole and not answered.
 	asked []string
 	// rude clients have said what is no command.
@@ -82,6 +84,9 @@ type simOffer struct {
 type simData struct {
 	fd   int
 	rest string
+	// file says that nothing but a file comes there, of which so many bytes were got.
+	file bool
+	got  int
 }
 
 // simPart is an upload that is gone on with.
@@ -135,6 +140,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	o.Limits.Transfers, o.Limits.TransfersPerAddress = 8, 5
 	o.Limits.Keyless = 3
 	s.stage = stages(t, 1, o)[0]
+	s.serveClassic()
 	server := s.server
 	server.pool.Close()
 	server.sumPool.Close()
@@ -148,7 +154,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	s.pick = s.rand.IntN
 	s.now = 0
 	s.budget = s.limiter.descriptors.Load()
-	for i, n := range []int{0, 1, 900, 70_000, 300_000} {
+	for i, n := range []int{0, 1, 900, 70_000, len(simWhole) - 4} {
 		content := string(pattern(n + i))
 		s.contents[content] = true
 		check(t, os.WriteFile(filepath.Join(s.dir, fmt.Sprint("f", i)), []byte(content), 0o666))
@@ -244,17 +250,32 @@ func (s *sim) runJob() {
 // enter opens a session.
 func (s *sim) enter() {
 	from := one(s, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"})
-	conn := &fakeConn{from: netip.AddrPortFrom(netip.MustParseAddr(from), 1)}
-	s.OnOpen(conn)
-	if conn.context == nil {
+	c := s.enterFrom(from, one(s, []face{faceBase, faceStatus, faceStatus, faceClassic}))
+	switch {
+	case c.conn.context == nil:
 		s.note("%s was turned away", from)
 		return
-	}
-	c := &simClient{conn: conn, from: from}
-	s.clients = append(s.clients, c)
-	if c.status = s.chance(2); c.status {
+	case c.face == faceStatus:
 		s.tell(c, "hello 1")
 	}
+	s.clients = append(s.clients, c)
+}
+
+// enterFrom connects to the port of a face.
+func (s *sim) enterFrom(from string, f face) *simClient {
+	to := 0
+	if f == faceClassic {
+		to = stageControl
+	}
+	return &simClient{conn: s.openAt(from, to), from: from, face: f}
+}
+
+// framed is a command as the client's face writes it.
+func (c *simClient) framed(text string) string {
+	if c.face == faceClassic {
+		return text + "\n"
+	}
+	return framed(text)
 }
 
 // there says whether the session stands.
@@ -278,9 +299,9 @@ func (s *sim) somebody() *simClient {
 }
 
 func (s *sim) tell(c *simClient, text string) {
-	s.note("%s (%v): %s", c.from, c.status, text)
+	s.note("%s (%v): %s", c.from, c.face, text)
 	c.asked = append(c.asked, text)
-	c.conn.in = append(c.conn.in, framed(text)...)
+	c.conn.in = append(c.conn.in, c.framed(text)...)
 	s.OnTraffic(c.conn)
 	s.settle()
 }
@@ -292,15 +313,22 @@ func (s *sim) command() {
 		return
 	}
 	words := []string{"get %f", "get %f", "put %n", "put %n", "ls", "what", "quit"}
-	if c.status {
+	switch c.face {
+	case faceClassic:
+		words = []string{
+			"RETR %f", "RETR %f", "RETR %f", "RETR %n", "RETR nothing", "RETR d0", "HELLO",
+			"GOODBYE SERVER",
+		}
+	case faceStatus:
 		words = append(words,
 			"getpart 5 0 %f", "ls -l", "stat %f", "mkdir %d", "rmdir %d", "rm %n", "rnfr %n",
 			"rnto %n", "cd /", "cd %d", "pwd", "noop", "abor", "abor", "sum xxh3 %f", "newpart %n",
 			"putpart %p", "putpart %p", "partsize %p", "partsum %p xxh3", "droppart %p")
+	default:
 	}
 	for more := true; more; more = s.chance(4) {
 		text := one(s, words)
-		if text == "quit" && !s.chance(4) {
+		if (text == "quit" || text == "GOODBYE SERVER") && !s.chance(4) {
 			continue
 		}
 		s.tell(c, s.fill(text))
@@ -334,7 +362,8 @@ func (s *sim) rude() {
 	if c := s.somebody(); c != nil {
 		text := one(s, []string{
 			"GET / HTTP/1.1\r\n", "0000000", "0000000000", "0000004097",
-			strings.Repeat(framed("ls"), 6000),
+			strings.Repeat(framed("ls"), 6000), strings.Repeat("RETR f0\n", 9000),
+			strings.Repeat("R", 5000),
 		})
 		s.note("%s is rude: %.20q", c.from, text)
 		c.rude = true

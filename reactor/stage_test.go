@@ -124,6 +124,7 @@ func (fakeLoop) Schedule(context.Context, gnet.Runnable, time.Duration) error {
 type fakeConn struct {
 	gnet.Conn
 	from    netip.AddrPort
+	to      int // the port of ours
 	context any
 	in, out []byte
 }
@@ -131,7 +132,7 @@ type fakeConn struct {
 func (c *fakeConn) Context() any         { return c.context }
 func (c *fakeConn) SetContext(v any)     { c.context = v }
 func (c *fakeConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.from) }
-func (c *fakeConn) LocalAddr() net.Addr  { return &net.TCPAddr{} }
+func (c *fakeConn) LocalAddr() net.Addr  { return &net.TCPAddr{Port: c.to} }
 func (c *fakeConn) InboundBuffered() int { return len(c.in) }
 func (c *fakeConn) OutboundBuffered() int {
 	return 0
@@ -151,11 +152,28 @@ func (c *fakeConn) Write(p []byte) (int, error) {
 }
 
 // open makes a session.
-func (s *stage) open(from string) *fakeConn {
+func (s *stage) open(from string) *fakeConn { return s.openAt(from, 0) }
+
+// openAt makes a session at a port of ours.
+func (s *stage) openAt(from string, to int) *fakeConn {
 	s.t.Helper()
-	c := &fakeConn{from: netip.AddrPortFrom(netip.MustParseAddr(from), 1)}
+	c := &fakeConn{from: netip.AddrPortFrom(netip.MustParseAddr(from), 1), to: to}
 	s.OnOpen(c)
 	return c
+}
+
+// Classic's ports on stage.
+const (
+	stageControl  = 30_021
+	stageFiles    = 30_020
+	stageMessages = 30_023
+)
+
+// serveClassic has a stage serve classic as well.
+func (s *stage) serveClassic() {
+	s.server.classic = &reservation{port: stageControl}
+	s.adoptPort(poolFiles, boundPort{number: stageFiles})
+	s.adoptPort(poolMessages, boundPort{number: stageMessages})
 }
 
 // say sends commands.
@@ -184,9 +202,11 @@ func (c *fakeConn) told() uint16 {
 
 // portOf finds a data port by its number.
 func (s *stage) portOf(number uint16) *dataPort {
-	for _, p := range s.pools[poolData].ports {
-		if p.number == number {
-			return p
+	for _, kind := range []poolKind{poolData, poolFiles, poolMessages} {
+		for _, p := range s.pools[kind].ports {
+			if p.number == number {
+				return p
+			}
 		}
 	}
 	s.t.Fatalf("port %d was told, which is none of ours", number)

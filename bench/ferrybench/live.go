@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-isatty"
@@ -55,9 +56,14 @@ func liveText(now bench.Live) string {
 		parts = append(parts, now.Phase)
 	}
 	if now.Elapsed > 0 {
-		text := fmt.Sprintf("%.0f s", now.Elapsed.Seconds())
+		digits := 0
+		if now.Length > 0 && now.Length < 10*time.Second {
+			digits = 1
+		}
+		text := fmt.Sprintf("%.*f s", digits, now.Elapsed.Seconds())
 		if now.Length > 0 {
-			text = fmt.Sprintf("%.0f of %.0f s", now.Elapsed.Seconds(), now.Length.Seconds())
+			text = fmt.Sprintf("%.*f of %.*f s", digits, min(now.Elapsed, now.Length).Seconds(),
+				digits, now.Length.Seconds())
 		}
 		parts = append(parts, text, fmt.Sprintf("%.0f/s", now.TransfersPerSec),
 			humanize.IBytes(uint64(max(0, now.BytesPerSec)))+"/s")

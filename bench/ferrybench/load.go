@@ -158,7 +158,7 @@ func (l *load) run(cmd *cobra.Command, args []string) error {
 // read makes a plan of the flags.
 func (l *load) read(f *pflag.FlagSet, args []string) error {
 	p := &l.plan
-	p.Command = append([]string{"ferrybench"}, os.Args[1:]...)
+	p.Command = append([]string{"ferrybench"}, shown(os.Args[1:])...)
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -171,6 +171,9 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 		return fmt.Errorf("--scenario: %w", err)
 	}
 	if err = l.change(f, &p.Scenario); err != nil {
+		return err
+	}
+	if err = together(f, len(args) == 1); err != nil {
 		return err
 	}
 	p.Start = len(args) == 0
@@ -191,7 +194,7 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 		}
 		p.Sites = append(p.Sites, site)
 	}
-	return p.Validate()
+	return errors.Join(p.Validate(), measurable(p.Sites), runnable(p.Program))
 }
 
 // change puts into the scenario what flags say otherwise.

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,15 +29,26 @@ func TestStatusTellsWrongUseFromErrors(t *testing.T) {
 		{2, []string{"--compare-with", "x=gopher://127.0.0.1:70"}},
 		{2, []string{"one:1", "two:2"}},
 		{2, []string{"one"}},
-		{1, []string{"--server", "no/such/ferryd", "--scratch", t.TempDir()}},
+		{2, []string{"--server", "no/such/ferryd", "--scratch", t.TempDir()}},
+		{2, []string{"--clients", "many"}},
+		{2, []string{"--server-pid", "1"}},
+		{2, []string{"127.0.0.1:1", "--server", os.Args[0]}},
+		{2, []string{"127.0.0.1:1", "--proto", "status"}},
+		{2, []string{"127.0.0.1:1", "--server-pid", "2147483647"}},
+		{2, []string{"127.0.0.1:1", "--output", filepath.Join(t.TempDir(), "no", "run.json")}},
+		{2, []string{"127.0.0.1:1", "--output", t.TempDir()}},
 		{1, []string{"127.0.0.1:1", "--clients", "1", "--max-errors", "1", "--transfers", "1"}},
 	} {
 		var out, errs strings.Builder
 		if got := run(c.args, &out, &errs); got != c.status {
 			t.Errorf("%v: status %d, not %d: %s", c.args, got, c.status, &errs)
 		}
-		if lines := strings.Count(errs.String(), "\n"); c.status != 0 && lines == 0 {
-			t.Errorf("%v: nothing said", c.args)
+		if lines := strings.Count(errs.String(), "\n"); lines != c.status {
+			t.Errorf("%v: %d lines, where one says it and another where help is: %s", c.args,
+				lines, &errs)
+		}
+		if strings.Contains(errs.String(), "strconv") || strings.Contains(errs.String(), "/.") {
+			t.Errorf("%v: words of a library or a hidden file: %s", c.args, &errs)
 		}
 	}
 }
@@ -67,11 +83,31 @@ func TestFlagsChangeAScenario(t *testing.T) {
 	}
 }
 
+func TestCommandOfAResultTellsNoPassword(t *testing.T) {
+	got := shown([]string{"--compare-with", "x=ftp://ann:s3:cret@127.0.0.1:21/a", "h:1", "a:b@c"})
+	want := []string{"--compare-with", "x=ftp://ann:***@127.0.0.1:21/a", "h:1", "a:b@c"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestUsageOfTheHarnessIsNoServers(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("usage is measured on Linux alone")
+	}
+	wantRun(t, 2, "", "is this harness or began it", "127.0.0.1:1", "--server-pid",
+		strconv.Itoa(os.Getpid()))
+}
+
 func TestLiveLineSaysHowItGoes(t *testing.T) {
 	got := liveText(bench.Live{
 		Site: "ferryd", Step: "100 clients", Turn: 2, Turns: 10, Elapsed: 3 * time.Second,
 		Length: 10 * time.Second, TransfersPerSec: 1234.5, BytesPerSec: 5 << 20, Errors: 7,
 	})
+	short := liveText(bench.Live{Elapsed: 510 * time.Millisecond, Length: 500 * time.Millisecond})
+	if !strings.Contains(short, "0.5 of 0.5 s") {
+		t.Errorf("%q", short)
+	}
 	want := "ferryd · 100 clients · turn 2 of 10 · 3 of 10 s · 1234/s · 5.0 MiB/s · 7 errors"
 	if got != want {
 		t.Errorf("%q, not %q", got, want)

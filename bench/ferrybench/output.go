@@ -51,6 +51,12 @@ func (o *output) check() error {
 		}
 		o.expected = append(o.expected, e)
 	}
+	if o.save == "" {
+		return nil
+	}
+	if err := bench.CanSave(o.save); err != nil {
+		return fmt.Errorf("--output: %w", err)
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"testing"
 
 	"ferry/client"
@@ -36,4 +37,27 @@ func TestClassicPortsAreThree(t *testing.T) {
 	if err := p.apply(new(shell.Shell)); err == nil {
 		t.Error("--classic-ports was taken without --classic")
 	}
+}
+
+// FuzzClassicPorts holds what the flag takes against its help: three ports from 1 up.
+func FuzzClassicPorts(f *testing.F) {
+	for _, text := range []string{
+		"20021,20020,20023", "1,2,2", "0,1,2", "1,2", "1,2,65536", "1, 2,3", "+1,2,3", "007,2,3",
+	} {
+		f.Add(text)
+	}
+	shape := regexp.MustCompile(`\A[0-9]+,[0-9]+,[0-9]+\z`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var p, again classicPorts
+		if p.Set(text) != nil {
+			return
+		}
+		if !shape.MatchString(text) || p.control == 0 || p.files == 0 || p.messages == 0 ||
+			p.files == p.messages {
+			t.Errorf("%q became %+v", text, p)
+		}
+		if err := again.Set(p.String()); err != nil || again != p {
+			t.Errorf("%q became %+v, and that %+v, %v", text, p, again, err)
+		}
+	})
 }

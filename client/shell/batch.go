@@ -17,7 +17,11 @@ type tally struct {
 	done, same  int
 	unconfirmed int
 	bytes       int64
-	failed      []string
+	// removed counts what a mirror took away. A dry run found so many files to move, unsized of
+	// which nobody told the size, folders to make, and names to remove.
+	removed                         int
+	planned, unsized, folders, gone int
+	failed                          []string
 	// tried counts the jobs that came to an end of their own.
 	tried int
 	// first is the first failure; last is the one that ended the batch.
@@ -112,7 +116,12 @@ func (s *Shell) add(t *tally, r *result) {
 	switch {
 	case r.Outcome == outcomeSame:
 		t.same++
-	case r.Outcome == outcomeSkipped, r.Outcome == outcomePlanned:
+	case r.Outcome == outcomeSkipped:
+	case r.Outcome == outcomePlanned:
+		t.plans(r)
+	case r.err == nil && r.Command == "mkdir":
+	case r.err == nil && r.removes():
+		t.removed++
 	case r.err == nil:
 		t.done++
 		t.bytes += r.Bytes
@@ -169,6 +178,48 @@ func (s *Shell) sum(ctx context.Context, t *tally, files int, took time.Duration
 	}
 	s.complain(errors.New(line))
 	return &toldError{t.first}
+}
+
+// plans adds what a dry run found.
+func (t *tally) plans(r *result) {
+	switch {
+	case r.removes():
+		t.gone++
+	case r.Command == "mkdir":
+		t.folders++
+	default:
+		t.planned++
+		t.bytes += r.Bytes
+		if r.unsized {
+			t.unsized++
+		}
+	}
+}
+
+// plan is what a dry run says in the end.
+func (t *tally) plan() string {
+	var would []string
+	if t.folders > 0 {
+		would = append(would, "make "+countText(t.folders, "folder", "folders"))
+	}
+	if t.planned > 0 {
+		move := "move " + countText(t.planned, "file", "files")
+		if t.unsized == 0 {
+			move += " of " + bytesText(t.bytes)
+		}
+		would = append(would, move)
+	}
+	if t.gone > 0 {
+		would = append(would, "remove "+countText(t.gone, "name", "names"))
+	}
+	text := "nothing to do"
+	if len(would) > 0 {
+		text = "would " + strings.Join(would, ", ")
+	}
+	if t.same > 0 {
+		text += fmt.Sprintf("; %d the same already", t.same)
+	}
+	return text
 }
 
 func countText(n int, one, more string) string {

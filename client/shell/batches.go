@@ -85,16 +85,38 @@ func (s *Shell) fetchTree(
 			jobs = append(jobs, j)
 		}
 	}
-	if err := s.batch(ctx, jobs, t); err != nil || !c.has["delete"] || !complete {
+	return s.finish(ctx, c, jobs, t, complete, func() error {
+		return s.deleteHere(root, from, dry, t)
+	})
+}
+
+// finish moves the files of a tree and removes what a mirror has beyond them, or says what a dry
+// run found.
+func (s *Shell) finish(
+	ctx context.Context, c *command, jobs []job, t *tally, complete bool, remove func() error,
+) error {
+	if !c.has["dry-run"] {
+		if err := s.batch(ctx, jobs, t); err != nil || !c.has["delete"] || !complete {
+			return err
+		}
+		err := remove()
+		if t.removed > 0 {
+			s.say("removed %s", countText(t.removed, "name", "names"))
+		}
 		return err
 	}
-	return s.deleteHere(root, from, dry, t)
+	err := s.verdict(t)
+	if c.has["delete"] && complete {
+		err = remove()
+	}
+	s.say("%s", t.plan())
+	return err
 }
 
 func planned(j job) *result {
 	return &result{
 		Command: j.command, Remote: j.name, Local: j.local, Outcome: outcomePlanned,
-		Bytes: max(j.size, 0),
+		Bytes: max(j.size, 0), unsized: j.size < 0,
 	}
 }
 
@@ -251,10 +273,9 @@ func (s *Shell) storeTree(
 			jobs = append(jobs, j)
 		}
 	}
-	if err := s.batch(ctx, jobs, t); err != nil || !c.has["delete"] || !complete {
-		return err
-	}
-	return s.deleteThere(ctx, remote, there, dry, t)
+	return s.finish(ctx, c, jobs, t, complete, func() error {
+		return s.deleteThere(ctx, remote, there, dry, t)
+	})
 }
 
 func (s *Shell) runMirror(ctx context.Context, c *command) error {

@@ -16,6 +16,10 @@ func (s *Shell) runBookmark(_ context.Context, c *command) error {
 	if len(c.words) == 0 {
 		var b strings.Builder
 		for _, name := range sortedKeys(s.Config.Bookmarks) {
+			if s.JSON {
+				s.tell(bookmarked(name, s.Config.Bookmarks[name]))
+				continue
+			}
 			fmt.Fprintf(&b, "%-16s %s\n", name, s.paint(s.Config.Bookmarks[name]))
 		}
 		if b.Len() == 0 {
@@ -28,7 +32,13 @@ func (s *Shell) runBookmark(_ context.Context, c *command) error {
 		if _, there := s.Config.Bookmarks[name]; !there {
 			return &client.Error{Name: name, Kind: client.ErrNotFound, Err: errNoBookmark}
 		}
-		return s.setBookmark(name, "")
+		if err := s.setBookmark(name, ""); err != nil {
+			return err
+		}
+		if s.JSON {
+			s.tell(bookmarked(name, ""))
+		}
+		return nil
 	}
 	if s.main == nil {
 		return errNoPlace
@@ -44,8 +54,16 @@ func (s *Shell) runBookmark(_ context.Context, c *command) error {
 	if err := s.setBookmark(name, place); err != nil {
 		return err
 	}
+	if s.JSON {
+		s.tell(bookmarked(name, place))
+	}
 	s.say("bookmark %s is %s; open %s goes there", name, place, name)
 	return nil
+}
+
+// bookmarked is a bookmark as an object; one that is forgotten has no place.
+func bookmarked(name, place string) *result {
+	return &result{Command: "bookmark", Name: name, Remote: place, Outcome: outcomeDone}
 }
 
 func (s *Shell) setBookmark(name, place string) error {

@@ -15,7 +15,7 @@ import (
 // change runs a command that changes the server's files, and tells it.
 func (s *Shell) change(ctx context.Context, r result, f func(c *client.Client) error) error {
 	r.Outcome = outcomeDone
-	err := s.main.do(ctx, f)
+	err := s.main.change(ctx, f)
 	if err != nil {
 		r.fail(err)
 	}

@@ -55,7 +55,7 @@ func (s *Shell) complete(line string, pos int) (head string, candidates []string
 	if s.reversed(v, &follows) {
 		takes = []kind{localFolder, remoteFolder}
 	}
-	names := s.candidates(takes, argumentsIn(&follows), word)
+	names := s.candidates(takes, argumentsIn(v, &follows), word)
 	return head, spelled(names, isQuoted), tail
 }
 
@@ -66,11 +66,19 @@ func (s *Shell) reversed(v *verb, follows *typed) bool {
 	})
 }
 
-// argumentsIn counts the words that are no options.
-func argumentsIn(follows *typed) (n int) {
+// argumentsIn counts the words that are no options of a verb, nor their values.
+func argumentsIn(v *verb, follows *typed) (n int) {
+	c := &command{verb: v, has: make(map[string]bool), values: make(map[string]string)}
+	value := false
 	for i, w := range follows.words {
-		if follows.quoted[i] || !strings.HasPrefix(w, "-") {
+		switch {
+		case value:
+			value = false
+		case follows.quoted[i] || !strings.HasPrefix(w, "-"):
 			n++
+		default:
+			wants, _ := c.set(w)
+			value = wants != nil
 		}
 	}
 	return n
@@ -265,5 +273,5 @@ func (s *Shell) Candidates(ctx context.Context, words []string, word string) []s
 		s.main = &link{shell: s, addr: to.addr, client: c}
 		defer s.leave(ctx)
 	}
-	return s.candidates(v.takes, argumentsIn(&follows), word)
+	return s.candidates(v.takes, argumentsIn(v, &follows), word)
 }

@@ -55,7 +55,7 @@ func TestTabCompletes(t *testing.T) {
 		`get "the last/o`:       `get "the last/one" `,
 		`get "rep`:              `get "report.txt" `,
 		"get report.txt n":      "get report.txt notes.txt|get report.txt \"nothing here\"",
-		"get --":                "get --recursive|get --continue|get --all",
+		"get --":                "get --recursive|get --continue|get --segments|get --all",
 		"get --re":              "get --recursive ",
 		"cd ":                   "cd music/|cd \"the last/",
 		"put no":                `put notes.txt|put "nothing here"`,

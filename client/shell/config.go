@@ -35,7 +35,8 @@ const configMax = 1 << 20
 
 const bookmarksHead = "[bookmarks]"
 
-// ReadConfig reads the file at path; one that is not there is empty.
+// ReadConfig reads the file at path; one that is not there is empty. Errors are the system's, that
+// of what is no plain file or too large for settings, and those of ParseConfig.
 func ReadConfig(path string) (*Config, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || path == "" {
@@ -54,7 +55,8 @@ func ReadConfig(path string) (*Config, error) {
 	return ParseConfig(path, string(text))
 }
 
-// ParseConfig takes the text of a file apart. Every fault is told with its line.
+// ParseConfig takes the text of a file apart. Every fault is told, joined to one error, with path
+// and line: a line that is neither a pair nor a head, a bookmark's name or place that is none.
 func ParseConfig(path, text string) (*Config, error) {
 	c := &Config{
 		Path: path, text: text, Settings: make(map[string]string),
@@ -131,13 +133,20 @@ func checkBookmark(name, place string) error {
 	return nil
 }
 
-// SetBookmark keeps a place under a name, or forgets it where the place is "", and writes the file.
+// SetBookmark keeps a place under a name, or forgets it where the place is "", and writes the file:
+// to what others wrote there since it was read. Errors are those of ReadConfig and of writing, and
+// that of a name or place that is none; then the file stays as it is.
 func (c *Config) SetBookmark(name, place string) error {
 	if place != "" {
 		if err := checkBookmark(name, place); err != nil {
 			return err
 		}
 	}
+	now, err := ReadConfig(c.Path)
+	if err != nil {
+		return err
+	}
+	c.text, c.Bookmarks = now.text, now.Bookmarks
 	var b strings.Builder
 	within, headed, set := false, false, false
 	for line := range strings.Lines(c.text) {
@@ -171,16 +180,27 @@ func (c *Config) SetBookmark(name, place string) error {
 	return nil
 }
 
-// writeWhole writes a file under another name first, so that it is never there in part.
+// writeWhole writes a file under another name first, so that it is never there in part. A link
+// stays one, and what it leads to is written; a file keeps its mode.
 func writeWhole(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
+	}
+	mode := fs.FileMode(0o600)
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	}
+	if info, err := os.Stat(path); err == nil {
+		mode = info.Mode().Perm()
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".ferry-config-")
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
 	if closed := f.Close(); err == nil {
 		err = closed
 	}

@@ -114,7 +114,10 @@ func FuzzConfig(f *testing.F) {
 	}
 	path := filepath.Join(f.TempDir(), "config")
 	f.Fuzz(func(t *testing.T, text string) {
-		before, err := ParseConfig(path, text)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before, err := ReadConfig(path)
 		if err != nil {
 			return
 		}
@@ -132,4 +135,49 @@ func FuzzConfig(f *testing.F) {
 				after.Bookmarks)
 		}
 	})
+}
+
+func TestBookmarkKeepsWhatOthersWroteMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config")
+	first, err := ReadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, _ := ReadConfig(path)
+	if err := first.SetBookmark("a", "h:1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.SetBookmark("b", "h:2"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := ReadConfig(path)
+	want := map[string]string{"a": "h:1", "b": "h:2"}
+	if err != nil || !maps.Equal(c.Bookmarks, want) {
+		t.Errorf("%v, %v", c.Bookmarks, err)
+	}
+}
+
+func TestBookmarkKeepsLinkAndMode(t *testing.T) {
+	dir := t.TempDir()
+	kept, path := filepath.Join(dir, "kept"), filepath.Join(dir, "config")
+	if err := os.WriteFile(kept, nil, 0o640); err != nil { //nolint:gosec // a mode of its own
+		t.Fatal(err)
+	}
+	if err := os.Symlink("kept", path); err != nil {
+		t.Skip("no symbolic links here: ", err)
+	}
+	c, err := ReadConfig(path)
+	if err == nil {
+		err = c.SetBookmark("a", "h:1")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if to, err := os.Readlink(path); err != nil || to != "kept" {
+		t.Errorf("%q, %v", to, err)
+	}
+	info, err := os.Stat(kept)
+	if err != nil || info.Mode().Perm() != 0o640 || info.Size() == 0 {
+		t.Errorf("%v, %v", info, err)
+	}
 }

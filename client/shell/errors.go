@@ -42,9 +42,13 @@ func (s *Shell) asTyped(c *command, err error) error {
 	}
 	why := strings.TrimPrefix(failed.Error(), failed.Name)
 	switch {
-	case errors.Is(err, client.ErrUnsupported) && s.Options.Exchange == client.Base:
-		return &typedError{err, c.withOptions() + forcedBase}
 	case errors.Is(err, client.ErrUnsupported):
+		if s.Options.Exchange == client.Base {
+			why = forcedBase
+		}
+		if c.has[resume.name] {
+			why += "; without -c it goes from its beginning"
+		}
 		return &typedError{err, c.withOptions() + why}
 	case errors.Is(err, client.ErrNotAllowed) && failed.Code != 0:
 		named := strings.Join(append([]string{c.withOptions()}, c.words...), " ")

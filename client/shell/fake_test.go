@@ -168,22 +168,34 @@ func (f *fake) list(folder string) string {
 	return strings.Join(append(names, ""), "\n")
 }
 
-// tell tells a fresh data port.
-func (c *control) tell() *net.TCPListener {
+// listen listens on a fresh data port.
+func (c *control) listen() *net.TCPListener {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		c.t.Error(err)
 		return nil
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_, _ = c.conn.Write(codec.AppendField(nil, int64(port)))
 	return l.(*net.TCPListener)
+}
+
+func port(l *net.TCPListener) uint16 { return uint16(l.Addr().(*net.TCPAddr).Port) }
+
+// tell tells a fresh data port.
+func (c *control) tell() *net.TCPListener {
+	l := c.listen()
+	_, _ = c.conn.Write(codec.AppendField(nil, int64(port(l))))
+	return l
 }
 
 // data tells a port and waits for the client there.
 func (c *control) data() net.Conn {
 	l := c.tell()
 	defer l.Close()
+	return c.accept(l)
+}
+
+// accept waits for the client at a data port.
+func (c *control) accept(l *net.TCPListener) net.Conn {
 	_ = l.SetDeadline(time.Now().Add(patience))
 	conn, err := l.Accept()
 	if err != nil {

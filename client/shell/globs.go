@@ -15,7 +15,7 @@ import (
 
 var (
 	errPattern = errors.New("a pattern has * ? [a-z] {a,b} within names and ** for any folders")
-	errBraces  = errors.New("no / may stand within { }")
+	errBraces  = errors.New("no / may stand within { } or [ ]")
 	errNoMatch = errors.New("nothing matches")
 	errTaken   = errors.New("another file of this command has that name")
 )
@@ -39,7 +39,8 @@ func parsePattern(text string) (*pattern, error) {
 	}
 	p := &pattern{text: text, folder: folder, parts: strings.Split(rest, "/")}
 	for _, part := range p.parts {
-		if strings.Count(part, "{") != strings.Count(part, "}") {
+		if strings.Count(part, "{") != strings.Count(part, "}") ||
+			!doublestar.ValidatePattern(part) {
 			return nil, &usageError{&client.Error{Name: text, Kind: client.ErrName, Err: errBraces}}
 		}
 	}

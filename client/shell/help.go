@@ -28,7 +28,10 @@ func Helps() []Help {
 			if o.letter != 0 {
 				name = "-" + string(o.letter) + ", " + name
 			}
-			h.Options = append(h.Options, fmt.Sprintf("%-15s %s", name, o.says))
+			if o.value != "" {
+				name += " " + o.value
+			}
+			h.Options = append(h.Options, fmt.Sprintf("%-16s %s", name, o.says))
 		}
 		list = append(list, h)
 	}
@@ -82,7 +85,7 @@ func (s *Shell) runHelp(_ context.Context, c *command) error {
 // firstSteps are what somebody needs who sees the table for the first time.
 const firstSteps = `
 First: open HOST PORT, ls, get NAME or get -r FOLDER, put NAME, quit.
-help get shows options and examples. Tab completes names, Ctrl-C ends a transfer.
+help get shows options and examples. Tab completes; Ctrl-C ends a transfer.
 `
 
 // write adds what there is to know beyond the first lines.

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -82,18 +83,30 @@ func (s *Shell) typed(ctx context.Context) (string, error) {
 	}
 }
 
-// readLines reads a line at a time.
+// readLines reads a line at a time. A context that ends, ends the wait for a line: who reads then
+// goes on until the program ends, since nothing wakes it, and no further line may be asked for.
 func readLines(r io.Reader) lineSource {
+	type read struct {
+		line string
+		err  error
+	}
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(nil, lineMax)
-	return func(context.Context) (string, error) {
-		if scanner.Scan() {
-			return scanner.Text(), nil
+	done := make(chan read, 1)
+	return func(ctx context.Context) (string, error) {
+		go func() {
+			if scanner.Scan() {
+				done <- read{scanner.Text(), nil}
+				return
+			}
+			done <- read{"", cmp.Or(scanner.Err(), io.EOF)}
+		}()
+		select {
+		case <-ctx.Done():
+			return "", io.EOF
+		case r := <-done:
+			return r.line, r.err
 		}
-		if err := scanner.Err(); err != nil {
-			return "", err
-		}
-		return "", io.EOF
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -25,7 +26,7 @@ func localVerbs() []verb {
 		},
 		{
 			words: []string{"lls"}, usage: "[PATH]", most: 1, bare: true,
-			options: []option{{'l', "long", "with sizes and times"}, all},
+			options: []option{{letter: 'l', name: "long", says: "with sizes and times"}, all},
 			says:    "list a local folder",
 			takes:   []kind{localFolder}, run: (*Shell).runLocalList,
 		},
@@ -34,7 +35,7 @@ func localVerbs() []verb {
 		},
 		{
 			words: []string{"!"}, usage: "[COMMAND]",
-			says:     "run a command of this machine's shell, or the shell itself",
+			says:     "run a command of this machine's shell, or the shell",
 			examples: []string{"!date", "! df -h ."},
 			run:      (*Shell).runSystem,
 		},
@@ -97,6 +98,10 @@ func (s *Shell) runLocalList(_ context.Context, c *command) error {
 			if err != nil {
 				continue
 			}
+			if s.JSON {
+				s.tell(listedHere(info))
+				continue
+			}
 			size := humanize.Comma(info.Size())
 			if e.IsDir() {
 				size = ""
@@ -108,10 +113,24 @@ func (s *Shell) runLocalList(_ context.Context, c *command) error {
 		names = append(names, s.paint(name))
 	}
 	if s.JSON {
-		s.tellNames("lls", folder, names)
+		if !c.has["long"] {
+			s.tellNames("lls", folder, names)
+		}
 		return nil
 	}
 	return s.put(strings.Join(append(names, ""), "\n"))
+}
+
+// listedHere is a line of a long listing as an object, as ls -l has it.
+func listedHere(info os.FileInfo) *result {
+	r := &result{
+		Command: "lls", Local: info.Name(), Outcome: outcomeDone, Bytes: info.Size(),
+		Type: "file", Modified: info.ModTime().UTC().Format(time.RFC3339),
+	}
+	if info.IsDir() {
+		r.Type, r.Bytes = "dir", 0
+	}
+	return r
 }
 
 // timeShown is how listings show a time.

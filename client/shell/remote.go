@@ -30,7 +30,7 @@ func remoteVerbs() []verb {
 		},
 		{
 			words: []string{"mv", "rename"}, usage: "REMOTE REMOTE", least: 2, most: 2,
-			says:     "give a remote file or folder another name, or folder",
+			says:     "rename or move a remote file or folder",
 			examples: []string{"mv draft.txt final.txt", "mv final.txt archive/"},
 			takes:    []kind{remoteName}, connected: true, base: true, run: (*Shell).runMv,
 		},
@@ -41,10 +41,12 @@ func remoteVerbs() []verb {
 		},
 		{
 			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
-			options: []option{{'x', "xxh3", "the quick one, XXH3 with 128 bits"}},
-			says:    "show the SHA-256 of a remote file, as the server computes it",
-			more:    "Compare it with what sha256sum or shasum -a 256 say here.",
-			takes:   []kind{remoteName}, connected: true, base: true, run: (*Shell).runSum,
+			options: []option{
+				{letter: 'x', name: "xxh3", says: "the quick one, XXH3 with 128 bits"},
+			},
+			says:  "show the SHA-256 of a remote file",
+			more:  "The server computes it. sha256sum or shasum -a 256 do so here.",
+			takes: []kind{remoteName}, connected: true, base: true, run: (*Shell).runSum,
 		},
 	}
 }

@@ -15,8 +15,10 @@ import (
 // whose fields are documented in the README.
 type result struct {
 	Command string `json:"command"`
-	Remote  string `json:"remote,omitempty"`
-	Local   string `json:"local,omitempty"`
+	// Name is a bookmark's, whose place is Remote.
+	Name   string `json:"name,omitempty"`
+	Remote string `json:"remote,omitempty"`
+	Local  string `json:"local,omitempty"`
 	// Outcome is one of the words below.
 	Outcome string `json:"outcome"`
 	// Bytes is the size of what was moved, Seconds how long that took, Rate bytes a second.
@@ -26,6 +28,8 @@ type result struct {
 	// Kept is how many of the bytes were there before, in a transfer that went on, or stay for
 	// one that goes on, in a transfer that broke off.
 	Kept int64 `json:"kept,omitempty"`
+	// Segments is how many pieces of the file came at once.
+	Segments int `json:"segments,omitempty"`
 	// To is the new name of what was renamed; the others are what stat, ls -l and sum show.
 	To       string `json:"to,omitempty"`
 	Type     string `json:"type,omitempty"`
@@ -40,6 +44,8 @@ type result struct {
 	// as is how the person named the other side, "" when nobody did.
 	as  string
 	err error
+	// unsized says that nobody told the size.
+	unsized bool
 	// keeps says that what came of it stays when it breaks off.
 	keeps bool
 }
@@ -110,6 +116,12 @@ func (r *result) took(d time.Duration) {
 	r.Rate = float64(r.Bytes-r.Kept) / max(d, time.Microsecond).Seconds()
 }
 
+// whole makes a result one of a file that was here already.
+func (r *result) whole() {
+	r.Outcome, r.Kept, r.Rate = outcomeSame, 0, 0
+	r.Note = bytesText(r.Bytes) + ", here already by its checksum; nothing was fetched"
+}
+
 // tell says a result: as an object, or what went well as a line. What failed is left to complain.
 func (s *Shell) tell(r *result) {
 	if s.JSON {
@@ -137,6 +149,9 @@ func (r *result) text() string {
 	pace := ""
 	if r.Outcome == outcomeDone && r.Note == "" {
 		pace = " " + paceText(r.Bytes-r.Kept, time.Duration(r.Seconds*float64(time.Second)))
+	}
+	if r.Segments > 0 {
+		pace = " by " + countText(r.Segments, "segment", "segments") + pace
 	}
 	if r.Kept > 0 {
 		pace = " (" + humanize.Comma(r.Kept) + " were there)" + pace
@@ -169,6 +184,9 @@ func (r *result) text() string {
 	}
 	return ""
 }
+
+// removes says whether a result is of something taken away.
+func (r *result) removes() bool { return r.Command == "rm" || r.Command == "rmdir" }
 
 // shown is the side that a result is about.
 func (r *result) shown() string {

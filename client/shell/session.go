@@ -56,11 +56,26 @@ func (l *link) up(ctx context.Context) error {
 // do calls f with a session that stands, and again after a wait as long as it fails in a way that
 // may pass and tries are left.
 func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
+	return l.try(ctx, f, true)
+}
+
+// change is do for what changes names at the server. It is not done again when the session was lost
+// under it: it may have been carried out, and would be told to have failed.
+func (l *link) change(ctx context.Context, f func(*client.Client) error) error {
+	return l.try(ctx, f, false)
+}
+
+func (l *link) try(ctx context.Context, f func(*client.Client) error, again bool) error {
+	l.probe(ctx)
 	idle := l.client != nil && time.Since(l.used) >= l.shell.idleMin
 	defer func() { l.used = time.Now() }()
 	for try := 0; ; try++ {
 		err := l.once(ctx, f)
-		if idle && try == 0 && errors.Is(err, client.ErrLost) && ctx.Err() == nil {
+		lost := errors.Is(err, client.ErrLost)
+		if lost && !again {
+			return fmt.Errorf("%w, and whether it was done is not known", err)
+		}
+		if idle && try == 0 && lost && ctx.Err() == nil {
 			err = l.once(ctx, f)
 		}
 		if err == nil || try >= l.shell.Retries || !mayPass(err) || ctx.Err() != nil {
@@ -76,6 +91,15 @@ func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
 			return &client.Error{Kind: client.ErrGivenUp, Err: ctx.Err()}
 		}
 	}
+}
+
+// probe finds out whether a session that was idle for long still stands, where it can be asked.
+func (l *link) probe(ctx context.Context) {
+	if l.client == nil || l.client.Exchange() != client.Status ||
+		time.Since(l.used) < l.shell.idleMin {
+		return
+	}
+	_ = l.once(ctx, func(c *client.Client) error { return c.Noop(ctx) }) // up makes it anew
 }
 
 // once calls f with a session that stands.

@@ -64,6 +64,9 @@ type Shell struct {
 	Retries int
 	// Parallel is how many sessions a batch moves files over at once; 0 means 1.
 	Parallel int
+	// Segments is in how many pieces get fetches a file at once where it is large and the server
+	// can do that, over a session each; 0 means 1.
+	Segments int
 	// Config holds bookmarks; nil means none.
 	Config *Config
 

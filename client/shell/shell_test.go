@@ -108,7 +108,7 @@ func TestShellStopsAtTheFirstError(t *testing.T) {
 	f.run(&Shell{}, dir, "HOST PORT", "# a list\n-get missing\n  -  frob\nls\n").want(t, 0,
 		"a\n", missing+"frob: unknown command; help lists the commands\n")
 	f.run(&Shell{}, dir, "HOST PORT", "get a b c \"d\"\nls\n").want(t, 2, "",
-		"use: get [-r] [-c] [-a] REMOTE [LOCAL]\n")
+		"use: get [-r] [-c] [-s N] [-a] REMOTE [LOCAL]\n")
 	f.run(&Shell{}, dir, "HOST PORT", "get \"a\nls\n").want(t, 2, "",
 		"a quote was opened and not closed: \"a name\"\n")
 	f.run(&Shell{}, dir, "", "ls\nopen HOST PORT\n").want(t, 1, "",
@@ -384,6 +384,11 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 			if err := errors.Join(err, bad); err != nil || c.verb.words[0] != v.words[0] {
 				t.Errorf("the example %q of %s: %v", line, v.words[0], err)
 			}
+		}
+	}
+	for line := range strings.Lines(f.run(&Shell{}, t.TempDir(), "", "help\n").out) {
+		if len(line) > 80 {
+			t.Errorf("help has a line of %d columns: %s", len(line)-1, line)
 		}
 	}
 	s := &Shell{In: strings.NewReader(""), Out: new(strings.Builder), Err: new(strings.Builder)}

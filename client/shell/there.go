@@ -46,7 +46,7 @@ func (s *Shell) makeRemote(
 		}
 		if isMissing(err) {
 			fresh[f.path] = true
-			err = s.makeOne(ctx, name, dry)
+			err = s.makeOne(ctx, name, dry, t)
 		}
 		if err != nil {
 			if relative == "" || endsAll(err) {
@@ -77,11 +77,11 @@ func isMissing(err error) bool {
 }
 
 // makeOne makes a remote folder, or says that the server cannot.
-func (s *Shell) makeOne(ctx context.Context, name string, dry bool) error {
+func (s *Shell) makeOne(ctx context.Context, name string, dry bool, t *tally) error {
 	r := result{Command: "mkdir", Remote: name, Outcome: outcomePlanned}
 	if !dry {
 		r.Outcome = outcomeDone
-		err := s.main.do(ctx, func(c *client.Client) error {
+		err := s.main.change(ctx, func(c *client.Client) error {
 			return c.Mkdir(ctx, s.remote(name))
 		})
 		if errors.Is(err, client.ErrUnsupported) {
@@ -91,7 +91,7 @@ func (s *Shell) makeOne(ctx context.Context, name string, dry bool) error {
 			return err
 		}
 	}
-	s.tell(&r)
+	s.add(t, &r)
 	return nil
 }
 
@@ -128,7 +128,7 @@ func (s *Shell) removeThere(
 	r := result{Command: command, Remote: name, Outcome: outcomePlanned}
 	if !dry {
 		r.Outcome = outcomeDone
-		if err := s.main.do(ctx, func(c *client.Client) error {
+		if err := s.main.change(ctx, func(c *client.Client) error {
 			if f.folder {
 				return c.Rmdir(ctx, s.remote(name))
 			}

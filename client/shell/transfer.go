@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
 // job is one file to move, or one change to make, of a command.
@@ -28,6 +30,10 @@ type job struct {
 	time time.Time
 	// resume has a transfer go on where an earlier one broke off.
 	resume bool
+	// segments is in how many pieces a file is fetched at once, 0 or 1 for one after another;
+	// asked says that a person wants them and nothing else.
+	segments int
+	asked    bool
 }
 
 // watch begins to measure a command's transfers, and shows how far they are until the screen is
@@ -85,8 +91,11 @@ func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
 		moved, err := s.getFile(ctx, c, j, r)
-		r.Bytes, r.Kept = moved.Size, moved.Kept
+		r.Bytes, r.Kept, r.Segments = moved.Size, moved.Kept, moved.Segments
 		r.took(time.Since(start))
+		if err == nil && r.Bytes > 0 && r.Kept == r.Bytes {
+			r.whole()
+		}
 		if err == nil && r.Bytes == 0 && c.Exchange() == client.Base {
 			// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large
 			// for a field is answered by field(0)". The listing has ruled out the first.
@@ -117,6 +126,10 @@ func (s *Shell) getFile(
 			j.size = info.Size
 		}
 	}
+	if j.asked || j.segments > 1 && j.size >= segmentsMin && c.Features().Has(needed) {
+		r.keeps = false
+		return c.GetSegments(ctx, j.remote, j.local, j.segments)
+	}
 	r.keeps = c.Exchange() == client.Status && j.size >= keepMin
 	if r.keeps || j.resume {
 		return c.GetFileContinue(ctx, j.remote, j.local)
@@ -124,6 +137,13 @@ func (s *Shell) getFile(
 	n, err := c.GetFile(ctx, j.remote, j.local)
 	return client.Moved{Size: n}, err
 }
+
+// segmentsMin is the size of files that are worth two sessions, and needed what a server has to
+// have for them. Where that is not so a default is passed over, and who asks is told.
+const (
+	segmentsMin = 2 << 20
+	needed      = codec.FeatureGet | codec.FeatureSum
+)
 
 // keepMin is the size of files whose beginning is worth keeping when a transfer breaks off: less
 // moves faster than it is compared.
@@ -176,6 +196,9 @@ func (s *Shell) alone(ctx context.Context, j job) error {
 }
 
 func (s *Shell) runGet(ctx context.Context, c *command) error {
+	if c.has[segmented.name] && (c.has[recursive.name] || c.has[resume.name]) {
+		return errSegmentsAlone
+	}
 	if !c.has["recursive"] {
 		return s.getOne(ctx, c)
 	}
@@ -189,7 +212,7 @@ func (s *Shell) runGet(ctx context.Context, c *command) error {
 
 // isRemoteFile says whether the server has such a file, as far as it can tell.
 func (s *Shell) isRemoteFile(ctx context.Context, name string) bool {
-	if s.main.client == nil || s.main.client.Exchange() != client.Status {
+	if name == "" || s.main.client == nil || s.main.client.Exchange() != client.Status {
 		return false
 	}
 	info, err := s.main.client.Stat(ctx, s.remote(name))
@@ -212,7 +235,36 @@ func (s *Shell) getOne(ctx context.Context, c *command) error {
 	if len(c.words) > 1 {
 		j.as = c.words[1]
 	}
-	return s.alone(ctx, j)
+	if j.segments, err = s.segments(c); err != nil {
+		return err
+	}
+	j.asked = c.has[segmented.name] && j.segments > 1
+	err = s.alone(ctx, j)
+	if errors.Is(err, client.ErrNotFound) && len(c.words) > 1 && s.isRemoteFile(ctx, c.bare) {
+		return &typedError{err, fmt.Sprintf("%v; a name with spaces stands in quotes: get %s",
+			err, quoted(c.bare))}
+	}
+	return err
+}
+
+var errSegmentsAlone = &usageError{errors.New("get -s: segments are of one file, and begin anew: " +
+	"-r takes --parallel N before the server, and -c goes on with one piece")}
+
+// segments is in how many pieces a get fetches a file: as it says itself, or by default.
+func (s *Shell) segments(c *command) (int, error) {
+	switch {
+	case c.has[resume.name]:
+		return 1, nil
+	case !c.has[segmented.name]:
+		return s.Segments, nil
+	}
+	text := c.values[segmented.name]
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > client.SegmentsMax {
+		return 0, &usageError{fmt.Errorf("get -s %s: give a number from 1 to %d", text,
+			client.SegmentsMax)}
+	}
+	return n, nil
 }
 
 var errFolder = errors.New("a folder; get -r fetches it, ls lists it")

@@ -54,6 +54,14 @@ func (s *Shell) entries(ctx context.Context, folder string, t *tally) (list []en
 		list, err = s.list(ctx, c, folder)
 		return err
 	})
+	if errors.Is(err, client.ErrProtocol) && list != nil {
+		// What cannot be read is missing here and there at the server, so that nothing may be
+		// removed for its lack.
+		r := result{Command: "ls", Remote: folder}
+		r.fail(err)
+		s.add(t, &r)
+		err = nil
+	}
 	kept := list[:0]
 	for _, e := range list {
 		if e.name == "" || e.name == "." || e.name == ".." || strings.ContainsAny(e.name, "/\x00") {

@@ -50,6 +50,9 @@ func TestWhatFollowsIsSettled(t *testing.T) {
 		"get -r my last file":         {words: []string{"my last file"}, has: "recursive"},
 		"get -rc a":                   {words: []string{"a"}, has: "continue recursive"},
 		"get a b -c":                  {words: []string{"a", "b"}, has: "continue"},
+		"get -s 4 a":                  {words: []string{"a"}, has: "segments"},
+		"get -as4 a b":                {words: []string{"a", "b"}, has: "all segments"},
+		"get --segments=4 the last a": {words: []string{"the last a"}, has: "segments"},
 		`get "-r"`:                    {words: []string{"-r"}},
 		"get -- -r":                   {words: []string{"-r"}},
 		"get -":                       {words: []string{"-"}},
@@ -76,7 +79,8 @@ func TestWhatFollowsIsSettled(t *testing.T) {
 		}
 	}
 	for _, line := range []string{
-		"get", "get -x a", "get --frob a", `get a b c "d"`, "get a my -r file", "pwd a", "mget",
+		"get", "get -x a", "get a -s", "get --all=4 a",
+		"get --frob a", `get a b c "d"`, "get a my -r file", "pwd a", "mget",
 		"mirror a b c -R d", `get ""`, "frob",
 	} {
 		word, follows, err := splitLine(line)

@@ -38,6 +38,13 @@ func startServer(dir string, flags ...string) (*process, error) {
 
 // startLogging is startServer that keeps those lines of the log that keep says yes to, or all.
 func startLogging(dir string, keep func([]byte) bool, flags ...string) (*process, error) {
+	return startBy(withoutRights, dir, keep, flags...)
+}
+
+// startBy is startLogging where launch calls what starts the program, on a thread that it chooses.
+func startBy(
+	launch func(start func() error) error, dir string, keep func([]byte) bool, flags ...string,
+) (*process, error) {
 	file := filepath.Join(dir, "address")
 	args := []string{
 		"0", "--root", "root", "--listen", "127.0.0.1",
@@ -51,7 +58,7 @@ func startLogging(dir string, keep func([]byte) bool, flags ...string) (*process
 	p.cmd = exec.Command(filepath.Join(programs, "ferryd"), append(args, flags...)...)
 	p.cmd.Dir = dir
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
-	if err := p.start(); err != nil {
+	if err := p.start(launch); err != nil {
 		return nil, err
 	}
 	started := func(line string) bool { return strings.Contains(line, "serve") }
@@ -72,17 +79,22 @@ func startLogging(dir string, keep func([]byte) bool, flags ...string) (*process
 	return p, err
 }
 
-// start runs the program without the rights that let root read and write whatever it likes, since
-// the tests are about files that cannot be read. The goroutine ends with its thread locked, and so
-// the thread that gave them up ends too.
-func (p *process) start() error {
+// withoutRights starts a program without the rights that let root read and write whatever it likes,
+// since the tests are about files that cannot be read. The goroutine ends with its thread locked,
+// and so the thread that gave them up ends too.
+func withoutRights(start func() error) error {
 	failed := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		dropRights()
-		failed <- p.cmd.Start()
+		failed <- start()
 	}()
-	if err := <-failed; err != nil {
+	return <-failed
+}
+
+// start runs the program.
+func (p *process) start(launch func(start func() error) error) error {
+	if err := launch(p.cmd.Start); err != nil {
 		return err
 	}
 	go func() {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,6 +27,9 @@ var programs string
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
+	if slices.Contains(os.Args, "-test.fuzzworker") { // it runs no program
+		return m.Run()
+	}
 	var err error
 	if programs, err = os.MkdirTemp("", "ferry-programs-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

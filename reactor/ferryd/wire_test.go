@@ -25,6 +25,8 @@ type wire struct {
 	host string
 	// port was told and not used yet, or is 0.
 	port int64
+	// offered is the port of the last offer that was read by knock.
+	offered uint16
 }
 
 // wireVerb is a word behind wire, with the number of words that follow it.
@@ -101,7 +103,15 @@ var wireVerbs = map[string]wireVerb{
 	// knock C D VAR: read an offer of the status exchange from C, connect D there and say nothing;
 	// keep its KEY in VAR.
 	"knock": {3, (*scene).wireKnock},
-	// offer C D: the same, and say the KEY.
+	// stranger C D: connect D to the port of the offer that C read last, and say nothing.
+	"stranger": {2, func(s *scene, _ *testscript.TestScript, args []string) error {
+		w, err := s.named(args[0])
+		if err != nil {
+			return err
+		}
+		return s.dial(args[1], w.host, strconv.Itoa(int(w.offered)))
+	}},
+	// offer C D: read an offer from C, connect D there, and say its KEY.
 	"offer": {2, func(s *scene, ts *testscript.TestScript, args []string) error {
 		if err := s.wireKnock(ts, append(args, "KEY")); err != nil {
 			return err
@@ -264,6 +274,7 @@ func (s *scene) wireKnock(ts *testscript.TestScript, args []string) error {
 		return fmt.Errorf("%q is no offer", text)
 	}
 	ts.Setenv(args[2], o.Key.String())
+	w.offered = o.Port
 	return s.dial(args[1], w.host, strconv.Itoa(int(o.Port)))
 }
 

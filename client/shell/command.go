@@ -1,0 +1,162 @@
+package shell
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ferry/client"
+)
+
+// option is a word with a dash that changes what a command does.
+type option struct {
+	// letter is 0 where there is only the name.
+	letter byte
+	name   string
+	says   string
+	// value is what help calls the word behind it, "" where there is none.
+	value string
+}
+
+// short is the shortest way to type an option.
+func (o *option) short() string {
+	if o.letter != 0 {
+		return "-" + string(o.letter)
+	}
+	return "--" + o.name
+}
+
+// command is a verb with what was typed behind it.
+type command struct {
+	verb  *verb
+	words []string
+	// bare is the words as one name, "" when a part was quoted.
+	bare string
+	has  map[string]bool
+	// values are those of options that have one.
+	values map[string]string
+}
+
+// look finds a verb by a word.
+func look(word string) *verb {
+	table := verbs()
+	for i := range table {
+		if slices.Contains(table[i].words, word) {
+			return &table[i]
+		}
+	}
+	return nil
+}
+
+// find looks a command up and settles what follows it.
+func (s *Shell) find(word string, follows *typed) (*command, error) {
+	v := look(word)
+	if v == nil {
+		return nil, &usageError{fmt.Errorf("%s: unknown command; help lists the commands", word)}
+	}
+	c, err := v.settle(follows)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	if v.base && s.Options.Classic {
+		return nil, &client.Error{Name: v.words[0], Kind: client.ErrUnsupported}
+	}
+	return c, nil
+}
+
+// settle takes the options off what follows a verb, and counts what is left.
+func (v *verb) settle(follows *typed) (*command, error) {
+	c := &command{verb: v, has: make(map[string]bool), values: make(map[string]string)}
+	if v.most == 0 && v.words[0] == "!" {
+		c.bare = follows.rest
+		return c, nil
+	}
+	ended, from := false, -1
+	var wants *option
+	for i, word := range follows.words {
+		if wants != nil {
+			c.values[wants.name], wants = word, nil
+			continue
+		}
+		if !ended && !follows.quoted[i] && len(word) > 1 && word[0] == '-' {
+			if ended = word == "--"; ended {
+				continue
+			}
+			var err error
+			if wants, err = c.set(word); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if from < 0 {
+			from = i
+		}
+		c.words = append(c.words, word)
+	}
+	if wants != nil {
+		return nil, fmt.Errorf("%s %s: %s is missing", v.words[0], wants.short(), wants.value)
+	}
+	// Behind the options the rest may be one bare name, if nothing in it was taken for one.
+	whole := from >= 0 && from+len(c.words) == len(follows.words)
+	if follows.bare && whole && from < len(follows.at) {
+		c.bare = strings.TrimRight(follows.rest[follows.at[from]:], blanks)
+	}
+	if v.bare && v.most >= 0 && len(c.words) > v.most && c.bare != "" {
+		c.words = []string{c.bare}
+	}
+	n := len(c.words)
+	if n < v.least || v.most >= 0 && n > v.most || slices.Contains(c.words, "") {
+		return nil, fmt.Errorf("use: %s", v.line())
+	}
+	return c, nil
+}
+
+// set notes an option, or several letters of one word. It returns an option whose value is the word
+// behind it.
+func (c *command) set(word string) (wants *option, err error) {
+	v := c.verb
+	bad := fmt.Errorf("%s has no option %s; a name that begins with - stands in quotes",
+		v.words[0], word)
+	if name, long := strings.CutPrefix(word, "--"); long {
+		name, value, given := strings.Cut(name, "=")
+		i := slices.IndexFunc(v.options, func(o option) bool { return o.name == name })
+		if i < 0 || given && v.options[i].value == "" {
+			return nil, bad
+		}
+		return c.take(&v.options[i], value, given), nil
+	}
+	for at, letter := range []byte(word[1:]) {
+		i := slices.IndexFunc(v.options, func(o option) bool { return o.letter == letter })
+		if i < 0 {
+			return nil, bad
+		}
+		rest := word[at+2:]
+		if o := &v.options[i]; o.value != "" {
+			return c.take(o, rest, rest != ""), nil
+		}
+		c.has[v.options[i].name] = true
+	}
+	return nil, nil
+}
+
+// take notes an option with its value. It returns the option if that is still to come.
+func (c *command) take(o *option, value string, given bool) *option {
+	c.has[o.name] = true
+	if o.value == "" {
+		return nil
+	}
+	if !given {
+		return o
+	}
+	c.values[o.name] = value
+	return nil
+}
+
+// line is how the command is typed.
+func (v *verb) line() string {
+	text := v.words[0]
+	for _, o := range v.options {
+		text += " [" + strings.TrimSpace(o.short()+" "+o.value) + "]"
+	}
+	return strings.TrimSpace(text + " " + v.usage)
+}
