@@ -49,6 +49,7 @@ var hostileFloods = []hostileCase{
 		s.wantTransfers(many)
 		for range 3 {
 			s.good.round()
+			s.wantUnread()
 			s.pass(s.limiter.limits.StallTimeout)
 		}
 		s.wantLogged(string(outcomeStalled), many)

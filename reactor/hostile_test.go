@@ -312,7 +312,7 @@ func (g *goodClient) round() {
 		name = fmt.Sprint("good", g.rounds)
 	}
 	content := append(small, pattern(70_000)...)
-	check(g.ts.t, g.base.SetDeadline(time.Now().Add(patience)))
+	check(g.ts.t, g.base.SetDeadline(time.Now().Add(3*patience))) // it does many things
 	g.base.put(name, string(content))
 	g.base.get(name, content)
 	g.base.ask("ls kept").wantRecord([]byte("file\n"))
@@ -324,7 +324,7 @@ func (g *goodClient) round() {
 	if g.status == nil {
 		return
 	}
-	check(g.ts.t, g.status.SetDeadline(time.Now().Add(patience)))
+	check(g.ts.t, g.status.SetDeadline(time.Now().Add(3*patience)))
 	name += "." // another than base's, where none is replaced
 	g.status.store(name, string(small))
 	g.status.fetch("get "+name, small)
