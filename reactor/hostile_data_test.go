@@ -66,6 +66,23 @@ func (s *siege) wantTemporary() {
 	})
 }
 
+// wantMoved waits until so many bytes of an upload have come, or none is under way: what lies in
+// the socket when time passes has not moved.
+func (s *siege) wantMoved(n int64) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprint("bytes: ", n), func() bool {
+		moved := true
+		for _, r := range s.reactors {
+			onLoop(s.t, r, func() {
+				for _, t := range r.transfers {
+					moved = moved && (!t.isPut() || t.state != transferMoving || t.moved >= n)
+				}
+			})
+		}
+		return moved
+	})
+}
+
 // offersOf is how many offers stand for a hostile client in base.
 func (s *siege) offersOf(from string) (n int) {
 	r := s.reactors[0]
@@ -166,8 +183,9 @@ var hostileData = []hostileCase{
 		c := s.dial()
 		d := c.ask("put slow")
 		d.say("0000100000")
-		for range 3 {
+		for i := range int64(3) {
 			_, _ = io.WriteString(d, "x") // it may have ended
+			s.wantMoved(i + 1)
 			s.pass(s.limiter.limits.StallTimeout)
 		}
 		wantOver(s.t, d)

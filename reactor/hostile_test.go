@@ -129,6 +129,14 @@ func (s *siege) pass(d time.Duration) {
 // whose connection is there already must not end untaken.
 func (s *siege) leap(d time.Duration) {
 	s.t.Helper()
+	// A session begins when it is accepted: one that comes after the leap has not been idle.
+	eventually(s.t, "every session to begin", func() bool {
+		began := uint64(0)
+		for _, r := range s.reactors {
+			onLoop(s.t, r, func() { began += r.count.controlConnections })
+		}
+		return began >= uint64(s.dialed.Load())
+	})
 	for _, r := range s.reactors {
 		onLoop(s.t, r, func() {
 			for met := uint64(0); met != r.count.dataConnections; {

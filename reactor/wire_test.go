@@ -37,6 +37,7 @@ func (ts *testServer) dialFrom(t testing.TB, from string) *wire {
 	c := &wire{t: t, from: netip.MustParseAddr(from)}
 	c.to = netip.AddrPortFrom(loopback, uint16(ts.Port()))
 	c.TCPConn = tcp(t, c.from, c.to)
+	ts.dialed.Add(1)
 	return c
 }
 
