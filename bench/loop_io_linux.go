@@ -263,29 +263,24 @@ func (l *loop) shut() {
 
 // readSome reads once. A result of 0 without again is the end, or the error.
 func readSome(fd int, buf []byte) (n int, again bool, err error) {
-	for {
-		n, err = unix.Read(fd, buf)
-		switch err {
-		case nil:
-			return n, false, nil
-		case unix.EINTR:
-		case unix.EAGAIN:
-			return 0, true, nil
-		default:
-			return 0, false, err
-		}
-	}
+	return moveSome(unix.Read, fd, buf)
 }
 
 // writeSome writes once.
 func writeSome(fd int, buf []byte) (n int, again bool, err error) {
+	return moveSome(unix.Write, fd, buf)
+}
+
+func moveSome(
+	call func(int, []byte) (int, error), fd int, buf []byte,
+) (n int, again bool, err error) {
 	for {
-		n, err = unix.Write(fd, buf)
+		n, err = call(fd, buf)
 		switch err {
 		case nil:
 			return n, false, nil
-		case unix.EINTR:
-		case unix.EAGAIN:
+		case unix.EINTR: //nolint:errorlint // a system call returns the number itself
+		case unix.EAGAIN: //nolint:errorlint // as above
 			return 0, true, nil
 		default:
 			return 0, false, err

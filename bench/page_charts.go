@@ -10,7 +10,10 @@ import (
 
 // sections are the parts of the page that have something to show.
 func sections(results []NamedResult, rows []*pageRow) []section {
-	all := []section{percentileSection(rows)}
+	var all []section
+	if s := percentileSection(rows); len(s.Plots) > 0 { // else nothing ended well
+		all = append(all, s)
+	}
 	all = append(all, timeSections(results, rows)...)
 	if s, ok := curveSection(rows); ok {
 		all = append(all, s)

@@ -101,6 +101,17 @@ func TestPageHasAllPlotsWithTables(t *testing.T) {
 	}
 }
 
+func TestPageWithoutLatenciesHasNoPartForThem(t *testing.T) {
+	r := synthetic{turns: 1}.result()
+	turn := NewTurn()
+	turn.Seconds, turn.Errors = 1, []Failure{{"stalled", 3, "x"}}
+	r.Targets[0].Steps[0].Turns = []*Turn{turn}
+	headings := texts(elements(t, pageOf(t, NamedResult{"run", r})), "h2")
+	if slices.Contains(headings, "Latency by percentile") || !slices.Contains(headings, "Figures") {
+		t.Errorf("the page has %q", headings)
+	}
+}
+
 func TestPageIsReadableWithoutSeeingIt(t *testing.T) {
 	r := synthetic{names: []string{"a", "b", "c"}, clients: []int{1, 10, 100}}.result()
 	all := elements(t, pageOf(t, NamedResult{"run", r}))

@@ -39,6 +39,8 @@ type Client struct {
 	input [7 * codec.FieldSize]byte
 	// said is a reply that has to outlive the one behind it.
 	said []byte
+	// swept is the local folder whose leftovers were looked through last.
+	swept string
 	// folder is where Cd went, "" for the served root.
 	folder string
 	// command is kept from call to call for its memory.

@@ -22,6 +22,9 @@ import (
 // as it is, nothing is fetched, and Moved.Kept is its size. It is fetched where the server computes
 // no checksums.
 //
+// What other downloads left in the folder and nobody has gone on with for [Options.KeptLifetime] is
+// removed.
+//
 // While another call fetches to the same path it is an ErrBusy. A remote file that changes
 // meanwhile is an ErrMismatch, and nothing is kept of it.
 func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved, error) {
@@ -50,6 +53,7 @@ func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved
 		dropKept(local, old)
 		return moved, nil
 	}
+	c.sweepLeftovers(local)
 	k, err := openKept(local, old)
 	if err != nil {
 		return Moved{}, err
@@ -116,6 +120,7 @@ func (c *Client) getOn(ctx context.Context, name string, k *kept, info Info) (in
 	about := note{
 		Server: c.serverName(), Name: noteName(c.fromRoot(name)),
 		Size: info.Size, Modified: info.Modified.UnixNano(),
+		Local: noteName(filepath.Base(k.path)),
 	}
 	at, err := c.keptPrefix(ctx, name, k, about)
 	if err != nil {

@@ -34,6 +34,7 @@ func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error)
 		return 0, err
 	}
 	defer c.end()
+	c.sweepLeftovers(local)
 	p := pending{path: local, old: old}
 	n, err := c.fetch(ctx, codec.VerbGet, name,
 		&sink{begin: p.begin, progress: c.progress(0, 0)})

@@ -23,7 +23,7 @@ import (
 // that no lock is needed: of two processes with the same upload the later one's note stands, and
 // the other's part dies of age.
 
-// note is what a file in the notes' folder holds. All but Part says which upload it is about.
+// note is what a file in the notes' folder holds. All but Part says which file it is about.
 type note struct {
 	Server string `json:"server"`
 	// Name is the remote file's, from the served root.
@@ -33,6 +33,8 @@ type note struct {
 	Modified int64 `json:"modified"`
 	// Part is the server's name for what it keeps: who knows it may go on.
 	Part string `json:"part,omitempty"`
+	// Local is the name that a download is to get in the folder of its note, for people.
+	Local string `json:"local,omitempty"`
 }
 
 const (

@@ -30,10 +30,10 @@ func TestNotesAreFoundAndForgotten(t *testing.T) {
 		t.Errorf("%v, %v", part, ok)
 	}
 	for _, other := range []note{
-		{"host:2", "/a b", 5, aNote.Modified, ""},
-		{"host:1", "/a", 5, aNote.Modified, ""},
-		{"host:1", "/a b", 6, aNote.Modified, ""},
-		{"host:1", "/a b", 5, aNote.Modified + 1, ""},
+		{Server: "host:2", Name: "/a b", Size: 5, Modified: aNote.Modified},
+		{Server: "host:1", Name: "/a", Size: 5, Modified: aNote.Modified},
+		{Server: "host:1", Name: "/a b", Size: 6, Modified: aNote.Modified},
+		{Server: "host:1", Name: "/a b", Size: 5, Modified: aNote.Modified + 1},
 	} {
 		if _, ok := n.load(other, now); ok {
 			t.Errorf("%v was found", other)

@@ -55,6 +55,10 @@ type Options struct {
 	// NotesLifetime is how long a note serves: servers keep a part no longer. 0 means 24 h;
 	// negative has nothing noted and nothing continued.
 	NotesLifetime time.Duration
+	// KeptLifetime is how long what a broken download left in a local folder stays there after its
+	// last byte, to be gone on with; the next download into that folder removes what is older. 0
+	// means 30 days; negative means for ever.
+	KeptLifetime time.Duration
 	// ServerName is what the server is called in notes and beside unfinished downloads. "" means
 	// the address given to Dial, in small letters.
 	ServerName string
@@ -77,6 +81,7 @@ const (
 	listingMaxDefault   = 64 << 20
 	helloWaitDefault    = 2 * time.Second
 	notesLifetime       = 24 * time.Hour
+	keptLifetime        = 30 * 24 * time.Hour
 )
 
 // validate returns every fault at once.
@@ -111,6 +116,7 @@ func (o Options) filled() Options {
 	o.ListingMax = orDefault(o.ListingMax, listingMaxDefault)
 	o.HelloWait = orDefault(o.HelloWait, helloWaitDefault)
 	o.NotesLifetime = orDefault(o.NotesLifetime, notesLifetime)
+	o.KeptLifetime = orDefault(o.KeptLifetime, keptLifetime)
 	if o.Classic {
 		o.Exchange = Classic
 	}

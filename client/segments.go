@@ -48,6 +48,7 @@ func (c *Client) GetSegments(
 	if err != nil {
 		return Moved{}, err
 	}
+	c.sweepLeftovers(local)
 	p := pending{path: local, old: old}
 	if _, err := p.begin(info.Size); err != nil {
 		return Moved{}, err

@@ -13,9 +13,10 @@ type PartOptions struct {
 	// to.
 	NoReplace bool
 
-	// Owner is who asked for the part, in any words, or empty. One owner has at most half of
-	// Options.PartsMax; NewPart refuses more with KindTooMany. That a part has an owner is
-	// forgotten when the root is closed.
+	// Owner is who asked for the part, in any words, or empty. One owner has at most as many parts
+	// as it leaves to others of Options.PartsMax, which is half of them where it is the only one;
+	// NewPart refuses more with KindTooMany. That a part has an owner is forgotten when the root
+	// is closed.
 	Owner string
 }
 
@@ -39,7 +40,8 @@ type Part struct {
 
 // NewPart begins an upload under the name n that may be broken off and gone on with, and returns
 // its id, 16 hexadecimal digits in lower case: who knows them may go on. Nobody holds the part
-// then. It may block. Errors are those of Create, and KindTooMany when Options.PartsMax are kept.
+// then. It may block. Errors are those of Create, and KindTooMany when Options.PartsMax are kept,
+// and none of them is empty and was had by nobody for a minute: such a one makes room.
 func (r *Root) NewPart(n Name, o PartOptions) (id string, err error) {
 	for range createTriesMax {
 		var again bool
@@ -61,7 +63,13 @@ func (r *Root) newPart(n Name, o PartOptions) (id string, again bool, err error)
 	if err != nil {
 		return "", false, newError(OpStat, n, err)
 	}
-	if id, err = r.parts.reserve(n, home, o.Owner, r.options.partsMax()); err != nil {
+	for range emptyTries {
+		id, err = r.parts.reserve(n, home, o.Owner, r.options.partsMax())
+		if err == nil || !r.makeRoom(o.Owner, err) {
+			break
+		}
+	}
+	if err != nil {
 		return "", false, newError(OpCreate, n, err)
 	}
 	kept, err := d.makePart(id)
@@ -404,6 +412,6 @@ func (p *Part) close(gone bool) {
 	if gone {
 		d.root.parts.forget(p.id)
 	} else {
-		d.root.parts.release(p.id)
+		d.root.parts.leave(p.id, p.size)
 	}
 }

@@ -282,42 +282,6 @@ func TestNewPartRefusesWhatCannotBeStored(t *testing.T) {
 	})
 }
 
-// Who begins parts and never goes on leaves half of them to others, and has his own back as they
-// end.
-func TestPartsOfOneOwnerLeaveRoomForOthers(t *testing.T) {
-	eachWay(t, func(t *testing.T, open openFunc) {
-		r := open(t, scratch(t), Options{PartsMax: 4})
-		begin := func(owner string) (string, error) {
-			return r.NewPart(name(t, r, "x"), PartOptions{Owner: owner})
-		}
-		first, err := begin("a")
-		check(t, err)
-		_, err = begin("a")
-		check(t, err)
-		_, err = begin("a")
-		wantKind(t, err, KindTooMany)
-		_, err = begin("b")
-		check(t, err)
-		p, err := r.OpenPart(first)
-		check(t, err)
-		check(t, p.Drop())
-		_, err = begin("a")
-		check(t, err)
-		_, err = begin("")
-		check(t, err)
-		_, err = begin("b")
-		wantKind(t, err, KindTooMany) // all are kept
-		for id := range r.parts.all() {
-			p, err := r.OpenPart(id)
-			check(t, err)
-			check(t, p.Drop())
-		}
-		if len(r.parts.owned) != 0 {
-			t.Errorf("parts are counted: %v", r.parts.owned)
-		}
-	})
-}
-
 func TestPartsReplaceNoDevicesOrFolders(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		dir := scratch(t)
@@ -387,12 +351,12 @@ func TestNoPartIsWhatItSeems(t *testing.T) {
 		// Even if the server believed in them.
 		for i := range folders {
 			id := hexadecimal(uint64(i))
-			r.parts.met(id, name(t, r, "new"), inode{}, walk{number: 1})
+			r.parts.met(id, name(t, r, "new"), inode{}, meta{}, walk{number: 1})
 			p, err := r.OpenPart(id)
 			if err == nil {
 				t.Errorf("%s was opened: %v", folders[i], p.Close())
 			}
-			r.parts.met(id, name(t, r, "new"), inode{}, walk{number: 1})
+			r.parts.met(id, name(t, r, "new"), inode{}, meta{}, walk{number: 1})
 		}
 		if n, err := r.SweepParts(); n != 0 || err != nil {
 			t.Fatalf("removed %d, %v", n, err)

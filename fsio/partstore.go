@@ -1,6 +1,7 @@
 package fsio
 
 import (
+	"container/list"
 	"crypto/rand"
 	"encoding/binary"
 	"strings"
@@ -35,6 +36,9 @@ type partStore struct {
 	parts map[string]*partEntry
 	// owned counts the parts of each owner that is known.
 	owned map[string]int
+	// empties are the ids of the parts that nobody has and that have no byte, the one that nobody
+	// has had for the longest first.
+	empties list.List
 	// sweep counts sweeps, so that one finds out which parts it has not met.
 	sweep uint64
 	// moving counts the renames of folders under way, moves those that ended: a sweep that one
@@ -53,23 +57,26 @@ type partEntry struct {
 	home  inode  // Of the folder that the name is in; zero where the system tells none.
 	owner string // That asked for it, empty if that is not known.
 	held  bool
-	seen  uint64 // The sweep that met it, or that ran or had run last when it was made.
+	size  int64     // When it was last met, or had.
+	had   time.Time // When somebody last had it.
+	seen  uint64    // The sweep that met it, or that ran or had run last when it was made.
+
+	empty *list.Element // Its place among the empties, nil if it is none of them.
 }
 
-// partsShare is which part of all that may be kept one owner may have: who begins parts and never
-// goes on leaves room for others.
-const partsShare = 2
-
-// reserve draws an id for a part of that name, and holds it.
+// reserve draws an id for a part of that name, and holds it. An owner may have as many parts as it
+// leaves to others, and one if there is room at all: who begins parts and never goes on leaves
+// room, and however many do so, no few of them have it all.
 func (s *partStore) reserve(n Name, home inode, owner string, partsMax int) (string, error) {
 	var random [8]byte
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
-		if len(s.parts) >= partsMax {
+		left := partsMax - len(s.parts) - 1
+		if left < 0 {
 			return "", errPartsMax
 		}
-		if owner != "" && s.owned[owner] >= max(1, partsMax/partsShare) {
+		if owner != "" && s.owned[owner]+1 > max(1, left) {
 			return "", errPartsOne
 		}
 		_, _ = rand.Read(random[:]) // It never fails: the program ends instead.
@@ -96,6 +103,7 @@ func (s *partStore) add(id string, e *partEntry) {
 // remove takes out a part that is there.
 func (s *partStore) remove(id string) {
 	owner := s.parts[id].owner
+	s.fill(s.parts[id])
 	delete(s.parts, id)
 	if owner == "" {
 		return
@@ -118,6 +126,7 @@ func (s *partStore) hold(id string) (partEntry, uint64, error) {
 		return partEntry{}, s.moves, errHeld
 	}
 	e.held = true
+	s.fill(e)
 	return *e, s.moves, nil
 }
 
@@ -126,7 +135,17 @@ func (s *partStore) release(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.parts[id]; e != nil {
-		e.held = false
+		s.free(id, e)
+	}
+}
+
+// leave is release for a part that has that many bytes by now.
+func (s *partStore) leave(id string, size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.parts[id]; e != nil {
+		e.size = size
+		s.free(id, e)
 	}
 }
 
@@ -186,7 +205,7 @@ func (s *partStore) unmoved(moves uint64) bool {
 // met takes in a part that a sweep has met, under the name that it has there: n, in the folder
 // home. A part that has strayed is not where its entry says. A name that is known to be good is
 // not given up for one that a rename may have overtaken.
-func (s *partStore) met(id string, n Name, home inode, w walk) {
+func (s *partStore) met(id string, n Name, home inode, m meta, w walk) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(n.String()) > nameBytesMax {
@@ -194,7 +213,9 @@ func (s *partStore) met(id string, n Name, home inode, w walk) {
 	}
 	e := s.parts[id]
 	if e == nil {
-		s.add(id, &partEntry{name: n, home: home, seen: w.number})
+		e = &partEntry{name: n, home: home, seen: w.number, size: m.size, had: m.changed}
+		s.add(id, e)
+		s.list(id, e)
 		return
 	}
 	e.seen = max(e.seen, w.number)

@@ -197,7 +197,7 @@ func (s *sweep) part(home folder, n Name, base string) bool {
 		}
 		if !s.root.expired(m.changed) || s.root.parts.holds(id) ||
 			!s.file(kept, n, file, s.root.expiredFile) {
-			s.met(home, id, name)
+			s.met(home, id, name, m)
 			return true
 		}
 		s.root.parts.forget(id)
@@ -216,7 +216,7 @@ func (s *sweep) part(home folder, n Name, base string) bool {
 }
 
 // met takes in a part that a folder holds.
-func (s *sweep) met(home folder, id string, n Name) {
+func (s *sweep) met(home folder, id string, n Name, m meta) {
 	if s.deep {
 		n = Name{} // It counts and expires, and is not gone on with until it has a name again.
 	}
@@ -224,7 +224,7 @@ func (s *sweep) met(home folder, id string, n Name) {
 	if err != nil {
 		is = inode{}
 	}
-	s.root.parts.met(id, n, is, s.walk)
+	s.root.parts.met(id, n, is, m, s.walk)
 }
 
 // openPart opens a part's folder, and returns the name of the file in it, if there is one. What

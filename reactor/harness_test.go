@@ -280,10 +280,10 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 				r.forget(a)
 			}
 			l := &r.limiter.listings
-			if len(r.listing) > 0 || ts.reactors[0] == r && (l.bytes.Load() != 0 ||
+			if r.listingsWaiting() > 0 || ts.reactors[0] == r && (l.bytes.Load() != 0 ||
 				l.large.Load() != 0) {
 				t.Errorf("listings: %d wait, %d bytes are held, %d large ones are built",
-					len(r.listing), l.bytes.Load(), l.large.Load())
+					r.listingsWaiting(), l.bytes.Load(), l.large.Load())
 			}
 			if len(r.starving) > 0 || len(r.queued) > 0 {
 				t.Errorf("%d starve, %d are queued", len(r.starving), len(r.queued))

@@ -84,6 +84,10 @@ var hostileStatus = []hostileCase{
 		o.Limits.Keyless = 16
 	}, attack: func(s *siege) {
 		o := s.hello().offered("put flooded")
+		other := s.helloFrom("127.0.0.3").offered("put slow")
+		slow := other.knock() // its KEY comes in two segments
+		slow.say(other.Key.String()[:7])
+		s.wantKeyless(1)
 		var all []*data
 		for range 100 {
 			d := o.knock()
@@ -94,9 +98,13 @@ var hostileStatus = []hostileCase{
 			}
 		}
 		s.good.round()
-		for _, d := range all[:100-16] {
+		const most = 7 // it leaves one to the other client and eight to whoever comes
+		for _, d := range all[:100-most] {
 			wantEnd(s.t, d.TCPConn, errAny)
 		}
+		s.wantKeyless(most + 1)
+		slow.say(other.Key.String()[7:] + record("content"))
+		other.c.want(226, "7")
 		d := o.take() // who brings its KEY needs no room
 		d.say(record("content"))
 		o.c.want(226, "7")
@@ -299,6 +307,11 @@ var hostileParts = []hostileCase{
 		for range 100 {
 			c.ask("newpart part", 450, "part: too many parts are kept for this address")
 		}
+		accomplice := s.helloFrom("127.0.0.3")
+		for range 250 {
+			parts = append(parts, accomplice.begin("part"))
+		}
+		accomplice.ask("newpart part", 450, "part: too many parts are kept for this address")
 		// That leaves others their own.
 		other := s.greet()
 		mine := other.begin("other")

@@ -46,8 +46,8 @@ func TestHostileClients(t *testing.T) {
 	names := make(map[string]bool)
 	for _, cases := range [][]hostileCase{
 		hostileHeaders(), hostileControl, hostileData, hostileNames, hostileStatus, hostileParts,
-		hostileFloods, hostileClassic, hostileClassicControl, hostileClassicData,
-		hostileClassicNames,
+		hostileFloods, hostileListings, hostileClassic, hostileClassicControl,
+		hostileClassicData, hostileClassicNames,
 	} {
 		for _, c := range cases {
 			if names[c.name] {
@@ -108,7 +108,13 @@ func (s *siege) dial() *wire { return s.dialFrom(s.t, hostileFrom) }
 // hello opens a session of the status exchange for a hostile client.
 func (s *siege) hello() *speaker {
 	s.t.Helper()
-	c := &speaker{s.dial()}
+	return s.helloFrom(hostileFrom)
+}
+
+// helloFrom opens one from an address.
+func (s *siege) helloFrom(from string) *speaker {
+	s.t.Helper()
+	c := &speaker{s.dialFrom(s.t, from)}
 	c.command("hello 1")
 	c.want(200, "ferry/1")
 	return c
@@ -174,7 +180,7 @@ func (s *siege) wantUnread() {
 			onLoop(s.t, r, func() {
 				for _, t := range r.transfers {
 					still := t.state == transferMoving && !t.writable && !t.job.busy
-					full = full && (t.isPut() || still)
+					full = full && (t.isPut() || t.send.waits || still)
 				}
 			})
 		}
@@ -218,7 +224,7 @@ func (s *siege) state() (now state) {
 			now.deadlines += len(r.deadlines)
 			now.keys += len(r.keys)
 			now.keyless += r.keyless.Len()
-			now.listing += len(r.listing)
+			now.listing += r.listingsWaiting()
 			now.starving += len(r.starving)
 			now.queued += len(r.queued)
 			pipes += len(r.pipes)

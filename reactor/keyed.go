@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"crypto/rand"
 	"encoding/binary"
+	"net/netip"
 
 	"ferry/codec"
 )
@@ -19,13 +20,16 @@ type keyless struct {
 	fd   int
 	slot slot
 	dec  codec.Decoder
+	// use is what its address has in use.
+	ip  netip.Addr
+	use *usage
 	// deadline is the end of the time that an offer has.
 	deadline deadline
 	place    *list.Element
 }
 
 // newcomer takes a connection to a keyed port. Most have brought their KEY.
-func (r *reactor) newcomer(fd int) {
+func (r *reactor) newcomer(fd int, ip netip.Addr) {
 	dec := codec.NewDecoder(codec.KeyedRecord)
 	if len(r.keys) == 0 { // no KEY is right
 		r.refuseKey(fd, &dec)
@@ -34,24 +38,34 @@ func (r *reactor) newcomer(fd int) {
 	if r.readKey(fd, &dec) {
 		return
 	}
-	if !take(&r.limiter.keyless, r.limiter.limits.Keyless) {
+	u := r.limiter.hold(ip)
+	for short := r.limiter.takeKeyless(u); short != shortNothing; short = r.limiter.takeKeyless(u) {
 		// Who has brought no KEY for the longest is the least likely to have one.
-		first := r.keyless.Front()
+		first := r.oldestKeyless(u, short)
 		if first == nil { // they are all another reactor's
-			r.count.strangers++
-			dec.Release()
-			closeDescriptor(fd)
+			r.limiter.release(ip, u)
+			r.refuseKey(fd, &dec)
 			return
 		}
-		r.turnAway(first.Value.(*keyless))
-		r.limiter.keyless.Add(1)
+		r.turnAway(first)
 	}
-	k := &keyless{r: r, fd: fd, dec: dec}
+	k := &keyless{r: r, fd: fd, dec: dec, ip: ip, use: u}
 	k.place = r.keyless.PushBack(k)
 	k.deadline.owner = k
 	r.deadlines.set(&k.deadline, r.now+r.limiter.limits.OfferTimeout)
 	k.slot = r.watcher.add(fd, k)
 	r.watcher.want(k.slot, canRead)
+}
+
+// oldestKeyless is the connection that makes room for another one of an address: its own oldest if
+// the address has all it may have, otherwise the oldest of all. It is nil where there is none here.
+func (r *reactor) oldestKeyless(u *usage, short shortage) *keyless {
+	for at := r.keyless.Front(); at != nil; at = at.Next() {
+		if k := at.Value.(*keyless); short == shortServer || k.use == u {
+			return k
+		}
+	}
+	return nil
 }
 
 // readKey reads up to the end of the KEY and no further, and says whether that settled where the
@@ -139,7 +153,8 @@ func (k *keyless) forget() {
 	r := k.r
 	r.deadlines.clear(&k.deadline)
 	r.keyless.Remove(k.place)
-	r.limiter.keyless.Add(-1)
+	r.limiter.giveKeyless(k.use)
+	r.limiter.release(k.ip, k.use)
 	r.watcher.remove(k.slot)
 }
 

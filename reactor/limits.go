@@ -69,7 +69,9 @@ type usage struct {
 	announced, counted int64
 	listings           atomic.Int64 // bytes
 	sums               atomic.Int64
-	holders            int // guarded by limiter.mu
+	// keyless counts its data connections that have not said their KEY.
+	keyless atomic.Int64
+	holders int // guarded by limiter.mu
 }
 
 // newLimiter divides the descriptors that this process may open, and fills in what was left to it.
@@ -97,6 +99,11 @@ func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, er
 	left -= extra
 	if l.Transfers == 0 {
 		l.Transfers = int(left / descriptorsEach)
+	}
+	if most := left / descriptorsEach; int64(l.Transfers) > most {
+		return nil, fmt.Errorf("--max-transfers %d does not fit: this process may open %d "+
+			"descriptors, which beside %d sessions allows %d; lower it or --max-sessions, or "+
+			"raise the limit (ulimit -n)", l.Transfers, descriptors, l.Sessions, most)
 	}
 	lim := &limiter{
 		limits:    l,
@@ -155,6 +162,29 @@ func (l *limiter) takeSession(u *usage) bool {
 func (l *limiter) giveSession(u *usage) {
 	l.sessions.Add(-1)
 	u.sessions.Add(-1)
+}
+
+// takeKeyless counts a connection in that has not said its KEY, or says who has too many of them.
+// An address may have as many as it leaves to others, and one if there is room at all: so one
+// address that floods leaves half of them free, two a third each, and who is slow to say its KEY
+// beside them is not closed for theirs.
+func (l *limiter) takeKeyless(u *usage) shortage {
+	all := l.keyless.Add(1)
+	left := int64(l.limits.Keyless) - all
+	if left >= 0 && u.keyless.Add(1) <= max(1, left) {
+		return shortNothing
+	}
+	l.keyless.Add(-1)
+	if left < 0 {
+		return shortServer
+	}
+	u.keyless.Add(-1)
+	return shortAddress
+}
+
+func (l *limiter) giveKeyless(u *usage) {
+	l.keyless.Add(-1)
+	u.keyless.Add(-1)
 }
 
 // shortage is why a transfer cannot begin yet.

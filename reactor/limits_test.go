@@ -3,6 +3,7 @@
 package reactor
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -140,6 +141,21 @@ func TestDescriptorsAreDivided(t *testing.T) {
 	if _, err := newLimiter(l, 1, 66, 20_000); err == nil ||
 		!strings.Contains(err.Error(), "--max-sessions 30000") {
 		t.Errorf("30,000 sessions of 20,000 descriptors: %v", err)
+	}
+	l.Sessions, l.Transfers = 0, 100_000
+	_, err = newLimiter(l, 1, 66, 20_000)
+	if err == nil || !strings.Contains(err.Error(), "--max-transfers 100000 does not fit") {
+		t.Fatalf("100,000 transfers of 20,000 descriptors: %v", err)
+	}
+	// What it says does fit.
+	var most int
+	_, after, _ := strings.Cut(err.Error(), "sessions allows ")
+	_, _ = fmt.Sscan(after, &most)
+	for add, fits := range map[int]bool{0: true, 1: false} {
+		l.Transfers = most + add
+		if _, err := newLimiter(l, 1, 66, 20_000); (err == nil) != fits || most < transfersMin {
+			t.Errorf("%d transfers of 20,000 descriptors: %v", l.Transfers, err)
+		}
 	}
 }
 

@@ -3,13 +3,10 @@
 package reactor
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,34 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// largeFolder makes a folder whose listing is larger than what a socket takes from a server whose
-// client does not read, and returns the listing.
-func largeFolder(t testing.TB, dir string, names int) (listing string) {
-	t.Helper()
-	check(t, os.Mkdir(dir, 0o755))
-	var text strings.Builder
-	for i := range names {
-		name := fmt.Sprintf("%06d-%s", i, strings.Repeat("n", 240))
-		check(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
-		text.WriteString(name + "\n")
-	}
-	return text.String()
-}
-
 // tightListings leave room for one unread listing of largeFolder for each of two addresses.
 func tightListings(o *Options) {
-	o.Limits.ListingBytes, o.Limits.ListingsBytes = 512<<10, 1<<20
-}
-
-// shortSockets has the server's data connections take little of what is not read.
-func shortSockets(t testing.TB) func(*Server) {
-	return func(s *Server) {
-		for _, p := range s.reactors[0].pools[poolData].ports {
-			for _, socket := range p.sockets {
-				check(t, unix.SetsockoptInt(socket.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 64<<10))
-			}
-		}
-	}
+	o.Limits.ListingBytes, o.Limits.ListingsBytes = 512<<10, 2<<20
 }
 
 // Listings that are not read hold no more memory than is allowed, of which one address has half.
@@ -55,7 +27,9 @@ func TestListingsShareABudget(t *testing.T) {
 	want := largeFolder(t, filepath.Join(ts.dir, "large"), 2000)
 	r := ts.reactors[0]
 	standing := func() (held int64, waiting int) {
-		onLoop(t, r, func() { held, waiting = r.limiter.listings.bytes.Load(), len(r.listing) })
+		onLoop(t, r, func() {
+			held, waiting = r.limiter.listings.bytes.Load(), r.listingsWaiting()
+		})
 		return held, waiting
 	}
 	var unread []*data
@@ -98,6 +72,45 @@ func TestListingsShareABudget(t *testing.T) {
 	ts.quiet()
 	if held, waiting := standing(); held != 0 || waiting != 0 {
 		t.Errorf("%d bytes are held, %d listings wait", held, waiting)
+	}
+}
+
+// An address holds as much memory for listings as it leaves to others, and for large ones half of
+// that, so that small ones are always built, its own too; large ones are built two at a time.
+func TestListingsOfAnAddressLeaveMemoryForOthers(t *testing.T) {
+	l := DefaultOptions().Limits
+	const small, large = listingFirst, 16 << 20
+	for _, kind := range []struct {
+		n    int64
+		want []int64 // what the addresses come to hold, one after the other
+	}{
+		{small, []int64{64 << 20, 32 << 20, 16 << 20, 8 << 20}},
+		{large, []int64{32 << 20, 16 << 20, 16 << 20, 16 << 20, 0}},
+	} {
+		lim, err := newLimiter(l, 1, 0, 20_000)
+		check(t, err)
+		for i, want := range kind.want {
+			u := new(usage)
+			short := shortNothing
+			for short == shortNothing {
+				short = lim.takeListing(u, kind.n, kind.n == large)
+				lim.listings.large.Store(0) // it was built
+			}
+			if held := u.listings.Load(); held != want {
+				t.Errorf("address %d holds %d bytes of listings of %d, want %d", i, held,
+					kind.n, want)
+			}
+			if short := lim.takeListing(u, small, false); kind.n == large && short != shortNothing {
+				t.Errorf("address %d has no small listing beside its large ones", i)
+			}
+		}
+	}
+	lim, err := newLimiter(l, 1, 0, 20_000)
+	check(t, err)
+	for i, want := range []shortage{shortNothing, shortNothing, shortServer} {
+		if got := lim.takeListing(new(usage), 1<<20, true); got != want {
+			t.Errorf("large listing %d at once: %v, want %v", i, got, want)
+		}
 	}
 }
 

@@ -61,6 +61,8 @@ type address struct {
 	sessions, transfers int
 	// sums are its checksums.
 	sums sumLine
+	// listings are transfers whose listing waits for memory, in the order of their coming.
+	listings [listingKinds][]*transfer
 	// lines are the address's leases, one line for each pool; nil until the first command for it.
 	lines [poolCount]*line
 }
@@ -403,7 +405,7 @@ func (d *dataSocket) ready(readiness) {
 // Ports: "a connection to the port from another address, or without an offer, is closed at once".)
 func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 	if p.kind == poolKeyed {
-		r.newcomer(fd)
+		r.newcomer(fd, ip)
 		return
 	}
 	var t *transfer

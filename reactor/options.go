@@ -36,7 +36,8 @@ type Options struct {
 	// NoOverwrite refuses an upload to a name that exists, and whatever else would change what is
 	// there.
 	NoOverwrite bool
-	// UploadOnly refuses everything by which a client learns what is there, or takes it away.
+	// UploadOnly refuses whatever sends, lists or sums up what is there, or takes it away. That a
+	// name is taken shows when a client asks for that name.
 	UploadOnly bool
 	// NoSum refuses checksums.
 	NoSum bool
@@ -110,14 +111,15 @@ type Limits struct {
 	// session, 0 for any number.
 	SumsPerAddress int
 	SumBytes       int64
-	// Parts is how many kept beginnings of uploads there may be; one client address has half of
-	// it.
+	// Parts is how many kept beginnings of uploads there may be; a client address may have as many
+	// as it leaves to others. Empty ones make room for others in time.
 	Parts int
 	// Keyless is how many data connections of the status exchange may be open that have not said
-	// which offer they take. Beyond that the one that came first is closed.
+	// which offer they take; a client address may have as many as it leaves to others. Beyond that
+	// the one that came first is closed.
 	Keyless int
 	// ListingBytes is the longest listing, ListingsBytes what all listings may hold in memory at
-	// once; one client address has half of it.
+	// once, four times that or more; a client address may hold as much as it leaves to others.
 	ListingBytes, ListingsBytes int64
 	// RateBytes is the lowest rate of a transfer in bytes a second, over a StallTimeout.
 	RateBytes int64
@@ -267,7 +269,7 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 		{"--max-parts", int64(l.Parts), 2, 1 << 30},
 		{"--max-keyless", int64(l.Keyless), 1, 1 << 16},
 		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
-		{"--max-listing-memory", l.ListingsBytes, 2 * l.ListingBytes, 1 << 40},
+		{"--max-listing-memory", l.ListingsBytes, listingsMin * l.ListingBytes, 1 << 40},
 		{"--min-rate", l.RateBytes, 1, 1 << 40},
 	} {
 		bad(n.v >= n.min && n.v <= n.max,
@@ -341,7 +343,7 @@ func (o *Options) features() codec.Features {
 	if o.Durability == DurabilityCommit {
 		f |= codec.FeatureCommit
 	}
-	if !o.NoSum {
+	if !o.NoSum && !o.UploadOnly { // a drop box computes none at all
 		f |= codec.FeaturePartSum
 	}
 	if !o.NoOverwrite {

@@ -44,8 +44,9 @@ type reactor struct {
 	queue, queued []mover
 	// starving are addresses that wait for a limit of the whole server.
 	starving []*line
-	// listing are transfers whose listing waits for memory, in the order of their coming.
-	listing []*transfer
+	// listing are addresses with listings that wait for memory, by their kind: each has a turn of
+	// one listing, the first is next.
+	listing [listingKinds][]*address
 	spare   []*transfer
 	pipes   []*pipe
 	// pipesRefused is until when none is asked for.

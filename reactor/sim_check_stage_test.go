@@ -198,7 +198,7 @@ func (s *sim) checkDeadlines() {
 // checkEnd: when everybody has gone nothing is left, and what has a name is whole.
 func (s *sim) checkEnd(before []string) {
 	if n := len(s.sessions) + len(s.transfers) + len(s.addresses) + len(s.deadlines) +
-		len(s.keys) + len(s.listing) + len(s.starving); n > 0 {
+		len(s.keys) + s.listingsWaiting() + len(s.starving); n > 0 {
 		s.wrong("left are %d sessions, %d transfers, %d addresses, %d deadlines, %d KEYs",
 			len(s.sessions), len(s.transfers), len(s.addresses), len(s.deadlines), len(s.keys))
 	}

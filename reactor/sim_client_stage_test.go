@@ -177,7 +177,7 @@ func (s *sim) connect() {
 	}
 	s.now = s.clock()
 	if c.face == faceStatus {
-		s.newcomer(fds[0])
+		s.newcomer(fds[0], netip.MustParseAddr(from))
 	} else {
 		s.meet(s.portOf(o.port), fds[0], netip.MustParseAddr(from))
 	}

@@ -3,6 +3,9 @@
 package reactor
 
 import (
+	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +51,12 @@ func (s *stage) wantOffer(c *fakeConn) codec.Offer {
 // knock makes a data connection to a keyed port, says something, and returns our end of it.
 func (s *stage) knock(says string) int {
 	s.t.Helper()
+	return s.knockFrom("127.0.0.1", says)
+}
+
+// knockFrom makes one from an address.
+func (s *stage) knockFrom(from, says string) int {
+	s.t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 	check(s.t, err)
 	if says != "" {
@@ -55,7 +64,7 @@ func (s *stage) knock(says string) int {
 		check(s.t, err)
 	}
 	s.now = s.clock()
-	s.newcomer(fds[0])
+	s.newcomer(fds[0], netip.MustParseAddr(from))
 	return fds[1]
 }
 
@@ -80,7 +89,7 @@ func (s *stage) wantOpen(fd int) {
 
 func keyedStage(t *testing.T) *stage {
 	o := testOptions(t.TempDir())
-	o.Limits.Keyless = 3
+	o.Limits.Keyless = 4
 	s := stages(t, 1, o)[0]
 	t.Cleanup(s.close)
 	return s
@@ -109,33 +118,77 @@ func TestAConnectionWithoutAKeyIsClosedInTime(t *testing.T) {
 	s.hang(c)
 }
 
+// An address that floods a port with connections that say no KEY makes room for its own alone;
+// another one, whose KEY comes in two segments, is not closed for it.
 func TestTheOldestWithoutAKeyMakesRoom(t *testing.T) {
-	s := keyedStage(t)
+	o := testOptions(t.TempDir())
+	o.Limits.Keyless = 8
+	s := stages(t, 1, o)[0]
+	t.Cleanup(s.close)
 	c := s.hello()
 	s.say(c, "put a")
-	o := s.wantOffer(c)
-	var waiting []int
-	for range 5 {
-		waiting = append(waiting, s.knock("0"))
+	offer := s.wantOffer(c)
+	honest := s.knockFrom("10.0.0.1", offer.Key.String()[:5])
+	const flood = 20
+	standing := func(fds []int) (n int) {
+		for _, fd := range fds {
+			var b [1]byte
+			if _, err := unix.Read(fd, b[:]); err == unix.EAGAIN {
+				n++
+			}
+		}
+		return n
 	}
-	s.wantClosed(waiting[0])
-	s.wantClosed(waiting[1])
-	for _, fd := range waiting[2:] {
-		s.wantOpen(fd)
+	// One address leaves as many as it has; so do two.
+	var first, second []int
+	for range flood {
+		first = append(first, s.knockFrom("10.0.0.2", "0"))
 	}
-	// Who brings its KEY needs no room.
-	fd := s.knock(o.Key.String() + record("abc"))
+	if n := standing(first); n != 3 { // of eight: its three, the honest one, and four that are left
+		t.Errorf("%d of one address stand", n)
+	}
+	for range flood {
+		second = append(second, s.knockFrom("10.0.0.3", "0"))
+	}
+	if n := standing(first) + standing(second); n != 5 {
+		t.Errorf("%d of two addresses stand", n)
+	}
+	if n := standing(first[flood-3:]); n != 3 {
+		t.Errorf("%d of the youngest stand", n)
+	}
+	// However many addresses they come from, one connection each: the oldest of all goes.
+	var crowd []int
+	for i := range 2 {
+		crowd = append(crowd, s.knockFrom("10.0.1."+strconv.Itoa(i), "0"))
+	}
+	s.wantOpen(honest)
+	_, err := unix.Write(honest, []byte(offer.Key.String()[5:]+record("abc")))
+	check(t, err)
 	s.eventuallySettled("the upload", func() bool { return len(c.out) > 0 })
 	s.wantReply(c, 226, "3")
-	check(t, unix.Close(fd))
+	s.say(c, "put a")
+	s.wantOffer(c)
+	old := s.knockFrom("10.0.2.1", "0")
+	for i := range 8 {
+		crowd = append(crowd, s.knockFrom("10.0.3."+strconv.Itoa(i), "0"))
+	}
+	s.wantClosed(old)
+	s.advance(10 * time.Second)
+	for _, fd := range slices.Concat(first, second, crowd) {
+		s.wantClosed(fd)
+	}
+	check(t, unix.Close(honest))
 	s.settle()
 	// No offer stands: nobody has to wait for a KEY.
 	s.wantClosed(s.knock("0"))
-	s.advance(10 * time.Second)
-	for _, fd := range waiting[2:] {
-		s.wantClosed(fd)
+	if n := s.limiter.keyless.Load(); n != 0 {
+		t.Errorf("%d are counted", n)
 	}
 	s.hang(c)
+	s.advance(10 * time.Second)
+	if len(s.limiter.addresses) != 0 {
+		t.Error("an address is still known")
+	}
 }
 
 // eventuallySettled takes turns until workers have done what is waited for.

@@ -81,10 +81,10 @@ func TestSwitchedOffFeaturesAreNeitherAnnouncedNorServed(t *testing.T) {
 			"get a",
 		},
 		"upload-only": {
-			func(o *Options) { o.UploadOnly = true }, "put parts partsum replace mkdir",
+			func(o *Options) { o.UploadOnly = true }, "put parts replace mkdir",
 			[]string{
 				"get a", "getpart 0 0 a", "ls", "ls -l", "stat a", "sum xxh3 a",
-				"sumpart xxh3 0 0 a", "rm a", "rmdir a", "rnfr a",
+				"sumpart xxh3 0 0 a", "partsum 0123456789abcdef xxh3", "rm a", "rmdir a", "rnfr a",
 			},
 			"put b",
 		},

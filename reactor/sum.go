@@ -20,7 +20,8 @@ const sumWorkersMax = 64
 type sumAsked struct {
 	state  atomic.Int32
 	digest fsio.Digest
-	// read is how many bytes were read for it, in whole pieces: none for one that was known.
+	// read is how many bytes were read for it: none for one that was known. That of one that did
+	// not come to its end is in whole pieces.
 	read int64
 	// counted says that the address counts it, given that the workers have it.
 	counted, given bool
@@ -39,10 +40,22 @@ func (s *sumAsked) end() (running bool) { return s.state.Swap(sumEnded) == sumRu
 // begin says whether the worker is to begin.
 func (s *sumAsked) begin() bool { return s.state.CompareAndSwap(sumWaits, sumRuns) }
 
-// stopped says whether the worker is to stop. It is asked before each piece, which counts as read.
+// stopped says whether the worker is to stop. It is asked before each piece, which counts as read
+// unless it says so.
 func (s *sumAsked) stopped() bool {
+	if s.state.Load() == sumEnded {
+		return true
+	}
 	s.read += sumPiece
-	return s.state.Load() == sumEnded
+	return false
+}
+
+// ended follows the end of the work: of a checksum that has come, it is known what was read.
+func (s *sumAsked) ended(d fsio.Digest, err error) error {
+	if err == nil {
+		s.digest, s.read = d, d.Size
+	}
+	return err
 }
 
 // sumPiece is how much is read for a checksum between two looks at whether to stop, in bytes.
@@ -124,13 +137,11 @@ func (a *asked) sumFile(root *fsio.Root, known *fsio.SumCache) error {
 	case length == 0:
 		length = -1
 	}
-	var err error
 	var ok bool
 	if s.digest, ok = known.Known(&f, fsio.Algo(a.Algo), a.Offset, length); ok {
 		return nil
 	}
-	s.digest, err = known.Sum(s.stopped, &f, fsio.Algo(a.Algo), a.Offset, length)
-	return err
+	return s.ended(known.Sum(s.stopped, &f, fsio.Algo(a.Algo), a.Offset, length))
 }
 
 // sumPart is the work of partsum.
@@ -141,7 +152,7 @@ func (a *asked) sumPart(root *fsio.Root) error {
 	}
 	var err error
 	if _, failed := onPart(root, a.Part, func(p *fsio.Part) error {
-		s.digest, err = p.Sum(s.stopped, fsio.Algo(a.Algo))
+		err = s.ended(p.Sum(s.stopped, fsio.Algo(a.Algo)))
 		return p.Close()
 	}); failed != nil {
 		return failed

@@ -158,6 +158,23 @@ func TestAServerThatStopsEndsSums(t *testing.T) {
 	check(t, ts.wait())
 }
 
+// What counts is what was read, in bytes, of a part too: small files do not count as large ones.
+func TestChecksumsCountTheirBytes(t *testing.T) {
+	ts := serve(t, func(o *Options) { o.Limits.SumBytes = 10 })
+	content := pattern(100)
+	ts.file("small", content)
+	c := ts.greet()
+	part := c.begin("x")
+	c.goOn(part, 0, 9, content[:3], 250)
+	for i := range 3 {
+		c.ask(fmt.Sprintf("sumpart xxh3 %d 3 small", i), 213, xxh(content[i:i+3])+" 3")
+	}
+	c.ask("partsum "+part+" xxh3", 213, xxh(content[:3])+" 3")
+	c.ask("partsum "+part+" xxh3", 552, "")
+	c.ask("sumpart xxh3 3 3 small", 552, "small: too many bytes summed up for one session")
+	c.bye()
+}
+
 // TestAnAbortedPartSumFreesItsPart gives one up that runs, and one that waits for a worker.
 func TestAnAbortedPartSumFreesItsPart(t *testing.T) {
 	fault, came, release := blockedOn(fsio.OpRead)

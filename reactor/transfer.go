@@ -93,7 +93,8 @@ type transfer struct {
 	// released says that the session was told of the end.
 	released bool
 
-	// deadline is, in turn, the end of the offer, of a stall and of lingering.
+	// deadline is, in turn, the end of waiting to be listed, of the offer, of a stall and of
+	// lingering.
 	deadline deadline
 	began    instant
 	// moved counts file or message bytes; mark is what it was when the stall time began.
@@ -236,6 +237,8 @@ func (t *transfer) expire(which *deadline) {
 		return
 	}
 	switch t.state {
+	case transferWaiting:
+		r.listingExpired(t)
 	case transferOffered:
 		r.untaken(t)
 	case transferMoving:

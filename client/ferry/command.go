@@ -46,10 +46,11 @@ Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
 
 // flags are those that do not stand in the shell itself.
 type flags struct {
-	silence, connect, confirm time.Duration
-	ports                     classicPorts
-	config                    string
-	noProgress                bool
+	silence, connect, confirm, kept time.Duration
+
+	ports      classicPorts
+	config     string
+	noProgress bool
 }
 
 func (p *program) command() *cobra.Command {
@@ -129,6 +130,9 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.DurationVar(&p.flags.confirm, "confirm-timeout", 5*time.Second,
 		"wait `TIME` for a server to confirm a put, 0 not at all;\n"+
 			"some servers never do")
+	to.DurationVar(&p.flags.kept, "kept-lifetime", 30*24*time.Hour,
+		"remove what broken gets left in a folder after `TIME`, 0 never;\n"+
+			"until then get -c goes on with it")
 	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
 		"speak status, base, or whichever of them the server does;\n"+
 			"base is understood by every server, and has get, put and ls")

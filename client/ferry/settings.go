@@ -55,6 +55,7 @@ func (p *program) settle(from *pflag.FlagSet) error {
 	s.Options.StallTimeout = bound(p.flags.silence)
 	s.Options.DialTimeout = bound(p.flags.connect)
 	s.Options.ConfirmWait = bound(p.flags.confirm)
+	s.Options.KeptLifetime = bound(p.flags.kept)
 	return p.flags.ports.apply(s)
 }
 

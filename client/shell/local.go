@@ -33,6 +33,7 @@ func localVerbs() []verb {
 		{
 			words: []string{"lpwd"}, says: "show the local folder", run: (*Shell).runLocalPwd,
 		},
+		keptVerb(),
 		{
 			words: []string{"!"}, usage: "[COMMAND]",
 			says:     "run a command of this machine's shell, or the shell",

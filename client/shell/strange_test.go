@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"ferry/client"
@@ -79,10 +80,10 @@ func TestMirrorRemovesNothingForALineItCannotRead(t *testing.T) {
 
 func TestChangeIsNotMadeTwice(t *testing.T) {
 	f := newFake(t, nil)
-	asked := 0
+	var asked atomic.Int32
 	f.speaksStatus(nil, func(c *control, command string) bool {
 		if command == "rm a" {
-			asked++
+			asked.Add(1)
 			_ = c.conn.Close() // as if the reply had been lost
 		}
 		return true
@@ -93,8 +94,8 @@ func TestChangeIsNotMadeTwice(t *testing.T) {
 	f.run(s, t.TempDir(), "HOST PORT", "rm a\n").want(t, StatusLost, "",
 		"connection lost: the server closed it, and whether it was done is not known; "+
 			"the next command connects again\n")
-	if asked != 1 {
-		t.Errorf("asked %d times", asked)
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
 	}
 }
 

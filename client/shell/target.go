@@ -23,8 +23,8 @@ const scheme = "ferry://"
 
 // noServer is an error about a word that is no server.
 func noServer(word string) error {
-	return &usageError{fmt.Errorf("%q: no server; one is HOST PORT, HOST:PORT, PORT on this "+
-		"machine, ferry://HOST:PORT/PATH, or a bookmark", word)}
+	return &usageError{fmt.Errorf("%q has no port, and is no bookmark; a server is HOST PORT, "+
+		"HOST:PORT, PORT on this machine, or ferry://HOST:PORT/PATH", word)}
 }
 
 // badPort is an error about what stands where a port belongs.

@@ -47,8 +47,8 @@ func TestHostAloneServesWhereThereIsAStandardPort(t *testing.T) {
 }
 
 func TestBadServerIsToldByItsWord(t *testing.T) {
-	const forms = ": no server; one is HOST PORT, HOST:PORT, PORT on this machine, " +
-		"ferry://HOST:PORT/PATH, or a bookmark"
+	const forms = " has no port, and is no bookmark; a server is HOST PORT, HOST:PORT, " +
+		"PORT on this machine, or ferry://HOST:PORT/PATH"
 	const port = ": no port; one is a number from 1 to 65535"
 	for words, want := range map[string]string{
 		"lab": `"lab"` + forms, "h ftp": `"h"` + forms, "h 70000": `"70000"` + port,

@@ -58,15 +58,29 @@ func (s *Shell) transfer(ctx context.Context, l *link, p *progress, j job) resul
 		err = s.store(ctx, l, j, &r)
 	}
 	if err != nil {
-		if moved := g.moved.Load(); r.keeps && moved > 0 && !errors.Is(err, client.ErrMismatch) {
-			r.Kept = moved
-			err = &keptError{err, j.command, moved}
+		if kept := keptOf(j, g, err); r.keeps && kept > 0 {
+			r.Kept = kept
+			err = &keptError{err, j.command, kept}
 		}
 		r.fail(err)
 		r.Bytes = 0
 	}
 	p.end(g, max(j.size, r.Bytes))
 	return r
+}
+
+// keptOf is how much is kept of a transfer that ended in an error, 0 where another try would not go
+// on with it.
+func keptOf(j job, g *gauge, err error) int64 {
+	brokeOff := errors.Is(err, client.ErrGivenUp) || mayPass(err) && !errors.Is(err, client.ErrBusy)
+	switch {
+	case !brokeOff:
+		return 0
+	case j.command == "get":
+		// What an earlier try left is kept too, if this one ended before it could begin.
+		return client.KeptOf(j.local)
+	}
+	return g.moved.Load()
 }
 
 // keptError is a transfer that broke off, and can be gone on with.

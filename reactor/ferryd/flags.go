@@ -88,18 +88,22 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 		"bytes that uploads leave free on the disk, so that a full disk breaks nothing else; of "+
 			"the rest half is kept free for what one address has announced")
 	f.Var((*byteSize64)(&l.SumBytes), "max-sum",
-		"bytes read for the checksums of one session, 0 for any: whoever needs more connects anew")
+		"bytes read for the checksums of one session, 0 for any; one that is remembered reads "+
+			"none, and whoever needs more connects anew")
 	f.IntVar(&l.SumsPerAddress, "max-sums-per-address", l.SumsPerAddress,
 		"checksums of one client address at once, waiting ones too, so that others have a turn")
 	f.IntVar(&l.Keyless, "max-keyless", l.Keyless,
 		"data connections of the status exchange that have not said which offer they take: the "+
-			"first bytes do, so that few are honest; the oldest is closed for another")
+			"first bytes do, so that few are honest; an address has as many as it leaves to "+
+			"others, and the oldest is closed for another")
 	f.IntVar(&l.Parts, "max-parts", l.Parts,
-		"kept beginnings of uploads, half of them for one address: each takes two files")
+		"kept beginnings of uploads, since each takes two files; an address has as many as it "+
+			"leaves to others, and empty ones make room after a minute")
 	f.Var((*byteSize64)(&l.ListingBytes), "max-listing",
 		"longest listing of a folder: some 800,000 names")
 	f.Var((*byteSize64)(&l.ListingsBytes), "max-listing-memory",
-		"memory of all listings at once, half of it for one address; more wait their turn")
+		"memory of all listings at once, four of the longest or more; an address has as much as "+
+			"it leaves to others, for large ones half of that; more wait their turn")
 	f.Int64Var(&l.RateBytes, "min-rate", l.RateBytes,
 		"bytes a second that a transfer must move over --stall-timeout: any modem does more")
 	f.DurationVar(&l.IdleTimeout, "idle-timeout", l.IdleTimeout,

@@ -50,8 +50,13 @@ func TestNewcomerFindsTheWay(t *testing.T) {
 	p.write("get report.txt\r")
 	awaitPart(t, p.dir)
 	p.types("\x03", `report.txt: interrupted; [0-9.]+ MB are kept, and get -c goes on\nftp> `)
+	p.types("kept\r", `report.txt: [0-9.]+ MB of 315 MB, of /report.txt on 127.*, 20.*\nftp> `)
 	p.types("get -c report.txt\r",
 		`got report.txt: 314,572,800 bytes \([0-9,]+ were there\) in .*\nftp> `)
+	p.types("get -c report.txt\r",
+		`report.txt: 314,572,800 bytes, here already by its checksum; nothing .*\nftp> `)
+	p.types("kept\r", `nothing is kept there of broken gets\nftp> `)
+	p.types("pwd\r", `/ on 127.0.0.1:`+p.port+`\nftp> `)
 	p.types("put photos\r", `put -r stores a folder\nftp> `)
 	p.types("put -r photos\r", `(?s)made photos\nmade photos/2024\n.*2 files, .*\nftp> `)
 	p.types("ls photos\r", `2024/\nsea.jpg\nftp> `)

@@ -1,0 +1,108 @@
+package client
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Leftover is what a download that ended early left in a local folder: a hidden file, and mostly a
+// note of what it is the beginning of.
+type Leftover struct {
+	// Path is the hidden file, Bytes how much of the file is in it.
+	Path  string
+	Bytes int64
+	// Local is the name that it was to get in that folder, Server and Name the remote file, and
+	// Size its size in bytes. Local is "" where no note says so: then nothing goes on with it.
+	Local, Server, Name string
+	Size                int64
+	// Changed is when the last byte came.
+	Changed time.Time
+}
+
+// Leftovers finds what downloads left in a local folder, "" being the current one, in the order of
+// the hidden names. It is an ErrLocal where the folder cannot be read.
+func Leftovers(folder string) ([]Leftover, error) {
+	if folder == "" {
+		folder = "."
+	}
+	names, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, failure(folder, ErrLocal, err)
+	}
+	var list []Leftover
+	for _, e := range names {
+		if !isHidden(e.Name()) || strings.HasSuffix(e.Name(), noteEnd) || !e.Type().IsRegular() {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue // it got its name since
+		}
+		l := Leftover{
+			Path: filepath.Join(folder, e.Name()), Bytes: info.Size(), Changed: info.ModTime(),
+		}
+		if noted, err := readNote(l.Path + noteEnd); err == nil {
+			l.Local, l.Server, l.Name, l.Size = noted.Local, noted.Server, noted.Name, noted.Size
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+// Drop removes it. While a call writes to it that can be gone on with, it is an ErrBusy.
+func (l *Leftover) Drop() error {
+	f, err := os.OpenFile(l.Path, os.O_RDWR|noFollow, 0)
+	if err != nil {
+		return failure(l.Path, ErrLocal, err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := lockFile(f); err != nil {
+		return failure(l.Path, ErrBusy, wording("a transfer writes to it"))
+	}
+	if renameClosed {
+		_ = f.Close()
+	}
+	err = os.Remove(l.Path + noteEnd)
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	if err == nil {
+		err = os.Remove(l.Path)
+	}
+	if err != nil {
+		return failure(l.Path, ErrLocal, err)
+	}
+	return nil
+}
+
+// KeptOf is how many bytes are kept of a download to the local path, for a call that goes on with
+// it; 0 when there is none.
+func KeptOf(local string) int64 {
+	info, err := os.Lstat((&kept{path: local}).hidden())
+	if err != nil || !info.Mode().IsRegular() {
+		return 0
+	}
+	return info.Size()
+}
+
+// sweepLeftovers removes from the folder of a path what nobody has gone on with for KeptLifetime.
+// A session looks at each folder once, as a rule: batches go through one before the next.
+func (c *Client) sweepLeftovers(local string) {
+	folder := filepath.Dir(local)
+	if c.options.KeptLifetime < 0 || folder == c.swept {
+		return
+	}
+	c.swept = folder
+	list, err := Leftovers(folder)
+	if err != nil {
+		return
+	}
+	for _, l := range list {
+		if time.Since(l.Changed) > c.options.KeptLifetime {
+			_ = l.Drop() // one that is busy, or another user's, stays
+		}
+	}
+}

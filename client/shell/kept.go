@@ -1,0 +1,75 @@
+package shell
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"ferry/client"
+)
+
+func keptVerb() verb {
+	return verb{
+		words: []string{"kept"}, usage: "[FOLDER]", most: 1, bare: true,
+		options: []option{{letter: 'd', name: "delete", says: "remove it"}},
+		says:    "list what broken gets left in a local folder",
+		more: "A get of 1 MiB or more that breaks off leaves what came in a hidden file beside\n" +
+			"its place, and get -c goes on with it. After --kept-lifetime, 30 days as a\n" +
+			"rule, the next get into that folder removes it.",
+		examples: []string{"kept", "kept -d Downloads"},
+		takes:    []kind{localFolder}, run: (*Shell).runKept,
+	}
+}
+
+func (s *Shell) runKept(_ context.Context, c *command) error {
+	folder := s.local(".")
+	if len(c.words) > 0 {
+		folder = s.local(c.words[0])
+	}
+	list, err := client.Leftovers(folder)
+	if err != nil {
+		return err
+	}
+	for _, l := range list {
+		r := &result{
+			Command: "kept", Local: l.Local, Remote: l.Name, Outcome: outcomeDone,
+			Bytes: l.Size, Kept: l.Bytes, Modified: l.Changed.UTC().Format(time.RFC3339),
+			Note: l.Path,
+		}
+		if c.has["delete"] {
+			if err := l.Drop(); err != nil {
+				return err
+			}
+		}
+		if s.JSON {
+			s.tell(r)
+		} else if err := s.put(s.keptLine(&l, c.has["delete"]) + "\n"); err != nil {
+			return err
+		}
+	}
+	if len(list) == 0 {
+		s.say("nothing is kept there of broken gets")
+	}
+	return nil
+}
+
+// keptLine is a leftover for people.
+func (s *Shell) keptLine(l *client.Leftover, removed bool) string {
+	var b strings.Builder
+	if removed {
+		b.WriteString("removed ")
+	}
+	if l.Local == "" {
+		// Nothing is known of it but that nothing goes on with it.
+		fmt.Fprintf(&b, "%s: %s of a get that was cut short", s.paint(l.Path),
+			humanize.Bytes(uint64(l.Bytes)))
+	} else {
+		fmt.Fprintf(&b, "%s: %s of %s, of %s on %s", s.paint(l.Local),
+			humanize.Bytes(uint64(l.Bytes)), humanize.Bytes(uint64(l.Size)),
+			s.paint(l.Name), s.paint(l.Server))
+	}
+	return b.String() + ", " + l.Changed.Format(timeShown)
+}
