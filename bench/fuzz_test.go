@@ -66,6 +66,9 @@ func FuzzParseSite(f *testing.F) {
 		if s.Folder != "" && !strings.HasSuffix(s.Folder, "/") || s.Name == "" {
 			t.Errorf("%q became %+v", text, s)
 		}
+		if strings.ContainsFunc(s.Address, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return // net/url writes some zones otherwise than it reads them
+		}
 		u := url.URL{
 			Scheme: s.Proto, Host: s.Address, Path: "/" + s.Folder,
 			User:     url.UserPassword(s.User, s.Password),

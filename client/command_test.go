@@ -177,7 +177,6 @@ func TestRepliesThatAnswerNothingEndTheSession(t *testing.T) {
 	for _, raw := range []string{
 		record("226 12"), record("150 99 x"), record("213 file x y"), record("213"),
 		record("21"), record("abc file"), "0000009000", "letters!!!",
-		record("213 file 1 yesterday"),
 		record("213 pipe 1 2026-01-02T03:04:05Z"),
 	} {
 		f := newStatusFake(t, func(s *session, _ codec.Request) {
@@ -189,6 +188,18 @@ func TestRepliesThatAnswerNothingEndTheSession(t *testing.T) {
 			t.Errorf("%q: %v", raw, err)
 		}
 		wantKind(t, c.Noop(t.Context()), ErrLost)
+	}
+}
+
+// TestFileWithoutATimeIsAFile: a time that cannot be read is none, and no reason to end a session.
+func TestFileWithoutATimeIsAFile(t *testing.T) {
+	f := newStatusFake(t, func(s *session, _ codec.Request) {
+		_, _ = io.WriteString(s.control, record("213 file 1 yesterday"))
+	})
+	c := f.dial(Options{Exchange: Status})
+	info, err := c.Stat(t.Context(), "a")
+	if err != nil || info.Size != 1 || !info.Modified.IsZero() || c.Err() != nil {
+		t.Errorf("%+v, %v, %v", info, err, c.Err())
 	}
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -233,8 +234,23 @@ func FuzzEntry(f *testing.F) {
 	f.Add("dir\t0\t2026-01-02T03:04:05Z\ta/")
 	f.Fuzz(func(t *testing.T, line string) {
 		e, ok := parseEntry(line)
-		if ok && (e.Name == "" || e.Size < 0 || !strings.Contains(line, "\t"+e.Name)) {
+		if !ok {
+			return
+		}
+		if e.Name == "" || e.Size < 0 || !strings.Contains(line, "\t"+e.Name) {
 			t.Errorf("%q became %v", line, e)
+		}
+		at := e.Modified.UTC()
+		if at.Year() < 0 || at.Year() > 9999 { // an offset has put it there
+			return
+		}
+		again := fmt.Sprintf("file\t%d\t%s\t%s", e.Size, at.Format(time.RFC3339Nano), e.Name)
+		if e.Folder {
+			again = strings.Replace(again, "file", "dir", 1) + "/"
+		}
+		if back, ok := parseEntry(again); !ok || back.Name != e.Name || back.Size != e.Size ||
+			back.Folder != e.Folder || !back.Modified.Equal(e.Modified) {
+			t.Errorf("%q became %v, told as %q, and that %v, %v", line, e, again, back, ok)
 		}
 	})
 }

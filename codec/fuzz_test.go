@@ -80,6 +80,37 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
+// FuzzNextCommand holds what is seen of waiting input against what a decoder makes of it later.
+func FuzzNextCommand(f *testing.F) {
+	for _, in := range []string{
+		"0000000004noopabor", "0000000004noo", "4         noop", "0000000000", "0000004097x", "x",
+	} {
+		f.Add([]byte(in))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		text, n := NextCommand(in)
+		d := NewDecoder(Commands)
+		defer d.Release()
+		var ev Event
+		taken := 0
+		for ev.Kind == EventNone && taken < len(in) {
+			var m int
+			if ev, m = d.Next(in[taken:]); m == 0 && ev.Kind == EventNone {
+				break
+			}
+			taken += m
+		}
+		switch {
+		case ev.Kind == EventCommand:
+			if n != taken || !bytes.Equal(text, ev.Data) {
+				t.Fatalf("%q: %q of %d, decoded %q of %d", in, text, n, ev.Data, taken)
+			}
+		case n != 0 || text != nil:
+			t.Fatalf("%q: %q of %d, decoded %v", in, text, n, ev)
+		}
+	})
+}
+
 // FuzzLine holds a line of classic, either way, against the protocol's words.
 func FuzzLine(f *testing.F) {
 	for _, line := range []string{
@@ -149,6 +180,12 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
+// sumShape is "HEX SIZE", with other words behind; no size has more digits. keyShape is a KEY.
+var (
+	sumShape = regexp.MustCompile(`\A([0-9a-fA-F]+) [0-9]{1,18}(?: (?s:.*))?\z`)
+	keyShape = regexp.MustCompile(`\A[0-9a-fA-F]{16}\z`)
+)
+
 // FuzzAnswer reads any text as each of the answers that have words: what is one can be sent, and
 // then reads the same.
 func FuzzAnswer(f *testing.F) {
@@ -178,6 +215,10 @@ func FuzzAnswer(f *testing.F) {
 		}
 		sum, ok := ParseSum(text)
 		same(t, ok, sum, func(s Sum) (Sum, bool) { return ParseSum(AppendSum(nil, s)) })
+		if found := sumShape.FindSubmatch(text); ok != (found != nil) ||
+			ok && sum.Hex != strings.ToLower(string(found[1])) {
+			t.Errorf("%q became %+v, %v", text, sum, ok)
+		}
 		stat, ok := ParseStat(text)
 		same(t, ok, stat, func(s Stat) (Stat, bool) { return ParseStat(AppendStat(nil, s)) })
 		features, ok := ParseHello(text)
@@ -186,7 +227,7 @@ func FuzzAnswer(f *testing.F) {
 		})
 		key, ok := ParseKey(text)
 		same(t, ok, key, func(k Key) (Key, bool) { return ParseKey([]byte(k.String())) })
-		if ok != regexp.MustCompile(`\A[0-9a-fA-F]{16}\z`).Match(text) {
+		if ok != keyShape.Match(text) {
 			t.Errorf("%q as a KEY: %v", text, ok)
 		}
 	})

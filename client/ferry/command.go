@@ -119,8 +119,8 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.IntVar(&s.Segments, "segments", 1,
 		"get a large file in `N` pieces at once, over as many sessions")
 	to.IntVar(&s.Retries, "retries", 0,
-		"try `N` times more what broke, after about 0.4 s, then 0.8 s and so on up to 30 s;\n"+
-			"a part of each wait is chance, so that clients do not come back all at once")
+		"try `N` times more what broke, after about 0.4 s, then 0.8 s, up to 30 s;\n"+
+			"half of each wait is chance, so that clients do not come back at once")
 	to.DurationVar(&p.flags.silence, "timeout", 2*time.Minute,
 		"give up on a server that is silent for `TIME`, 0 never;\n"+
 			"a busy one may let a command wait its turn")

@@ -15,7 +15,7 @@ import (
 
 var (
 	errPattern = errors.New("a pattern has * ? [a-z] {a,b} within names and ** for any folders")
-	errBraces  = errors.New("no / may stand within { } or [ ]")
+	errBraces  = errors.New("no / and no ** may stand within { } or [ ]")
 	errNoMatch = errors.New("nothing matches")
 	errTaken   = errors.New("another file of this command has that name")
 )
@@ -40,6 +40,7 @@ func parsePattern(text string) (*pattern, error) {
 	p := &pattern{text: text, folder: folder, parts: strings.Split(rest, "/")}
 	for _, part := range p.parts {
 		if strings.Count(part, "{") != strings.Count(part, "}") ||
+			strings.Contains(part, "{") && strings.Contains(part, "**") ||
 			!doublestar.ValidatePattern(part) {
 			return nil, &usageError{&client.Error{Name: text, Kind: client.ErrName, Err: errBraces}}
 		}

@@ -31,7 +31,7 @@ func Helps() []Help {
 			if o.value != "" {
 				name += " " + o.value
 			}
-			h.Options = append(h.Options, fmt.Sprintf("%-16s %s", name, o.says))
+			h.Options = append(h.Options, fmt.Sprintf("%-17s %s", name, o.says))
 		}
 		list = append(list, h)
 	}
