@@ -25,7 +25,8 @@ type driver struct {
 	command []byte
 	want    []byte // the field and the file's bytes
 	active  int
-	status  bool // it speaks the status exchange
+	status  bool     // it speaks the status exchange
+	put     *putting // it puts, nil if it gets
 
 	transfers int64
 	lost      int64
@@ -34,6 +35,7 @@ type driver struct {
 
 // driven is one client: a control connection and the data connection of its running transfer.
 type driven struct {
+	index   int
 	control int
 	data    int
 	got     int    // bytes of the port's field, then of the answer
@@ -72,7 +74,7 @@ func newDriver(address string, clients int, file []byte) (*driver, error) {
 		return nil, err
 	}
 	for i := range clients {
-		c := driven{data: -1, bytes: make([]byte, len(d.want)+1)}
+		c := driven{index: i, data: -1, bytes: make([]byte, len(d.want)+1)}
 		if c.control, err = d.dial(0); err != nil {
 			d.close()
 			return nil, fmt.Errorf("control connection %d: %w", i, err)
@@ -149,7 +151,11 @@ func (d *driver) turn(length time.Duration) (transfers int64, took time.Duration
 					d.readPort(c, int(e.Fd))
 				}
 			case roleData:
-				d.readData(c, more)
+				if d.put != nil {
+					d.readConfirmation(c, more)
+				} else {
+					d.readData(c, more)
+				}
 			}
 		}
 	}
@@ -159,6 +165,9 @@ func (d *driver) turn(length time.Duration) (transfers int64, took time.Duration
 // begin sends the command. The client of a session that failed is counted lost and rests.
 func (d *driver) begin(c *driven) {
 	c.got = 0
+	if d.put != nil {
+		d.command = d.put.command(d.command[:0], c.index)
+	}
 	if n, err := unix.Write(c.control, d.command); err != nil || n != len(d.command) {
 		d.lose(c, fmt.Errorf("command: %d bytes written: %w", n, err))
 	}
@@ -174,14 +183,21 @@ func (d *driver) readPort(c *driven, index int) {
 		return
 	}
 	c.got = 0
+	flags := unix.SOCK_NONBLOCK
+	if d.put != nil {
+		flags = 0 // a put's first word is the client's
+	}
 	port, err := codec.ParseField(c.bytes[:codec.FieldSize])
 	if err != nil {
 		d.lose(c, err)
 		return
 	}
 	d.address.Port = int(port)
-	if c.data, err = d.dial(unix.SOCK_NONBLOCK); err == nil {
+	if c.data, err = d.dial(flags); err == nil {
 		err = d.watch(c.data, index, roleData)
+	}
+	if err == nil && d.put != nil {
+		err = d.sendPut(c)
 	}
 	if err != nil {
 		d.lose(c, fmt.Errorf("data connection: %w", err))

@@ -35,7 +35,7 @@ func linkBetween(from rootFolder, base string, to rootFolder, target string) err
 
 func identify(int) (identity, error) { return identity{}, errUnsupported }
 
-func closeCopy(*os.File) error { return nil }
+func closeCopy(int) error { return nil }
 
 func freeBytes(*os.File) (int64, error) { return 0, errUnsupported }
 

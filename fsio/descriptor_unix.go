@@ -33,13 +33,12 @@ func tryLock(f *os.File) (bool, error) {
 
 // closeCopy closes a second descriptor of the same open file: what that returns is what closing
 // the file would, while the file and its lock stay. Most filesystems have nothing to tell.
-func closeCopy(f *os.File) error {
-	defer runtime.KeepAlive(f)
-	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+func closeCopy(fd int) error {
+	again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	return unix.Close(fd)
+	return unix.Close(again)
 }
 
 // handle opens the folder that an os.Root stands for, since os.Root shows no descriptor. Names in

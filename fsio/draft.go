@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 )
@@ -20,6 +21,7 @@ type draft struct {
 	order     uint64 // When the file was opened, among all drafts: see Syncer.
 	older     bool   // It holds bytes that were written before it was opened.
 	allocated bool
+	free      bool  // Nothing had the name at the beginning.
 	broken    error // A write that failed: the file does not take its name then.
 	placed    bool  // The file has its name.
 	ended     bool
@@ -70,6 +72,7 @@ func (d *draft) checkTarget(noReplace bool) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		d.free = true
 		return nil
 	case err != nil:
 		return newError(OpStat, d.name, err)
@@ -173,7 +176,8 @@ func (d *draft) flush() error {
 	if err := d.root.fault(OpClose, d.name); err != nil {
 		return newError(OpClose, d.name, err)
 	}
-	return newError(OpClose, d.name, closeCopy(d.file))
+	defer runtime.KeepAlive(d.file)
+	return newError(OpClose, d.name, closeCopy(int(d.file.Fd())))
 }
 
 // trim frees the blocks that lie past the end: truncating a file to the size that it has does.

@@ -50,14 +50,20 @@ func (d kernelFolder) stat(base string) (meta, error) {
 }
 
 func (d kernelFolder) create(base string) (*os.File, error) {
+	fd, err := d.createDescriptor(base)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), base), nil
+}
+
+// createDescriptor is create without an os.File, which costs a call and memory of its own.
+func (d kernelFolder) createDescriptor(base string) (int, error) {
 	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	for {
 		fd, err := unix.Openat(d.fd, base, flags, 0o666)
-		switch {
-		case err == nil:
-			return os.NewFile(uintptr(fd), base), nil
-		case !errors.Is(err, unix.EINTR):
-			return nil, err
+		if !errors.Is(err, unix.EINTR) {
+			return fd, err
 		}
 	}
 }

@@ -43,18 +43,38 @@ const createTriesMax = 16
 // KindNotFound without its folder, KindNotPlain if the name is that of a folder, device, FIFO or
 // socket, KindExists with NoReplace, KindDenied, KindNoSpace, KindTooMany and others.
 func (r *Root) Create(n Name, o CreateOptions) (*Pending, error) {
-	p := &Pending{}
-	if err := p.begin(r, n, o); err != nil {
+	p := &Pending{noReplace: o.NoReplace}
+	err := p.draft.begin(r, n, o.NoReplace)
+	if err == nil {
+		err = p.createTemporary()
+	}
+	if err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// StoreSmall writes data to a new file and gives it the name n, whole or not at all. It may
+// StoreSmall writes data to a new file and gives it the name n, whole or not at all. Where the
+// system allows, a name that is free gets a file that had none before, and one that replaces
+// another is not locked while it has a temporary name: what a sweep takes is made anew. It may
 // block. Errors are those of Create, Pending.WriteAt and Pending.Commit.
 func (r *Root) StoreSmall(n Name, data []byte, o CommitOptions) error {
-	var p Pending
-	if err := p.beginSmall(r, n, data, CreateOptions{NoReplace: o.NoReplace}); err != nil {
+	p := Pending{noReplace: o.NoReplace}
+	d := &p.draft
+	if err := d.begin(r, n, o.NoReplace); err != nil {
+		return err
+	}
+	if !o.Durable { // else the disk is what it costs
+		store := d.storeOver
+		if d.free {
+			store = d.storeUnnamed
+		}
+		if stored, err := store(data); stored || err != nil {
+			d.home.close()
+			return err
+		}
+	}
+	if err := p.beginTemporary(data); err != nil {
 		return err
 	}
 	return p.Commit(o)
@@ -62,15 +82,20 @@ func (r *Root) StoreSmall(n Name, data []byte, o CommitOptions) error {
 
 // CreateSmall is StoreSmall without its Commit, which a Syncer may do for many at once.
 func (r *Root) CreateSmall(n Name, data []byte, o CreateOptions) (*Pending, error) {
-	p := &Pending{}
-	if err := p.beginSmall(r, n, data, o); err != nil {
+	p := &Pending{noReplace: o.NoReplace}
+	err := p.draft.begin(r, n, o.NoReplace)
+	if err == nil {
+		err = p.beginTemporary(data)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-func (p *Pending) beginSmall(r *Root, n Name, data []byte, o CreateOptions) error {
-	if err := p.begin(r, n, o); err != nil {
+// beginTemporary makes the temporary file of a draft that has begun, with data in it.
+func (p *Pending) beginTemporary(data []byte) error {
+	if err := p.createTemporary(); err != nil {
 		return err
 	}
 	if _, err := p.WriteAt(data, 0); err != nil {
@@ -80,20 +105,15 @@ func (p *Pending) beginSmall(r *Root, n Name, data []byte, o CreateOptions) erro
 	return nil
 }
 
-func (p *Pending) begin(r *Root, n Name, o CreateOptions) error {
-	*p = Pending{noReplace: o.NoReplace}
-	if err := p.draft.begin(r, n, o.NoReplace); err != nil {
-		return err
-	}
-	if err := p.createTemporary(); err != nil {
-		p.draft.home.close()
-		return err
-	}
-	return nil
-}
-
-func (p *Pending) createTemporary() error {
+// createTemporary makes and locks the temporary file of a draft that has begun, and ends the draft
+// where that fails.
+func (p *Pending) createTemporary() (err error) {
 	d := &p.draft
+	defer func() {
+		if err != nil {
+			d.home.close()
+		}
+	}()
 	for range createTriesMax {
 		if err := d.root.fault(OpCreate, d.name); err != nil {
 			return newError(OpCreate, d.name, err)

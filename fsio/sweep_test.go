@@ -135,7 +135,11 @@ func TestFilesTakenBeforeTheyWereLockedAreMadeAnew(t *testing.T) {
 			}
 			return nil
 		}})
-		check(t, r.StoreSmall(name(t, r, "a"), []byte("text"), CommitOptions{}))
+		p, err := r.Create(name(t, r, "a"), CreateOptions{})
+		check(t, err)
+		_, err = p.WriteAt([]byte("text"), 0)
+		check(t, err)
+		check(t, p.Commit(CommitOptions{}))
 		if taken != 3 || content(t, dir+"/a") != "text" {
 			t.Fatalf("%d taken, the file holds %q", taken, content(t, dir+"/a"))
 		}
