@@ -15,12 +15,11 @@ import (
 // devices, sockets, links that lead nowhere or out of the root, and names that are too long with
 // their folder's.
 func (r *Root) List(n Name, bytesMax int64) ([]byte, error) {
-	entries, err := r.entries(n, bytesMax)
+	d, entries, err := r.entries(n, bytesMax)
 	if err != nil {
 		return nil, newError(OpList, n, err)
 	}
-	entries = slices.DeleteFunc(entries, func(e entry) bool { return !r.lists(n, e.name) })
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	d.close()
 	text := make([]byte, 0, listedBytes(entries))
 	for _, e := range entries {
 		if e.kind == typeLink {
@@ -48,16 +47,24 @@ func listedBytes(entries []entry) (n int64) {
 	return n
 }
 
-func (r *Root) entries(n Name, bytesMax int64) ([]entry, error) {
+// entries opens the folder n, and returns it with those of its entries that may be listed, in their
+// order. Without an error the caller closes the folder.
+func (r *Root) entries(n Name, bytesMax int64) (folder, []entry, error) {
 	d, err := r.openFolder(n, useListing)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer d.close()
-	if err := r.fault(OpList, n); err != nil {
-		return nil, err
+	var entries []entry
+	if err = r.fault(OpList, n); err == nil {
+		entries, err = d.entries(bytesMax)
 	}
-	return d.entries(bytesMax)
+	if err != nil {
+		d.close()
+		return nil, nil, err
+	}
+	entries = slices.DeleteFunc(entries, func(e entry) bool { return !r.lists(n, e.name) })
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	return d, entries, nil
 }
 
 // lists reports whether ParseName would take the entry's name, and take it as it is.

@@ -1,9 +1,7 @@
 package fsio
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -14,20 +12,11 @@ import (
 // may block, longer than List: it looks at every file. Errors are those of List; of bytesMax every
 // name takes the longest line that it could have.
 func (r *Root) ListLong(n Name, bytesMax int64) ([]byte, error) {
-	d, err := r.openFolder(n, useListing)
+	d, entries, err := r.entries(n, bytesMax)
 	if err != nil {
 		return nil, newError(OpList, n, err)
 	}
 	defer d.close()
-	if err := r.fault(OpList, n); err != nil {
-		return nil, newError(OpList, n, err)
-	}
-	entries, err := d.entries(bytesMax)
-	if err != nil {
-		return nil, newError(OpList, n, err)
-	}
-	entries = slices.DeleteFunc(entries, func(e entry) bool { return !r.lists(n, e.name) })
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	most := listedBytes(entries) + int64(len(entries)*longBytes)
 	if most > bytesMax {
 		return nil, newError(OpList, n, errListing)

@@ -21,8 +21,9 @@ type PartOptions struct {
 }
 
 // Part is the kept beginning of an upload, open for going on. At most one opener has it at a time,
-// in this process and among all that serve the folder. Whoever has it calls Commit, Close or Drop
-// in the end. Goroutines may use it one after the other, never at once.
+// in this process and, where the filesystem locks files, among all that serve the folder. Whoever
+// has it calls Commit, Close or Drop in the end. Goroutines may use it one after the other, never
+// at once.
 //
 // A part is a hidden folder, .ferry-<id>.part, beside the name that it is for, with one file in
 // it that has that name already. So the name outlives the server, whatever is renamed above it,

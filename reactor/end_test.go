@@ -75,6 +75,62 @@ func TestSecondOrderEndsAtOnce(t *testing.T) {
 	ts.wantNoFile("file")
 }
 
+// Who drains it again gains nothing, and takes nothing from what still runs.
+func TestSecondDrainChangesNothing(t *testing.T) {
+	ts := serve(t)
+	c := ts.dial()
+	d := c.ask("put file")
+	d.say("0000000008half")
+	eventually(t, "the half to arrive", func() bool { return ts.offset(t) == 14 })
+	ts.Drain()
+	eventually(t, "draining", func() bool { return len(ts.log.all("draining")) == 1 })
+	for range 10 {
+		ts.Drain()
+	}
+	d.say("half")
+	d.stored()
+	check(t, ts.wait())
+	ts.wantFile("file", []byte("halfhalf"))
+}
+
+// slowToSubmit are workers to whom a sweep is given only once they have closed, or after a while.
+type slowToSubmit struct {
+	workers
+	begun, closed *latch
+	late          atomic.Bool
+}
+
+func (w *slowToSubmit) Submit(j fsio.Job) {
+	if _, sweep := j.(*sweepJob); sweep {
+		w.begun.trip()
+		select {
+		case <-w.closed.set:
+			w.late.Store(true)
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	w.workers.Submit(j)
+}
+
+func (w *slowToSubmit) Close() {
+	w.closed.trip()
+	w.workers.Close()
+}
+
+// A sweep that comes just before the end is not given to workers that have gone.
+func TestWorkersOutliveTheSweeper(t *testing.T) {
+	w := &slowToSubmit{begun: newLatch(), closed: newLatch()}
+	ts := serveWith(t, func(s *Server) { w.workers, s.pool = s.pool, w },
+		func(o *Options) { o.PartLifetime = time.Second })
+	<-w.begun.set
+	ts.Stop()
+	check(t, ts.wait())
+	if w.late.Load() {
+		t.Error("the workers had closed when a sweep came")
+	}
+}
+
 // The end comes while a worker has a file in hand: nothing of it stays open or on the disk.
 func TestStopDuringFileWork(t *testing.T) {
 	for _, c := range []struct {

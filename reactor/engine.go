@@ -59,9 +59,7 @@ func (r *reactor) register() error {
 
 // begin is the first thing on a loop: the reactor's state is this goroutine's from here on.
 func (r *reactor) begin(loop gnet.EventLoop, kicker int) {
-	if r.kicker >= 0 {
-		closeDescriptor(r.kicker)
-	}
+	r.dropKicker()
 	r.loop, r.kicker = loop, kicker
 	r.kicked = false
 	r.lives++
@@ -86,20 +84,22 @@ func (r *reactor) begin(loop gnet.EventLoop, kicker int) {
 	r.onReady()
 }
 
-// OnShutdown comes before the loop ends, from a goroutine of gnet's: nothing may be given to it any
-// more.
-func (r *reactor) OnShutdown(gnet.Engine) {
+// OnShutdown comes before the loop ends: nothing may be given to it any more.
+func (r *reactor) OnShutdown(gnet.Engine) { r.loopGone() }
+
+// loopGone has tasks wait for the next loop.
+func (r *reactor) loopGone() {
 	r.mu.Lock()
 	r.ringable = nil
 	r.mu.Unlock()
 	r.rung.Store(false)
 }
 
-// alive says whether there is a loop that takes tasks.
-func (r *reactor) alive() bool {
+// isOver says whether no loop is to follow.
+func (r *reactor) isOver() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.ringable != nil
+	return r.over
 }
 
 // runTurn is a turn as a task of the loop.
@@ -108,19 +108,26 @@ func (r *reactor) runTurn(context.Context) error {
 	return nil
 }
 
-// endLoop has the loop end itself by a task, the last that it takes.
+// endLoop has the loop end itself by a task, the last that it takes. None follows it.
 func (r *reactor) endLoop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.over = true
 	if r.ringable == nil {
 		return
 	}
 	_ = r.ringable.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
-		closeDescriptor(r.kicker)
-		r.kicker = -1
 		return gneterrors.ErrEngineShutdown
 	}))
 	r.ringable = nil
+}
+
+// dropKicker closes our end of the connection to a loop that is gone.
+func (r *reactor) dropKicker() {
+	if r.kicker >= 0 {
+		closeDescriptor(r.kicker)
+		r.kicker = -1
+	}
 }
 
 // loopPair returns two ends of a local connection: one for the loop, one to kick it with.
@@ -160,11 +167,14 @@ func (r *reactor) adopt(bound, keyed []boundPort) {
 	r.parting.parting = true
 }
 
-// setRests takes over how long leases rest.
+// setRests takes over how long leases rest. Ports of the status exchange are not leased.
 func (r *reactor) setRests() {
 	l := &r.limiter.limits
 	r.pools[poolKeyed].shared = true
 	for k := range r.pools {
+		if poolKind(k) == poolKeyed {
+			continue
+		}
 		rest := l.LeaseRest
 		if poolKind(k) != poolData {
 			rest = l.ClassicRest

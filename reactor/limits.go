@@ -58,7 +58,8 @@ type limiter struct {
 	space sync.Mutex
 }
 
-// usage is what one client address has in use over all reactors.
+// usage is what one client address has in use over all reactors; all addresses of an IPv6 network
+// have one together (networkOf).
 type usage struct {
 	sessions  atomic.Int64
 	transfers atomic.Int64

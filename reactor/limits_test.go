@@ -204,6 +204,57 @@ func TestOffersOfAnAddressAreLimited(t *testing.T) {
 	}
 }
 
+// What one address of an IPv6 network gives back goes to the others of it that wait for a limit,
+// which counts them together.
+func TestAddressesOfANetworkShareLimits(t *testing.T) {
+	for name, limit := range map[string]func(*Limits){
+		"offers":    func(l *Limits) { l.OffersPerAddress = 1 },
+		"transfers": func(l *Limits) { l.TransfersPerAddress = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := testOptions(t.TempDir())
+			limit(&o.Limits)
+			s := stages(t, 1, o)[0]
+			defer s.close()
+			from := []string{"2001:db8::1", "2001:db8::2", "2001:db8::3"}
+			var crowd []*fakeConn
+			for _, ip := range from {
+				crowd = append(crowd, s.open(ip))
+				s.say(crowd[len(crowd)-1], "foo")
+			}
+			other := s.open("2001:db8:0:1::1")
+			s.say(other, "foo")
+			s.settle() // its turn is behind those who wait, and comes though they wait on
+			port := other.told()
+			if port == 0 {
+				t.Fatal("another network was not served")
+			}
+			s.take(port, "2001:db8:0:1::1")
+			// The first of them takes its offer, the second lets it lapse.
+			port = crowd[0].told()
+			if port == 0 || crowd[1].told() != 0 || crowd[2].told() != 0 {
+				t.Fatal("not one of the network was served")
+			}
+			s.take(port, from[0])
+			if crowd[1].told() == 0 || crowd[2].told() != 0 {
+				t.Fatal("the second waits for what the first gave back, or the third does not")
+			}
+			s.advance(o.Limits.OfferTimeout)
+			if port = crowd[2].told(); port == 0 {
+				t.Fatal("the third waits for what the second gave back")
+			}
+			s.take(port, from[2])
+			for _, c := range append(crowd, other) {
+				s.hang(c)
+			}
+			s.advance(o.Limits.LeaseRest)
+			if len(s.limiter.addresses) != 0 || len(s.addresses) != 0 || len(s.starving) != 0 {
+				t.Error("an address is still known")
+			}
+		})
+	}
+}
+
 // An address that two reactors know is given up by each of them once.
 func TestAddressIsForgottenOnce(t *testing.T) {
 	o := testOptions(t.TempDir())

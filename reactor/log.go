@@ -23,6 +23,8 @@ type LogWriter struct {
 	notices io.Writer
 	wake    chan struct{}
 	done    chan struct{}
+	// patience is how long Close waits.
+	patience time.Duration
 
 	mu      sync.Mutex
 	lines   []byte
@@ -39,11 +41,18 @@ const logGather = 10 * time.Millisecond
 // logRingBytes is how much may wait for a slow log: about 5,000 lines.
 const logRingBytes = 1 << 20
 
+// logPatience is how long the end of a server waits for its log. A disk under load takes what is in
+// the ring within that time; a terminal that is held, or a pipe that nobody reads, may never.
+const logPatience = 3 * time.Second
+
+// errLogStuck is what Close returns when the log did not take what was left.
+var errLogStuck = errors.New("the log did not take its last lines in time")
+
 // NewLogWriter returns a ring before out. notices gets JSON lines about lines that were dropped,
 // and may be out itself or a writer that formats them for it. Write of both is only called by the
-// ring's goroutine. Close writes what is left.
+// ring's goroutine. Close writes what is left, if that can be done within 3 seconds.
 func NewLogWriter(out, notices io.Writer) *LogWriter {
-	w := &LogWriter{out: out, notices: notices}
+	w := &LogWriter{out: out, notices: notices, patience: logPatience}
 	w.wake, w.done = make(chan struct{}, 1), make(chan struct{})
 	go w.run()
 	return w
@@ -76,7 +85,8 @@ func (w *LogWriter) Dropped() uint64 {
 	return w.total
 }
 
-// Close writes what is left and ends the ring.
+// Close writes what is left and ends the ring. It waits for that for a few seconds: with the error
+// after them lines are lost, and the ring's goroutine still waits in a Write.
 func (w *LogWriter) Close() error {
 	w.mu.Lock()
 	if !w.closed {
@@ -84,8 +94,14 @@ func (w *LogWriter) Close() error {
 		close(w.wake)
 	}
 	w.mu.Unlock()
-	<-w.done
-	return nil
+	patience := time.NewTimer(w.patience)
+	defer patience.Stop()
+	select {
+	case <-w.done:
+		return nil
+	case <-patience.C:
+		return errLogStuck
+	}
 }
 
 // run writes whatever has gathered in one piece: one system call for many lines under load.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -52,6 +53,21 @@ func TestLogNeverBlocks(t *testing.T) {
 	if !strings.Contains(text, `"lines":2048`) {
 		t.Error("the log does not say what is missing")
 	}
+}
+
+// A log that takes nothing does not keep its writer from ending.
+func TestStuckLogIsGivenUp(t *testing.T) {
+	out := &stuck{begun: make(chan struct{}), wait: make(chan struct{})}
+	w := NewLogWriter(out, out)
+	w.patience = 10 * time.Millisecond
+	_, _ = w.Write([]byte("line\n"))
+	<-out.begun
+	if err := w.Close(); err != errLogStuck {
+		t.Errorf("it closed with %v", err)
+	}
+	close(out.wait)
+	<-w.done
+	check(t, w.Close())
 }
 
 // Whoever writes while the log is closed loses a line and nothing else.

@@ -55,7 +55,7 @@ type portPool struct {
 type address struct {
 	r  *reactor
 	ip netip.Addr
-	// use is shared with the other reactors.
+	// use is shared with the other reactors, and with the other addresses of an IPv6 network.
 	use *usage
 	// sessions and transfers count what refers to this address here.
 	sessions, transfers int
@@ -208,7 +208,7 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 		r.limiter.starved.Store(true)
 		short = r.limiter.takeOffer(l.a.use, n)
 	}
-	if short == shortServer || short == shortAddress && r.siblings {
+	if short == shortServer || short == shortAddress && l.a.shares() {
 		return lineStarves
 	}
 	if short == shortAddress {
@@ -227,6 +227,10 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 	r.offer(t, port)
 	return lineServed
 }
+
+// shares says whether what the address has in use may be freed by others than itself here: on
+// another reactor, or by a neighbor in its network, with which limits count it (networkOf).
+func (a *address) shares() bool { return a.r.siblings || a.ip.Is6() }
 
 // serveAddress serves all lines of an address.
 func (r *reactor) serveAddress(a *address) {
@@ -252,8 +256,9 @@ func (r *reactor) feedSoon() {
 	r.ring()
 }
 
-// serveStarving gives each line that waited for a limit of the server a turn of one transfer, in
-// the order in which they began to wait, until there is nothing left again.
+// serveStarving gives each line that starves a turn of one transfer, in the order in which they
+// began to wait. Once the server has nothing left the rest keep their places; a line whose own
+// address has too much goes behind them.
 func (r *reactor) serveStarving() {
 	round := r.starving
 	r.starving = nil
@@ -261,8 +266,8 @@ func (r *reactor) serveStarving() {
 		l.starved = false
 		switch turn := r.serveFirst(l); {
 		case turn == lineStarves && l.limited():
-			// It is its own address that has too much, on another reactor: that is no reason for
-			// those behind it to wait.
+			// It is its own address or network that has too much: that is no reason for those
+			// behind it to wait.
 			r.starve(l)
 		case turn == lineStarves:
 			l.starved = true

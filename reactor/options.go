@@ -31,7 +31,7 @@ type Options struct {
 	Listen string
 	// AddrFile names a file that receives HOST:PORT once the server listens; empty writes none.
 	AddrFile string
-	// ReadOnly refuses every upload.
+	// ReadOnly refuses every change: uploads, new folders, renaming and removal.
 	ReadOnly bool
 	// NoOverwrite refuses an upload to a name that exists, and whatever else would change what is
 	// there.
@@ -51,7 +51,8 @@ type Options struct {
 	DataPorts PortRange
 	// Durability is what a put that was answered has outlived.
 	Durability Durability
-	// PartLifetime is how long the kept beginning of an upload waits to be gone on with.
+	// PartLifetime is how long the kept beginning of an upload waits to be gone on with, from a
+	// second to 10,000 hours.
 	PartLifetime time.Duration
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
 	// as a range, for all. A Count of 0 serves no status exchange.
@@ -97,7 +98,7 @@ type Limits struct {
 	TransfersPerAddress int
 	// OffersPerAddress is how many of them may be without a data connection.
 	OffersPerAddress int
-	// CommandBytes is the longest command, from 16 to 4,096.
+	// CommandBytes is the longest command in bytes, from 16 to 4,096; its field is not counted.
 	CommandBytes int
 	// ControlBufferBytes is how much a client may send ahead on control, and how much of our
 	// answers may wait for it.
@@ -194,6 +195,9 @@ func (e *OptionsError) Error() string { return errors.Join(e.Faults...).Error() 
 // Unwrap gives the faults to errors.Is and errors.As.
 func (e *OptionsError) Unwrap() []error { return e.Faults }
 
+// optionError is one fault of the options.
+func optionError(fault error) error { return &OptionsError{[]error{fault}} }
+
 // validate returns every fault at once as an *OptionsError, or nil.
 func (o *Options) validate() error {
 	var faults []error
@@ -210,7 +214,8 @@ func (o *Options) validate() error {
 	bad(!o.Classic || o.ClassicPorts.differ(o.Port),
 		"--classic-ports %s: give three ports that differ, from each other and from PORT",
 		o.ClassicPorts)
-	bad(o.Reactors >= 1 && o.Reactors <= 64, "--reactors %d: give from 1 to 64", o.Reactors)
+	bad(o.Reactors >= 1 && o.Reactors <= reactorsMax,
+		"--reactors %d: give from 1 to %d", o.Reactors, reactorsMax)
 	bad(o.FileWorkers >= 1 && o.FileWorkers <= 256,
 		"--file-workers %d: give from 1 to 256", o.FileWorkers)
 	bad(o.SumWorkers >= 1 && o.SumWorkers <= sumWorkersMax,
@@ -220,6 +225,11 @@ func (o *Options) validate() error {
 	}
 	if err := o.KeyedPorts.validate("--keyed-ports", 1, o.Reactors); err != nil {
 		faults = append(faults, err)
+	}
+	if n := o.freePorts(); o.Reactors <= reactorsMax && n > blockPorts {
+		bad(false, "--data-ports %s, --keyed-ports %s: %d reactors need %d ports, "+
+			"%d can be chosen from; lower one of them, or set ranges",
+			o.DataPorts, o.KeyedPorts, o.Reactors, n, blockPorts)
 	}
 	bad(o.Durability == DurabilityNone || o.Durability == DurabilityCommit,
 		"--durability %s: give none or commit", o.Durability)
@@ -372,6 +382,21 @@ func (o *Options) switchedOff(v codec.Verb) string {
 		}
 	}
 	return ""
+}
+
+// reactorsMax is how many event loops make sense on one machine.
+const reactorsMax = 64
+
+// freePorts is how many ports are ours to choose.
+func (o *Options) freePorts() int {
+	n := 0
+	if o.DataPorts.First == 0 {
+		n = o.DataPorts.Count + 1 // the parting port
+		if o.KeyedPorts.First == 0 {
+			n += o.KeyedPorts.Count
+		}
+	}
+	return n * o.Reactors
 }
 
 // portsMin is the smallest useful pool: one port to lease and the parting port.

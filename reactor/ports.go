@@ -172,12 +172,14 @@ func listenError(addresses []netip.Addr, port int, err error) error {
 	where := net.JoinHostPort(addresses[0].String(), strconv.Itoa(port))
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
-		return fmt.Errorf("port %d is in use by another program; "+
-			"choose another, or 0 for any that is free", port)
+		return optionError(fmt.Errorf("port %d is in use by another program; "+
+			"choose another, or 0 for any that is free", port))
 	case errors.Is(err, unix.EACCES):
-		return fmt.Errorf("port %d: this user may not listen there; choose one from 1024 up", port)
+		return optionError(fmt.Errorf(
+			"port %d: this user may not listen there; choose one from 1024 up", port))
 	case errors.Is(err, unix.EADDRNOTAVAIL):
-		return fmt.Errorf("--listen %s: this machine has no such address", addresses[0])
+		return optionError(fmt.Errorf(
+			"--listen %s: this machine has no such address", addresses[0]))
 	}
 	return fmt.Errorf("listen on %s: %w", where, err)
 }
@@ -201,6 +203,8 @@ const (
 	blockFirst = 10_000
 	blockLast  = 32_767
 	blockTries = 64
+	// blockPorts is how many they are: validate sees to it that no more are asked for.
+	blockPorts = blockLast - blockFirst + 1
 )
 
 // boundPorts are the data ports of a server, for each reactor.
@@ -261,11 +265,16 @@ func bindRange(
 	addresses []netip.Addr, flag string, p PortRange, control []int,
 ) ([]boundPort, error) {
 	if port, ok := controlWithin(control, int(p.First), int(p.Last)); ok {
-		return nil, fmt.Errorf("%s %s: port %d is for sessions", flag, p, port)
+		return nil, optionError(fmt.Errorf("%s %s: port %d is for sessions", flag, p, port))
 	}
 	ports, err := bindBlock(addresses, int(p.First), p.size())
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", flag, p, err)
+		named := fmt.Errorf("%s %s: %w", flag, p, err)
+		if errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EACCES) ||
+			errors.Is(err, unix.EADDRNOTAVAIL) {
+			return nil, optionError(named)
+		}
+		return nil, named
 	}
 	return ports, nil
 }
@@ -273,7 +282,7 @@ func bindRange(
 // bindFree binds n ports that are ours to choose, in one piece if that can be had.
 func bindFree(addresses []netip.Addr, n int, control []int) ([]boundPort, error) {
 	for range blockTries {
-		first := blockFirst + rand.IntN(blockLast-blockFirst-n+1)
+		first := blockFirst + rand.IntN(blockPorts-n+1)
 		if _, ok := controlWithin(control, first, first+n-1); ok {
 			continue
 		}
@@ -299,11 +308,20 @@ func bindBlock(addresses []netip.Addr, first, n int) ([]boundPort, error) {
 		b, err := bindDataPort(addresses, uint16(first+i))
 		if err != nil {
 			closePorts(ports)
-			return nil, fmt.Errorf("port %d: %w", first+i, errors.Unwrap(err))
+			return nil, fmt.Errorf("port %d: %w", first+i, withoutCall(err))
 		}
 		ports = append(ports, b)
 	}
 	return ports, nil
+}
+
+// withoutCall is an error without the name of the system call that it came of.
+func withoutCall(err error) error {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return call.Err
+	}
+	return err
 }
 
 // bindDataPort binds one port on all addresses; one socket serves both families where all are
@@ -327,7 +345,7 @@ func bindDataPort(addresses []netip.Addr, port uint16) (boundPort, error) {
 		}
 		b.close()
 		b.fds, b.number = nil, port
-		if port != 0 {
+		if port != 0 || !errors.Is(err, unix.EADDRINUSE) {
 			return b, err
 		}
 	}
@@ -367,7 +385,7 @@ func divide(ports []boundPort, reactors int) [][]boundPort {
 
 // portList writes ports for a firewall's rule: ranges where they are in one piece.
 func portList(ports []uint16) string {
-	slices.Sort(ports)
+	ports = slices.Sorted(slices.Values(ports)) // they are the caller's
 	var out []byte
 	for i := 0; i < len(ports); {
 		j := i

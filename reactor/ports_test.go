@@ -1,10 +1,14 @@
 package reactor
 
 import (
+	"errors"
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -74,5 +78,58 @@ func TestDataPortsNeverLieOnControl(t *testing.T) {
 	if s, err := New(o); err == nil {
 		s.Close()
 		t.Error("a range with the control port in it was taken")
+	}
+}
+
+// Ports that are ours to choose are as many as there are to choose from.
+func TestDataPortsAreRefusedBeyondWhatThereIs(t *testing.T) {
+	for _, c := range []struct {
+		reactors    int
+		data, keyed PortRange
+		refused     bool
+	}{
+		{reactors: 1, data: PortRange{Count: 4096}, keyed: PortRange{Count: 4096}},
+		{reactors: 5, data: PortRange{Count: 4096}, keyed: PortRange{Count: 4}},
+		{reactors: 6, data: PortRange{Count: 4096}, keyed: PortRange{Count: 4}, refused: true},
+		{reactors: 4, data: PortRange{Count: 3000}, keyed: PortRange{Count: 3000}, refused: true},
+		{reactors: 4, data: PortRange{Count: 3000}, keyed: PortRange{First: 40_000, Last: 49_999}},
+		{reactors: 6, data: PortRange{First: 2000, Last: 39_999}, keyed: PortRange{Count: 4096}},
+		{reactors: 64, data: PortRange{Count: 350}, keyed: PortRange{Count: 4}},
+		{reactors: 64, data: PortRange{Count: 352}, keyed: PortRange{Count: 4}, refused: true},
+	} {
+		o := testOptions(t.TempDir())
+		o.Reactors, o.DataPorts, o.KeyedPorts = c.reactors, c.data, c.keyed
+		var wrong *OptionsError
+		switch err := o.validate(); {
+		case c.refused && !errors.As(err, &wrong), !c.refused && err != nil:
+			t.Errorf("%d reactors, %s and %s ports: %v", c.reactors, &c.data, &c.keyed, err)
+		case c.refused && !strings.Contains(err.Error(), "--data-ports "+c.data.String()):
+			t.Errorf("the error names no flag: %v", err)
+		}
+	}
+	o := testOptions(t.TempDir())
+	o.Reactors, o.DataPorts.Count = 6, 4096
+	if s, err := New(o); err == nil {
+		s.Close()
+		t.Error("more ports were bound than there are")
+	}
+}
+
+// An error of a port says what is wrong whether or not a system call does.
+func TestPortErrorsNameTheirCause(t *testing.T) {
+	for _, err := range []error{
+		syscall.EMFILE, os.NewSyscallError("socket", syscall.EMFILE),
+		errors.Join(os.NewSyscallError("bind", syscall.EMFILE), syscall.EMFILE),
+	} {
+		if got := withoutCall(err); got != syscall.EMFILE {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+}
+
+func TestPortListLeavesThePorts(t *testing.T) {
+	ports := []uint16{9, 3, 1, 2}
+	if got := portList(ports); got != "1-3,9" || !slices.Equal(ports, []uint16{9, 3, 1, 2}) {
+		t.Errorf("%q of %d", got, ports)
 	}
 }

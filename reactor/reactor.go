@@ -97,6 +97,8 @@ type reactor struct {
 	mu sync.Mutex
 	// ringable is the loop, as long as it takes tasks. Guarded by mu.
 	ringable gnet.EventLoop
+	// over says that no loop is to follow the one that runs or ran last. Guarded by mu.
+	over bool
 	// finished are transfers whose job has ended. Guarded by mu.
 	finished []*transfer
 	// orders are what the server wants done on the loop. Guarded by mu.

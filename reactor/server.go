@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/panjf2000/gnet/v2"
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
@@ -45,9 +44,9 @@ type Server struct {
 	// features are what the status exchange announces.
 	features codec.Features
 
-	closing  sync.Once
-	stopping atomic.Bool
-	stop     chan stopKind
+	closing sync.Once
+	// drain and stop are the orders to end, ending says that the end has begun.
+	drain, stop, ending *latch
 	// reset counts transfers that were cut off at the end.
 	reset atomic.Int64
 }
@@ -58,19 +57,24 @@ type workers interface {
 	Close()
 }
 
-type stopKind uint8
+// latch is something that happens once, whoever says so and however often. It is safe for use by
+// many goroutines.
+type latch struct {
+	once sync.Once
+	set  chan struct{}
+}
 
-const (
-	stopDrain stopKind = iota + 1
-	stopNow
-)
+func newLatch() *latch { return &latch{set: make(chan struct{})} }
+
+func (l *latch) trip() { l.once.Do(func() { close(l.set) }) }
 
 // ErrTransfersReset is what Run returns when the server's end cut transfers off.
 var ErrTransfersReset = errors.New("transfers were cut off")
 
 // New prepares a server: it takes its ports, opens its root and removes what a killed server left
-// there. Errors are of the options or of what they name, and say what to do; an *OptionsError holds
-// several. Run or Close must follow.
+// there. An *OptionsError is what other options, or another folder or port, mend: it says what to
+// do. Other errors are the system's, which has no descriptors or memory left for example. Run or
+// Close must follow.
 func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -81,7 +85,9 @@ func New(o Options) (*Server, error) {
 		context: context.Background(),
 
 		features: o.features(),
-		stop:     make(chan stopKind, 4),
+		drain:    newLatch(),
+		stop:     newLatch(),
+		ending:   newLatch(),
 	}
 	if err := s.prepare(); err != nil {
 		s.Close()
@@ -94,7 +100,7 @@ func (s *Server) prepare() error {
 	o := &s.options
 	var err error
 	if s.addresses, err = resolveListen(o.Listen); err != nil {
-		return err
+		return optionError(err)
 	}
 	for i := range o.Reactors {
 		s.reactors = append(s.reactors, newReactor(s, i))
@@ -104,16 +110,15 @@ func (s *Server) prepare() error {
 	}
 	// An earlier server's address must not be taken for ours.
 	if err := os.Remove(o.AddrFile); err != nil && o.AddrFile != "" && !os.IsNotExist(err) {
-		return fmt.Errorf("--addr-file %s: %w", o.AddrFile, errors.Unwrap(err))
+		return optionError(fmt.Errorf("--addr-file %s: %w", o.AddrFile, errors.Unwrap(err)))
 	}
 	// A worker has one more descriptor for a moment when it commits a file.
 	fixed := len(s.dataPorts) + 2*o.Reactors + o.FileWorkers
 	if s.limiter, err = newLimiter(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
-		return err
+		return optionError(err)
 	}
-	s.root, err = fsio.OpenRoot(o.Root, o.rootOptions())
-	if err != nil {
-		return fmt.Errorf("--root %s: %w", o.Root, err)
+	if s.root, err = openRoot(o); err != nil {
+		return err
 	}
 	slow := time.AfterFunc(time.Second, func() {
 		s.log.Info().Msg("looking for leftovers of a killed server, before clients are served")
@@ -136,6 +141,21 @@ func (s *Server) prepare() error {
 		}
 	}
 	return nil
+}
+
+// openRoot opens the folder that is served.
+func openRoot(o *Options) (*fsio.Root, error) {
+	root, err := fsio.OpenRoot(o.Root, o.rootOptions())
+	if err == nil {
+		return root, nil
+	}
+	named := fmt.Errorf("--root %s: %w", o.Root, err)
+	switch fsio.KindOf(err) {
+	case fsio.KindTooMany, fsio.KindIO:
+		return nil, named
+	default:
+		return nil, optionError(named)
+	}
 }
 
 // bind takes the ports of every exchange that is served, those that are named first: the data ports
@@ -233,11 +253,13 @@ func (s *Server) Run(listening func()) error {
 	}
 	err := s.writeAddrFile()
 	if err == nil {
+		var sweeper sync.WaitGroup
 		sweeping, stopSweeping := context.WithCancel(s.context)
-		engines.Go(func() { s.sweepParts(sweeping) })
+		sweeper.Go(func() { s.sweepParts(sweeping) })
 		listening()
 		s.waitForEnd()
 		stopSweeping()
+		sweeper.Wait() // it must not give the pool anything once that has closed
 	}
 	s.end(&engines)
 	err = errors.Join(append(errs, err)...)
@@ -249,8 +271,10 @@ func (s *Server) Run(listening func()) error {
 
 // waitForEnd waits for an order to stop, and for running transfers as long as it allows.
 func (s *Server) waitForEnd() {
-	if <-s.stop == stopNow {
+	select {
+	case <-s.stop.set:
 		return
+	case <-s.drain.set:
 	}
 	s.log.Info().Stringer("at_most", s.options.Limits.DrainTimeout).Msg("draining")
 	timeout := time.NewTimer(s.options.Limits.DrainTimeout)
@@ -264,7 +288,7 @@ func (s *Server) waitForEnd() {
 		case <-drained:
 		case <-timeout.C:
 			return
-		case <-s.stop:
+		case <-s.stop.set:
 			return
 		}
 	}
@@ -273,10 +297,10 @@ func (s *Server) waitForEnd() {
 // end takes everything down in the order that leaves no late task to a loop that is gone: sessions
 // and transfers, the pool, the doorbells, the loops.
 func (s *Server) end(engines *sync.WaitGroup) {
-	s.stopping.Store(true)
+	s.ending.trip()
 	aborted := make(chan struct{}, len(s.reactors))
 	for _, r := range s.reactors {
-		if r.alive() {
+		if r.started { // where no loop lives at the moment, one comes or is stood in for
 			r.order(func() { r.abort(func() { aborted <- struct{}{} }) })
 		} else {
 			aborted <- struct{}{}
@@ -329,18 +353,12 @@ func (s *Server) close() {
 	}
 }
 
-// Drain ends the server once running transfers have finished, or after DrainTimeout.
-func (s *Server) Drain() { s.order(stopDrain) }
+// Drain ends the server once running transfers have finished, or after DrainTimeout. A second call
+// changes nothing.
+func (s *Server) Drain() { s.drain.trip() }
 
-// Stop ends the server now. Transfers that run are reset.
-func (s *Server) Stop() { s.order(stopNow) }
-
-func (s *Server) order(k stopKind) {
-	select {
-	case s.stop <- k:
-	default: // it has been told often enough
-	}
-}
+// Stop ends the server now, while it drains too. Transfers that run are reset.
+func (s *Server) Stop() { s.stop.trip() }
 
 // LogStatus logs counters, every session and transfer, and what the process has in use. It collects
 // garbage for that, which takes the caller some milliseconds.
@@ -398,75 +416,3 @@ func (s *Server) writeAddrFile() error {
 	}
 	return nil
 }
-
-// serveControl runs the gnet engine of a reactor, again whenever something ended it that was not
-// us: gnet ends its engine on an accept that fails, for want of memory in the system for example.
-func (r *reactor) serveControl(ready func()) error {
-	var addrs []string
-	for _, port := range []int{r.server.Port(), r.server.ClassicPort()} {
-		if port == NoPort || port == r.server.ClassicPort() && r.index > 0 {
-			continue
-		}
-		for _, ip := range r.server.addresses {
-			network := "tcp4"
-			if ip.Is6() {
-				network = "tcp6"
-			}
-			addrs = append(addrs, network+"://"+netip.AddrPortFrom(ip, uint16(port)).String())
-		}
-	}
-	r.onReady = sync.OnceFunc(ready)
-	var restart restarts
-	for {
-		lives := r.lives
-		err := gnet.Rotate(r, addrs,
-			gnet.WithNumEventLoop(1), gnet.WithReusePort(true), gnet.WithReuseAddr(true),
-			gnet.WithTicker(true), gnet.WithLockOSThread(r.server.options.LockThread),
-			gnet.WithTCPKeepAlive(keepAliveAfter), gnet.WithReadBufferCap(controlReadBytes),
-			gnet.WithLogger(engineLog{&r.server.log}))
-		if r.server.stopping.Load() {
-			return nil
-		}
-		if err != nil && !r.started {
-			return fmt.Errorf("start the event loop: %w", err)
-		}
-		wait, ok := restart.next(r.lives > lives, r.clock())
-		if !ok {
-			r.server.Stop()
-			return fmt.Errorf("start the event loop again: %w", err)
-		}
-		r.count.restarts++
-		r.server.log.Error().Err(err).Msg("the event loop had ended and is started again")
-		<-time.After(wait)
-	}
-}
-
-// restarts says when a loop that ended is started again.
-type restarts struct {
-	wait  time.Duration
-	since instant
-}
-
-// next is asked after an end, and told whether that loop had lived. It says how long to wait, or
-// that loops have not come to life for too long.
-func (s *restarts) next(lived bool, now instant) (time.Duration, bool) {
-	if lived || s.wait == 0 {
-		s.wait, s.since = restartAfter, now
-		return s.wait, true
-	}
-	s.wait = min(2*s.wait, restartAfterMax)
-	return s.wait, now-s.since < restartPatience
-}
-
-const (
-	// keepAliveAfter is the silence after which TCP looks whether a client is still there.
-	keepAliveAfter = time.Minute
-	// controlReadBytes is the loop's one buffer for reading control connections.
-	controlReadBytes = 64 << 10
-	// restartAfter keeps a loop that cannot live from using all of a processor.
-	restartAfter    = 50 * time.Millisecond
-	restartAfterMax = time.Second
-	// restartPatience is how long it is tried in vain. Memory for a socket comes back sooner; a
-	// port that another program took does not.
-	restartPatience = 30 * time.Second
-)

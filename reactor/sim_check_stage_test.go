@@ -133,7 +133,7 @@ func (s *sim) checkSums() {
 	var held, holding, announced, listing int64
 	sessions := make(map[*address]int)
 	transfers := make(map[*address]int)
-	using := make(map[*address]int64)
+	using, open := make(map[*usage]int64), make(map[*usage]int64)
 	for _, t := range s.transfers {
 		transfers[t.address]++
 		announced += t.recv.reserved
@@ -141,11 +141,12 @@ func (s *sim) checkSums() {
 		if t.held > 0 {
 			held += t.held
 			holding++
-			using[t.address]++
+			using[t.address.use]++
 		}
 	}
 	for c := range s.sessions {
 		sessions[c.address]++
+		open[c.address.use]++
 	}
 	for _, c := range []struct {
 		what      string
@@ -164,10 +165,10 @@ func (s *sim) checkSums() {
 	}
 	for _, a := range s.addresses {
 		if a.sessions != sessions[a] || a.transfers != transfers[a] ||
-			a.use.transfers.Load() != using[a] || a.use.sessions.Load() != int64(sessions[a]) {
+			a.use.transfers.Load() != using[a.use] || a.use.sessions.Load() != open[a.use] {
 			s.wrong("%v: %d sessions, %d transfers, %d in use are counted; there are %d, %d, %d",
 				a.ip, a.sessions, a.transfers, a.use.transfers.Load(), sessions[a], transfers[a],
-				using[a])
+				using[a.use])
 		}
 	}
 }

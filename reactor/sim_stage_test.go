@@ -138,6 +138,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	o.DataPorts.Count = 3
 	o.Limits.Sessions, o.Limits.SessionsPerAddress = 12, 6
 	o.Limits.Transfers, o.Limits.TransfersPerAddress = 8, 5
+	o.Limits.OffersPerAddress = 3
 	o.Limits.Keyless = 3
 	s.stage = stages(t, 1, o)[0]
 	s.serveClassic()
@@ -249,7 +250,8 @@ func (s *sim) runJob() {
 
 // enter opens a session.
 func (s *sim) enter() {
-	from := one(s, []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"})
+	// The last two are of one network, and limits count them together.
+	from := one(s, []string{"10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2"})
 	c := s.enterFrom(from, one(s, []face{faceBase, faceStatus, faceStatus, faceClassic}))
 	switch {
 	case c.conn.context == nil:

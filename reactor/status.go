@@ -35,7 +35,7 @@ type asked struct {
 	codec.Request
 	name fsio.Name
 	key  codec.Key
-	// pair is set by rnto: what it renames.
+	// from is set by rnto: what it renames, which rnfr named.
 	from fsio.Name
 	// answer is what the command is answered with, once that is known.
 	answer answer

@@ -36,5 +36,23 @@ func (s slot) generation() uint32 { return uint32(s >> 32) }
 
 func newSlot(index, generation uint32) slot { return slot(index) | slot(generation)<<32 }
 
+// resume lets the doorbell listen again.
+func (w *watcher) resume() {
+	if w.taken {
+		w.taken = false
+		w.full.Store(false)
+		w.resumed <- struct{}{}
+	}
+}
+
+// wake makes the timer go off at the given time, unless it goes off earlier anyway.
+func (w *watcher) wake(at, now instant) {
+	if w.armed != 0 && w.armed <= at {
+		return
+	}
+	w.armed = max(at, 1)
+	w.setTimer(max(at-now, 0))
+}
+
 // batchMax is how many events the doorbell fetches at once.
 const batchMax = 256

@@ -198,22 +198,10 @@ func (w *watcher) more() bool {
 	return err == nil && n > 0
 }
 
-// resume lets the doorbell listen again.
-func (w *watcher) resume() {
-	if w.taken {
-		w.taken = false
-		w.full.Store(false)
-		w.resumed <- struct{}{}
-	}
-}
-
-// wake makes the timer go off at the given time, unless it goes off earlier anyway.
-func (w *watcher) wake(at, now instant) {
-	if w.armed != 0 && w.armed <= at {
-		return
-	}
-	w.armed = max(at, 1)
-	after := max(at-now, time.Microsecond)
+// setTimer makes the timer go off after that time, instead of any set before. Of 0 the system would
+// make never.
+func (w *watcher) setTimer(after time.Duration) {
+	after = max(after, time.Microsecond)
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(after))}
 	_ = unix.TimerfdSettime(w.timer, 0, &spec, nil)
 }

@@ -310,24 +310,11 @@ func (w *watcher) more() bool {
 	return w.taken && w.fetch(false) && (len(w.events) > 0 || w.expired)
 }
 
-// resume lets the doorbell listen again.
-func (w *watcher) resume() {
-	if w.taken {
-		w.taken = false
-		w.full.Store(false)
-		w.resumed <- struct{}{}
-	}
-}
-
-// wake makes the timer go off at the given time, unless it goes off earlier anyway.
-func (w *watcher) wake(at, now instant) {
-	if w.armed != 0 && w.armed <= at {
-		return
-	}
-	w.armed = max(at, 1)
+// setTimer makes the timer go off after that time, instead of any set before.
+func (w *watcher) setTimer(after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.alarm = time.Now().Add(max(at-now, 0))
+	w.alarm = time.Now().Add(after)
 	w.interrupt()
 }
 

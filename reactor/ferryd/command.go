@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"ferry/codec/usage"
@@ -89,7 +90,7 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 		_, _ = fmt.Fprintf(stderr, "ferryd: %s (ferryd --help lists the flags)\n", text)
 		return statusUsage
 	}
-	if !errors.Is(err, reactor.ErrTransfersReset) { // those are in the log
+	if !errors.Is(err, reactor.ErrTransfersReset) && err != errUnread { // those are in the log
 		_, _ = fmt.Fprintf(stderr, "ferryd: %v\n", err)
 	}
 	return statusFailed
@@ -101,17 +102,35 @@ func serve(o reactor.Options, l logFlags, stderr io.Writer) error {
 	if err != nil {
 		return usageError{err}
 	}
-	defer closeLog()
+	// Who reads the log may go away, and what is uploaded is none of his: lines are lost then.
+	signal.Ignore(syscall.SIGPIPE)
 	o.Log = log
+	err = serveLogging(o, log, l.forPeople(stderr), stderr)
+	if closeLog() != nil && err != nil {
+		return errUnread
+	}
+	return err
+}
+
+// errUnread is a server's end with an error that nobody will read: the log did not take its lines
+// any more, which goes where the error would.
+var errUnread = errors.New("the log was not read")
+
+// serveLogging is serve with its log open.
+func serveLogging(o reactor.Options, log zerolog.Logger, people bool, stderr io.Writer) error {
 	s, err := reactor.New(o)
-	if err != nil {
+	var wrong *reactor.OptionsError
+	if errors.As(err, &wrong) {
 		return usageError{err}
+	}
+	if err != nil {
+		return err
 	}
 	signals := make(chan os.Signal, 8)
 	// They stay caught until the process has ended: one that comes late is not to kill it.
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
 	go obey(s, signals)
-	err = s.Run(func() { announce(s.Describe(), log, l.forPeople(stderr), stderr) })
+	err = s.Run(func() { announce(s.Describe(), log, people, stderr) })
 	if err != nil {
 		log.Error().Err(err).Msg("server ended")
 		return err

@@ -29,8 +29,9 @@ func (l *logFlags) forPeople(out io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// open returns the log, and what writes the rest of it at the end. The server never waits for it.
-func (l *logFlags) open(out io.Writer) (zerolog.Logger, func(), error) {
+// open returns the log, and what writes the rest of it at the end, as LogWriter.Close does. The
+// server never waits for it.
+func (l *logFlags) open(out io.Writer) (zerolog.Logger, func() error, error) {
 	switch l.format {
 	case "auto", "json", "text":
 	default:
@@ -56,7 +57,7 @@ func (l *logFlags) open(out io.Writer) (zerolog.Logger, func(), error) {
 	to := format(ring)
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	log := zerolog.New(to).Level(level).With().Timestamp().Logger()
-	return log, func() { _ = ring.Close() }, nil
+	return log, ring.Close, nil
 }
 
 // noSecrets is what every start says. (PROTOCOL: "No exchange encrypts or asks for a password:
