@@ -186,14 +186,18 @@ func crash(t *testing.T, way, put, old string, at int) bool {
 	return killed
 }
 
-// wantWhole wants what was there before, or the whole upload, under the name.
+// wantWhole wants what was there before, or the whole upload, under the name. Where nothing was
+// there an empty file is neither.
 func wantWhole(t *testing.T, dir, old string, at int) {
 	t.Helper()
 	got, err := os.ReadFile(dir + "/a")
-	if err != nil && (!os.IsNotExist(err) || old != "") {
+	if os.IsNotExist(err) && old == "" {
+		return
+	}
+	if err != nil {
 		t.Fatalf("call %d: %v", at, err)
 	}
-	if string(got) != old && string(got) != "hello world" {
+	if string(got) != "hello world" && (old == "" || string(got) != old) {
 		t.Fatalf("call %d: the file holds %q", at, got)
 	}
 }

@@ -165,9 +165,11 @@ func (m *folderModel) expectRename(from, to string) said {
 	switch {
 	case from == to && m.has(from):
 		return done
+	case !m.parent(to):
+		return modelNo
 	case m.isFolder(from) && strings.HasPrefix(to+"/", from+"/"):
 		return said{code: codec.CodeNameForbidden}
-	case !m.parent(to), m.isFolder(to), m.isFolder(from) && m.has(to):
+	case m.isFolder(to), m.isFolder(from) && m.has(to):
 		return modelNo
 	}
 	moved := tree{to: m.tree[from]}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,6 +116,8 @@ type testServer struct {
 	came bool // the result of Run was taken
 	// start is what the limiter counted before the first client.
 	start int64
+	// dialed counts control connections that tests have made.
+	dialed *atomic.Int64
 }
 
 // running counts the servers of the test that runs.
@@ -129,7 +132,10 @@ func serve(t testing.TB, change ...func(*Options)) *testServer {
 // serveWith is serve with a look at the server before it runs.
 func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *testServer {
 	t.Helper()
-	ts := &testServer{t: t, dir: t.TempDir(), log: new(logKeeper), ran: make(chan error, 1)}
+	ts := &testServer{
+		t: t, dir: t.TempDir(), log: new(logKeeper), ran: make(chan error, 1),
+		dialed: new(atomic.Int64),
+	}
 	o := testOptions(ts.dir)
 	o.Log = zerolog.New(ts.log)
 	for _, c := range change {

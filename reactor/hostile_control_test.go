@@ -3,6 +3,8 @@ package reactor
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -117,6 +119,16 @@ var hostileControl = []hostileCase{
 		o.take().wantRecord(nil)
 	}},
 	{name: "never reads its answers", attack: func(s *siege) {
+		// No more is sent ahead than may be, but its answers are 300 times as long.
+		deep := strings.Repeat("/"+strings.Repeat("n", 250), 15)
+		check(s.t, os.MkdirAll(filepath.Join(s.dir, deep), 0o777))
+		c := s.hello()
+		check(s.t, c.SetReadBuffer(4096))
+		c.ask("cd "+deep, 250, deep)
+		c.say(strings.Repeat(framed("pwd"), 5000))
+		s.wantLogged(string(endFlood), 1)
+	}},
+	{name: "never reads its answers, and goes on", attack: func(s *siege) {
 		c := s.hello()
 		check(s.t, c.SetReadBuffer(4096))
 		flood := strings.Repeat(framed("get "+strings.Repeat("n", 300)), 1000)

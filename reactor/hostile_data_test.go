@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // hole makes a file called large, of 64 MiB, that takes no room on the disk.
@@ -38,6 +40,47 @@ func pump(d *data, text string) {
 			return
 		}
 	}
+}
+
+// temporaries are the hidden files of uploads in the root.
+func (s *siege) temporaries() []string {
+	s.t.Helper()
+	found, err := filepath.Glob(filepath.Join(s.dir, ".ferry-*.tmp"))
+	check(s.t, err)
+	return found
+}
+
+// wantTemporary waits until an upload has a hidden file, its blocks included, or has ended.
+func (s *siege) wantTemporary() {
+	s.t.Helper()
+	eventually(s.t, "a temporary file", func() bool {
+		working := false
+		for _, r := range s.reactors {
+			onLoop(s.t, r, func() {
+				for _, t := range r.transfers {
+					working = working || t.state != transferMoving || t.job.busy
+				}
+			})
+		}
+		return !working && len(s.temporaries()) == 1 || s.transfersNow() == 0
+	})
+}
+
+// wantMoved waits until so many bytes of an upload have come, or none is under way: what lies in
+// the socket when time passes has not moved.
+func (s *siege) wantMoved(n int64) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprint("bytes: ", n), func() bool {
+		moved := true
+		for _, r := range s.reactors {
+			onLoop(s.t, r, func() {
+				for _, t := range r.transfers {
+					moved = moved && (!t.isPut() || t.state != transferMoving || t.moved >= n)
+				}
+			})
+		}
+		return moved
+	})
 }
 
 // offersOf is how many offers stand for a hostile client in base.
@@ -123,13 +166,26 @@ var hostileData = []hostileCase{
 		s.wantLogged(string(outcomeStalled), 1)
 		wantResetWithin(s.t, d, 64<<20)
 	}},
+	{name: "reads less than the least rate", change: func(o *Options) {
+		o.Limits.RateBytes = 1 << 20
+	}, attack: func(s *siege) {
+		s.hole()
+		d := s.dial().ask("get large")
+		for range 4 { // it always moves, and never enough
+			s.wantUnread()
+			_, _ = io.CopyN(io.Discard, d, 4<<20) // it may have ended
+			s.pass(s.limiter.limits.StallTimeout)
+		}
+		s.wantLogged(string(outcomeStalled), 1)
+	}},
 	{name: "sends a byte a minute", attack: func(s *siege) {
 		// 16 bytes a second are the least, by default.
 		c := s.dial()
 		d := c.ask("put slow")
 		d.say("0000100000")
-		for range 3 {
+		for i := range int64(3) {
 			_, _ = io.WriteString(d, "x") // it may have ended
+			s.wantMoved(i + 1)
 			s.pass(s.limiter.limits.StallTimeout)
 		}
 		wantOver(s.t, d)
@@ -182,6 +238,14 @@ var hostileData = []hostileCase{
 		c := s.dial()
 		d := c.ask("put huge")
 		_, _ = io.WriteString(d, "9999999999ten bytes.")
+		s.wantTemporary()
+		for _, name := range s.temporaries() {
+			// Blocks of 512 bytes: an announcement alone holds little.
+			var st unix.Stat_t
+			if err := unix.Stat(name, &st); err == nil && st.Blocks > 2*allocateStep/512 {
+				s.t.Errorf("%d blocks are held for ten bytes", st.Blocks)
+			}
+		}
 		s.good.round()
 		s.pass(s.limiter.limits.StallTimeout)
 		wantResetWithin(s.t, d, 0)

@@ -112,7 +112,8 @@ var hostileClassic = []hostileCase{
 		attack: func(s *siege) {
 			c := s.classicFrom(s.t, hostileFrom)
 			for _, name := range []string{
-				"../../etc/passwd", "/../etc/passwd", "\x1b[2J", "\u009b2J", "\xff\xfe",
+				strings.Repeat("../", 20) + "etc/passwd", "/../etc/passwd",
+				"../" + filepath.Base(s.dir) + "/kept/file", "\x1b[2J", "\u009b2J", "\xff\xfe",
 				"kept", "..",
 			} {
 				c.ask(name).wantMessage(notFound)

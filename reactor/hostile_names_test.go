@@ -232,6 +232,7 @@ var hostileNames = []hostileCase{
 		c.get(name, nil)
 		c.put(name, "content")
 		c.get(name, []byte("content"))
+		s.wantFile(name, []byte("content")) // under those bytes, and no others
 		status.ask("stat "+name, 213, "file 7 ")
 		status.ask("get x"+name, 550, "x")
 		status.ask("rm "+name, 250, "")

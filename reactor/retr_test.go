@@ -43,6 +43,7 @@ func (ts *testServer) classicFrom(t testing.TB, from string) *lines {
 	ip := netip.MustParseAddr(from)
 	port := uint16(ts.ClassicPort())
 	c := tcp(t, ip, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port))
+	ts.dialed.Add(1)
 	return &lines{c, t, bufio.NewReader(c), ip}
 }
 
