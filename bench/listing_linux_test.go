@@ -26,7 +26,8 @@ func TestUnreadListingsAreBounded(t *testing.T) {
 		root = t.TempDir()
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
-	h := hold(t, "--root", root, "--max-listing-memory", fmt.Sprint(listingMemory))
+	h := hold(t, "--root", root, "--max-listing-memory", fmt.Sprint(listingMemory),
+		"--max-listing", fmt.Sprint(listingMemory/4)) // the most that fits it
 	if err := os.Mkdir(filepath.Join(root, "large"), 0o755); err != nil {
 		t.Fatal(err)
 	}
