@@ -147,8 +147,8 @@ func TestSessionThatEndsAtEveryByteIsGoneOnWith(t *testing.T) {
 	}
 }
 
-// goOnAfter moves a file over sessions the first of which breaks after so many bytes on control, and
-// says how many were left of these, less than none if it broke.
+// goOnAfter moves a file over sessions, the first of which breaks after so many bytes on control,
+// and says how many were left of these, less than none if it broke.
 func goOnAfter(t *testing.T, verb codec.Verb, after int64) int64 {
 	const size = 40
 	r := newResuming(t, size)
