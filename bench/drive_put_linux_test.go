@@ -155,7 +155,7 @@ func BenchmarkPuts(b *testing.B) {
 	for _, kind := range putNames {
 		b.Run(kind.name, func(b *testing.B) {
 			comparePaired(b, contendPuts(b, before, "before", kind.names),
-				contendPuts(b, after, "ferryd", kind.names), pairedTurn)
+				contendPuts(b, after, "ferryd", kind.names))
 		})
 	}
 }

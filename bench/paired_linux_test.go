@@ -37,7 +37,7 @@ func BenchmarkRevision(b *testing.B) {
 	}
 	earlier := startProgram(b, program, diskFolder(b))
 	earlier.name = "before"
-	comparePaired(b, earlier, startBuilt(b, diskFolder(b)), pairedTurn)
+	comparePaired(b, earlier, startBuilt(b, diskFolder(b)))
 }
 
 // BenchmarkExchanges compares what a transfer costs the same ferryd in the base exchange and in the
@@ -45,7 +45,7 @@ func BenchmarkRevision(b *testing.B) {
 func BenchmarkExchanges(b *testing.B) {
 	base := startBuilt(b, diskFolder(b))
 	base.name = "base"
-	comparePaired(b, base, statusOf(b, base), pairedTurn)
+	comparePaired(b, base, statusOf(b, base))
 }
 
 // BenchmarkSame compares two processes of one build: how likely chance alone is there says how far
@@ -59,7 +59,7 @@ func BenchmarkSame(b *testing.B) {
 	first.name = "first"
 	second := startProgram(b, program, diskFolder(b))
 	second.name = "second"
-	comparePaired(b, first, second, pairedTurn)
+	comparePaired(b, first, second)
 }
 
 // statusOf is clients of the status exchange at a server that has others.
@@ -107,13 +107,13 @@ func buildRevision(t testing.TB, revision string) string {
 }
 
 // comparePaired runs pairs of turns and says what differs.
-func comparePaired(b *testing.B, before, after *contender, length time.Duration) {
+func comparePaired(b *testing.B, before, after *contender) {
 	var ratios, first, second []float64
 	out := bufio.NewWriter(os.Stderr)
 	defer out.Flush()
 	// What a process does for the first time is not what is compared.
-	before.turn(b, length/2)
-	after.turn(b, length/2)
+	before.turn(b, pairedTurn/2)
+	after.turn(b, pairedTurn/2)
 	fmt.Fprintf(out, "\n%4s %20s   %20s\n%4s%s ratio\n", "", before.name, after.name, "turn",
 		strings.Repeat(fmt.Sprintf(" %12s %8s  ", "transfers/s", "µs each"), 2))
 	for b.Loop() {
@@ -122,7 +122,7 @@ func comparePaired(b *testing.B, before, after *contender, length time.Duration)
 			slices.Reverse(pair)
 		}
 		for _, s := range pair {
-			s.turn(b, length)
+			s.turn(b, pairedTurn)
 		}
 		x, y := before.turns[len(before.turns)-1], after.turns[len(after.turns)-1]
 		ratios = append(ratios, y.server/x.server)

@@ -127,52 +127,69 @@ func TestUploadGoesOnFromEveryByte(t *testing.T) {
 }
 
 // TestSessionThatEndsAtEveryByteIsGoneOnWith: control breaks inside of each reply and between all,
-// of an upload, of one that goes on, and of downloads alike.
+// of an upload, of one that goes on, and of downloads alike. Many at once, since a client that is
+// left at hello waits a while for what the server does next.
 func TestSessionThatEndsAtEveryByteIsGoneOnWith(t *testing.T) {
-	const size = 40
 	for _, verb := range []codec.Verb{codec.VerbPutPart, codec.VerbGetPart} {
-		for after, whole := int64(0), false; !whole; after++ {
-			r := newResuming(t, size)
-			transfer := func() (Moved, error) {
-				c, err := Dial(t.Context(), r.addr, Options{
-					NotesFolder: r.notes, HelloWait: patience, ServerName: "s",
-				})
-				if err != nil || c.Exchange() == Base {
-					return Moved{}, errors.Join(err, ErrLost)
+		var broken atomic.Int64 // where the next one breaks
+		var whole atomic.Bool   // one was done before it broke
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				for !whole.Load() && !t.Failed() {
+					if left := goOnAfter(t, verb, broken.Add(1)-1); left >= 0 {
+						whole.Store(true)
+					}
 				}
-				defer c.Close()
-				c.pieceMax, c.continueMin, c.busyWait = 15, 0, time.Millisecond
-				if verb == codec.VerbPutPart {
-					return c.PutFileContinue(t.Context(), "a", r.local)
-				}
-				return c.GetFileContinue(t.Context(), "a", r.local)
-			}
-			if verb == codec.VerbPutPart {
-				r.write(t)
-			} else {
-				r.set(r.data)
-			}
-			r.once(17, byClose)
-			r.budget.Store(after)
-			tries := 1
-			for ; tries < 5; tries++ {
-				if _, err := transfer(); err == nil {
-					break
-				}
-			}
-			if verb == codec.VerbPutPart {
-				// A part whose number was lost on the way dies of age.
-				r.change(func() { delete(r.parts, codec.NewPartID(1)) })
-				r.wantStored(t)
-			} else {
-				r.wantGot(t)
-			}
-			if t.Failed() || tries == 5 {
-				t.Fatalf("%v: after %d bytes, %d tries", verb, after, tries)
-			}
-			whole = r.budget.Load() >= 0
+			})
+		}
+		all.Wait()
+	}
+}
+
+// goOnAfter moves a file over sessions, the first of which breaks after so many bytes on control,
+// and says how many were left of these, less than none if it broke.
+func goOnAfter(t *testing.T, verb codec.Verb, after int64) int64 {
+	const size = 40
+	r := newResuming(t, size)
+	transfer := func() (Moved, error) {
+		c, err := Dial(t.Context(), r.addr, Options{
+			NotesFolder: r.notes, HelloWait: patience, ServerName: "s",
+		})
+		if err != nil || c.Exchange() == Base {
+			return Moved{}, errors.Join(err, ErrLost)
+		}
+		defer c.Close()
+		c.pieceMax, c.continueMin, c.busyWait = 15, 0, time.Millisecond
+		if verb == codec.VerbPutPart {
+			return c.PutFileContinue(t.Context(), "a", r.local)
+		}
+		return c.GetFileContinue(t.Context(), "a", r.local)
+	}
+	if verb == codec.VerbPutPart {
+		r.write(t)
+	} else {
+		r.set(r.data)
+	}
+	r.once(17, byClose)
+	r.budget.Store(after)
+	tries := 1
+	for ; tries < 5; tries++ {
+		if _, err := transfer(); err == nil {
+			break
 		}
 	}
+	if verb == codec.VerbPutPart {
+		// A part whose number was lost on the way dies of age.
+		r.change(func() { delete(r.parts, codec.NewPartID(1)) })
+		r.wantStored(t)
+	} else {
+		r.wantGot(t)
+	}
+	if tries == 5 {
+		t.Errorf("%v: after %d bytes, %d tries", verb, after, tries)
+	}
+	return r.budget.Load()
 }
 
 // TestUploadThatBreaksEveryTimeArrives: each session brings a few bytes more.

@@ -52,20 +52,15 @@ func TestNewSmallFilesHaveNoNameUntilTheyAreWhole(t *testing.T) {
 
 // TestNamesTakenWhileSmallFilesAreStored has somebody else take the name at the last moment.
 func TestNamesTakenWhileSmallFilesAreStored(t *testing.T) {
+	write := func(path string) error { return os.WriteFile(path, []byte("theirs"), 0o666) }
 	for _, c := range []struct {
 		take      func(path string) error
 		noReplace bool
 		want      Kind
 		holds     string
 	}{
-		{
-			take:  func(path string) error { return os.WriteFile(path, []byte("theirs"), 0o666) },
-			holds: "ours",
-		},
-		{
-			take:      func(path string) error { return os.WriteFile(path, []byte("theirs"), 0o666) },
-			noReplace: true, want: KindExists, holds: "theirs",
-		},
+		{take: write, holds: "ours"},
+		{take: write, noReplace: true, want: KindExists, holds: "theirs"},
 		{
 			take:      func(path string) error { return os.Symlink("nothing", path) },
 			noReplace: true, want: KindExists,
