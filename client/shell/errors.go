@@ -127,6 +127,7 @@ func (c *command) failing() result {
 		r.Remote = c.words[0]
 	case localName, localFolder:
 		r.Local = c.words[0]
+	case nothing, verbName:
 	case serverName:
 		r.Remote = strings.Join(c.words, " ")
 	}
