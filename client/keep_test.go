@@ -194,6 +194,34 @@ func TestEmptyFileIsContinuedToo(t *testing.T) {
 	}
 }
 
+// TestPieceIsNoLargerThanWasAskedFor: what is too much would fill the disk, or be written over what
+// another segment fetched.
+func TestPieceIsNoLargerThanWasAskedFor(t *testing.T) {
+	const size = 40
+	f := newStatusFake(t, func(s *session, q codec.Request) {
+		switch q.Verb {
+		case codec.VerbStat:
+			s.reply(213, "file 40 2026-01-02T03:04:05Z")
+		case codec.VerbGetPart:
+			conn := s.offer("41 40")
+			finish(conn, record(string(random(size+1))))
+			s.reply(226, "41")
+		default:
+			s.reply(554, "not here")
+		}
+	})
+	local := filepath.Join(t.TempDir(), "a")
+	c := f.dial(Options{Exchange: Status, NotesFolder: t.TempDir()})
+	_, err := c.GetFileContinue(t.Context(), "a", local)
+	wantKind(t, err, ErrProtocol)
+	if !strings.Contains(err.Error(), "41 bytes are offered where 40 were asked for") {
+		t.Error(err)
+	}
+	if _, there := os.Stat(local); there == nil || KeptOf(local) > 0 {
+		t.Errorf("there is a file, or %d bytes of it", KeptOf(local))
+	}
+}
+
 // TestOneCallAtATimeFetchesToAPath: and the other says so.
 func TestOneCallAtATimeFetchesToAPath(t *testing.T) {
 	r := newResuming(t, 40)

@@ -53,13 +53,21 @@ func (c *Client) listing(ctx context.Context, q codec.Request) (string, error) {
 		text.Grow(int(min(n, int64(c.options.BufferSize))))
 		return &text, nil
 	}}
+	var err error
 	if c.exchange != Status {
-		_, err := c.fetch(ctx, q.Verb, path, &to)
-		return text.String(), err
+		_, err = c.fetch(ctx, q.Verb, path, &to)
+	} else {
+		_, _, err = c.bring(ctx, q, listed(path), &to)
 	}
-	_, _, err := c.bring(ctx, q, listed(path), &to)
+	if lines := strings.Count(text.String(), "\n"); err == nil && lines > listingNamesMax {
+		err = failure(listed(path), ErrTooLarge, fmt.Errorf("a listing of %d names", lines))
+	}
 	return text.String(), err
 }
+
+// listingNamesMax is how many names a listing may have: with what is kept of each it takes far more
+// memory than its text, where they are short.
+const listingNamesMax = 4_000_000
 
 // listed is what errors about a listing name.
 func listed(path string) string {

@@ -31,6 +31,23 @@ func TestListingIsTakenApart(t *testing.T) {
 	}
 }
 
+func TestListingsHaveAnEnd(t *testing.T) {
+	text := strings.Repeat("\n", listingNamesMax+1)
+	f := newFake(t, "127.0.0.1", func(s *session, command string) {
+		some := text
+		if command == "ls few" {
+			some = text[1:]
+		}
+		finish(s.data(), record(some))
+	})
+	c := f.dial(Options{})
+	if names, err := c.List(t.Context(), "few"); err != nil || len(names) > 0 {
+		t.Errorf("%d names, %v", len(names), err)
+	}
+	_, err := c.List(t.Context(), "many")
+	wantKind(t, err, ErrTooLarge)
+}
+
 func TestListingThatIsAMessageIsAnError(t *testing.T) {
 	for text, kind := range map[string]error{
 		"550 a: no such folder\n":    ErrNoFolder,

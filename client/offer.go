@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -140,6 +141,12 @@ func (c *Client) bring(
 	r := receiver{
 		conn: conn, client: c, name: name, size: -1, decoder: codec.NewDecoder(codec.Record),
 		told: true, expected: offer.Size,
+	}
+	if q.Verb == codec.VerbGetPart && q.Length > 0 && offer.Size > q.Length {
+		// What is too much would be written over what others fetch, or fill the disk.
+		c.done(conn, true)
+		return 0, offer, c.failed(ctx, q.Verb, name, failure(name, ErrProtocol, fmt.Errorf(
+			"%d bytes are offered where %d were asked for", offer.Size, q.Length)))
 	}
 	if err = r.unlock(ctx, offer.Key); err == nil {
 		err = r.run(ctx, to)

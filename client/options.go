@@ -29,7 +29,8 @@ type Options struct {
 	// 512 is refused.
 	BufferSize int
 	// ListingMax bounds a listing in bytes, which is held in memory. 0 means 64 MiB, about a
-	// million names; negative is refused.
+	// million names; negative is refused. More than four million names are an ErrTooLarge, however
+	// short they are.
 	ListingMax int64
 	// Exchange is the exchange to speak. Its zero value, Auto, finds out.
 	Exchange Exchange

@@ -106,6 +106,9 @@ func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, er
 			"descriptors, which beside %d sessions allows %d; lower it or --max-sessions, or "+
 			"raise the limit (ulimit -n)", l.Transfers, descriptors, l.Sessions, most)
 	}
+	if l.TransfersPerAddress == 0 {
+		l.TransfersPerAddress = max(min(transfersPerAddressDefault, l.Transfers/2), 1)
+	}
 	lim := &limiter{
 		limits:    l,
 		addresses: make(map[netip.Addr]*usage),

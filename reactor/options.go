@@ -94,7 +94,8 @@ type Limits struct {
 	// Transfers is how many ports may be told or data connections be open at once; 0 means what
 	// descriptors allow.
 	Transfers int
-	// TransfersPerAddress is the same for one client address.
+	// TransfersPerAddress is the same for one client address; 0 means 2,000, or half of Transfers
+	// where that is less.
 	TransfersPerAddress int
 	// OffersPerAddress is how many of them may be without a data connection.
 	OffersPerAddress int
@@ -152,32 +153,35 @@ func DefaultOptions() Options {
 		SumWorkers:   2,
 		Log:          zerolog.Nop(),
 		Limits: Limits{
-			SessionsPerAddress:  9_500,
-			SessionRate:         10_000,
-			TransfersPerAddress: 2_000,
-			OffersPerAddress:    500,
-			CommandBytes:        4_096,
-			ControlBufferBytes:  64 << 10,
-			FreeBytes:           256 << 20,
-			SumsPerAddress:      16,
-			SumBytes:            1 << 40,
-			Parts:               10_000,
-			Keyless:             128,
-			ListingBytes:        16 << 20,
-			ListingsBytes:       128 << 20,
-			RateBytes:           16,
-			IdleTimeout:         10 * time.Minute,
-			OfferTimeout:        10 * time.Second,
-			LeaseRest:           2 * time.Minute,
-			ClassicRest:         2 * time.Second,
-			StallTimeout:        time.Minute,
-			DrainTimeout:        30 * time.Second,
+			SessionsPerAddress: 9_500,
+			SessionRate:        10_000,
+			OffersPerAddress:   500,
+			CommandBytes:       4_096,
+			ControlBufferBytes: 64 << 10,
+			FreeBytes:          256 << 20,
+			SumsPerAddress:     16,
+			SumBytes:           1 << 40,
+			Parts:              10_000,
+			Keyless:            128,
+			ListingBytes:       16 << 20,
+			ListingsBytes:      128 << 20,
+			RateBytes:          16,
+			IdleTimeout:        10 * time.Minute,
+			OfferTimeout:       10 * time.Second,
+			LeaseRest:          2 * time.Minute,
+			ClassicRest:        2 * time.Second,
+			StallTimeout:       time.Minute,
+			DrainTimeout:       30 * time.Second,
 		},
 	}
 }
 
 // NoPort as Options.Port listens for no sessions of the base exchange.
 const NoPort = -1
+
+// transfersPerAddressDefault is that of one address without a flag: slow readers there leave room
+// for others.
+const transfersPerAddressDefault = 2_000
 
 // sessionsDefault is the number of sessions without a flag: 9,000 clients at once and some room.
 const sessionsDefault = 10_000
@@ -268,7 +272,7 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 		{"--max-sessions-per-address", int64(l.SessionsPerAddress), 1, 1 << 20},
 		{"--max-session-rate", int64(l.SessionRate), 1, 1 << 20},
 		{"--max-transfers", int64(l.Transfers), 0, 1 << 20},
-		{"--max-transfers-per-address", int64(l.TransfersPerAddress), 1, 1 << 20},
+		{"--max-transfers-per-address", int64(l.TransfersPerAddress), 0, 1 << 20},
 		{"--max-offers-per-address", int64(l.OffersPerAddress), 1, 1 << 20},
 		{"--max-command", int64(l.CommandBytes), 16, 4096},
 		{"--max-control-buffer", l.ControlBufferBytes, 4106, 1 << 30},

@@ -171,6 +171,8 @@ func bindOnly(ip netip.Addr, port int, shared bool) (fd, bound int, err error) {
 func listenError(addresses []netip.Addr, port int, err error) error {
 	where := net.JoinHostPort(addresses[0].String(), strconv.Itoa(port))
 	switch {
+	case errors.Is(err, unix.EADDRINUSE) && port == 0:
+		return fmt.Errorf("no port is free on all addresses: %w", err)
 	case errors.Is(err, unix.EADDRINUSE):
 		return optionError(fmt.Errorf("port %d is in use by another program; "+
 			"choose another, or 0 for any that is free", port))

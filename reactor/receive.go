@@ -11,6 +11,12 @@ const (
 	// allocateStep is how far ahead of the data blocks are allocated, in bytes: an announcement
 	// alone holds nothing, and a large file lies in few pieces.
 	allocateStep = 64 << 20
+	// recordWorth is what a record counts for in a quantum, in bytes: to take one apart costs what
+	// it costs to move so many.
+	recordWorth = 4 << 10
+	// denseRead is how much is read at a time of records so small that a full read of them would
+	// hold the others up, in bytes.
+	denseRead = 2 << 10
 	// gatherTime is how long a small upload may gather in a buffer, to be stored in one go.
 	gatherTime = time.Second
 )
@@ -42,6 +48,8 @@ type receiver struct {
 	total, reserved, unclaimed int64
 	// records counts complete records.
 	records int
+	// dense says that the last read had more records than bytes to move for them.
+	dense bool
 	// closed says that the client ended its side, whole that the file is complete.
 	closed, whole bool
 	// asked says whether a further command or the end of control wants an end.
@@ -184,9 +192,10 @@ func (r *reactor) beginReceive(t *transfer) {
 func (r *reactor) receive(t *transfer) (more bool) {
 	rc := &t.recv
 	rc.slow = r.now-t.began > gatherTime
-	// Fields count as well: records of no bytes could keep the loop here for as long as they come.
-	before := rc.dec.Offset()
-	for rc.dec.Offset()-before < quantum {
+	// Fields and records count as well: records of no bytes could keep the loop here for as long as
+	// they come.
+	worth := func() int64 { return rc.dec.Offset() + int64(rc.records)*recordWorth }
+	for before := worth(); worth()-before < quantum; {
 		switch rc.next(t.job.busy, t.readable, r.pipesToBeHad()) {
 		case planWait:
 			r.setPause(t)
@@ -248,6 +257,9 @@ func (r *reactor) readBuffer(t *transfer) bool {
 		rc.buffer = buffers.Get().(*[]byte)
 	}
 	in := (*rc.buffer)[rc.fill:smallMax]
+	if rc.dense && len(in) > denseRead {
+		in = in[:denseRead]
+	}
 	n, err := receiveBytes(t.fd, in)
 	switch {
 	case err == errAgain:
@@ -264,7 +276,10 @@ func (r *reactor) readBuffer(t *transfer) bool {
 	case n == 0:
 		return r.receiveClosed(t)
 	}
-	return r.decode(t, in[:n])
+	records := rc.records
+	ok := r.decode(t, in[:n])
+	rc.dense = (rc.records-records)*recordWorth > max(n, denseRead)
+	return ok
 }
 
 // receiveClosed takes the client's end of the data connection. (PROTOCOL, Base exchange: "A close

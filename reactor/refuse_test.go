@@ -218,6 +218,13 @@ func TestFloodOfEmptyRecordsHoldsNobodyUp(t *testing.T) {
 			if tr.recv.shut {
 				t.Error("the flood was taken for silent")
 			}
+			before := tr.recv.records
+			for range 10 {
+				_ = ts.reactors[0].receive(tr)
+			}
+			if n := tr.recv.records - before; n > 10*2*quantum/recordWorth {
+				t.Errorf("%d records were taken apart in ten turns", n)
+			}
 		}
 	})
 	c.quit()

@@ -5,8 +5,8 @@ package reactor
 // space only a part is kept for any one address: one that announces more than that is let in, and
 // takes its chance with the rest of the disk; the puts of others find room beside it.
 
-// spaceShare is which part of the free space is kept for the announcements of one address: the
-// half, so that one never takes it all.
+// spaceShare is which part of the free space that others leave is kept for the announcements of one
+// address: the half, so that neither one nor a few take it all.
 const spaceShare = 2
 
 // announce counts what a small upload has announced. It is too little to be asked about first, and
@@ -24,7 +24,8 @@ func (l *limiter) claim(u *usage, n, free int64) error {
 	l.space.Lock()
 	defer l.space.Unlock()
 	room := free - l.limits.FreeBytes
-	if others := l.announced.Load() - u.counted; u.announced+n > room-others {
+	room -= l.announced.Load() - u.counted // what others have been promised
+	if u.announced+n > room {
 		return errNoRoom
 	}
 	u.announced += n

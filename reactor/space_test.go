@@ -119,3 +119,40 @@ func TestAnnouncementsOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	c.quit()
 	c2.quit()
 }
+
+// TestFewAddressesDoNotTakeAllRoom: each is promised half of what others leave, so that after a few
+// that announce whatever fits there is still room for a further one.
+func TestFewAddressesDoNotTakeAllRoom(t *testing.T) {
+	l := &limiter{limits: Limits{FreeBytes: 1000}}
+	const free = 11_000
+	for i, want := range []int64{5000, 2500, 1250, 625} {
+		u := new(usage)
+		n := free - 1000 - l.announced.Load()
+		check(t, l.claim(u, n, free))
+		if u.counted != want {
+			t.Errorf("address %d is promised %d of %d, want %d", i, u.counted, n, want)
+		}
+	}
+	check(t, l.claim(new(usage), 600, free))
+}
+
+// TestOneAddressLeavesTransfersToOthers: where descriptors are few as well.
+func TestOneAddressLeavesTransfersToOthers(t *testing.T) {
+	limited := func(given int, descriptors uint64) Limits {
+		l := DefaultOptions().Limits
+		l.TransfersPerAddress = given
+		lim, err := newLimiter(l, 1, 66, descriptors)
+		check(t, err)
+		return lim.limits
+	}
+	for _, descriptors := range []uint64{20_000, 1000} {
+		l := limited(0, descriptors)
+		if want := min(2000, l.Transfers/2); l.TransfersPerAddress != want || want == 0 {
+			t.Errorf("%d descriptors: %d transfers, %d of one address", descriptors,
+				l.Transfers, l.TransfersPerAddress)
+		}
+	}
+	if l := limited(77, 1000); l.TransfersPerAddress != 77 {
+		t.Errorf("77 was given, and %d is taken", l.TransfersPerAddress)
+	}
+}

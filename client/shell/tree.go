@@ -124,14 +124,14 @@ func (s *Shell) descend(
 ) error {
 	for _, e := range list {
 		f := found{join(folder, e.name), e}
+		if len(into.files)+len(into.folders) == namesMax {
+			return &client.Error{Name: root, Kind: client.ErrTooLarge, Err: errTooMany}
+		}
 		if !e.folder {
 			into.files = append(into.files, f)
 			continue
 		}
 		into.folders = append(into.folders, f)
-		if len(into.files)+len(into.folders) > namesMax {
-			return &client.Error{Name: root, Kind: client.ErrTooLarge, Err: errTooMany}
-		}
 		remote := join(root, f.path)
 		below, err := s.entries(ctx, remote, t)
 		if err == nil && strings.Count(f.path, "/") >= depthMax {

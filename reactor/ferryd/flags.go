@@ -75,7 +75,8 @@ func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
 	f.IntVar(&l.Transfers, "max-transfers", l.Transfers,
 		"offers and data connections at once; more wait (default what descriptors allow)")
 	f.IntVar(&l.TransfersPerAddress, "max-transfers-per-address", l.TransfersPerAddress,
-		"the same for one client address, so that slow readers there leave room for others")
+		"the same for one client address, so that slow readers there leave room for others "+
+			"(default 2,000, or half of --max-transfers)")
 	f.IntVar(&l.OffersPerAddress, "max-offers-per-address", l.OffersPerAddress,
 		"those of them that nobody connected to yet: to hold one costs a client nothing, and to "+
 			"take one a round trip; more wait")
