@@ -10,6 +10,8 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/dustin/go-humanize"
+
 	"ferry/codec"
 )
 
@@ -248,7 +250,8 @@ func (r *receiver) cut() ([]byte, error) {
 	case r.size < 0:
 		how = errors.New("it ended before a size was told")
 	default:
-		how = fmt.Errorf("it ended after %d of %d bytes", r.received, r.size)
+		how = fmt.Errorf("it ended after %s of %s bytes", humanize.Comma(r.received),
+			humanize.Comma(r.size))
 	}
 	return nil, failure(r.name, ErrBroken, how)
 }

@@ -48,17 +48,45 @@ func (p *Pool) Submit(j Job) {
 		p.mu.Unlock()
 		panic("fsio: Submit to a closed Pool")
 	}
-	if p.count == len(p.jobs) {
-		p.grow()
-	}
-	p.jobs[(p.first+p.count)&(len(p.jobs)-1)] = j
-	p.count++
+	p.put(j)
 	wake := p.idle > 0
 	p.mu.Unlock()
 	if wake {
 		p.ready.Signal()
 	}
 }
+
+// put stores a job at the queue's end. The caller holds mu.
+func (p *Pool) put(j Job) {
+	if p.count == len(p.jobs) {
+		p.grow()
+	}
+	p.jobs[(p.first+p.count)&(len(p.jobs)-1)] = j
+	p.count++
+}
+
+// Yield lets what is queued run before the job that calls it goes on, in its turn behind all of
+// that. It returns at once if nothing waits. The job keeps its goroutine, and all that it holds,
+// while another goroutine is a worker in its place: so many may have yielded as there are jobs.
+func (p *Pool) Yield() {
+	p.mu.Lock()
+	if p.count == 0 {
+		p.mu.Unlock()
+		return
+	}
+	next := make(turn)
+	p.put(next)
+	p.mu.Unlock()
+	p.done.Go(p.work)
+	<-next
+}
+
+// turn stands in the queue for a job that has yielded. The worker that comes to it ends, and the
+// job's goroutine is a worker again.
+type turn chan struct{}
+
+// Run implements Job.
+func (t turn) Run() { close(t) }
 
 // grow doubles the ring, in order.
 func (p *Pool) grow() {
@@ -98,6 +126,9 @@ func (p *Pool) work() {
 		p.count--
 		p.mu.Unlock()
 		j.Run()
+		if _, replaced := j.(turn); replaced {
+			return
+		}
 		p.mu.Lock()
 	}
 }

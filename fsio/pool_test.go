@@ -3,6 +3,7 @@ package fsio
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,6 +52,54 @@ func TestPoolCloseRunsWhatIsQueued(t *testing.T) {
 		}
 	}()
 	p.Submit(jobFunc(func() {}))
+}
+
+// A job that yields goes on behind what was queued, and there are never more workers than there
+// were to be.
+func TestPoolYieldsInTurn(t *testing.T) {
+	p := NewPool(1)
+	var got []string // one worker at a time: nothing else guards it
+	begun, gate := make(chan struct{}), make(chan struct{})
+	p.Submit(jobFunc(func() { close(begun); <-gate }))
+	<-begun
+	for _, name := range []string{"a", "b", "c"} {
+		p.Submit(jobFunc(func() {
+			for range 2 {
+				got = append(got, name)
+				p.Yield()
+			}
+			got = append(got, name)
+		}))
+	}
+	p.Submit(jobFunc(func() { got = append(got, "small") }))
+	close(gate)
+	p.Close()
+	if all := strings.Join(got, " "); all != "a b c small a b c a b c" {
+		t.Fatalf("ran as %s", all)
+	}
+}
+
+func TestPoolYieldKeepsTheNumberOfWorkers(t *testing.T) {
+	const workers = 3
+	p := NewPool(workers)
+	var at, most, ran atomic.Int64
+	for range 50 {
+		p.Submit(jobFunc(func() {
+			for range 20 {
+				n := at.Add(1)
+				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+				}
+				runtime.Gosched()
+				at.Add(-1)
+				p.Yield()
+			}
+			ran.Add(1)
+		}))
+	}
+	p.Close()
+	if ran.Load() != 50 || most.Load() > workers || p.live != 0 {
+		t.Fatalf("%d of 50 ran, %d at once; %d workers are left", ran.Load(), most.Load(), p.live)
+	}
 }
 
 func TestPoolUsesAllWorkers(*testing.T) {

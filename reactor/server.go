@@ -30,7 +30,7 @@ type Server struct {
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer *fsio.Syncer
 	// sumPool computes checksums, sums remembers them.
-	sumPool   workers
+	sumPool   yielding
 	sums      *fsio.SumCache
 	reactors  []*reactor
 	addresses []netip.Addr
@@ -55,6 +55,12 @@ type Server struct {
 type workers interface {
 	Submit(j fsio.Job)
 	Close()
+}
+
+// yielding are workers whose jobs may let others go first.
+type yielding interface {
+	workers
+	Yield()
 }
 
 // latch is something that happens once, whoever says so and however often. It is safe for use by

@@ -10,10 +10,12 @@ import (
 
 // Checksums read whole files for a few bytes of answer. They have workers of their own, few of
 // them, so that neither the loop nor other file work waits for one; a session has one at a time, an
-// address some at once, and a session some bytes in all. A sum whose client has gone ends at its
-// next piece.
+// address some at once, and a session some bytes in all. A long one lets others have a turn now
+// and then: a small file's waits for a turn each of those that came before, not for their files. A
+// sum whose client has gone ends at its next piece, or when its turn comes.
 
-// sumWorkersMax bounds the workers for checksums: each may have a file open beside the budget.
+// sumWorkersMax bounds the workers for checksums: each may have a file open beside the budget, in
+// which a sum that waits for its next turn has its place.
 const sumWorkersMax = 64
 
 // sumAsked is what a command for a checksum has and finds out.
@@ -40,14 +42,34 @@ func (s *sumAsked) end() (running bool) { return s.state.Swap(sumEnded) == sumRu
 // begin says whether the worker is to begin.
 func (s *sumAsked) begin() bool { return s.state.CompareAndSwap(sumWaits, sumRuns) }
 
-// stopped says whether the worker is to stop. It is asked before each piece, which counts as read
-// unless it says so.
-func (s *sumAsked) stopped() bool {
-	if s.state.Load() == sumEnded {
-		return true
+// sumStopper returns what says whether the worker is to stop. It is asked before each piece, which
+// counts as read unless it says so, and lets others have their turn first. The sum has so many
+// descriptors open.
+func (j *job) sumStopper(descriptors int64) (stopped func() bool) {
+	s := &j.t.asked.sum
+	return func() bool {
+		if s.read > 0 && s.read%sumTurn == 0 {
+			j.t.r.yieldSum(descriptors)
+		}
+		if s.state.Load() == sumEnded {
+			return true
+		}
+		s.read += sumPiece
+		return false
 	}
-	s.read += sumPiece
-	return false
+}
+
+// yieldSum lets other sums go first. What is open of one that waits comes from the budget of
+// descriptors: while that has none, the sum keeps its worker. It is called by workers.
+func (r *reactor) yieldSum(descriptors int64) {
+	l := r.limiter
+	if l.descriptors.Add(-descriptors) >= 0 {
+		r.server.sumPool.Yield()
+	}
+	l.descriptors.Add(descriptors)
+	if l.starved.Load() {
+		r.server.feedStarving()
+	}
 }
 
 // ended follows the end of the work: of a checksum that has come, it is known what was read.
@@ -60,6 +82,17 @@ func (s *sumAsked) ended(d fsio.Digest, err error) error {
 
 // sumPiece is how much is read for a checksum between two looks at whether to stop, in bytes.
 const sumPiece = 512 << 10
+
+// sumTurn is how much is read for a checksum before others have their turn, in bytes: some 20 ms of
+// work with SHA-256, and enough that a disk seldom has to seek for it. It is of whole pieces.
+const sumTurn = 64 * sumPiece
+
+// What a checksum has open: the file, or the part with its folder and the folder in which parts are
+// known.
+const (
+	descriptorsSum     = 1
+	descriptorsPartSum = descriptorsPart - 1
+)
 
 // sumLine is the checksums of one address on one reactor. Only some of them are given to the
 // workers, who take them in order: otherwise one address would fill the line before all others.
@@ -120,8 +153,8 @@ func (r *reactor) sum(t *transfer) {
 
 // sumFile is the work of sum and sumpart. (PROTOCOL, Status exchange: "sumpart ALGO OFFSET LENGTH
 // NAME"; as with getpart a LENGTH of 0 reaches to the end.)
-func (a *asked) sumFile(root *fsio.Root, known *fsio.SumCache) error {
-	s := &a.sum
+func (a *asked) sumFile(root *fsio.Root, j *job) error {
+	s, known := &a.sum, j.t.r.server.sums
 	if !s.begin() {
 		return fsio.ErrStopped
 	}
@@ -141,18 +174,19 @@ func (a *asked) sumFile(root *fsio.Root, known *fsio.SumCache) error {
 	if s.digest, ok = known.Known(&f, fsio.Algo(a.Algo), a.Offset, length); ok {
 		return nil
 	}
-	return s.ended(known.Sum(s.stopped, &f, fsio.Algo(a.Algo), a.Offset, length))
+	stopped := j.sumStopper(descriptorsSum)
+	return s.ended(known.Sum(stopped, &f, fsio.Algo(a.Algo), a.Offset, length))
 }
 
 // sumPart is the work of partsum.
-func (a *asked) sumPart(root *fsio.Root) error {
+func (a *asked) sumPart(root *fsio.Root, j *job) error {
 	s := &a.sum
 	if !s.begin() {
 		return fsio.ErrStopped
 	}
 	var err error
 	if _, failed := onPart(root, a.Part, func(p *fsio.Part) error {
-		err = s.ended(p.Sum(s.stopped, fsio.Algo(a.Algo)))
+		err = s.ended(p.Sum(j.sumStopper(descriptorsPartSum), fsio.Algo(a.Algo)))
 		return p.Close()
 	}); failed != nil {
 		return failed

@@ -108,16 +108,7 @@ func TestASumEndsWithItsClient(t *testing.T) {
 // summing waits until the tests' address is counted as many checksums.
 func (ts *testServer) summing(want int64) {
 	ts.t.Helper()
-	eventually(ts.t, "checksums", func() bool {
-		var n int64
-		r := ts.reactors[0]
-		onLoop(ts.t, r, func() {
-			if a := r.addresses[loopback]; a != nil {
-				n = a.use.sums.Load()
-			}
-		})
-		return n == want
-	})
+	ts.summingOf(loopback.String(), want)
 }
 
 func TestASessionMayHaveOnlySoMuchSummedUp(t *testing.T) {

@@ -35,9 +35,9 @@ func (a *asked) work(root *fsio.Root, j *job) {
 	case jobKeepPart:
 		j.err = j.t.recv.part.Close()
 	case jobSum:
-		j.err = a.sumFile(root, j.t.r.server.sums)
+		j.err = a.sumFile(root, j)
 	case jobPartSum:
-		j.err = a.sumPart(root)
+		j.err = a.sumPart(root, j)
 	default:
 		panic("reactor: a job of no kind")
 	}

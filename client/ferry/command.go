@@ -29,8 +29,9 @@ line each, and stops at the first error; a line that begins with - may fail.
 With --classic it speaks the classic exchange (RETR, CONN, GOODBYE SERVER),
 which has get and quit but no ls and no put; HOST alone is port 20021 there.
 
-Every flag may stand in the environment, --timeout as FERRY_TIMEOUT, or in the
-settings file as timeout = 30s.
+Flags may stand in the environment too, --timeout as FERRY_TIMEOUT, and in the
+settings file as timeout = 30s: all but --execute and --file, which belong to one
+run, and --config in the file.
 
 Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
 4 connection lost, 130 interrupted.`
@@ -90,11 +91,13 @@ func (p *program) command() *cobra.Command {
 
 Use "{{.CommandPath}} [command] --help" for more information about a command.`, "",
 	).Replace(cmd.UsageTemplate()))
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error(err) })
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	cmd.SetHelpCommand(p.helpCommand())
 	cmd.AddCommand(completionCommand(), manualCommand(cmd))
 	p.addFlags(cmd.Flags())
 	_ = cmd.MarkFlagDirname("dir")
+	_ = cmd.RegisterFlagCompletionFunc("exchange", cobra.FixedCompletions(
+		[]string{"auto", "base", "status"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -156,7 +159,7 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 		return args, nil
 	}
 	if err := cmd.Flags().Parse(args[at:]); err != nil {
-		return nil, usage.Error(err)
+		return nil, flagError(err)
 	}
 	return append(args[:at:at], cmd.Flags().Args()...), nil
 }
@@ -174,10 +177,15 @@ func (p *program) helpCommand() *cobra.Command {
 
 func completionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:       "completion bash|zsh|fish|powershell",
-		Short:     "a script that completes names for ferry in a shell",
-		Example:   "  source <(ferry completion bash)\n  ferry completion fish | source",
-		Args:      cobra.ExactArgs(1),
+		Use:     "completion bash|zsh|fish|powershell",
+		Short:   "a script that completes names for ferry in a shell",
+		Example: "  source <(ferry completion bash)\n  ferry completion fish | source",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("completion: %w", errUnknownShell)
+			}
+			return nil
+		},
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			root := cmd.Root()

@@ -11,9 +11,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
 
 	"ferry/client/shell"
 )
@@ -28,6 +30,9 @@ func run(args []string) int {
 	p := newProgram()
 	cmd := p.command()
 	cmd.SetArgs(args)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		plainDescriptions(cmd.Flags())
+	}
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "ferry: %v; ferry --help lists the flags\n", err)
 		return shell.StatusWrongUse
@@ -91,13 +96,18 @@ func checkFolder(dir string) error {
 		return fmt.Errorf("--dir %s: not a folder", dir)
 	}
 	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
-			err = cause.Err
-		}
-		return fmt.Errorf("--dir %s: %w", dir, err)
+		return fmt.Errorf("--dir %s: %w", dir, pathCause(err))
 	}
 	return nil
+}
+
+// pathCause is an error without the path and the call that it names.
+func pathCause(err error) error {
+	var cause *fs.PathError
+	if errors.As(err, &cause) {
+		return cause.Err
+	}
+	return err
 }
 
 func isTerminal(f *os.File) bool {

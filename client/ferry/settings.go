@@ -26,6 +26,12 @@ func variable(flag string) string {
 // settle gives each flag that the command line does not the value of the environment, or else that
 // of the settings file, and the shell what follows from all of them.
 func (p *program) settle(from *pflag.FlagSet) error {
+	if from.Changed("config") {
+		// Nobody names a file that is to be passed over.
+		if _, err := os.Stat(p.flags.config); err != nil {
+			return fmt.Errorf("--config %s: %w", p.flags.config, pathCause(err))
+		}
+	}
 	if err := fromEnvironment(from); err != nil {
 		return err
 	}
@@ -95,6 +101,28 @@ func fromConfig(to *pflag.FlagSet, config *shell.Config) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// flagError says what is wrong with the flags of a command line.
+func flagError(err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usage.Error(err)
+	}
+	name := "--" + unknown.GetSpecifiedName()
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		name = "-" + unknown.GetSpecifiedName()
+	}
+	return fmt.Errorf("%s: no such flag", name)
+}
+
+// plainDescriptions takes out of what flags say the quotes that mark a value's name for help:
+// completion shows the text as it is.
+func plainDescriptions(of *pflag.FlagSet) {
+	of.VisitAll(func(f *pflag.Flag) {
+		_, f.Usage = pflag.UnquoteUsage(f)
+		f.Usage, _, _ = strings.Cut(f.Usage, "\n")
+	})
 }
 
 // bound turns a flag's 0, which means none, into an option's, which is negative.

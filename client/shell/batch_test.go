@@ -187,7 +187,7 @@ func TestFolderIsStoredWhereItsFoldersAre(t *testing.T) {
 			"left out 2 names beginning with a dot; -a stores such names too\n",
 		"gone: there is no such folder on the server, and it cannot make one\n")
 	f.run(&Shell{}, dir, "HOST PORT put -r nowhere", "").want(t, 1, "",
-		"nowhere: local error: not a folder\n")
+		"nowhere: not a folder\n")
 }
 
 func TestPatternsFindFilesOnBothSides(t *testing.T) {
@@ -222,9 +222,9 @@ func TestPatternsFindFilesOnBothSides(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	f.run(&Shell{}, t.TempDir(), "HOST PORT mget *.go", "").want(t, 1, "",
-		"*.go: no such file: nothing matches\n")
+		"*.go: nothing matches\n")
 	f.run(&Shell{}, t.TempDir(), "HOST PORT mget s", "").want(t, 1, "",
-		"s: no such file: only folders match; get -r and put -r move a folder\n")
+		"s: only folders match; get -r and put -r move a folder\n")
 	if r := f.run(&Shell{}, t.TempDir(), "HOST PORT mget [a", ""); r.status != StatusWrongUse {
 		t.Errorf("%+v", r)
 	}

@@ -30,7 +30,8 @@ func (s *Shell) runBookmark(_ context.Context, c *command) error {
 	name := c.words[0]
 	if c.has["delete"] {
 		if _, there := s.Config.Bookmarks[name]; !there {
-			return &client.Error{Name: name, Kind: client.ErrNotFound, Err: errNoBookmark}
+			failed := &client.Error{Name: name, Kind: client.ErrNotFound, Err: errNoBookmark}
+			return &typedError{failed, name + ": " + errNoBookmark.Error()}
 		}
 		if err := s.setBookmark(name, ""); err != nil {
 			return err

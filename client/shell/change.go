@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -48,7 +49,13 @@ func trimFolder(name string) string {
 func (s *Shell) runRm(ctx context.Context, c *command) error {
 	name := c.words[0]
 	return s.change(ctx, result{Command: "rm", Remote: name}, func(c *client.Client) error {
-		return c.Remove(ctx, s.remote(name))
+		err := c.Remove(ctx, s.remote(name))
+		if errors.Is(err, client.ErrNotFound) && !errors.Is(err, client.ErrLost) {
+			if info, known := c.Stat(ctx, s.remote(name)); known == nil && info.Folder {
+				err = fmt.Errorf("%w; rmdir removes folders", err)
+			}
+		}
+		return err
 	})
 }
 

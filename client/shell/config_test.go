@@ -99,7 +99,7 @@ func TestBookmarksAreKeptAndOpened(t *testing.T) {
 		noServer("lab").Error()+"\n")
 	f.run(shell(), dir, "", "bookmark new\n").want(t, 1, "", errNoPlace.Error()+"\n")
 	f.run(shell(), dir, "", "bookmark -d new\n").want(t, 1, "",
-		"new: no such file: no such bookmark\n")
+		"new: no such bookmark\n")
 	f.run(shell(), dir, "top", "bookmark 21\n").want(t, 2, "", "21: "+errBookmarkName.Error()+"\n")
 }
 

@@ -3,7 +3,10 @@ package shell
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"ferry/client"
 )
@@ -79,10 +82,77 @@ func (s *Shell) complain(err error) {
 	if errors.As(err, &told) {
 		return
 	}
+	s.screen.err(client.Printable(errorText(err)) + "\n")
+}
+
+// errorText is an error as people read it: what is wrong on this side needs no kind before it.
+func errorText(err error) string {
 	text := err.Error()
 	if errors.Is(err, context.Canceled) {
 		// It was the person's own doing.
 		text = strings.Replace(text, canceledText, "interrupted", 1)
 	}
-	s.screen.err(client.Printable(text) + "\n")
+	if errors.Is(err, client.ErrLocal) {
+		text = strings.Replace(text, client.ErrLocal.Error()+": ", "", 1)
+	}
+	return text
+}
+
+// refuse says what keeps a command from being run, and returns the status.
+func (s *Shell) refuse(word string, err error) int {
+	s.failure = nil
+	s.tellFailure(result{Command: word}, err)
+	s.complain(err)
+	return s.status(err)
+}
+
+// tellFailure tells a command's failure as an object, unless that of a part of it says the same.
+func (s *Shell) tellFailure(r result, err error) {
+	var told *toldError
+	known := s.failure != nil && (errors.As(err, &told) || errors.Is(err, s.failure))
+	if s.JSON && !known {
+		r.fail(err)
+		s.tell(&r)
+	}
+}
+
+// failing is a command as the object of its failure has it.
+func (c *command) failing() result {
+	r := result{Command: c.verb.words[0]}
+	if len(c.words) == 0 || len(c.verb.takes) == 0 {
+		return r
+	}
+	switch c.verb.takes[0] {
+	case remoteName, remoteFolder:
+		r.Remote = c.words[0]
+	case localName, localFolder:
+		r.Local = c.words[0]
+	case nothing, verbName:
+	case serverName:
+		r.Remote = strings.Join(c.words, " ")
+	}
+	return r
+}
+
+// classicHint is for whoever meets a server of the classic exchange with another.
+const classicHint = "; a server of the classic exchange needs ferry --classic"
+
+// hinted adds to the error of a session with the classic port what may be behind it: such a server
+// closes or says nothing when it is spoken to in another exchange.
+func (l *link) hinted(err error) error {
+	if l == nil || l.status || l.shell.Options.Classic ||
+		!strings.HasSuffix(l.addr, ":"+strconv.Itoa(client.ClassicPort)) ||
+		strings.HasSuffix(err.Error(), classicHint) || errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	var told *toldError
+	for _, kind := range []error{
+		client.ErrConnect, client.ErrLost, client.ErrStalled, client.ErrNoData,
+		client.ErrProtocol, client.ErrGivenUp,
+	} {
+		if errors.Is(err, kind) && !errors.As(err, &told) {
+			return fmt.Errorf("%w%s", err, classicHint)
+		}
+	}
+	return err
 }

@@ -219,7 +219,8 @@ func (s *Shell) noMatch(text string, folders int) error {
 	if folders > 0 {
 		err = errors.New("only folders match; get -r and put -r move a folder")
 	}
-	return &client.Error{Name: text, Kind: client.ErrNotFound, Err: err}
+	failed := &client.Error{Name: text, Kind: client.ErrNotFound, Err: err}
+	return &typedError{failed, text + ": " + err.Error()}
 }
 
 func (s *Shell) runMput(ctx context.Context, c *command) error {

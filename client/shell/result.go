@@ -3,6 +3,7 @@ package shell
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ var kindWords = []struct {
 
 // fail makes a result one of failure.
 func (r *result) fail(err error) {
-	r.err, r.Error, r.Outcome = err, err.Error(), outcomeFailed
+	r.err, r.Error, r.Outcome = err, errorText(err), outcomeFailed
 	if errors.Is(err, client.ErrGivenUp) {
 		r.Outcome = outcomeInterrupted
 	}
@@ -113,7 +114,7 @@ func (r *result) fail(err error) {
 func (r *result) took(d time.Duration) {
 	r.Seconds = d.Seconds()
 	// Below a microsecond the clock says nothing about a rate.
-	r.Rate = float64(r.Bytes-r.Kept) / max(d, time.Microsecond).Seconds()
+	r.Rate = math.Round(float64(r.Bytes-r.Kept) / max(d, time.Microsecond).Seconds())
 }
 
 // whole makes a result one of a file that was here already.
@@ -125,6 +126,9 @@ func (r *result) whole() {
 // tell says a result: as an object, or what went well as a line. What failed is left to complain.
 func (s *Shell) tell(r *result) {
 	if s.JSON {
+		if r.err != nil {
+			s.failure = r.err
+		}
 		// Names may be any bytes; those that are no UTF-8 become U+FFFD, as JSON wants it.
 		line, err := json.Marshal(r)
 		if err == nil {

@@ -21,6 +21,8 @@ type link struct {
 	client *client.Client
 	// exchange is what the session speaks, Auto to find out.
 	exchange client.Exchange
+	// status says that the server has spoken the status exchange.
+	status bool
 	// gauge is that of the file on its way, nil between files.
 	gauge atomic.Pointer[gauge]
 	// used is when the last command on it ended.
@@ -48,7 +50,7 @@ func (l *link) up(ctx context.Context) error {
 	}
 	c, err := client.Dial(ctx, l.addr, l.shell.options(l))
 	if err == nil {
-		l.client = c
+		l.client, l.status = c, c.Exchange() == client.Status
 	}
 	return err
 }
@@ -180,7 +182,7 @@ func (s *Shell) options(l *link) client.Options {
 func (s *Shell) open(ctx context.Context, to target) error {
 	l := &link{shell: s, addr: to.addr}
 	if err := l.do(ctx, func(*client.Client) error { return nil }); err != nil {
-		return err
+		return l.hinted(err)
 	}
 	s.leave(ctx)
 	s.main, s.last = l, to

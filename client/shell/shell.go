@@ -85,7 +85,9 @@ type Shell struct {
 	quit bool
 	// listings is what completion knows of remote folders until the next command.
 	listings map[string][]string
-	report   sync.Mutex
+	// failure is the last one that the running command told as an object.
+	failure error
+	report  sync.Mutex
 	// idleMin is the constant, but for tests.
 	idleMin time.Duration
 }
@@ -120,15 +122,19 @@ func (s *Shell) Run(ctx context.Context, args []string) int {
 		only, err = s.only(to, rest)
 	}
 	if err != nil {
-		s.complain(err)
-		return s.status(err)
+		return s.refuse("ferry", err)
 	}
-	if err := s.command(ctx, func(ctx context.Context) error {
+	opened := result{Command: "open", Remote: to.addr}
+	if err := s.command(ctx, opened, func(ctx context.Context) error {
 		return s.open(ctx, to)
 	}); err != nil {
 		return s.status(err)
 	}
 	if only != nil {
+		if to.file != "" {
+			rest = append([]string{"get", to.file}, rest...)
+		}
+		s.trace(joined(rest))
 		return s.one(ctx, only)
 	}
 	if s.Prompt && !scripted {
@@ -213,24 +219,28 @@ func (s *Shell) line(ctx context.Context, text string) int {
 	if strings.HasPrefix(strings.TrimLeft(text, blanks), "#") {
 		return StatusDone
 	}
-	if s.Trace && strings.Trim(text, blanks) != "" {
-		s.screen.err(client.Printable("+ "+strings.Trim(text, blanks)) + "\n")
+	if strings.Trim(text, blanks) != "" {
+		s.trace(strings.Trim(text, blanks))
 	}
 	word, follows, err := splitLine(text)
 	if err != nil {
-		err = &usageError{err}
-		s.complain(err)
-		return s.status(err)
+		return s.refuse(word, &usageError{err})
 	}
 	if word == "" {
 		return StatusDone
 	}
 	c, err := s.find(word, &follows)
 	if err != nil {
-		s.complain(err)
-		return s.status(err)
+		return s.refuse(word, err)
 	}
 	return s.one(ctx, c)
+}
+
+// trace prints a command before it runs.
+func (s *Shell) trace(text string) {
+	if s.Trace {
+		s.screen.err(client.Printable("+ "+text) + "\n")
+	}
 }
 
 var errNotConnected = errors.New("not connected: open HOST PORT first")
@@ -238,7 +248,7 @@ var errNotConnected = errors.New("not connected: open HOST PORT first")
 // one runs one command and says what failed.
 func (s *Shell) one(ctx context.Context, c *command) int {
 	s.single = true
-	return s.status(s.command(ctx, func(ctx context.Context) error {
+	return s.status(s.command(ctx, c.failing(), func(ctx context.Context) error {
 		if c.verb.connected {
 			if err := s.connected(ctx); err != nil {
 				return err
@@ -248,8 +258,10 @@ func (s *Shell) one(ctx context.Context, c *command) int {
 	}))
 }
 
-// command runs f under a context that a person can end, and says what failed.
-func (s *Shell) command(ctx context.Context, f func(context.Context) error) error {
+// command runs f under a context that a person can end, and says what failed: as an object, of what
+// r has already, only where nothing below has told it.
+func (s *Shell) command(ctx context.Context, r result, f func(context.Context) error) error {
+	s.failure = nil
 	if s.Interruptible != nil {
 		var stop context.CancelFunc
 		ctx, stop = s.Interruptible(ctx)
@@ -262,6 +274,8 @@ func (s *Shell) command(ctx context.Context, f func(context.Context) error) erro
 		err = s.lost(err)
 	}
 	if err != nil {
+		err = s.main.hinted(err)
+		s.tellFailure(r, err)
 		s.complain(err)
 	}
 	return err

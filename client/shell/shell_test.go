@@ -123,8 +123,8 @@ func TestShellStopsAtTheFirstError(t *testing.T) {
 		"not connected; open HOST PORT connects, help lists the commands\n"+
 			"ftp> ftp> ftp> connected to HOST:PORT\nftp> ftp> ftp> got a: 4 bytes PACE\nftp> \n",
 		"not connected: open HOST PORT first\nfrob: unknown command; help lists the commands\n"+
-			"missing: local error: no such file or directory\n"+
-			"sub: local error: not a plain file; put -r stores a folder\n")
+			"missing: no such file or directory\n"+
+			"sub: not a plain file; put -r stores a folder\n")
 }
 
 func TestShellRunsScripts(t *testing.T) {
@@ -144,7 +144,7 @@ func TestShellRunsScripts(t *testing.T) {
 		t.Errorf("-f: %+v", r)
 	}
 	s = &Shell{Scripts: []string{"nowhere"}}
-	f.run(s, dir, "", "").want(t, 2, "", "nowhere: local error: no such file or directory\n")
+	f.run(s, dir, "", "").want(t, 2, "", "nowhere: no such file or directory\n")
 	s = &Shell{Commands: []string{"ls"}}
 	f.run(s, dir, "HOST PORT ls", "").want(t, 2, "", errTwice.Error()+"\n")
 	s = &Shell{Commands: []string{"quit; ls"}, Scripts: []string{"nowhere"}}

@@ -122,8 +122,12 @@ func parseAddr(words []string, standard uint16) (addr string, rest []string, err
 func notServer(words []string) error {
 	first := words[0]
 	host, port, err := net.SplitHostPort(first)
+	verb := look(strings.ToLower(first))
 	switch {
-	case look(strings.ToLower(first)) != nil:
+	case verb != nil && !verb.connected && verb.words[0] != "open":
+		return &usageError{fmt.Errorf("%s: without a server it is ferry -e %s", first,
+			quoted(strings.Join(words, " ")))}
+	case verb != nil:
 		return &usageError{fmt.Errorf("%s: a server goes before it, as in ferry HOST PORT %s",
 			first, first)}
 	case err == nil && host != "":
@@ -132,6 +136,8 @@ func notServer(words []string) error {
 		return badPort(words[1])
 	case isNumber(first):
 		return badPort(first)
+	case len(words) > 1 && look(strings.ToLower(words[1])) == nil && !hasScheme(first):
+		return badPort(words[1])
 	}
 	return noServer(first)
 }

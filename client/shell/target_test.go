@@ -51,10 +51,13 @@ func TestBadServerIsToldByItsWord(t *testing.T) {
 		"PORT on this machine, or ferry://HOST:PORT/PATH"
 	const port = ": no port; one is a number from 1 to 65535"
 	for words, want := range map[string]string{
-		"lab": `"lab"` + forms, "h ftp": `"h"` + forms, "h 70000": `"70000"` + port,
+		"lab": `"lab"` + forms, "h ftp": `"ftp"` + port, "h 70000": `"70000"` + port,
 		"h:ftp": `"ftp"` + port, "99999": `"99999"` + port, "h:21/a": `"21/a"` + port,
-		"::1":   `"::1"` + forms,
-		"GET a": "GET: a server goes before it, as in ferry HOST PORT GET",
+		"::1":    `"::1"` + forms,
+		"GET a":  "GET: a server goes before it, as in ferry HOST PORT GET",
+		"h ls a": `"h"` + forms, "h -q ls": `"-q"` + port,
+		"kept":  "kept: without a server it is ferry -e kept",
+		"lls a": `lls: without a server it is ferry -e "lls a"`,
 	} {
 		_, _, err := new(Shell).parseTarget(strings.Fields(words))
 		if err == nil || err.Error() != want {

@@ -59,7 +59,9 @@ func (s *Shell) transfer(ctx context.Context, l *link, p *progress, j job) resul
 	}
 	if err != nil {
 		if kept := keptOf(j, g, err); r.keeps && kept > 0 {
-			r.Kept = kept
+			if j.command == "get" {
+				r.Kept = kept
+			}
 			err = &keptError{err, j.command, kept}
 		}
 		r.fail(err)
@@ -69,8 +71,8 @@ func (s *Shell) transfer(ctx context.Context, l *link, p *progress, j job) resul
 	return r
 }
 
-// keptOf is how much is kept of a transfer that ended in an error, 0 where another try would not go
-// on with it.
+// keptOf is how much is kept of a get that ended in an error, or was sent of a put, of which the
+// server alone knows what came; 0 where another try would not go on with it.
 func keptOf(j job, g *gauge, err error) int64 {
 	brokeOff := errors.Is(err, client.ErrGivenUp) || mayPass(err) && !errors.Is(err, client.ErrBusy)
 	switch {
@@ -92,6 +94,10 @@ type keptError struct {
 
 // Error says how.
 func (e *keptError) Error() string {
+	if e.command == "put" {
+		return fmt.Sprintf("%v; of %s sent, the server keeps what it got, and put -c goes on",
+			e.error, humanize.Bytes(uint64(e.moved)))
+	}
 	return fmt.Sprintf("%v; %s are kept, and %s -c goes on", e.error,
 		humanize.Bytes(uint64(e.moved)), e.command)
 }

@@ -99,6 +99,18 @@ func quoted(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
+// joined is words as a line that would be typed.
+func joined(words []string) string {
+	line := make([]string, len(words))
+	for i, word := range words {
+		line[i] = quoted(word)
+		if strings.HasPrefix(word, "-") {
+			line[i] = word // an option, as a rule
+		}
+	}
+	return strings.Join(line, " ")
+}
+
 // splitCommands takes a text of several commands apart, at semicolons outside of quotes and at line
 // ends. A quote begins a word and nothing else, as in a line; one that is not closed goes to the
 // end, and is an error when its command is split.

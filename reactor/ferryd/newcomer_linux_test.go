@@ -147,7 +147,8 @@ func TestBrokenPutGoesOn(t *testing.T) {
 	awaitPart(t, root)
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait()
-	kept := regexp.MustCompile(`^big: interrupted; [0-9.]+ MB are kept, and put -c goes on\n$`)
+	kept := regexp.MustCompile(`^big: interrupted; of [0-9.]+ MB sent, ` +
+		`the server keeps what it got, and put -c goes on\n$`)
 	if status := cmd.ProcessState.ExitCode(); status != 130 || !kept.MatchString(said.String()) {
 		t.Fatalf("status %d: %s", status, said.String())
 	}
