@@ -1,0 +1,21 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// TestUnknownFlagsAreToldInPlainWords holds what stands on the line of a slip of the finger.
+func TestUnknownFlagsAreToldInPlainWords(t *testing.T) {
+	for given, want := range map[string]string{
+		"--nope": "--nope: no such flag", "-s": "-s: no such flag", "-qs": "-s: no such flag",
+		"--timeout=x": "--timeout x: not a duration such as 30s or 5m",
+	} {
+		to := pflag.NewFlagSet("", pflag.ContinueOnError)
+		newProgram().addFlags(to)
+		if err := flagError(to.Parse([]string{given})); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", given, err, want)
+		}
+	}
+}
