@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Scenario is what clients do to a server, whatever their number or rate.
@@ -90,7 +91,11 @@ func ScenarioOf(name string) (Scenario, error) {
 			return s.Scenario, nil
 		}
 	}
-	return Scenario{}, fmt.Errorf("no scenario %q", name)
+	names := make([]string, len(scenarios))
+	for i, s := range scenarios {
+		names[i] = s.Name
+	}
+	return Scenario{}, fmt.Errorf("no scenario %q; there are %s", name, strings.Join(names, ", "))
 }
 
 // ScenarioNames gives each scenario's name and what it does, in the order in which they are shown.

@@ -67,10 +67,8 @@ func (s *Server) Describe() Description {
 		d.To += ", except " + joinPrefixes(o.Deny)
 	}
 	writes := !o.ReadOnly && o.Port != NoPort
-	changes := writes && o.features().Has(codec.FeatureChange) && s.speaksStatus()
-	if changes {
-		d.May += ", rename and remove"
-	}
+	status := writes && s.speaksStatus()
+	changes := status && o.features().Has(codec.FeatureChange)
 	switch {
 	case o.Port == NoPort:
 		d.May = "get" // all that the classic exchange has
@@ -82,6 +80,12 @@ func (s *Server) Describe() Description {
 		d.May = "put (replacing what is there)"
 	case o.NoOverwrite:
 		d.May = "list, get, put (new names only)"
+	}
+	switch {
+	case changes:
+		d.May += ", make folders, rename and remove"
+	case status && o.features().Has(codec.FeatureMkdir):
+		d.May += ", make folders"
 	}
 	if writes && !local && len(o.Allow) == 0 {
 		d.Warning = "anyone who can connect may store files here; " +

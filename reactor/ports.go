@@ -267,7 +267,8 @@ func bindRange(
 	addresses []netip.Addr, flag string, p PortRange, control []int,
 ) ([]boundPort, error) {
 	if port, ok := controlWithin(control, int(p.First), int(p.Last)); ok {
-		return nil, optionError(fmt.Errorf("%s %s: port %d is for sessions", flag, p, port))
+		return nil, optionError(fmt.Errorf("%s %s: sessions have port %d; choose a range "+
+			"without it", flag, p, port))
 	}
 	ports, err := bindBlock(addresses, int(p.First), p.size())
 	if err != nil {

@@ -61,10 +61,12 @@ func command() *cobra.Command {
 		Long:          long(),
 		Example:       examples,
 		Args:          cobra.MaximumNArgs(1),
+		Version:       usage.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          l.run,
 	}
+	cmd.SetVersionTemplate("ferrybench {{.Version}}\n")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage.Error(err) })
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	l.addFlags(cmd.Flags())

@@ -11,6 +11,7 @@ import (
 
 	"ferry/client"
 	"ferry/client/shell"
+	"ferry/codec/usage"
 )
 
 const (
@@ -61,7 +62,7 @@ func (p *program) command() *cobra.Command {
 		Use:           "ferry [FLAGS] [HOST PORT [COMMAND [ARG...]]]",
 		Long:          long,
 		Example:       example,
-		Version:       version(),
+		Version:       usage.Version(),
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -83,7 +84,7 @@ func (p *program) command() *cobra.Command {
 			return p.start(cmd.Context(), args)
 		},
 	}
-	cmd.SetVersionTemplate("{{.Version}}\n")
+	cmd.SetVersionTemplate("ferry {{.Version}}\n")
 	cmd.SetUsageTemplate(strings.NewReplacer(
 		"Available Commands:", "Beside servers:",
 		`

@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -143,20 +142,6 @@ func historyFile() string {
 		folder = filepath.Join(home, ".local", "state")
 	}
 	return filepath.Join(folder, "ferry", "history")
-}
-
-// version is what the build knows of itself.
-func version() string {
-	text := "ferry (unknown build)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		text = "ferry " + info.Main.Version
-		for _, setting := range info.Settings {
-			if setting.Key == "vcs.revision" {
-				text += " " + setting.Value[:min(12, len(setting.Value))]
-			}
-		}
-	}
-	return text + " " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
 }
 
 var errUnknownShell = errors.New("give one of bash, zsh, fish and powershell")

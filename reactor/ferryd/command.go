@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -46,7 +45,7 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 		Example: "  ferryd 2121\n" +
 			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
 			"  ferryd --classic --root /srv/files",
-		Version:       version(),
+		Version:       usage.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -153,22 +152,4 @@ func obey(s *reactor.Server, signals <-chan os.Signal) {
 			s.Drain()
 		}
 	}
-}
-
-// version is the module's version, or what is known of the source it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	v := info.Main.Version
-	if v == "" || v == "(devel)" {
-		v = "devel"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			v += " " + s.Value[:12]
-		}
-	}
-	return v + " " + info.GoVersion
 }

@@ -21,8 +21,9 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"listen on this `HOST` alone (default all addresses, IPv4 and IPv6)")
 	f.StringVar(&o.AddrFile, "addr-file", o.AddrFile,
 		"write HOST:PORT to this `FILE` once clients can connect, for scripts")
-	f.BoolVar(&o.ReadOnly, "read-only", o.ReadOnly, "refuse every put")
-	f.BoolVar(&o.NoOverwrite, "no-overwrite", o.NoOverwrite, "refuse a put to a name that exists")
+	f.BoolVar(&o.ReadOnly, "read-only", o.ReadOnly, "refuse whatever changes anything")
+	f.BoolVar(&o.NoOverwrite, "no-overwrite", o.NoOverwrite,
+		"refuse what would replace, rename or remove what is there")
 	f.BoolVar(&o.UploadOnly, "upload-only", o.UploadOnly,
 		"a drop box: refuse every get, listing and checksum, and to rename or remove anything")
 	f.BoolVar(&o.NoSum, "no-sum", o.NoSum,

@@ -181,6 +181,9 @@ func (s *scene) named(name string) (*wire, error) {
 	if w == nil {
 		return nil, fmt.Errorf("no connection %s", name)
 	}
+	if w.reset {
+		return w, nil
+	}
 	return w, w.conn.SetDeadline(time.Now().Add(patience))
 }
 
