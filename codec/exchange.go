@@ -113,8 +113,8 @@ type Exchange struct {
 // NewExchange returns a session of base or classic that waits for its first command.
 func NewExchange() Exchange { return Exchange{state: Idle} }
 
-// NewStatus returns a session of the status exchange that has taken hello and not answered it.
-func NewStatus() Exchange { return Exchange{state: Asked, status: true} }
+// NewStatus returns a session of the status exchange that is to take hello.
+func NewStatus() Exchange { return Exchange{state: Idle, status: true} }
 
 func (e *Exchange) table() *table {
 	if e.status {

@@ -21,29 +21,28 @@ type session struct {
 	// conn is nil once gnet has called OnClose: its descriptor's number may be another's then.
 	conn gnet.Conn
 	peer netip.AddrPort
-	dec  codec.Decoder
-	// transfer is the one that the session waits for, nil while it is Idle.
+	face face
+	*rights
+	dec codec.Decoder
+	// transfer is the one that the session waits for, nil while there is none.
 	transfer *transfer
-	// detached counts the transfers that move without the session waiting for them: classic's.
+	// detached counts the transfers that move without the session waiting for them.
 	detached int
-	// idle runs out when the session may have been silent for too long.
-	idle deadline
+	// silence runs out when the session may have been silent for too long.
+	silence deadline
 	// began is when control was accepted, heard when the last whole command came.
 	began, heard instant
 	// ahead is how many bytes were sent ahead of the answer to the last command.
 	ahead int
-	// queued says that it stands in the reactor's list of those that can move.
-	queued bool
-	// fresh says that no command came yet, so that hello may.
-	fresh bool
-	// status is what a session of the status exchange has beside this, nil for all others.
-	status *statusSession
+	// queued: it stands in the reactor's queue. pumping: commands are being taken, so that the end
+	// of one does not begin that anew. greeted: its first command came.
+	queued, pumping, greeted bool
 	// transfers and bytes are for the log line at the end.
 	transfers uint64
 	bytes     int64
 }
 
-// OnOpen takes a new control connection in, or closes it at once.
+// OnOpen admits a new control connection, or closes it at once.
 func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 	if c.LocalAddr().Network() == "unix" {
 		return nil, gnet.None // our own, see reactor.kick
@@ -71,32 +70,30 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.Close
 	}
 	a.sessions++
-	f, grammar := faceBase, codec.Commands
-	if local, ok := c.LocalAddr().(*net.TCPAddr); ok && local.Port == r.server.ClassicPort() {
-		f, grammar = faceClassic, codec.Lines
-	}
+	f := r.server.faceAt(c.LocalAddr())
 	s := &session{
-		machine: newMachine(f),
+		machine: newMachine(f.properties()),
 		r:       r,
 		id:      r.server.sessionID.Add(1),
 		address: a,
 		conn:    c,
 		peer:    netip.AddrPortFrom(ip, peer.Port()),
-		dec:     codec.NewDecoder(grammar),
+		face:    f,
+		rights:  &r.server.rights,
 		began:   r.now,
 		heard:   r.now,
-		fresh:   f == faceBase && len(r.pools[poolKeyed].ports) > 0,
 	}
+	s.dec = codec.NewDecoder(s.grammar)
 	s.dec.LimitCommand(r.limiter.limits.CommandBytes)
-	s.idle.owner = s
-	r.deadlines.set(&s.idle, r.now+r.limiter.limits.IdleTimeout)
+	s.silence.owner = s
+	r.deadlines.set(&s.silence, r.now+r.limiter.limits.IdleTimeout)
 	r.sessions[s] = struct{}{}
 	c.SetContext(s)
 	r.rearm()
-	return nil, gnet.None
+	return f.greeting(s), gnet.None
 }
 
-// admits says whether an address may connect: Deny goes first, an empty Allow admits all others.
+// admits reports whether an address may connect: Deny wins, and an empty Allow admits all others.
 func (r *reactor) admits(ip netip.Addr) bool {
 	for _, p := range r.server.options.Deny {
 		if p.Contains(ip) {
@@ -122,26 +119,23 @@ func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
 		return gnet.None
 	}
 	r.now = r.clock()
-	if s.exchange.State() == codec.Over {
+	if s.over() {
 		_, _ = c.Discard(-1)
 		return gnet.None
 	}
-	r.pump(s)
+	s.pump()
 	if s.conn == nil {
 		return gnet.None
 	}
-	waiting := c.InboundBuffered()
-	if int64(waiting) > r.limiter.limits.ControlBufferBytes {
-		r.feed(s, input{kind: inFlood})
-	} else if t := s.transfer; t != nil && t.asked == nil && waiting > s.ahead+codec.FieldSize {
-		r.furtherCommand(t)
+	if int64(c.InboundBuffered()) > r.limiter.limits.ControlBufferBytes {
+		s.feed(inFlood)
 	}
 	r.rearm()
 	return gnet.None
 }
 
 // OnClose takes the end of a control connection. What was offered or moves goes on without it.
-// (PROTOCOL, Base exchange: "An offer outlives its control connection".)
+// (PROTOCOL.md, Offers.)
 func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 	s, ok := c.Context().(*session)
 	if !ok || s.conn == nil {
@@ -149,27 +143,21 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 	}
 	r.now = r.clock()
 	s.conn = nil
-	if s.exchange.State() != codec.Over {
-		var out output
-		s.step(input{kind: inEnd}, &out)
+	if !s.over() {
+		s.step(inEnd)
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.reason = endLost
 		}
 	}
-	r.deadlines.clear(&s.idle)
+	r.deadlines.clear(&s.silence)
 	s.dec.Release()
 	r.logSession(s)
 	delete(r.sessions, s)
 	a := s.address
 	r.limiter.giveSession(a.use)
 	a.sessions--
-	if t := s.transfer; t != nil {
-		if t.state == transferWaiting {
-			r.withdraw(t)
-			r.endTransfer(t)
-		} else if t.asked == nil {
-			r.furtherCommand(t)
-		}
+	if t := s.transfer; t != nil && !s.dropWaiting() {
+		s.face.gone(t)
 	}
 	r.freed(a)
 	r.forget(a)
@@ -178,154 +166,160 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 	return gnet.None
 }
 
-// pump takes commands from what the client sent, as long as the session is Idle.
-func (r *reactor) pump(s *session) {
-	if s.status != nil {
-		r.pumpStatus(s)
+// over reports whether the session has ended; control may still be open for its last answer.
+func (s *session) over() bool { return s.exchange.State() == codec.Over }
+
+// pump takes commands from what the client sent, as long as the session waits for one.
+func (s *session) pump() {
+	if s.pumping {
 		return
 	}
-	for s.conn != nil && (s.exchange.State() == codec.Idle || s.byeWaits()) {
-		in, _ := s.conn.Peek(-1)
-		ev, n := s.dec.Next(in)
-		var t *transfer
-		var out output
-		switch ev.Kind {
-		case codec.EventCommand:
-			s.heard = r.now
-			if s.fresh && r.greet(s, ev.Data, n) {
-				return
-			}
-			s.fresh = false
-			t = r.command(s, s.parse(ev.Data), &out)
-		case codec.EventError:
-			s.step(input{kind: inViolation}, &out)
-		default: // no more for now: this grammar has no other events
-		}
-		// Discard takes 0 for everything.
-		if n > 0 {
-			_, _ = s.conn.Discard(n)
-		}
-		r.perform(s, &out)
-		if t != nil {
-			r.prepare(t)
-		}
-		if ev.Kind == codec.EventNone {
-			return
+	s.pumping = true
+	first := s.r.batch.begin(s)
+	for n := 0; s.conn != nil && !s.over() && s.takeCommand(); n++ {
+		if n == commandsATurn {
+			s.r.enqueue(s)
+			break
 		}
 	}
+	if first {
+		s.r.batch.end()
+	}
+	s.pumping = false
 }
 
-// command steps the session, and returns the transfer that the command asks for, if any. The
-// command's bytes are not used after it.
-func (r *reactor) command(s *session, c codec.Command, out *output) *transfer {
-	r.count.commands++
-	s.step(input{kind: inCommand, verb: c.Verb}, out)
-	if !out.ask {
-		return nil
+// commandsATurn is how many commands of a session may be answered before others have their turn: an
+// answer can be a hundred times longer than its command.
+const commandsATurn = 32
+
+// move goes on with commands that were sent ahead.
+func (s *session) move() (more bool) {
+	if s.conn != nil && !s.over() {
+		s.pump()
 	}
-	return r.newTransfer(s, c)
+	return false // pump has it queued if there is more
+}
+
+func (s *session) isQueued() *bool { return &s.queued }
+
+// takeCommand takes one command, and reports whether there may be another.
+func (s *session) takeCommand() bool {
+	if !s.awaitsCommand() && !s.face.ahead(s) {
+		return false
+	}
+	in, _ := s.conn.Peek(-1)
+	d, n := s.face.next(s, in)
+	if n > 0 { // Discard takes 0 for everything.
+		_, _ = s.conn.Discard(n)
+	}
+	if d.kind != decideWait && d.kind != decideViolation {
+		s.heard = s.r.now
+		s.r.count.commands++
+	}
+	switch d.kind {
+	case decideBegin:
+		s.step(inAsk)
+		s.face.prepare(d.transfer)
+	case decideFollow:
+		s.step(inFollow)
+		s.face.prepare(d.transfer)
+	case decideAnswer:
+		s.step(inAsk)
+		s.face.reply(s, d.answer)
+		s.feed(inAnswer)
+	case decideQuit:
+		s.feed(inQuit)
+	case decideViolation:
+		s.feed(inViolation)
+	default:
+	}
+	return d.kind != decideWait
 }
 
 // feed steps the session's machine and performs what it asks for.
-func (r *reactor) feed(s *session, in input) {
-	var out output
-	s.step(in, &out)
-	r.perform(s, &out)
-}
-
-func (r *reactor) perform(s *session, out *output) {
-	switch {
-	case out.tell:
-		t := s.transfer
-		r.tell(s, t.line.pool.ports[t.port].number)
-	case out.part:
-		r.tell(s, r.parting.number)
-	case out.farewell:
-		r.farewell(s)
+func (s *session) feed(in inputKind) {
+	out := s.step(in)
+	if out.tell {
+		s.ahead = s.waiting()
+		s.face.offered(s, s.transfer.offer)
 	}
 	if out.end != endNot {
-		if s.status != nil {
-			r.lastWords(s, out)
-		}
-		r.endSession(s)
+		s.face.bye(s, out.end)
+		s.end()
 	}
 	if out.resume {
-		r.pump(s)
+		s.pump()
 	}
 }
 
-// parse takes a command apart as the session's face writes it.
-func (s *session) parse(text []byte) codec.Command {
-	if s.face == faceClassic {
-		return codec.ParseClassic(text)
-	}
-	return codec.ParseCommand(text)
-}
-
-// tell sends a port.
-func (r *reactor) tell(s *session, port uint16) {
+// waiting is how many bytes wait on control.
+func (s *session) waiting() int {
 	if s.conn == nil {
-		return
+		return 0
 	}
-	s.ahead = s.conn.InboundBuffered()
-	switch s.face {
-	case faceClassic:
-		r.write(s, codec.AppendConn(r.lineBuffer[:0], port))
-		return
-	case faceStatus:
-		r.tellOffer(s, port)
-		return
-	default:
-	}
-	r.write(s, codec.AppendField(r.fieldBuffer[:0], int64(port)))
+	return s.conn.InboundBuffered()
 }
 
 // write answers on control. A write that fails ends the session before it returns.
-func (r *reactor) write(s *session, answer []byte) {
-	c := s.conn
-	if _, err := c.Write(answer); err != nil || s.conn == nil {
+func (s *session) write(text []byte) {
+	if s.conn == nil || s.r.batch.add(s, text) {
 		return
 	}
-	if int64(c.OutboundBuffered()) > r.limiter.limits.ControlBufferBytes {
-		r.feed(s, input{kind: inFlood})
+	s.writeNow(text)
+}
+
+func (s *session) writeNow(text []byte) {
+	c := s.conn
+	if _, err := c.Write(text); err != nil || s.conn == nil {
+		return
+	}
+	if int64(c.OutboundBuffered()) > s.r.limiter.limits.ControlBufferBytes {
+		s.feed(inFlood)
 	}
 }
 
-// endSession closes control once our last answer has left, since a close before would cut it off.
-func (r *reactor) endSession(s *session) {
+// dropWaiting ends a transfer that has not been offered yet: nobody would be told of its port.
+func (s *session) dropWaiting() bool {
+	t := s.transfer
+	if t == nil || t.state != transferWaiting {
+		return false
+	}
+	t.end()
+	return true
+}
+
+// end closes control once our last answer has left, since a close before would cut it off.
+func (s *session) end() {
+	s.r.batch.flush(s)
 	if s.conn == nil {
 		return
 	}
-	if t := s.transfer; t != nil && t.state == transferWaiting {
-		// Its port would be told to nobody, and rest for nothing.
-		r.withdraw(t)
-		r.endTransfer(t)
-	}
+	s.dropWaiting()
 	if s.conn.OutboundBuffered() > 0 {
-		r.deadlines.set(&s.idle, r.now+closingGrace)
+		s.r.deadlines.set(&s.silence, s.r.now+closingGrace)
 		return
 	}
-	_ = r.loop.Close(s.conn)
+	_ = s.r.loop.Close(s.conn)
 }
 
 // expire ends a session that has been silent for too long, or whose last answer did not leave.
 func (s *session) expire(*deadline) {
 	r := s.r
-	if s.exchange.State() == codec.Over {
+	if s.over() {
 		if s.conn != nil {
 			_ = r.loop.Close(s.conn)
 		}
 		return
 	}
 	timeout := r.limiter.limits.IdleTimeout
-	if s.busy() || s.detached > 0 {
+	if !s.awaitsCommand() || s.detached > 0 {
 		s.heard = r.now
 	}
 	if r.now-s.heard < timeout {
-		r.deadlines.set(&s.idle, s.heard+timeout)
+		r.deadlines.set(&s.silence, s.heard+timeout)
 		return
 	}
-	r.feed(s, input{kind: inIdle})
+	s.feed(inIdle)
 }
 
 // moved counts a finished transfer for the session's log line.
@@ -333,4 +327,53 @@ func (s *session) moved(t *transfer) {
 	s.transfers++
 	s.bytes += t.moved
 	s.heard = s.r.now
+}
+
+// batch gathers the replies of the session whose commands are being taken, to send them in one
+// write. What is done for one session may let another go on: that one's replies are not gathered.
+// It is owned by the loop.
+type batch struct {
+	s   *session
+	out []byte
+}
+
+// batchBytes is how much leaves in one write: the replies of hundreds of commands, so that a client
+// that sends very many at once does not keep the loop busy with system calls.
+const batchBytes = 16 << 10
+
+// begin gathers the replies of a session, unless those of another are gathered already.
+func (b *batch) begin(s *session) bool {
+	if b.s != nil {
+		return false
+	}
+	b.s = s
+	return true
+}
+
+// add takes a reply in, and reports whether it did.
+func (b *batch) add(s *session, text []byte) bool {
+	if b.s != s {
+		return false
+	}
+	if b.out = append(b.out, text...); len(b.out) >= batchBytes {
+		b.flush(s)
+	}
+	return true
+}
+
+// flush sends what was gathered for the session.
+func (b *batch) flush(s *session) {
+	out := b.out
+	if b.s != s || len(out) == 0 {
+		return
+	}
+	b.out = out[:0]
+	if s.conn != nil {
+		s.writeNow(out)
+	}
+}
+
+func (b *batch) end() {
+	b.flush(b.s)
+	b.s = nil
 }

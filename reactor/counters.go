@@ -38,8 +38,8 @@ func (r *reactor) logStatus() {
 	}
 	for _, t := range r.transfers {
 		log.Info().Uint64("session", t.session.id).Str("peer", t.session.peerText()).
-			Stringer("state", t.state).Stringer("command", t.verb).
-			Str("name", cut(t.name, logNameMax)).
+			Stringer("state", t.state).Stringer("command", t.Verb).
+			Str("name", cut(t.called, logNameMax)).
 			Int64("bytes", t.moved).Bool("file_work", t.job.busy).
 			Float64("seconds", (r.now - t.began).Seconds()).Msg("transfer")
 	}
@@ -59,7 +59,7 @@ func (r *reactor) logStatus() {
 		Int("commands_waiting", waiting).Int("deadlines", len(r.deadlines)).
 		Int64("descriptors_free", r.limiter.descriptors.Load()).
 		Int64("bytes_announced", r.limiter.announced.Load()).
-		Int("keys_standing", len(r.keys)).Int("without_key", r.keyless.Len())).
+		Int("keys_standing", len(r.keys.offers)).Int("without_key", r.keys.pending.Len())).
 		Dict("total", zerolog.Dict().
 			Uint64("control_connections", c.controlConnections).Uint64("refused", c.refused).
 			Uint64("surplus", c.surplus).Uint64("hurried", c.hurried).

@@ -226,14 +226,14 @@ func (r *reactor) closePorts() {
 func (r *reactor) drain(drained func()) {
 	r.draining = true
 	r.drained = drained
-	r.feedAll(input{kind: inDrain})
+	r.feedSessions(inDrain)
 	r.checkDrained()
 }
 
-// feedAll feeds every session, some of which end by it.
-func (r *reactor) feedAll(in input) {
+// feedSessions feeds every session, some of which end by it.
+func (r *reactor) feedSessions(in inputKind) {
 	for s := range r.sessions {
-		r.feed(s, in)
+		s.feed(in)
 	}
 }
 
@@ -249,10 +249,10 @@ func (r *reactor) checkDrained() {
 // abort closes every session and resets what still runs. aborted is called when no worker has
 // anything of it in hand any more.
 func (r *reactor) abort(aborted func()) {
-	r.draining = true
+	r.draining, r.aborting = true, true
 	r.drained = aborted
-	r.turnAllAway()
-	r.feedAll(input{kind: inAbort})
+	r.keys.dropAll()
+	r.feedSessions(inAbort)
 	for s := range r.sessions {
 		_ = r.loop.Close(s.conn) // its last answer did not leave
 	}
@@ -260,14 +260,11 @@ func (r *reactor) abort(aborted func()) {
 		switch t.state {
 		case transferMoving:
 			r.server.reset.Add(1)
-			r.failTransfer(t, outcomeAborted, nil)
+			t.fail(outcomeAborted, nil)
 		case transferOffered:
-			if !t.line.pool.shared {
-				t.line.offers[t.port] = nil // who comes late meets nobody
-			}
-			r.endTransfer(t)
+			t.endAs(outcomeAborted, nil)
 		case transferLingering:
-			r.endTransfer(t)
+			t.end()
 		default: // it has ended, and waits for a worker
 		}
 	}

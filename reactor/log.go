@@ -142,13 +142,13 @@ func (r *reactor) logTransfer(t *transfer) {
 	if t.outcome == outcomeFailed || t.outcome == outcomeAborted {
 		level = zerolog.WarnLevel
 	}
-	command := t.verb.String()
-	if t.verb == codec.VerbUnknown {
+	command := t.Verb.String()
+	if t.Verb == codec.VerbUnknown {
 		command, _, _ = strings.Cut(t.text, " ")
 		command = cut(command, logWordMax)
 	}
 	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
-		Str("command", command).Str("name", cut(t.name, logNameMax)).Int64("bytes", t.moved).
+		Str("command", command).Str("name", cut(t.called, logNameMax)).Int64("bytes", t.moved).
 		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
 		AnErr("error", visibleError(t.err)).Msg("transfer ended")
 }
@@ -198,11 +198,11 @@ func visibleError(err error) error {
 // What only looked at something, and found it, is told at level debug.
 func (r *reactor) logCommand(t *transfer) {
 	level := zerolog.InfoLevel
-	if t.outcome == outcomeComplete && !duties[t.verb].changes {
+	if t.outcome == outcomeComplete && !duties[t.Verb].changes {
 		level = zerolog.DebugLevel
 	}
 	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
-		Stringer("command", t.verb).Str("name", cut(t.name, logNameMax)).
+		Stringer("command", t.Verb).Str("name", cut(t.called, logNameMax)).
 		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
 		AnErr("error", visibleError(t.err)).Msg("command ended")
 }

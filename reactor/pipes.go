@@ -5,8 +5,8 @@ import "time"
 // pipeBytes is the size of a pipe that carries an upload.
 const pipeBytes = 1 << 20
 
-// pipesToBeHad says whether an upload may borrow a pipe now.
-func (r *reactor) pipesToBeHad() bool {
+// pipesAvailable reports whether an upload may borrow a pipe now.
+func (r *reactor) pipesAvailable() bool {
 	if len(r.pipes) > 0 {
 		return true
 	}

@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"container/list"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
@@ -11,7 +10,6 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"ferry/codec"
-	"ferry/fsio"
 )
 
 // reactor is one event loop with its data ports and its watcher. All of it is owned by the loop,
@@ -21,7 +19,6 @@ type reactor struct {
 
 	server  *Server
 	limiter *limiter
-	root    *fsio.Root
 	index   int
 	epoch   time.Time
 	// clock tells the time since epoch, or what a test wants it to be; pick draws a number below n.
@@ -46,36 +43,31 @@ type reactor struct {
 	starving []*line
 	// listing are addresses with listings that wait for memory, by their kind: each has a turn of
 	// one listing, the first is next.
-	listing [listingKinds][]*address
-	spare   []*transfer
-	pipes   []*pipe
+	listing     [listingKinds][]*address
+	spare       []*transfer
+	spareOffers []*offer
+	pipes       []*pipe
 	// pipesRefused is until when none is asked for.
 	pipesRefused instant
 	// splice says that uploads may go through pipes.
 	splice bool
-	// keys are the standing offers of the status exchange by their KEY; keyless are connections
-	// that have not said theirs, the oldest first.
-	keys    map[codec.Key]*transfer
-	keyless list.List
-	// random is what KEYs are drawn from, randomLeft how much of it is left.
-	random     [512]byte
-	randomLeft int
+	keys   keys
 	// siblings says that there are other reactors.
 	siblings bool
 	sendfile bool
 	// sendfileCall is the system's sendfile, or a test's.
 	sendfileCall func(socket, file int, offset, n int64) (int, error)
 
-	draining bool
-	count    counters
+	// draining: nothing new is admitted. aborting: what runs is reset.
+	draining, aborting bool
+	count              counters
 	// scratch is for one read or one small answer; fieldBuffer for one field.
 	scratch     []byte
 	fieldBuffer [codec.FieldSize]byte
 	lineBuffer  [64]byte
-	// replies is for one reply of the status exchange; gathered are those of the session whose
-	// commands are being taken, which leave in one write.
-	replies, gathered []byte
-	gathering         *session
+	// replies is for one framed reply.
+	replies []byte
+	batch   batch
 
 	// kicker is our end of a connection to the loop itself, see kick.
 	kicker int
@@ -115,18 +107,15 @@ type mover interface {
 	isQueued() *bool
 }
 
-func (t *transfer) isQueued() *bool { return &t.queued }
-
 func newReactor(s *Server, index int) *reactor {
 	r := &reactor{
 		server:    s,
 		limiter:   s.limiter,
-		root:      s.root,
 		index:     index,
 		epoch:     time.Now(),
 		addresses: make(map[netip.Addr]*address),
 		sessions:  make(map[*session]struct{}),
-		keys:      make(map[codec.Key]*transfer),
+		keys:      keys{offers: make(map[codec.Key]*offer)},
 		siblings:  s.options.Reactors > 1,
 		sendfile:  haveSendfile && !s.options.Portable,
 

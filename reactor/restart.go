@@ -52,8 +52,8 @@ func (r *reactor) serveControl(ready func()) error {
 // controlAddresses are where the reactor listens, as gnet wants to be told.
 func (r *reactor) controlAddresses() []string {
 	var addrs []string
-	for _, port := range []int{r.server.Port(), r.server.ClassicPort()} {
-		if port == NoPort || port == r.server.ClassicPort() && r.index > 0 {
+	for _, l := range r.server.listeners {
+		if l.firstOnly && r.index > 0 {
 			continue
 		}
 		for _, ip := range r.server.addresses {
@@ -61,7 +61,7 @@ func (r *reactor) controlAddresses() []string {
 			if ip.Is6() {
 				network = "tcp6"
 			}
-			addrs = append(addrs, network+"://"+netip.AddrPortFrom(ip, uint16(port)).String())
+			addrs = append(addrs, network+"://"+netip.AddrPortFrom(ip, uint16(l.number())).String())
 		}
 	}
 	return addrs

@@ -15,7 +15,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
-	"ferry/codec"
 	"ferry/fsio"
 )
 
@@ -25,7 +24,7 @@ type Server struct {
 	options Options
 	log     zerolog.Logger
 	limiter *limiter
-	root    *fsio.Root
+	rights  rights
 	pool    workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer *fsio.Syncer
@@ -34,15 +33,13 @@ type Server struct {
 	sums      *fsio.SumCache
 	reactors  []*reactor
 	addresses []netip.Addr
-	// reserved is the control port, classic that of the classic exchange; nil where not served.
-	reserved, classic *reservation
-	dataPorts         []uint16
-	context           context.Context
-	sessionID         atomic.Uint64
+	// listeners are the control ports of the exchanges that are served.
+	listeners []listener
+	dataPorts []uint16
+	context   context.Context
+	sessionID atomic.Uint64
 	// swept is how many leftovers the start has removed.
 	swept int
-	// features are what the status exchange announces.
-	features codec.Features
 
 	closing sync.Once
 	// drain and stop are the orders to end, ending says that the end has begun.
@@ -90,10 +87,9 @@ func New(o Options) (*Server, error) {
 		log:     o.Log,
 		context: context.Background(),
 
-		features: o.features(),
-		drain:    newLatch(),
-		stop:     newLatch(),
-		ending:   newLatch(),
+		drain:  newLatch(),
+		stop:   newLatch(),
+		ending: newLatch(),
 	}
 	if err := s.prepare(); err != nil {
 		s.Close()
@@ -123,13 +119,14 @@ func (s *Server) prepare() error {
 	if s.limiter, err = newLimiter(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
 		return optionError(err)
 	}
-	if s.root, err = openRoot(o); err != nil {
+	s.rights = rights{may: o.features(), flags: o.switchedOff}
+	if s.rights.store, err = openRoot(o); err != nil {
 		return err
 	}
 	slow := time.AfterFunc(time.Second, func() {
 		s.log.Info().Msg("looking for leftovers of a killed server, before clients are served")
 	})
-	s.swept, err = s.root.Sweep()
+	s.swept, err = s.rights.store.Sweep()
 	slow.Stop()
 	if err != nil {
 		s.log.Warn().Err(visibleError(err)).Msg("not every leftover could be looked for")
@@ -140,7 +137,7 @@ func (s *Server) prepare() error {
 	}
 	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {
-		r.limiter, r.root = s.limiter, s.root
+		r.limiter = s.limiter
 		r.setRests()
 		if r.watcher, err = newWatcher(r.ring); err != nil {
 			return err
@@ -169,15 +166,8 @@ func openRoot(o *Options) (*fsio.Root, error) {
 func (s *Server) bind() error {
 	o := &s.options
 	var err error
-	if o.Port != NoPort {
-		if s.reserved, err = reservePort(s.addresses, o.Port); err != nil {
-			return err
-		}
-	}
-	if o.Classic {
-		if err = s.bindClassic(); err != nil {
-			return fmt.Errorf("--classic-ports: %w", err)
-		}
+	if err = s.listen(); err != nil {
+		return err
 	}
 	if o.Port == NoPort {
 		return nil
@@ -196,24 +186,6 @@ func (s *Server) bind() error {
 	return nil
 }
 
-// bindClassic takes the three ports of the classic exchange, for the first reactor.
-func (s *Server) bindClassic() error {
-	p := s.options.ClassicPorts
-	var err error
-	if s.classic, err = reservePort(s.addresses, int(p.Control)); err != nil {
-		return err
-	}
-	for kind, number := range map[poolKind]uint16{poolFiles: p.Files, poolMessages: p.Messages} {
-		b, err := bindDataPort(s.addresses, number)
-		if err != nil {
-			return listenError(s.addresses, int(number), err)
-		}
-		s.reactors[0].adoptPort(kind, b)
-		s.dataPorts = append(s.dataPorts, b.number)
-	}
-	return nil
-}
-
 // descriptorLimit is how many descriptors this process may open. The Go runtime has raised the soft
 // limit to the hard one already.
 func descriptorLimit() uint64 {
@@ -224,14 +196,8 @@ func descriptorLimit() uint64 {
 	return uint64(l.Cur)
 }
 
-// Port is where control connections are accepted, or NoPort.
-func (s *Server) Port() int { return s.reserved.number() }
-
 // speaksStatus says whether the status exchange is served.
 func (s *Server) speaksStatus() bool { return len(s.reactors[0].pools[poolKeyed].ports) > 0 }
-
-// ClassicPort is where the classic exchange's are, or NoPort.
-func (s *Server) ClassicPort() int { return s.classic.number() }
 
 // Run serves until Drain or Stop and returns nil when all that ran could finish, an
 // ErrTransfersReset when some could not, and another error when the server could not go on.
@@ -251,8 +217,9 @@ func (s *Server) Run(listening func()) error {
 	for range s.reactors {
 		<-ready
 	}
-	s.reserved.release()
-	s.classic.release()
+	for _, l := range s.listeners {
+		l.release()
+	}
 	if err := errors.Join(errs...); err != nil {
 		s.end(&engines)
 		return err
@@ -342,8 +309,9 @@ const endPatience = 5 * time.Second
 func (s *Server) Close() { s.closing.Do(s.close) }
 
 func (s *Server) close() {
-	s.reserved.release()
-	s.classic.release()
+	for _, l := range s.listeners {
+		l.release()
+	}
 	for _, r := range s.reactors {
 		r.closePorts()
 		if r.watcher != nil {
@@ -354,8 +322,8 @@ func (s *Server) close() {
 		s.sumPool.Close()
 		s.pool.Close()
 	}
-	if s.root != nil {
-		_ = s.root.Close()
+	if s.rights.store != nil {
+		_ = s.rights.store.Close()
 	}
 }
 
@@ -401,10 +369,8 @@ func (s *Server) writeAddrFile() error {
 		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	text := ""
-	for _, port := range []int{s.Port(), s.ClassicPort()} {
-		if port != NoPort {
-			text += netip.AddrPortFrom(ip, uint16(port)).String() + "\n"
-		}
+	for _, l := range s.listeners {
+		text += netip.AddrPortFrom(ip, uint16(l.number())).String() + "\n"
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(name), ".ferryd-addr-*")
 	if err == nil {
