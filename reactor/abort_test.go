@@ -168,7 +168,7 @@ func (ts *testServer) aborting() {
 		seen := false
 		onLoop(ts.t, ts.reactors[0], func() {
 			for s := range ts.reactors[0].sessions {
-				seen = s.status.aborting
+				seen = s.aborting()
 			}
 		})
 		return seen

@@ -4,7 +4,6 @@ package reactor
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -176,7 +175,7 @@ func (m *classicModel) connect(t *rapid.T, o *classicOffer) {
 		m.next(o.client)
 	}
 	m.now = m.clock()
-	m.meet(m.pools[kind].ports[0], fds[0], netip.MustParseAddr(o.from))
+	m.arrive(m.pools[kind].ports[0], fds[0], o.from)
 	m.calm()
 	var got strings.Builder
 	for b := make([]byte, 4096); ; {

@@ -31,7 +31,7 @@ func TestSmallGetAllocatesLittle(t *testing.T) {
 		s.now = s.clock()
 		for _, p := range s.pools[poolData].ports {
 			if l := s.addresses[loopback].lines[poolData]; l.offers[p.index] != nil {
-				s.meet(p, fds[0], loopback)
+				s.arrive(p, fds[0], loopback.String())
 			}
 		}
 		n, err := unix.Read(fds[1], sink)

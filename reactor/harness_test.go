@@ -202,8 +202,7 @@ func (ts *testServer) end(reactors []*reactor) {
 	}
 	for _, r := range reactors {
 		for i, s := range r.spare {
-			if s.state != transferEnded || s.send.open || s.recv.pending != nil || s.fd != -1 &&
-				s.fd != 0 {
+			if !s.holdsNothing() {
 				t.Errorf("spare transfer %d still holds something", i)
 			}
 		}
@@ -309,7 +308,7 @@ func wantLine(t testing.TB, l *line) {
 	for i, o := range l.offers {
 		if o != nil {
 			held[i]++
-			if o.state != transferOffered || int(o.port) != i || o.address != l.a || o.line != l {
+			if o.transfer.state != transferOffered || int(o.port) != i || o.line != l {
 				t.Errorf("port %d has a stale offer", i)
 			}
 		}

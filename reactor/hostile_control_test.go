@@ -141,7 +141,7 @@ var hostileControl = []hostileCase{
 	}},
 	{name: "never connects", attack: func(s *siege) {
 		c := s.dial()
-		for range untakenMax {
+		for range int(baseProperties.unusedMax) {
 			c.command("ls kept")
 			c.wantPort()
 			s.good.round()
@@ -152,7 +152,7 @@ var hostileControl = []hostileCase{
 	}},
 	{name: "never connects, in status", attack: func(s *siege) {
 		c := s.hello()
-		for range untakenMax {
+		for range int(baseProperties.unusedMax) {
 			c.offered("put never")
 			s.pass(s.limiter.limits.OfferTimeout)
 			c.want(425, "nobody connected")

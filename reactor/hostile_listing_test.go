@@ -148,7 +148,7 @@ func (s *siege) waitsForMemory(c *wire) (waits bool) {
 		onLoop(s.t, r, func() {
 			for o := range r.sessions {
 				if o.transfer != nil && o.peer == netip.MustParseAddrPort(peer) {
-					waits = o.transfer.send.waits
+					waits = o.transfer.waitsForMemory()
 				}
 			}
 		})

@@ -130,7 +130,7 @@ var hostileStatus = []hostileCase{
 		}
 		r := s.reactors[0]
 		standing := func() (n int) {
-			onLoop(s.t, r, func() { n = len(r.keys) })
+			onLoop(s.t, r, func() { n = len(r.keys.offers) })
 			return n
 		}
 		eventually(s.t, "offers", func() bool { return standing() == 10 })

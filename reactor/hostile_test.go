@@ -179,8 +179,8 @@ func (s *siege) wantUnread() {
 		for _, r := range s.reactors {
 			onLoop(s.t, r, func() {
 				for _, t := range r.transfers {
-					still := t.state == transferMoving && !t.writable && !t.job.busy
-					full = full && (t.isPut() || t.send.waits || still)
+					still := t.state == transferMoving && !t.writable() && !t.job.busy
+					full = full && (t.isPut() || t.waitsForMemory() || still)
 				}
 			})
 		}
@@ -222,8 +222,8 @@ func (s *siege) state() (now state) {
 			now.transfers += len(r.transfers)
 			now.addresses += len(r.addresses)
 			now.deadlines += len(r.deadlines)
-			now.keys += len(r.keys)
-			now.keyless += r.keyless.Len()
+			now.keys += len(r.keys.offers)
+			now.keyless += r.keys.pending.Len()
 			now.listing += r.listingsWaiting()
 			now.starving += len(r.starving)
 			now.queued += len(r.queued)
@@ -250,7 +250,7 @@ func (s *siege) state() (now state) {
 		}
 	}
 	l.mu.Unlock()
-	now.parts, now.partsHeld = s.root.Parts()
+	now.parts, now.partsHeld = s.store().Parts()
 	left, err := filepath.Glob(filepath.Join(s.dir, ".ferry-*"))
 	check(s.t, err)
 	now.temporaries = len(left)

@@ -5,7 +5,6 @@ package reactor
 import (
 	"io"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -155,21 +154,21 @@ func TestListingIsNotHeldForEver(t *testing.T) {
 	control := []*fakeConn{s.open("127.0.0.1"), s.open("127.0.0.1"), s.open("127.0.0.1")}
 	slowEnd, slow := ask(control[0])
 	waitEnd, waits := ask(control[1])
-	if slow.send.held == 0 || !waits.send.waits {
-		t.Fatalf("the first holds %d bytes; the second waits: %v", slow.send.held, waits.send.waits)
+	if slow.send.held == 0 || !waits.waitsForMemory() {
+		t.Fatalf("the first holds %d bytes; the second waits: %v", slow.send.held, waits.waitsForMemory())
 	}
 	// More than the lowest rate of a transfer demands, less than a tenth of the listing.
 	readExactly(t, slowEnd, []byte(record(want)[:len(want)/20]))
 	s.settle()
 	s.advance(o.Limits.StallTimeout / 2)
 	lateEnd, late := ask(control[2])
-	if !late.send.waits {
+	if !late.waitsForMemory() {
 		t.Fatal("the third does not wait")
 	}
 	s.advance(o.Limits.StallTimeout/2 + time.Millisecond)
 	eventually(t, "the third is built", func() bool {
 		s.settle()
-		return !late.send.waits && !late.job.busy
+		return !late.waitsForMemory() && !late.job.busy
 	})
 	if slow.state != transferEnded || waits.state != transferEnded || late.send.held == 0 {
 		t.Errorf("the first is %v, the second %v, the third holds %d bytes",
@@ -216,6 +215,6 @@ func (s *stage) meetOverTCP(number uint16) *net.TCPConn {
 	check(s.t, err)
 	check(s.t, accepted.Close())
 	s.now = s.clock()
-	s.meet(s.portOf(number), fd, netip.MustParseAddr("127.0.0.1"))
+	s.arrive(s.portOf(number), fd, "127.0.0.1")
 	return end.(*net.TCPConn)
 }

@@ -70,7 +70,7 @@ func (m *leaseModel) settled(t *rapid.T) {
 			m.rested[lease{c.port, c.from}] = c.until
 			c.port = 0
 			c.left++
-			c.over = c.over || c.left >= untakenMax
+			c.over = c.over || c.left >= int(baseProperties.unusedMax)
 		}
 	}
 	for _, from := range leaseFrom {
@@ -238,7 +238,7 @@ func (m *leaseModel) invariants(t *rapid.T) {
 	}
 	var held int64
 	for _, tr := range m.transfers {
-		if tr.held > 0 {
+		if tr.holds() > 0 {
 			held++
 		}
 	}

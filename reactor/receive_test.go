@@ -34,7 +34,7 @@ func receiving(upload string) receiver {
 		case codec.EventRecordEnd:
 			rc.records++
 		case codec.EventSize:
-			rc.total += ev.N
+			rc.space.total += ev.N
 		default:
 			panic("an event that records do not have")
 		}
@@ -55,51 +55,52 @@ func TestPlanIsPinned(t *testing.T) {
 	piped := func(n int64) func(*receiver) {
 		return func(rc *receiver) { written(rc); rc.pipe = new(pipe); rc.piped = n }
 	}
-	whole := func(rc *receiver) { rc.whole = true }
+	whole := func(rc *receiver) { rc.phase = receiveWhole }
 	const n, y = false, true
 	for i, c := range []struct {
 		rc                    receiver
 		busy, readable, pipes bool
 		want                  plan
+		slow                  bool
 	}{
-		{receiving(""), n, y, y, planRead},
-		{receiving(""), n, n, y, planWait},
-		{receiving(small), n, y, y, planRead},
-		{receiving(small), n, n, y, planWait},
-		{receiving(small), y, y, y, planWait},
-		{with(small, func(rc *receiver) { rc.slow = true }), n, n, y, planCreate},
-		{with(small, func(rc *receiver) { rc.slow = true }), n, y, y, planRead},
-		{with(small, func(rc *receiver) { rc.slow = true }), y, n, y, planWait},
-		{with(small, pending), n, n, y, planWrite},
-		{with(small, pending), y, n, y, planWait},
-		{with(small, whole), n, n, y, planStore},
-		{with("", whole), n, n, y, planStore},
-		{with(small, whole), y, n, y, planWait},
-		{with(small, func(rc *receiver) { pending(rc); whole(rc) }), n, n, y, planWrite},
-		{with(small, func(rc *receiver) { written(rc); whole(rc) }), n, n, y, planCommit},
-		{with(small, func(rc *receiver) { written(rc); whole(rc) }), y, n, y, planWait},
-		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), n, n, y, planDrain},
-		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), y, n, y, planWait},
-		{receiving(large), n, y, y, planCreate},
-		{receiving(large), n, n, n, planCreate},
-		{receiving(large), y, y, y, planWait},
-		{receiving(full), n, y, n, planCreate},
-		{with(large, pending), n, y, y, planPipe},
-		{with(large, pending), n, y, n, planRead},
-		{with(large, pending), n, n, n, planWait},
-		{with(large+"x", pending), n, y, y, planWrite},
-		{with(large+"x", pending), n, y, n, planRead},
-		{with(full, pending), n, y, n, planWrite},
-		{with(full, pending), y, y, n, planWait},
-		{with(large, piped(0)), n, y, y, planSplice},
-		{with(large, piped(0)), y, y, y, planSplice},
-		{with(large, piped(0)), n, n, y, planWait},
-		{with(large, piped(5)), n, y, y, planDrain},
-		{with(large, piped(5)), y, y, y, planSplice},
-		{with(large, piped(5)), y, n, y, planWait},
-		{with(large, piped(pipeBytes)), y, y, y, planWait},
+		{receiving(""), n, y, y, planRead, n},
+		{receiving(""), n, n, y, planWait, n},
+		{receiving(small), n, y, y, planRead, n},
+		{receiving(small), n, n, y, planWait, n},
+		{receiving(small), y, y, y, planWait, n},
+		{receiving(small), n, n, y, planCreate, y},
+		{receiving(small), n, y, y, planRead, y},
+		{receiving(small), y, n, y, planWait, y},
+		{with(small, pending), n, n, y, planWrite, n},
+		{with(small, pending), y, n, y, planWait, n},
+		{with(small, whole), n, n, y, planStore, n},
+		{with("", whole), n, n, y, planStore, n},
+		{with(small, whole), y, n, y, planWait, n},
+		{with(small, func(rc *receiver) { pending(rc); whole(rc) }), n, n, y, planWrite, n},
+		{with(small, func(rc *receiver) { written(rc); whole(rc) }), n, n, y, planCommit, n},
+		{with(small, func(rc *receiver) { written(rc); whole(rc) }), y, n, y, planWait, n},
+		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), n, n, y, planDrain, n},
+		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), y, n, y, planWait, n},
+		{receiving(large), n, y, y, planCreate, n},
+		{receiving(large), n, n, n, planCreate, n},
+		{receiving(large), y, y, y, planWait, n},
+		{receiving(full), n, y, n, planCreate, n},
+		{with(large, pending), n, y, y, planPipe, n},
+		{with(large, pending), n, y, n, planRead, n},
+		{with(large, pending), n, n, n, planWait, n},
+		{with(large+"x", pending), n, y, y, planWrite, n},
+		{with(large+"x", pending), n, y, n, planRead, n},
+		{with(full, pending), n, y, n, planWrite, n},
+		{with(full, pending), y, y, n, planWait, n},
+		{with(large, piped(0)), n, y, y, planSplice, n},
+		{with(large, piped(0)), y, y, y, planSplice, n},
+		{with(large, piped(0)), n, n, y, planWait, n},
+		{with(large, piped(5)), n, y, y, planDrain, n},
+		{with(large, piped(5)), y, y, y, planSplice, n},
+		{with(large, piped(5)), y, n, y, planWait, n},
+		{with(large, piped(pipeBytes)), y, y, y, planWait, n},
 	} {
-		if got := c.rc.next(c.busy, c.readable, c.pipes); got != c.want {
+		if got := c.rc.next(c.busy, c.readable, c.slow, c.pipes); got != c.want {
 			t.Errorf("case %d: got %v, want %v", i, got, c.want)
 		}
 	}
@@ -175,11 +176,11 @@ func (u *upload) take(t *rapid.T, n int) {
 	in := u.unread[:n]
 	u.unread = u.unread[n:]
 	if n == 0 {
-		u.rc.closed = true
+		u.rc.ends |= clientEnded
 		if err := u.rc.dec.End(); err != nil {
 			t.Fatal(err)
 		}
-		u.rc.whole = true
+		u.rc.phase = receiveWhole
 		return
 	}
 	u.decode(t, in)
@@ -243,9 +244,9 @@ func TestPlanStoresEveryUpload(t *testing.T) {
 			if steps > 5000 {
 				t.Fatal("it does not end")
 			}
-			readable := len(u.unread) > 0 || u.closed && !u.rc.closed
-			u.rc.slow = rapid.IntRange(0, 9).Draw(t, "slow") == 0
-			p := u.rc.next(u.busy, readable, pipes)
+			readable := len(u.unread) > 0 || u.closed && u.rc.ends == 0
+			slow := rapid.IntRange(0, 9).Draw(t, "slow") == 0
+			p := u.rc.next(u.busy, readable, slow, pipes)
 			u.do(t, p, readable, pipes)
 			if p != planWait {
 				idle = 0

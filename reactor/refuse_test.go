@@ -215,12 +215,12 @@ func TestFloodOfEmptyRecordsHoldsNobodyUp(t *testing.T) {
 	}
 	onLoop(t, ts.reactors[0], func() {
 		for _, tr := range ts.reactors[0].transfers {
-			if tr.recv.shut {
+			if tr.recv.ends&serverEnded != 0 {
 				t.Error("the flood was taken for silent")
 			}
 			before := tr.recv.records
 			for range 10 {
-				_ = ts.reactors[0].receive(tr)
+				_ = tr.recv.move()
 			}
 			if n := tr.recv.records - before; n > 10*2*quantum/recordWorth {
 				t.Errorf("%d records were taken apart in ten turns", n)

@@ -39,7 +39,7 @@ func (s *sim) checkSessions() {
 		if c.conn == nil {
 			s.wrong("session %d has no connection", c.id)
 		}
-		if c.idle.place == 0 {
+		if c.silence.place == 0 {
 			s.wrong("session %d, %v, has no deadline", c.id, state)
 		}
 		if t == nil {
@@ -48,21 +48,11 @@ func (s *sim) checkSessions() {
 			}
 			continue
 		}
-		if t.session != c || t.released || t.index >= len(s.transfers) ||
+		if t.session != c || t.index >= len(s.transfers) ||
 			s.transfers[t.index] != t {
 			s.wrong("session %d has a transfer that is not its own", c.id)
 		}
-		fits := t.state == transferEnded || state == codec.Over
-		switch state {
-		case codec.Asked:
-			fits = fits || t.state == transferWaiting
-		case codec.Offered:
-			fits = fits || t.state == transferOffered
-		case codec.Moving:
-			fits = fits || t.state == transferMoving
-		default:
-		}
-		if !fits {
+		if !t.fits(state) {
 			s.wrong("session %d is %v, its transfer %v", c.id, state, t.state)
 		}
 	}
@@ -79,29 +69,27 @@ func (s *sim) checkTransfers() {
 		if t.job.busy {
 			busy++
 		}
-		if !t.released && t.state != transferEnded && t.session.transfer == t {
+		if t.state != transferEnded && t.session.transfer == t {
 			serving[t.session]++
 		}
 		ok := true
 		switch t.state {
 		case transferWaiting:
-			sums := &t.address.sums // one waits there for another, which runs
-			ok = t.place != nil || t.job.busy || t.send.waits ||
-				sums.given > 0 && slices.Contains(sums.waiting, t)
+			ok = t.queues() || t.job.busy
 		case transferOffered:
-			ok = t.deadline.place > 0 && t.fd < 0 && s.stands(t)
+			ok = !t.connected() && t.stands()
 		case transferMoving:
-			ok = t.fd >= 0 && (t.deadline.place > 0 || t.recv.keeping && t.job.busy)
+			ok = t.connected() && (t.deadline.place > 0 || t.keeping() && t.job.busy)
 		case transferLingering:
-			ok = t.fd >= 0 && t.deadline.place > 0 && t.released
+			ok = t.connected() && t.deadline.place > 0 && t.answered()
 		case transferEnded:
-			ok = t.fd < 0 && t.job.busy && t.deadline.place == 0
+			ok = !t.connected() && t.job.busy && t.deadline.place == 0
 		default:
 			ok = false
 		}
 		if !ok {
 			s.wrong("a transfer is %v, %v, with descriptor %d, job %v (%d), deadline %d", t.state,
-				t.verb, t.fd, t.job.busy, t.job.kind, t.deadline.place)
+				t.Verb, t.fd(), t.job.busy, t.job.kind, t.deadline.place)
 		}
 	}
 	for c, n := range serving {
@@ -112,19 +100,11 @@ func (s *sim) checkTransfers() {
 	if busy != len(s.work.jobs) {
 		s.wrong("%d transfers wait for %d jobs", busy, len(s.work.jobs))
 	}
-	for key, t := range s.keys {
-		if t.state != transferOffered || t.asked.key != key {
-			s.wrong("the KEY %v is of a transfer that is %v", key, t.state)
+	for key, o := range s.keys.offers {
+		if o.state != offerStanding || o.transfer.state != transferOffered || o.key != key {
+			s.wrong("the KEY %v is of an offer that is %v", key, o.state)
 		}
 	}
-}
-
-// stands says whether an offer can be taken.
-func (s *sim) stands(t *transfer) bool {
-	if t.asked != nil {
-		return s.keys[t.asked.key] == t
-	}
-	return t.line.offers[t.port] == t
 }
 
 // checkSums: what is counted is what there is.
@@ -136,10 +116,10 @@ func (s *sim) checkSums() {
 	using, open := make(map[*usage]int64), make(map[*usage]int64)
 	for _, t := range s.transfers {
 		transfers[t.address]++
-		announced += t.recv.reserved
+		announced += t.recv.space.reserved
 		listing += t.send.held
-		if t.held > 0 {
-			held += t.held
+		if t.holds() > 0 {
+			held += t.holds()
 			holding++
 			using[t.address.use]++
 		}
@@ -157,7 +137,7 @@ func (s *sim) checkSums() {
 		{"descriptors", s.budget - l.descriptors.Load(), held},
 		{"bytes announced", l.announced.Load(), announced},
 		{"bytes of listings", l.listings.bytes.Load(), listing},
-		{"connections without a KEY", l.keyless.Load(), int64(s.keyless.Len())},
+		{"connections without a KEY", l.keyless.Load(), int64(s.keys.pending.Len())},
 	} {
 		if c.have != c.sum {
 			s.wrong("%s: %d are counted, there are %d", c.what, c.have, c.sum)
@@ -186,6 +166,10 @@ func (s *sim) checkDeadlines() {
 		case *transfer:
 			alive = o.index < len(s.transfers) && s.transfers[o.index] == o &&
 				o.state != transferEnded
+		case *receiver:
+			alive = o.t.state == transferMoving
+		case *offer:
+			alive = o.state == offerStanding && o.transfer.offer == o
 		case *line:
 			alive = s.addresses[o.a.ip] == o.a
 		default:
@@ -199,9 +183,9 @@ func (s *sim) checkDeadlines() {
 // checkEnd: when everybody has gone nothing is left, and what has a name is whole.
 func (s *sim) checkEnd(before []string) {
 	if n := len(s.sessions) + len(s.transfers) + len(s.addresses) + len(s.deadlines) +
-		len(s.keys) + s.listingsWaiting() + len(s.starving); n > 0 {
+		len(s.keys.offers) + s.listingsWaiting() + len(s.starving); n > 0 {
 		s.wrong("left are %d sessions, %d transfers, %d addresses, %d deadlines, %d KEYs",
-			len(s.sessions), len(s.transfers), len(s.addresses), len(s.deadlines), len(s.keys))
+			len(s.sessions), len(s.transfers), len(s.addresses), len(s.deadlines), len(s.keys.offers))
 	}
 	for _, p := range s.pipes {
 		p.close()

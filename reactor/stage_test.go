@@ -28,10 +28,11 @@ type stage struct {
 // stages returns reactors of one server that share limits and a pool.
 func stages(t testing.TB, n int, o Options) []*stage {
 	t.Helper()
-	s := &Server{options: o, log: o.Log, context: context.Background(), features: o.features()}
+	s := &Server{options: o, log: o.Log, context: context.Background()}
+	s.rights = rights{may: o.features(), flags: s.options.switchedOff}
 	s.options.Reactors = n
 	var err error
-	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{})
+	s.rights.store, err = fsio.OpenRoot(o.Root, fsio.Options{})
 	check(t, err)
 	s.limiter, err = newLimiter(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
 	check(t, err)
@@ -40,7 +41,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 	var all []*stage
 	for i := range n {
 		r := newReactor(s, i)
-		r.limiter, r.root = s.limiter, s.root
+		r.limiter = s.limiter
 		r.watcher, err = newWatcher(func() {})
 		check(t, err)
 		var ports []boundPort
@@ -60,7 +61,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 func (s *stage) close() {
 	s.server.sumPool.Close()
 	s.server.pool.Close()
-	check(s.t, s.server.root.Close())
+	check(s.t, s.server.store().Close())
 	for _, r := range s.server.reactors {
 		r.watcher.closeDescriptors()
 	}
@@ -171,7 +172,8 @@ const (
 
 // serveClassic has a stage serve classic as well.
 func (s *stage) serveClassic() {
-	s.server.classic = &reservation{port: stageControl}
+	s.server.listeners = append(s.server.listeners,
+		listener{&reservation{port: stageControl}, exchanges[1]})
 	s.adoptPort(poolFiles, boundPort{number: stageFiles})
 	s.adoptPort(poolMessages, boundPort{number: stageMessages})
 }
@@ -219,7 +221,7 @@ func (s *stage) meetAt(number uint16, from string) int {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 	check(s.t, err)
 	s.now = s.clock()
-	s.meet(s.portOf(number), fds[0], netip.MustParseAddr(from))
+	s.arrive(s.portOf(number), fds[0], from)
 	return fds[1]
 }
 

@@ -51,9 +51,9 @@ func FuzzStatusConversation(f *testing.F) {
 		}
 		for _, r := range ts.reactors {
 			onLoop(t, r, func() {
-				if len(r.keys) > 0 || r.keyless.Len() > 0 {
-					t.Errorf("%d offers stand, %d connections have no KEY", len(r.keys),
-						r.keyless.Len())
+				if len(r.keys.offers) > 0 || r.keys.pending.Len() > 0 {
+					t.Errorf("%d offers stand, %d connections have no KEY", len(r.keys.offers),
+						r.keys.pending.Len())
 				}
 			})
 		}

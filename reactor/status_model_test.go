@@ -167,9 +167,9 @@ func TestEveryCommandIsAnsweredOnceAndInOrder(t *testing.T) {
 			m.advance(time.Second)
 			return len(m.transfers) == 0
 		})
-		if len(m.keys) > 0 || m.keyless.Len() > 0 || len(m.sessions) > 0 {
-			rt.Fatalf("%d offers, %d connections without a KEY, %d sessions", len(m.keys),
-				m.keyless.Len(), len(m.sessions))
+		if len(m.keys.offers) > 0 || m.keys.pending.Len() > 0 || len(m.sessions) > 0 {
+			rt.Fatalf("%d offers, %d connections without a KEY, %d sessions", len(m.keys.offers),
+				m.keys.pending.Len(), len(m.sessions))
 		}
 	})
 }

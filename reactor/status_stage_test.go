@@ -64,7 +64,7 @@ func (s *stage) knockFrom(from, says string) int {
 		check(s.t, err)
 	}
 	s.now = s.clock()
-	s.newcomer(fds[0], netip.MustParseAddr(from))
+	s.acceptKeyed(fds[0], netip.MustParseAddr(from))
 	return fds[1]
 }
 
@@ -112,7 +112,7 @@ func TestAConnectionWithoutAKeyIsClosedInTime(t *testing.T) {
 	s.wantOpen(slow)
 	s.advance(4 * time.Second)
 	s.wantClosed(slow)
-	if n := s.limiter.keyless.Load(); n != 0 || s.keyless.Len() != 0 {
+	if n := s.limiter.keyless.Load(); n != 0 || s.keys.pending.Len() != 0 {
 		t.Errorf("%d connections wait for their KEY", n)
 	}
 	s.hang(c)
@@ -210,8 +210,8 @@ func TestThreeUntakenOffersEndASession(t *testing.T) {
 		s.wantReply(c, 425, "nobody connected")
 	}
 	s.wantReply(c, 421, string(endUntaken))
-	if len(s.sessions) > 0 || len(s.keys) > 0 || len(s.transfers) > 0 {
-		t.Errorf("%d sessions, %d offers, %d transfers", len(s.sessions), len(s.keys),
+	if len(s.sessions) > 0 || len(s.keys.offers) > 0 || len(s.transfers) > 0 {
+		t.Errorf("%d sessions, %d offers, %d transfers", len(s.sessions), len(s.keys.offers),
 			len(s.transfers))
 	}
 }
