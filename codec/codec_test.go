@@ -231,7 +231,7 @@ func TestSessionsBeginInTheirTables(t *testing.T) {
 	if e := NewExchange(); e.State() != Idle || e.Can(Answer) {
 		t.Errorf("base begins %v", e)
 	}
-	if e := NewStatus(); e.State() != Asked || !e.Can(Answer) {
+	if e := NewStatus(); e.State() != Idle || !e.Can(Abort) {
 		t.Errorf("status begins %v", e)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 // exchange is an exchange with a control port of its own.
 type exchange struct {
+	name string
 	face face
 	// port is the control port that the options ask for, or NoPort.
 	port func(o *Options) int
@@ -20,9 +21,9 @@ type exchange struct {
 
 // exchanges are all of them. Another one is added here.
 var exchanges = []exchange{
-	{face: baseFace{}, port: func(o *Options) int { return o.Port }},
+	{name: "base", face: baseFace{}, port: func(o *Options) int { return o.Port }},
 	{
-		face: classicFace{}, flag: "--classic-ports", bindData: (*Server).bindClassic,
+		name: "classic", face: classicFace{}, flag: "--classic-ports", bindData: (*Server).bindClassic,
 		firstOnly: true,
 		port: func(o *Options) int {
 			if !o.Classic {
@@ -63,10 +64,10 @@ func (s *Server) listen() error {
 	return nil
 }
 
-// portOf is the control port of a face, or NoPort.
-func (s *Server) portOf(f face) int {
+// portOf is the control port of an exchange, or NoPort.
+func (s *Server) portOf(exchange string) int {
 	for _, l := range s.listeners {
-		if l.face == f {
+		if l.name == exchange {
 			return l.number()
 		}
 	}
@@ -74,10 +75,10 @@ func (s *Server) portOf(f face) int {
 }
 
 // Port is where control connections of the base and status exchanges are accepted, or NoPort.
-func (s *Server) Port() int { return s.portOf(baseFace{}) }
+func (s *Server) Port() int { return s.portOf("base") }
 
 // ClassicPort is where control connections of the classic exchange are accepted, or NoPort.
-func (s *Server) ClassicPort() int { return s.portOf(classicFace{}) }
+func (s *Server) ClassicPort() int { return s.portOf("classic") }
 
 // faceAt is the face with which a session begins that came to a local address.
 func (s *Server) faceAt(local net.Addr) face {
