@@ -9,6 +9,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // session is one control connection and what it asked for. It is owned by the loop. While it idles
@@ -60,12 +61,12 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		r.count.refused++
 		return nil, gnet.Close
 	}
-	if !r.limiter.rates.allow(ip, r.now) {
+	if !r.limiter.Rates.Allow(ip, r.now) {
 		r.count.hurried++
 		return nil, gnet.Close
 	}
 	a := r.addressOf(ip)
-	if !r.limiter.takeSession(a.use) {
+	if r.limiter.Take(a.use, limit.Sessions, 1) != limit.Enough {
 		r.count.surplus++
 		r.forget(a)
 		return nil, gnet.Close
@@ -87,9 +88,9 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		heard:   r.now,
 		fresh:   f == faceBase && len(r.pools[poolKeyed].ports) > 0,
 	}
-	s.dec.LimitCommand(r.limiter.limits.CommandBytes)
+	s.dec.LimitCommand(r.limiter.Limits.CommandBytes)
 	s.idle.owner = s
-	r.deadlines.set(&s.idle, r.now+r.limiter.limits.IdleTimeout)
+	r.deadlines.set(&s.idle, r.now+r.limiter.Limits.IdleTimeout)
 	r.sessions[s] = struct{}{}
 	c.SetContext(s)
 	r.rearm()
@@ -131,7 +132,7 @@ func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
 		return gnet.None
 	}
 	waiting := c.InboundBuffered()
-	if int64(waiting) > r.limiter.limits.ControlBufferBytes {
+	if int64(waiting) > r.limiter.Limits.ControlBufferBytes {
 		r.feed(s, input{kind: inFlood})
 	} else if t := s.transfer; t != nil && t.asked == nil && waiting > s.ahead+codec.FieldSize {
 		r.furtherCommand(t)
@@ -161,7 +162,7 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 	r.logSession(s)
 	delete(r.sessions, s)
 	a := s.address
-	r.limiter.giveSession(a.use)
+	r.limiter.Give(a.use, limit.Sessions, 1)
 	a.sessions--
 	if t := s.transfer; t != nil {
 		if t.state == transferWaiting {
@@ -286,7 +287,7 @@ func (r *reactor) write(s *session, answer []byte) {
 	if _, err := c.Write(answer); err != nil || s.conn == nil {
 		return
 	}
-	if int64(c.OutboundBuffered()) > r.limiter.limits.ControlBufferBytes {
+	if int64(c.OutboundBuffered()) > r.limiter.Limits.ControlBufferBytes {
 		r.feed(s, input{kind: inFlood})
 	}
 }
@@ -317,7 +318,7 @@ func (s *session) expire(*deadline) {
 		}
 		return
 	}
-	timeout := r.limiter.limits.IdleTimeout
+	timeout := r.limiter.Limits.IdleTimeout
 	if s.busy() || s.detached > 0 {
 		s.heard = r.now
 	}

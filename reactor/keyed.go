@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // The ports of the status exchange. Any number of offers stand on one of them, and a connection
@@ -22,7 +23,7 @@ type keyless struct {
 	dec  codec.Decoder
 	// use is what its address has in use.
 	ip  netip.Addr
-	use *usage
+	use *limit.Address
 	// deadline is the end of the time that an offer has.
 	deadline deadline
 	place    *list.Element
@@ -38,12 +39,16 @@ func (r *reactor) newcomer(fd int, ip netip.Addr) {
 	if r.readKey(fd, &dec) {
 		return
 	}
-	u := r.limiter.hold(ip)
-	for short := r.limiter.takeKeyless(u); short != shortNothing; short = r.limiter.takeKeyless(u) {
+	u := r.limiter.Hold(ip)
+	for {
+		short := r.limiter.Take(u, limit.Keyless, 1)
+		if short == limit.Enough {
+			break
+		}
 		// Who has brought no KEY for the longest is the least likely to have one.
 		first := r.oldestKeyless(u, short)
 		if first == nil { // they are all another reactor's
-			r.limiter.release(ip, u)
+			r.limiter.Release(u)
 			r.refuseKey(fd, &dec)
 			return
 		}
@@ -52,16 +57,16 @@ func (r *reactor) newcomer(fd int, ip netip.Addr) {
 	k := &keyless{r: r, fd: fd, dec: dec, ip: ip, use: u}
 	k.place = r.keyless.PushBack(k)
 	k.deadline.owner = k
-	r.deadlines.set(&k.deadline, r.now+r.limiter.limits.OfferTimeout)
+	r.deadlines.set(&k.deadline, r.now+r.limiter.Limits.OfferTimeout)
 	k.slot = r.watcher.add(fd, k)
 	r.watcher.want(k.slot, canRead)
 }
 
 // oldestKeyless is the connection that makes room for another one of an address: its own oldest if
 // the address has all it may have, otherwise the oldest of all. It is nil where there is none here.
-func (r *reactor) oldestKeyless(u *usage, short shortage) *keyless {
+func (r *reactor) oldestKeyless(u *limit.Address, short limit.Shortage) *keyless {
 	for at := r.keyless.Front(); at != nil; at = at.Next() {
-		if k := at.Value.(*keyless); short == shortServer || k.use == u {
+		if k := at.Value.(*keyless); short == limit.ShortServer || k.use == u {
 			return k
 		}
 	}
@@ -118,7 +123,7 @@ func (r *reactor) taken(t *transfer, fd int, dec codec.Decoder) {
 	a := t.address
 	t.becomeMoving(fd, r.now)
 	waited := t.met()
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+	r.deadlines.set(&t.deadline, r.now+r.limiter.Limits.StallTimeout)
 	r.feed(t.session, input{kind: inConnect})
 	r.beginMoving(t)
 	if waited {
@@ -153,8 +158,8 @@ func (k *keyless) forget() {
 	r := k.r
 	r.deadlines.clear(&k.deadline)
 	r.keyless.Remove(k.place)
-	r.limiter.giveKeyless(k.use)
-	r.limiter.release(k.ip, k.use)
+	r.limiter.Give(k.use, limit.Keyless, 1)
+	r.limiter.Release(k.use)
 	r.watcher.remove(k.slot)
 }
 
@@ -175,7 +180,7 @@ func (r *reactor) offerKeyed(t *transfer) {
 	r.keys[a.key] = t
 	t.become(transferOffered)
 	r.count.offers++
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.OfferTimeout)
+	r.deadlines.set(&t.deadline, r.now+r.limiter.Limits.OfferTimeout)
 	r.feed(t.session, input{kind: inPort})
 }
 

@@ -2,11 +2,10 @@ package reactor
 
 import (
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // A listing is held in memory from when it is built until the socket has taken its last byte. What
@@ -17,61 +16,10 @@ const (
 	// listingFirst is what a listing asks for first, in bytes: most are far smaller. One that turns
 	// out larger is built anew with room for the largest allowed.
 	listingFirst = 256 << 10
-	// listingsLarge is how many of those that turned out larger are built at once: to build one
-	// takes a few times the memory of its text.
-	listingsLarge = 2
-	// listingsLargeShare is how much more has to be left to others for one of those than for a
-	// small one. So some memory is always left in which small ones are built, those of an address
-	// that has taken all it may for large ones included.
-	listingsLargeShare = 2
-	// listingsMin is how many of the largest listings there must be memory for: an address has one,
-	// and another address as well.
-	listingsMin = 4
 	// listingStalls is within how many stall timeouts a listing must be read whole. At the lowest
 	// rate of a transfer a few clients would keep the memory from everybody else for days.
 	listingStalls = 10
 )
-
-// listings counts the memory that listings hold, in bytes, and how many large ones are being built.
-type listings struct {
-	// mu is held while memory is taken: what is left must not change between a look and that.
-	mu    sync.Mutex
-	bytes atomic.Int64
-	large atomic.Int64
-	// wanted is set while listings of some reactor wait for others to end.
-	wanted atomic.Bool
-}
-
-// takeListing takes memory for a listing, or says what it must wait for. An address may hold as
-// much as it leaves to others, for a large listing half of that. So one address alone has half of
-// the memory, two that ask for all they can get have a third each, and however many they are, who
-// holds nothing finds as much as each of them.
-func (l *limiter) takeListing(u *usage, n int64, large bool) shortage {
-	s := &l.listings
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	left := l.limits.ListingsBytes - s.bytes.Load() - n
-	if large {
-		left /= listingsLargeShare
-	}
-	switch {
-	case n > left || large && s.large.Load() >= listingsLarge:
-		return shortServer
-	case u.listings.Load()+n > left:
-		return shortAddress
-	}
-	s.bytes.Add(n)
-	u.listings.Add(n)
-	if large {
-		s.large.Add(1)
-	}
-	return shortNothing
-}
-
-func (l *limiter) giveListing(u *usage, n int64) {
-	u.listings.Add(-n)
-	l.listings.bytes.Add(-n)
-}
 
 // listingKind tells apart the lines in which listings wait.
 type listingKind uint8
@@ -105,9 +53,9 @@ func (r *reactor) beginList(t *transfer) {
 // listNamed builds the listing of a folder.
 func (r *reactor) listNamed(t *transfer, name fsio.Name) {
 	t.send.name = name
-	t.send.reserved = min(listingFirst, r.limiter.limits.ListingBytes)
+	t.send.reserved = min(listingFirst, r.limiter.Limits.ListingBytes)
 	if t.asked != nil { // it has no data connection yet, whose deadline would see to that
-		r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+		r.deadlines.set(&t.deadline, r.now+r.limiter.Limits.StallTimeout)
 	}
 	r.list(t)
 }
@@ -138,11 +86,11 @@ func (r *reactor) serveListingsOf(k listingKind) {
 		a := line[0]
 		t := a.listings[k][0]
 		short := r.takeListing(t)
-		if short == shortServer {
+		if short == limit.ShortServer {
 			break
 		}
 		line = line[1:]
-		if passed++; short == shortNothing {
+		if passed++; short == limit.Enough {
 			passed = 0
 			r.leaveListings(t)
 			r.submit(t, jobList)
@@ -161,15 +109,15 @@ func (r *reactor) leaveListings(t *transfer) {
 	*waiting = slices.DeleteFunc(*waiting, func(o *transfer) bool { return o == t })
 }
 
-func (r *reactor) takeListing(t *transfer) shortage {
+func (r *reactor) takeListing(t *transfer) limit.Shortage {
 	s, u := &t.send, t.address.use
-	short := r.limiter.takeListing(u, s.reserved, s.large)
-	if short != shortNothing {
+	short := r.limiter.TakeListing(u, s.reserved, s.large)
+	if short != limit.Enough {
 		// What another reactor gave back in this moment it told nobody; from now on it does.
-		r.limiter.listings.wanted.Store(true)
-		short = r.limiter.takeListing(u, s.reserved, s.large)
+		r.limiter.ListingsWanted.Store(true)
+		short = r.limiter.TakeListing(u, s.reserved, s.large)
 	}
-	if short == shortNothing {
+	if short == limit.Enough {
 		s.held = s.reserved
 	}
 	return short
@@ -194,21 +142,21 @@ func (r *reactor) listingExpired(t *transfer) {
 		r.failTransfer(t, outcomeFailed, errListingsFull)
 		return
 	}
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+	r.deadlines.set(&t.deadline, r.now+r.limiter.Limits.StallTimeout)
 }
 
 // built lets another large listing be built. It follows the work, whatever became of the transfer.
 func (r *reactor) built(t *transfer) {
 	if t.send.large {
 		t.send.large = false
-		r.limiter.listings.large.Add(-1)
+		r.limiter.Give(nil, limit.LargeListings, 1)
 		r.feedListings()
 	}
 }
 
 // feedListings lets others have what a listing gave back.
 func (r *reactor) feedListings() {
-	if r.limiter.listings.wanted.Swap(false) {
+	if r.limiter.ListingsWanted.Swap(false) {
 		r.server.feedAll()
 	}
 }
@@ -224,7 +172,7 @@ var errListingsFull = &refusal{codec.CodeBusy, "other listings held all memory f
 // listed takes a listing, or the word that it needs more memory than was taken for it.
 func (r *reactor) listed(t *transfer) {
 	s, j := &t.send, &t.job
-	most := r.limiter.limits.ListingBytes
+	most := r.limiter.Limits.ListingBytes
 	switch {
 	case j.err == nil:
 		r.keepListing(t, int64(cap(j.listing)))
@@ -236,7 +184,7 @@ func (r *reactor) listed(t *transfer) {
 			return
 		}
 		// What it waited for was not the client's fault: its time begins now.
-		r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+		r.deadlines.set(&t.deadline, r.now+r.limiter.Limits.StallTimeout)
 		r.sendMessage(t, text)
 	case fsio.KindOf(j.err) == fsio.KindTooLarge && s.reserved < most:
 		r.keepListing(t, 0)
@@ -258,7 +206,7 @@ func (r *reactor) keepListing(t *transfer, n int64) {
 	if s.held == n {
 		return
 	}
-	r.limiter.giveListing(t.address.use, s.held-n)
+	r.limiter.Give(t.address.use, limit.Listings, s.held-n)
 	s.held = n
 	r.feedListings()
 }

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"net/netip"
 	"time"
+
+	"ferry/reactor/limit"
 )
 
 // dataPort is one port of the pool, bound when the server starts and closed when it ends. It is
@@ -56,7 +58,7 @@ type address struct {
 	r  *reactor
 	ip netip.Addr
 	// use is shared with the other reactors, and with the other addresses of an IPv6 network.
-	use *usage
+	use *limit.Address
 	// sessions and transfers count what refers to this address here.
 	sessions, transfers int
 	// sums are its checksums.
@@ -94,7 +96,7 @@ type restingLease struct {
 func (r *reactor) addressOf(ip netip.Addr) *address {
 	a := r.addresses[ip]
 	if a == nil {
-		a = &address{r: r, ip: ip, use: r.limiter.hold(ip)}
+		a = &address{r: r, ip: ip, use: r.limiter.Hold(ip)}
 		r.addresses[ip] = a
 	}
 	return a
@@ -119,7 +121,7 @@ func (r *reactor) forget(a *address) {
 		}
 	}
 	delete(r.addresses, a.ip)
-	r.limiter.release(a.ip, a.use)
+	r.limiter.Release(a.use)
 }
 
 // line returns the address's line at a pool, made if need be.
@@ -202,22 +204,22 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 		return lineWaits
 	}
 	n := l.waiting.Front().Value.(*transfer).descriptors()
-	short := r.limiter.takeOffer(l.a.use, n)
-	if short != shortNothing && r.siblings {
+	short := r.limiter.TakeOffer(l.a.use, n)
+	if short != limit.Enough && r.siblings {
 		// What another reactor gave back in this moment it told nobody; from now on it does.
-		r.limiter.starved.Store(true)
-		short = r.limiter.takeOffer(l.a.use, n)
+		r.limiter.Starved.Store(true)
+		short = r.limiter.TakeOffer(l.a.use, n)
 	}
-	if short == shortServer || short == shortAddress && l.a.shares() {
+	if short == limit.ShortServer || short == limit.ShortAddress && l.a.shares() {
 		return lineStarves
 	}
-	if short == shortAddress {
+	if short == limit.ShortAddress {
 		return lineWaits
 	}
 	port, ok := l.lease(r.now)
 	if !ok {
-		r.limiter.giveOffer(l.a.use)
-		r.limiter.giveTransfer(l.a.use, n)
+		r.limiter.GiveOffer(l.a.use)
+		r.limiter.GiveTransfer(l.a.use, n)
 		r.awaitRest(l)
 		return lineWaits
 	}
@@ -247,7 +249,7 @@ func (r *reactor) starve(l *line) {
 		l.starved = true
 		r.starving = append(r.starving, l)
 	}
-	r.limiter.starved.Store(true)
+	r.limiter.Starved.Store(true)
 }
 
 // feedSoon has the next turn serve those that starve.
@@ -272,7 +274,7 @@ func (r *reactor) serveStarving() {
 		case turn == lineStarves:
 			l.starved = true
 			r.starving = append(round[i:len(round):len(round)], r.starving...)
-			r.limiter.starved.Store(true)
+			r.limiter.Starved.Store(true)
 			return
 		case turn == lineServed && l.waiting.Len() > 0:
 			r.starve(l)
@@ -285,9 +287,7 @@ func (r *reactor) serveStarving() {
 
 // limited says whether the line's address has all the transfers or offers it may have.
 func (l *line) limited() bool {
-	most, u := &l.a.r.limiter.limits, l.a.use
-	return u.transfers.Load() >= int64(most.TransfersPerAddress) ||
-		u.offers.Load() >= int64(most.OffersPerAddress)
+	return l.a.r.limiter.Full(l.a.use, limit.Transfers, limit.Offers)
 }
 
 // met follows the end of a transfer's offer, and says whether others may have waited for that.
@@ -296,7 +296,7 @@ func (t *transfer) met() (waited bool) {
 		return false
 	}
 	t.unmet = false
-	return t.r.limiter.giveOffer(t.address.use)
+	return t.r.limiter.GiveOffer(t.address.use)
 }
 
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
@@ -365,7 +365,7 @@ func (r *reactor) offer(t *transfer, port uint16) {
 	t.line.offers[port] = t
 	t.becomeOffered()
 	r.count.offers++
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.OfferTimeout)
+	r.deadlines.set(&t.deadline, r.now+r.limiter.Limits.OfferTimeout)
 	r.feed(t.session, input{kind: inPort})
 }
 
@@ -433,7 +433,7 @@ func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 	l.unlease(p.index)
 	t.becomeMoving(fd, r.now)
 	waited := t.met()
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+	r.deadlines.set(&t.deadline, r.now+r.limiter.Limits.StallTimeout)
 	s := t.session
 	if t.framed() {
 		r.feed(s, input{kind: inConnect})

@@ -24,7 +24,7 @@ type partAsked struct {
 
 // openPart opens the part that a putpart goes on with.
 func (r *reactor) openPart(t *transfer) {
-	if most := r.limiter.limits.UploadBytes; most > 0 && t.asked.Total > most {
+	if most := r.limiter.Limits.UploadBytes; most > 0 && t.asked.Total > most {
 		t.outcome, t.err = outcomeRefused, errUploadMax
 		r.endTransfer(t)
 		return

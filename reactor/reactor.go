@@ -12,6 +12,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // reactor is one event loop with its data ports and its watcher. All of it is owned by the loop,
@@ -20,7 +21,7 @@ type reactor struct {
 	gnet.BuiltinEventEngine
 
 	server  *Server
-	limiter *limiter
+	limiter *limit.Budget
 	root    *fsio.Root
 	index   int
 	epoch   time.Time

@@ -340,7 +340,7 @@ func (r *reactor) announce(t *transfer, n int64) bool {
 		r.failTransfer(t, outcomeRefused, errBeyondTotal)
 		return false
 	}
-	if most := r.limiter.limits.UploadBytes; most > 0 && rc.total > most {
+	if most := r.limiter.Limits.UploadBytes; most > 0 && rc.total > most {
 		r.failTransfer(t, outcomeRefused, errUploadMax)
 		return false
 	}
@@ -349,7 +349,7 @@ func (r *reactor) announce(t *transfer, n int64) bool {
 		return true
 	}
 	rc.reserved += n
-	r.limiter.announce(t.address.use, n)
+	r.limiter.Announce(t.address.use, n)
 	return true
 }
 
@@ -421,7 +421,7 @@ func (r *reactor) receiveJobDone(t *transfer) {
 	}
 	taken = min(taken, rc.reserved) // what was written before blocks were asked for counts once
 	rc.reserved -= taken
-	r.limiter.written(t.address.use, taken)
+	r.limiter.Written(t.address.use, taken)
 	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
 		r.givePipe(rc.pipe, true)
 		rc.pipe = nil
@@ -443,7 +443,7 @@ func (rc *receiver) dropBuffer() {
 // worker has to help with it.
 func (r *reactor) dropReceive(t *transfer) (waits bool) {
 	rc := &t.recv
-	r.limiter.written(t.address.use, rc.reserved)
+	r.limiter.Written(t.address.use, rc.reserved)
 	rc.reserved = 0
 	if rc.pipe != nil {
 		r.givePipe(rc.pipe, rc.piped == 0)

@@ -17,6 +17,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
@@ -24,7 +25,7 @@ import (
 type Server struct {
 	options Options
 	log     zerolog.Logger
-	limiter *limiter
+	limiter *limit.Budget
 	root    *fsio.Root
 	pool    workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
@@ -120,7 +121,7 @@ func (s *Server) prepare() error {
 	}
 	// A worker has one more descriptor for a moment when it commits a file.
 	fixed := len(s.dataPorts) + 2*o.Reactors + o.FileWorkers
-	if s.limiter, err = newLimiter(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
+	if s.limiter, err = limit.NewBudget(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
 		return optionError(err)
 	}
 	if s.root, err = openRoot(o); err != nil {
@@ -377,7 +378,7 @@ func (s *Server) LogStatus() {
 
 // feedStarving lets all reactors look whether a limit that they waited for allows more now.
 func (s *Server) feedStarving() {
-	s.limiter.starved.Store(false)
+	s.limiter.Starved.Store(false)
 	s.feedAll()
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // Checksums read whole files for a few bytes of answer. They have workers of their own, few of
@@ -63,11 +64,11 @@ func (j *job) sumStopper(descriptors int64) (stopped func() bool) {
 // descriptors: while that has none, the sum keeps its worker. It is called by workers.
 func (r *reactor) yieldSum(descriptors int64) {
 	l := r.limiter
-	if l.descriptors.Add(-descriptors) >= 0 {
+	if l.Take(nil, limit.Descriptors, descriptors) == limit.Enough {
 		r.server.sumPool.Yield()
+		l.Give(nil, limit.Descriptors, descriptors)
 	}
-	l.descriptors.Add(descriptors)
-	if l.starved.Load() {
+	if l.Starved.Load() {
 		r.server.feedStarving()
 	}
 }
@@ -91,7 +92,7 @@ const sumTurn = 64 * sumPiece
 // known.
 const (
 	descriptorsSum     = 1
-	descriptorsPartSum = descriptorsPart - 1
+	descriptorsPartSum = limit.DescriptorsPart - 1
 )
 
 // sumLine is the checksums of one address on one reactor. Only some of them are given to the
@@ -109,7 +110,7 @@ func (r *reactor) giveSum(t *transfer) {
 		return
 	}
 	s.counted = false
-	t.address.use.sums.Add(-1)
+	r.limiter.Give(t.address.use, limit.Sums, 1)
 	t.session.status.summed += s.read
 	if !s.given {
 		l.waiting = slices.DeleteFunc(l.waiting, func(o *transfer) bool { return o == t })
@@ -132,22 +133,31 @@ func (r *reactor) giveToSummers(t *transfer) {
 
 // sum has a checksum computed, if limits allow it.
 func (r *reactor) sum(t *transfer) {
-	l := &r.limiter.limits
-	switch u := t.address.use; {
-	case l.SumBytes > 0 && t.session.status.summed >= l.SumBytes:
-		t.outcome, t.err = outcomeRefused, errSumsMost
-	case !take(&u.sums, l.SumsPerAddress):
-		t.outcome, t.err = outcomeRefused, errSumsHere
-	default:
-		t.asked.sum.counted = true
-		line := &t.address.sums
-		if line.given < max(1, r.server.options.SumWorkers/2) {
-			r.giveToSummers(t)
-		} else {
-			line.waiting = append(line.waiting, t)
-		}
+	if most := r.limiter.Limits.SumBytes; most > 0 && t.session.status.summed >= most {
+		r.refuseSum(t, errSumsMost)
 		return
 	}
+	switch r.limiter.Take(t.address.use, limit.Sums, 1) {
+	case limit.ShortAddress:
+		r.refuseSum(t, errSumsHere)
+		return
+	case limit.ShortServer:
+		r.refuseSum(t, errSumsAll)
+		return
+	case limit.Enough:
+	}
+	t.asked.sum.counted = true
+	line := &t.address.sums
+	if line.given < max(1, r.server.options.SumWorkers/2) {
+		r.giveToSummers(t)
+	} else {
+		line.waiting = append(line.waiting, t)
+	}
+}
+
+// refuseSum ends a transfer whose checksum a limit forbids.
+func (r *reactor) refuseSum(t *transfer, err *refusal) {
+	t.outcome, t.err = outcomeRefused, err
 	r.endTransfer(t)
 }
 

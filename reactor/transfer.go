@@ -6,6 +6,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // transferState is where a transfer stands.
@@ -151,9 +152,9 @@ func (t *transfer) becomeOffered() {
 // descriptors is how many the transfer may have open at once.
 func (t *transfer) descriptors() int64 {
 	if t.verb == codec.VerbPutPart {
-		return descriptorsPart
+		return limit.DescriptorsPart
 	}
-	return descriptorsEach
+	return limit.DescriptorsEach
 }
 
 func (t *transfer) becomeMoving(fd int, now instant) {
@@ -253,7 +254,7 @@ func (t *transfer) expire(which *deadline) {
 // checkStall ends a transfer that moved too little since the last check. A transfer that waits for
 // our own disk is not at fault.
 func (r *reactor) checkStall(t *transfer) {
-	l := &r.limiter.limits
+	l := &r.limiter.Limits
 	if t.send.waits {
 		r.failTransfer(t, outcomeFailed, errListingsFull)
 		return
@@ -393,7 +394,7 @@ func (r *reactor) discard(t *transfer) {
 	r.transfers[len(r.transfers)-1] = nil
 	r.transfers = r.transfers[:len(r.transfers)-1]
 	if t.held > 0 {
-		r.limiter.giveTransfer(a.use, t.held)
+		r.limiter.GiveTransfer(a.use, t.held)
 	}
 	*t = transfer{r: r, state: transferEnded, queued: t.queued}
 	t.deadline.owner = t
@@ -413,7 +414,7 @@ const sparesMax = 256
 // freed lets others have what a transfer gave back.
 func (r *reactor) freed(a *address) {
 	r.serveAddress(a)
-	if r.limiter.starved.Load() {
+	if r.limiter.Starved.Load() {
 		r.server.feedStarving()
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // The file work of the status exchange, beside what it shares with base.
@@ -24,7 +25,7 @@ func (a *asked) work(root *fsio.Root, j *job) {
 		j.err = root.Rename(a.from, a.name, fsio.CommitOptions{NoReplace: j.noReplace})
 	case jobNewPart:
 		a.part.id, j.err = root.NewPart(a.name, fsio.PartOptions{
-			NoReplace: j.noReplace, Owner: networkOf(j.t.address.ip).String(),
+			NoReplace: j.noReplace, Owner: limit.Network(j.t.address.ip).String(),
 		})
 	case jobOpenPart:
 		j.err = a.openPart(root, &j.t.recv)
