@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // FuzzClassicConversation has a client say any lines on classic's control, and anything where it is
@@ -44,7 +45,7 @@ func FuzzClassicConversation(f *testing.F) {
 		c.goodbye()
 		ts.wantQuiet(ts.reactors)
 		l := ts.limiter
-		if l.sessions.Load() != 0 || l.transfers.Load() != 0 || l.descriptors.Load() != ts.start {
+		if l.Used(limit.Sessions) != 0 || l.Used(limit.Transfers) != 0 || l.Free(limit.Descriptors) != ts.start {
 			t.Fatal("limits are not back")
 		}
 		there, err := filepath.Glob(filepath.Join(ts.dir, "*"))

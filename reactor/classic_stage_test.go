@@ -117,7 +117,7 @@ func (m *classicModel) heard(t *rapid.T) {
 
 // ended lays an untaken offer's lease to rest.
 func (m *classicModel) ended(o *classicOffer) {
-	m.rested[o.classicLease] = m.now + m.limiter.limits.ClassicRest
+	m.rested[o.classicLease] = m.now + m.limiter.Limits.ClassicRest
 	m.late = append(m.late, o)
 }
 
@@ -154,7 +154,7 @@ func (m *classicModel) told(t *rapid.T, c *classicClient, line string) {
 			t.Fatalf("%s was served before %s", c.file, o.file)
 		}
 	}
-	m.offers[l] = &classicOffer{l, c, want, m.now + m.limiter.limits.OfferTimeout}
+	m.offers[l] = &classicOffer{l, c, want, m.now + m.limiter.Limits.OfferTimeout}
 }
 
 // connect makes a data connection and demands what it is for, or nothing of an offer that has

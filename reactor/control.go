@@ -9,6 +9,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // session is one control connection and what it asked for. It is owned by the loop. While it idles
@@ -59,12 +60,12 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		r.count.refused++
 		return nil, gnet.Close
 	}
-	if !r.limiter.rates.allow(ip, r.now) {
+	if !r.limiter.Rates.Allow(ip, r.now) {
 		r.count.hurried++
 		return nil, gnet.Close
 	}
 	a := r.addressOf(ip)
-	if !r.limiter.takeSession(a.use) {
+	if r.limiter.Take(a.use, limit.Sessions, 1) != limit.Enough {
 		r.count.surplus++
 		r.forget(a)
 		return nil, gnet.Close
@@ -84,9 +85,9 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		heard:   r.now,
 	}
 	s.dec = codec.NewDecoder(s.grammar)
-	s.dec.LimitCommand(r.limiter.limits.CommandBytes)
+	s.dec.LimitCommand(r.limiter.Limits.CommandBytes)
 	s.silence.owner = s
-	r.deadlines.set(&s.silence, r.now+r.limiter.limits.IdleTimeout)
+	r.deadlines.set(&s.silence, r.now+r.limiter.Limits.IdleTimeout)
 	r.sessions[s] = struct{}{}
 	c.SetContext(s)
 	r.rearm()
@@ -127,7 +128,7 @@ func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
 	if s.conn == nil {
 		return gnet.None
 	}
-	if int64(c.InboundBuffered()) > r.limiter.limits.ControlBufferBytes {
+	if int64(c.InboundBuffered()) > r.limiter.Limits.ControlBufferBytes {
 		s.feed(inFlood)
 	}
 	r.rearm()
@@ -154,7 +155,7 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 	r.logSession(s)
 	delete(r.sessions, s)
 	a := s.address
-	r.limiter.giveSession(a.use)
+	r.limiter.Give(a.use, limit.Sessions, 1)
 	a.sessions--
 	if t := s.transfer; t != nil && !s.dropWaiting() {
 		s.face.gone(t)
@@ -273,7 +274,7 @@ func (s *session) writeNow(text []byte) {
 	if _, err := c.Write(text); err != nil || s.conn == nil {
 		return
 	}
-	if int64(c.OutboundBuffered()) > s.r.limiter.limits.ControlBufferBytes {
+	if int64(c.OutboundBuffered()) > s.r.limiter.Limits.ControlBufferBytes {
 		s.feed(inFlood)
 	}
 }
@@ -311,7 +312,7 @@ func (s *session) expire(*deadline) {
 		}
 		return
 	}
-	timeout := r.limiter.limits.IdleTimeout
+	timeout := r.limiter.Limits.IdleTimeout
 	if !s.awaitsCommand() || s.detached > 0 {
 		s.heard = r.now
 	}

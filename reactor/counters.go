@@ -1,6 +1,10 @@
 package reactor
 
-import "github.com/rs/zerolog"
+import (
+	"github.com/rs/zerolog"
+
+	"ferry/reactor/limit"
+)
 
 // counters count what happened on one reactor since its start.
 type counters struct {
@@ -57,8 +61,8 @@ func (r *reactor) logStatus() {
 		Int("sessions", len(r.sessions)).Int("transfers", len(r.transfers)).
 		Int("addresses", len(r.addresses)).Int("leases_resting", resting).
 		Int("commands_waiting", waiting).Int("deadlines", len(r.deadlines)).
-		Int64("descriptors_free", r.limiter.descriptors.Load()).
-		Int64("bytes_announced", r.limiter.announced.Load()).
+		Int64("descriptors_free", r.limiter.Free(limit.Descriptors)).
+		Int64("bytes_announced", r.limiter.Used(limit.Announced)).
 		Int("keys_standing", len(r.keys.offers)).Int("without_key", r.keys.pending.Len())).
 		Dict("total", zerolog.Dict().
 			Uint64("control_connections", c.controlConnections).Uint64("refused", c.refused).

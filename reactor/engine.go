@@ -169,7 +169,7 @@ func (r *reactor) adopt(bound, keyed []boundPort) {
 
 // setRests takes over how long leases rest. Ports of the status exchange are not leased.
 func (r *reactor) setRests() {
-	l := &r.limiter.limits
+	l := &r.limiter.Limits
 	r.pools[poolKeyed].shared = true
 	for k := range r.pools {
 		if poolKind(k) == poolKeyed {

@@ -209,7 +209,7 @@ func (f *statusFace) ahead(s *session) bool {
 	in, _ := s.conn.Peek(-1)
 	for {
 		text, n := codec.NextCommand(in[f.seen:])
-		if n == 0 || len(text) > s.r.limiter.limits.CommandBytes {
+		if n == 0 || len(text) > s.r.limiter.Limits.CommandBytes {
 			return false
 		}
 		f.seen += n

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // FuzzConversation has a client say anything on control and on every data connection that it is
@@ -41,8 +42,8 @@ func FuzzConversation(f *testing.F) {
 		check(t, c.Close())
 		ts.wantQuiet(ts.reactors)
 		l := ts.limiter
-		if l.sessions.Load() != 0 || l.transfers.Load() != 0 || l.announced.Load() != 0 ||
-			l.descriptors.Load() != ts.start {
+		if l.Used(limit.Sessions) != 0 || l.Used(limit.Transfers) != 0 || l.Used(limit.Announced) != 0 ||
+			l.Free(limit.Descriptors) != ts.start {
 			t.Fatal("limits are not back")
 		}
 		ts.wantNoTemporaries()

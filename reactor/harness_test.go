@@ -16,6 +16,8 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"ferry/reactor/limit"
 )
 
 // patience is how long a test waits for something that must happen. It is never waited out.
@@ -148,7 +150,7 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 		prepare(s)
 	}
 	ts.Server = s
-	ts.start = s.limiter.descriptors.Load()
+	ts.start = s.limiter.Free(limit.Descriptors)
 	listening := make(chan struct{})
 	go func() { ts.ran <- s.Run(func() { close(listening) }) }()
 	select {
@@ -194,11 +196,11 @@ func (ts *testServer) end(reactors []*reactor) {
 		}
 	}
 	l := ts.limiter
-	if l.sessions.Load() != 0 || l.transfers.Load() != 0 || l.announced.Load() != 0 ||
-		l.descriptors.Load() != ts.start || len(l.addresses) != 0 {
+	if l.Used(limit.Sessions) != 0 || l.Used(limit.Transfers) != 0 || l.Used(limit.Announced) != 0 ||
+		l.Free(limit.Descriptors) != ts.start || l.Addresses() != 0 {
 		t.Errorf("limits are not back: %d sessions, %d transfers, %d bytes announced, "+
-			"%d of %d descriptors, %d addresses", l.sessions.Load(), l.transfers.Load(),
-			l.announced.Load(), l.descriptors.Load(), ts.start, len(l.addresses))
+			"%d of %d descriptors, %d addresses", l.Used(limit.Sessions), l.Used(limit.Transfers),
+			l.Used(limit.Announced), l.Free(limit.Descriptors), ts.start, l.Addresses())
 	}
 	for _, r := range reactors {
 		for i, s := range r.spare {
@@ -278,11 +280,10 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 				}
 				r.forget(a)
 			}
-			l := &r.limiter.listings
-			if r.listingsWaiting() > 0 || ts.reactors[0] == r && (l.bytes.Load() != 0 ||
-				l.large.Load() != 0) {
+			held, large := ts.limiter.Used(limit.Listings), ts.limiter.Used(limit.LargeListings)
+			if r.listingsWaiting() > 0 || ts.reactors[0] == r && (held != 0 || large != 0) {
 				t.Errorf("listings: %d wait, %d bytes are held, %d large ones are built",
-					r.listingsWaiting(), l.bytes.Load(), l.large.Load())
+					r.listingsWaiting(), held, large)
 			}
 			if len(r.starving) > 0 || len(r.queued) > 0 {
 				t.Errorf("%d starve, %d are queued", len(r.starving), len(r.queued))

@@ -137,7 +137,7 @@ func (s *siege) outwait() {
 	s.t.Helper()
 	for range 3 {
 		s.wantUnread()
-		s.pass(s.limiter.limits.StallTimeout)
+		s.pass(s.limiter.Limits.StallTimeout)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rs/zerolog"
+
+	"ferry/reactor/limit"
 )
 
 // The hostile clients. Each case is a client, or a crowd of them, that means harm or is broken, and
@@ -93,8 +95,8 @@ func besiege(t *testing.T, c hostileCase) {
 		s.good.round()
 	})
 	s.good.round()
-	s.pass(s.limiter.limits.OfferTimeout + time.Second) // what was offered is so no more
-	s.pass(s.limiter.limits.LeaseRest + time.Second)    // what rests has rested
+	s.pass(s.limiter.Limits.OfferTimeout + time.Second) // what was offered is so no more
+	s.pass(s.limiter.Limits.LeaseRest + time.Second)    // what rests has rested
 	s.wantState(before)
 	for _, line := range log.bad {
 		t.Errorf("what a terminal obeys came into the log: %q", line)
@@ -124,7 +126,7 @@ func (s *siege) helloFrom(from string) *speaker {
 func (s *siege) pass(d time.Duration) {
 	s.t.Helper()
 	for d > 0 {
-		step := min(d, s.limiter.limits.IdleTimeout/2)
+		step := min(d, s.limiter.Limits.IdleTimeout/2)
 		d -= step
 		s.leap(step)
 		s.good.round()
@@ -238,18 +240,14 @@ func (s *siege) state() (now state) {
 			}
 		})
 	}
-	now.counted, now.moving = l.sessions.Load(), l.transfers.Load()
-	now.descriptorsFree, now.announced = l.descriptors.Load(), l.announced.Load()
-	now.listings, now.large = l.listings.bytes.Load(), l.listings.large.Load()
-	now.keylessAll, now.borrowed = l.keyless.Load(), l.pipes.Load()-int64(pipes)
-	l.mu.Lock()
-	now.held = len(l.addresses)
-	for ip, u := range l.addresses {
-		if u.offers.Load() != 0 || u.sums.Load() != 0 {
-			s.t.Errorf("%v has %d offers and %d sums", ip, u.offers.Load(), u.sums.Load())
-		}
+	now.counted, now.moving = l.Used(limit.Sessions), l.Used(limit.Transfers)
+	now.descriptorsFree, now.announced = l.Free(limit.Descriptors), l.Used(limit.Announced)
+	now.listings, now.large = l.Used(limit.Listings), l.Used(limit.LargeListings)
+	now.keylessAll, now.borrowed = l.Used(limit.Keyless), l.Used(limit.Pipes)-int64(pipes)
+	now.held = l.Addresses()
+	if offers, sums := l.Used(limit.Offers), l.Used(limit.Sums); offers != 0 || sums != 0 {
+		s.t.Errorf("%d offers and %d sums are counted", offers, sums)
 	}
-	l.mu.Unlock()
 	now.parts, now.partsHeld = s.store().Parts()
 	left, err := filepath.Glob(filepath.Join(s.dir, ".ferry-*"))
 	check(s.t, err)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // Keyed ports: any number of offers stand on one of them, and a connection says by its first bytes
@@ -52,7 +53,7 @@ type pendingConn struct {
 	dec  codec.Decoder
 	// use is what its address has in use.
 	ip  netip.Addr
-	use *usage
+	use *limit.Address
 	// deadline is the end of the time that an offer has.
 	deadline deadline
 	place    *list.Element
@@ -68,12 +69,12 @@ func (r *reactor) acceptKeyed(fd int, ip netip.Addr) {
 	if r.readKey(fd, &dec) {
 		return
 	}
-	u := r.limiter.hold(ip)
-	for short := r.limiter.takeKeyless(u); short != shortNothing; short = r.limiter.takeKeyless(u) {
+	u := r.limiter.Hold(ip)
+	for short := r.limiter.Take(u, limit.Keyless, 1); short != limit.Enough; short = r.limiter.Take(u, limit.Keyless, 1) {
 		// The connection that has waited longest is the least likely to have a KEY.
 		first := r.keys.oldest(u, short)
 		if first == nil { // they are all another reactor's
-			r.limiter.release(ip, u)
+			r.limiter.Release(u)
 			r.refuseKey(fd, &dec)
 			return
 		}
@@ -82,16 +83,16 @@ func (r *reactor) acceptKeyed(fd int, ip netip.Addr) {
 	c := &pendingConn{r: r, fd: fd, dec: dec, ip: ip, use: u}
 	c.place = r.keys.pending.PushBack(c)
 	c.deadline.owner = c
-	r.deadlines.set(&c.deadline, r.now+r.limiter.limits.OfferTimeout)
+	r.deadlines.set(&c.deadline, r.now+r.limiter.Limits.OfferTimeout)
 	c.slot = r.watcher.add(fd, c)
 	r.watcher.want(c.slot, canRead)
 }
 
 // oldest is the connection that makes room for another one of an address: its own oldest if the
 // address has all it may have, otherwise the oldest of all. It is nil where there is none here.
-func (k *keys) oldest(u *usage, short shortage) *pendingConn {
+func (k *keys) oldest(u *limit.Address, short limit.Shortage) *pendingConn {
 	for at := k.pending.Front(); at != nil; at = at.Next() {
-		if c := at.Value.(*pendingConn); short == shortServer || c.use == u {
+		if c := at.Value.(*pendingConn); short == limit.ShortServer || c.use == u {
 			return c
 		}
 	}
@@ -173,7 +174,7 @@ func (c *pendingConn) forget() {
 	r := c.r
 	r.deadlines.clear(&c.deadline)
 	r.keys.pending.Remove(c.place)
-	r.limiter.giveKeyless(c.use)
-	r.limiter.release(c.ip, c.use)
+	r.limiter.Give(c.use, limit.Keyless, 1)
+	r.limiter.Release(c.use)
 	r.watcher.remove(c.slot)
 }

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"net/netip"
 	"time"
+
+	"ferry/reactor/limit"
 )
 
 // poolKind is what the ports of a pool are for.
@@ -36,7 +38,7 @@ type address struct {
 	r  *reactor
 	ip netip.Addr
 	// use is shared with the other reactors, and with the other addresses of an IPv6 network.
-	use *usage
+	use *limit.Address
 	// sessions and transfers count what refers to this address here.
 	sessions, transfers int
 	sums                sumQueue
@@ -73,7 +75,7 @@ type restingLease struct {
 func (r *reactor) addressOf(ip netip.Addr) *address {
 	a := r.addresses[ip]
 	if a == nil {
-		a = &address{r: r, ip: ip, use: r.limiter.hold(ip)}
+		a = &address{r: r, ip: ip, use: r.limiter.Hold(ip)}
 		r.addresses[ip] = a
 	}
 	return a
@@ -95,7 +97,7 @@ func (r *reactor) forget(a *address) {
 		}
 	}
 	delete(r.addresses, a.ip)
-	r.limiter.release(a.ip, a.use)
+	r.limiter.Release(a.use)
 }
 
 // line returns the address's line at a pool, made if need be.
@@ -169,22 +171,22 @@ func (l *line) serveFirst() lineTurn {
 	r := l.a.r
 	o := l.waiting.Front().Value.(*offer)
 	n := o.descriptors()
-	short := r.limiter.takeOffer(l.a.use, n)
-	if short != shortNothing && r.siblings {
+	short := r.limiter.TakeOffer(l.a.use, n)
+	if short != limit.Enough && r.siblings {
 		// Another reactor may have released a slot before we set starved; look once more.
-		r.limiter.starved.Store(true)
-		short = r.limiter.takeOffer(l.a.use, n)
+		r.limiter.Starved.Store(true)
+		short = r.limiter.TakeOffer(l.a.use, n)
 	}
-	if short == shortServer || short == shortAddress && l.a.shares() {
+	if short == limit.ShortServer || short == limit.ShortAddress && l.a.shares() {
 		return turnStarves
 	}
-	if short == shortAddress {
+	if short == limit.ShortAddress {
 		return turnWaits
 	}
 	port, ok := l.lease(r.now)
 	if !ok {
-		r.limiter.giveOffer(l.a.use)
-		r.limiter.giveTransfer(l.a.use, n)
+		r.limiter.GiveOffer(l.a.use)
+		r.limiter.GiveTransfer(l.a.use, n)
 		l.awaitRest()
 		return turnWaits
 	}
@@ -201,14 +203,12 @@ func (l *line) starve() {
 		l.starved = true
 		r.starving = append(r.starving, l)
 	}
-	r.limiter.starved.Store(true)
+	r.limiter.Starved.Store(true)
 }
 
 // limited reports whether the line's address has all the transfers or offers it may have.
 func (l *line) limited() bool {
-	most, u := &l.a.r.limiter.limits, l.a.use
-	return u.transfers.Load() >= int64(most.TransfersPerAddress) ||
-		u.offers.Load() >= int64(most.OffersPerAddress)
+	return l.a.r.limiter.Full(l.a.use, limit.Transfers, limit.Offers)
 }
 
 // serveSoon has the next turn serve the lines that starve.
@@ -232,7 +232,7 @@ func (r *reactor) serveStarving() {
 		case turn == turnStarves:
 			l.starved = true
 			r.starving = append(round[i:len(round):len(round)], r.starving...)
-			r.limiter.starved.Store(true)
+			r.limiter.Starved.Store(true)
 			return
 		case turn == turnServed && l.waiting.Len() > 0:
 			l.starve()
@@ -250,7 +250,7 @@ func (r *reactor) freed(a *address) {
 			l.serve()
 		}
 	}
-	if r.limiter.starved.Load() {
+	if r.limiter.Starved.Load() {
 		r.server.feedStarving()
 	}
 }

@@ -2,11 +2,10 @@ package reactor
 
 import (
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // A listing is held in memory from when it is built until the socket has taken its last byte. What
@@ -17,61 +16,10 @@ const (
 	// listingFirst is what a listing asks for first, in bytes: most are far smaller. One that turns
 	// out larger is built anew with room for the largest allowed.
 	listingFirst = 256 << 10
-	// listingsLarge is how many of those that turned out larger are built at once: to build one
-	// takes a few times the memory of its text.
-	listingsLarge = 2
-	// listingsLargeShare is how much more has to be left to others for one of those than for a
-	// small one. So some memory is always left in which small ones are built, those of an address
-	// that has taken all it may for large ones included.
-	listingsLargeShare = 2
-	// listingsMin is how many of the largest listings there must be memory for: an address has one,
-	// and another address as well.
-	listingsMin = 4
 	// listingStalls is within how many stall timeouts a listing must be read whole. At the lowest
 	// rate of a transfer a few clients would keep the memory from everybody else for days.
 	listingStalls = 10
 )
-
-// listings counts the memory that listings hold, in bytes, and how many large ones are being built.
-type listings struct {
-	// mu is held while memory is taken: what is left must not change between a look and that.
-	mu    sync.Mutex
-	bytes atomic.Int64
-	large atomic.Int64
-	// wanted is set while listings of some reactor wait for others to end.
-	wanted atomic.Bool
-}
-
-// takeListing takes memory for a listing, or says what it must wait for. An address may hold as
-// much as it leaves to others, for a large listing half of that. So one address alone has half of
-// the memory, two that ask for all they can get have a third each, and however many they are, who
-// holds nothing finds as much as each of them.
-func (l *limiter) takeListing(u *usage, n int64, large bool) shortage {
-	s := &l.listings
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	left := l.limits.ListingsBytes - s.bytes.Load() - n
-	if large {
-		left /= listingsLargeShare
-	}
-	switch {
-	case n > left || large && s.large.Load() >= listingsLarge:
-		return shortServer
-	case u.listings.Load()+n > left:
-		return shortAddress
-	}
-	s.bytes.Add(n)
-	u.listings.Add(n)
-	if large {
-		s.large.Add(1)
-	}
-	return shortNothing
-}
-
-func (l *limiter) giveListing(u *usage, n int64) {
-	u.listings.Add(-n)
-	l.listings.bytes.Add(-n)
-}
 
 // listingKind tells apart the queues in which listings wait.
 type listingKind uint8
@@ -107,7 +55,7 @@ func (l listState) kind() listingKind {
 // beginList builds the listing of the folder that was asked for.
 func (s *sender) beginList() {
 	t := s.t
-	s.reserved = min(listingFirst, t.r.limiter.limits.ListingBytes)
+	s.reserved = min(listingFirst, t.r.limiter.Limits.ListingBytes)
 	if t.state == transferWaiting { // it has no offer yet, whose deadline would see to that
 		t.awaitProgress()
 	}
@@ -140,11 +88,11 @@ func (r *reactor) serveListingsOf(k listingKind) {
 		a := queue[0]
 		s := &a.listings[k][0].send
 		short := s.takeMemory()
-		if short == shortServer {
+		if short == limit.ShortServer {
 			break
 		}
 		queue = queue[1:]
-		if passed++; short == shortNothing {
+		if passed++; short == limit.Enough {
 			passed = 0
 			s.dequeueList()
 			s.list++ // from waiting to building
@@ -163,16 +111,16 @@ func (s *sender) dequeueList() {
 	*waiting = slices.DeleteFunc(*waiting, func(o *transfer) bool { return o == s.t })
 }
 
-func (s *sender) takeMemory() shortage {
+func (s *sender) takeMemory() limit.Shortage {
 	u, l := s.t.address.use, s.t.r.limiter
 	large := s.list.kind() == listingLarge
-	short := l.takeListing(u, s.reserved, large)
-	if short != shortNothing {
+	short := l.TakeListing(u, s.reserved, large)
+	if short != limit.Enough {
 		// Another reactor may have released memory before we set wanted; look once more.
-		l.listings.wanted.Store(true)
-		short = l.takeListing(u, s.reserved, large)
+		l.ListingsWanted.Store(true)
+		short = l.TakeListing(u, s.reserved, large)
 	}
-	if short == shortNothing {
+	if short == limit.Enough {
 		s.held = s.reserved
 	}
 	return short
@@ -208,14 +156,14 @@ func (s *sender) built() {
 		s.list = listNone
 	}
 	if large {
-		s.t.r.limiter.listings.large.Add(-1)
+		s.t.r.limiter.Give(nil, limit.LargeListings, 1)
 		s.t.r.feedListings()
 	}
 }
 
 // feedListings lets others have what a listing gave back.
 func (r *reactor) feedListings() {
-	if r.limiter.listings.wanted.Swap(false) {
+	if r.limiter.ListingsWanted.Swap(false) {
 		r.server.feedAll()
 	}
 }
@@ -232,7 +180,7 @@ var errListingsFull = &refusal{codec.CodeBusy, "other listings held all memory f
 func (s *sender) listed() {
 	t := s.t
 	j := &t.job
-	most := t.r.limiter.limits.ListingBytes
+	most := t.r.limiter.Limits.ListingBytes
 	switch {
 	case j.err == nil:
 		s.keepListing(int64(cap(j.listing)))
@@ -263,7 +211,7 @@ func (s *sender) keepListing(n int64) {
 	if s.held == n {
 		return
 	}
-	s.t.r.limiter.giveListing(s.t.address.use, s.held-n)
+	s.t.r.limiter.Give(s.t.address.use, limit.Listings, s.held-n)
 	s.held = n
 	s.t.r.feedListings()
 }

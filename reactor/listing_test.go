@@ -12,6 +12,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"ferry/reactor/limit"
 )
 
 // tightListings leave room for one unread listing of largeFolder for each of two addresses.
@@ -27,7 +29,7 @@ func TestListingsShareABudget(t *testing.T) {
 	r := ts.reactors[0]
 	standing := func() (held int64, waiting int) {
 		onLoop(t, r, func() {
-			held, waiting = r.limiter.listings.bytes.Load(), r.listingsWaiting()
+			held, waiting = r.limiter.Used(limit.Listings), r.listingsWaiting()
 		})
 		return held, waiting
 	}
@@ -38,7 +40,7 @@ func TestListingsShareABudget(t *testing.T) {
 		unread = append(unread, d)
 		eventually(t, "the listing is held, or waits", func() bool {
 			held, waiting := standing()
-			if most := r.limiter.limits.ListingsBytes; held > most {
+			if most := r.limiter.Limits.ListingsBytes; held > most {
 				t.Fatalf("listings hold %d bytes of %d", held, most)
 			}
 			busy := false
@@ -71,45 +73,6 @@ func TestListingsShareABudget(t *testing.T) {
 	ts.quiet()
 	if held, waiting := standing(); held != 0 || waiting != 0 {
 		t.Errorf("%d bytes are held, %d listings wait", held, waiting)
-	}
-}
-
-// An address holds as much memory for listings as it leaves to others, and for large ones half of
-// that, so that small ones are always built, its own too; large ones are built two at a time.
-func TestListingsOfAnAddressLeaveMemoryForOthers(t *testing.T) {
-	l := DefaultOptions().Limits
-	const small, large = listingFirst, 16 << 20
-	for _, kind := range []struct {
-		n    int64
-		want []int64 // what the addresses come to hold, one after the other
-	}{
-		{small, []int64{64 << 20, 32 << 20, 16 << 20, 8 << 20}},
-		{large, []int64{32 << 20, 16 << 20, 16 << 20, 16 << 20, 0}},
-	} {
-		lim, err := newLimiter(l, 1, 0, 20_000)
-		check(t, err)
-		for i, want := range kind.want {
-			u := new(usage)
-			short := shortNothing
-			for short == shortNothing {
-				short = lim.takeListing(u, kind.n, kind.n == large)
-				lim.listings.large.Store(0) // it was built
-			}
-			if held := u.listings.Load(); held != want {
-				t.Errorf("address %d holds %d bytes of listings of %d, want %d", i, held,
-					kind.n, want)
-			}
-			if short := lim.takeListing(u, small, false); kind.n == large && short != shortNothing {
-				t.Errorf("address %d has no small listing beside its large ones", i)
-			}
-		}
-	}
-	lim, err := newLimiter(l, 1, 0, 20_000)
-	check(t, err)
-	for i, want := range []shortage{shortNothing, shortNothing, shortServer} {
-		if got := lim.takeListing(new(usage), 1<<20, true); got != want {
-			t.Errorf("large listing %d at once: %v, want %v", i, got, want)
-		}
 	}
 }
 
@@ -186,7 +149,7 @@ func TestListingIsNotHeldForEver(t *testing.T) {
 		s.settle()
 		return len(s.transfers) == 0
 	})
-	if n := s.limiter.listings.bytes.Load(); n != 0 {
+	if n := s.limiter.Used(limit.Listings); n != 0 {
 		t.Errorf("%d bytes are still counted", n)
 	}
 	for _, c := range control {

@@ -4,6 +4,7 @@ import (
 	"container/list"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // offerState is where an offer stands.
@@ -61,9 +62,9 @@ func (t *transfer) request(k poolKind) {
 // descriptors is how many the offer's transfer may have open at once.
 func (o *offer) descriptors() int64 {
 	if o.transfer.Verb == codec.VerbPutPart {
-		return descriptorsPart
+		return limit.DescriptorsPart
 	}
-	return descriptorsEach
+	return limit.DescriptorsEach
 }
 
 // grant gives the offer its port and what was taken from the limits.
@@ -91,7 +92,7 @@ func (o *offer) stand() {
 	o.transfer.become(transferOffered)
 	r.count.offers++
 	r.deadlines.clear(&o.transfer.deadline)
-	r.deadlines.set(&o.deadline, r.now+r.limiter.limits.OfferTimeout)
+	r.deadlines.set(&o.deadline, r.now+r.limiter.Limits.OfferTimeout)
 	o.session.feed(inPort)
 }
 
@@ -104,7 +105,7 @@ func (o *offer) expire(*deadline) {
 // take ends the offer for a data connection that was made.
 func (o *offer) take(fd int) {
 	r, l, t := o.r, o.line, o.transfer
-	waited := r.limiter.giveOffer(l.a.use)
+	waited := r.limiter.GiveOffer(l.a.use)
 	if o.remove(); !l.pool.shared {
 		l.release(o.port)
 	}
@@ -136,9 +137,9 @@ func (o *offer) close() {
 		l.waiting.Remove(o.place)
 		o.place = nil
 	case offerGranted:
-		o.r.limiter.giveOffer(l.a.use)
+		o.r.limiter.GiveOffer(l.a.use)
 	case offerStanding:
-		o.r.limiter.giveOffer(l.a.use)
+		o.r.limiter.GiveOffer(l.a.use)
 		o.remove()
 		switch {
 		case l.pool.shared:
@@ -157,7 +158,7 @@ func (o *offer) close() {
 func (o *offer) free() {
 	r := o.r
 	if o.held > 0 {
-		r.limiter.giveTransfer(o.line.a.use, o.held)
+		r.limiter.GiveTransfer(o.line.a.use, o.held)
 	}
 	*o = offer{r: r}
 	o.deadline.owner = o

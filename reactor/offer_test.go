@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"ferry/reactor/limit"
 )
 
 // leaseModel is what PROTOCOL says of leases, kept beside a reactor.
@@ -100,7 +102,7 @@ func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
 			t.Fatal("two offers stand on one lease")
 		}
 	}
-	if since, ok := m.rested[l]; ok && now-since < m.limiter.limits.LeaseRest {
+	if since, ok := m.rested[l]; ok && now-since < m.limiter.Limits.LeaseRest {
 		if now-since < leaseRestMin {
 			t.Fatalf("a lease serves after a rest of %v", now-since)
 		}
@@ -116,14 +118,14 @@ func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
 	}
 	delete(m.rested, l)
 	c.asked = 0
-	c.until = now + m.limiter.limits.OfferTimeout
+	c.until = now + m.limiter.Limits.OfferTimeout
 }
 
 // nobodyWaitsInVain demands that who waits has a reason to.
 func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now instant) {
-	l := &m.limiter.limits
-	if a.waiting.Len() == 0 || a.a.use.transfers.Load() >= int64(l.TransfersPerAddress) ||
-		m.limiter.transfers.Load() >= int64(l.Transfers) {
+	l := &m.limiter.Limits
+	if a.waiting.Len() == 0 || m.limiter.UsedBy(a.a.use, limit.Transfers) >= int64(l.TransfersPerAddress) ||
+		m.limiter.Used(limit.Transfers) >= int64(l.Transfers) {
 		return
 	}
 	if len(a.free) > 0 {
@@ -150,7 +152,7 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 		s := stages(t, 1, o)[0]
 		defer s.close()
 		m := &leaseModel{stage: s, rested: map[lease]instant{}}
-		free := s.limiter.descriptors.Load()
+		free := s.limiter.Free(limit.Descriptors)
 		rt.Repeat(m.actions())
 		for _, c := range m.clients {
 			if !c.over {
@@ -159,12 +161,12 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 		}
 		s.advance(o.Limits.OfferTimeout)
 		s.advance(o.Limits.LeaseRest)
-		if len(s.addresses) != 0 || len(s.limiter.addresses) != 0 || len(s.deadlines) != 0 ||
-			len(s.transfers) != 0 || s.limiter.descriptors.Load() != free ||
-			s.limiter.transfers.Load() != 0 || s.limiter.sessions.Load() != 0 {
+		if len(s.addresses) != 0 || s.limiter.Addresses() != 0 || len(s.deadlines) != 0 ||
+			len(s.transfers) != 0 || s.limiter.Free(limit.Descriptors) != free ||
+			s.limiter.Used(limit.Transfers) != 0 || s.limiter.Used(limit.Sessions) != 0 {
 			rt.Fatalf("left behind: %d addresses, %d deadlines, %d transfers, %d descriptors",
 				len(s.addresses), len(s.deadlines), len(s.transfers),
-				free-s.limiter.descriptors.Load())
+				free-s.limiter.Free(limit.Descriptors))
 		}
 	})
 }
@@ -242,7 +244,7 @@ func (m *leaseModel) invariants(t *rapid.T) {
 			held++
 		}
 	}
-	if n := m.limiter.transfers.Load(); n != held {
+	if n := m.limiter.Used(limit.Transfers); n != held {
 		t.Fatalf("%d transfers are counted, %d run", n, held)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // Options says what a server serves, to whom, and within which limits. Start from DefaultOptions.
@@ -66,7 +67,7 @@ type Options struct {
 	// Portable forbids what only Linux has: the paths for other systems are used instead.
 	Portable bool
 	// Limits bound what clients may take.
-	Limits Limits
+	Limits limit.Limits
 	// Log receives the server's own log. The server never waits for it when it writes through
 	// a LogWriter.
 	Log zerolog.Logger
@@ -78,64 +79,6 @@ type PortRange struct {
 	Count int
 	// First and Last are the ends of a fixed range, both in it.
 	First, Last uint16
-}
-
-// Limits are the bounds of a server. Durations and sizes are positive; a zero is said where it
-// means something else.
-type Limits struct {
-	// Sessions is how many control connections there may be; 0 means what descriptors allow,
-	// 10,000 at most.
-	Sessions int
-	// SessionsPerAddress is the same for one client address.
-	SessionsPerAddress int
-	// SessionRate is how many sessions one client address may open in a second, once it has opened
-	// as many as it may have at once.
-	SessionRate int
-	// Transfers is how many ports may be told or data connections be open at once; 0 means what
-	// descriptors allow.
-	Transfers int
-	// TransfersPerAddress is the same for one client address; 0 means 2,000, or half of Transfers
-	// where that is less.
-	TransfersPerAddress int
-	// OffersPerAddress is how many of them may be without a data connection.
-	OffersPerAddress int
-	// CommandBytes is the longest command in bytes, from 16 to 4,096; its field is not counted.
-	CommandBytes int
-	// ControlBufferBytes is how much a client may send ahead on control, and how much of our
-	// answers may wait for it.
-	ControlBufferBytes int64
-	// UploadBytes is the largest file taken in; 0 means no limit.
-	UploadBytes int64
-	// FreeBytes is what uploads must leave free on the filesystem.
-	FreeBytes int64
-	// SumsPerAddress is how many checksums one client address may have computed at once, those
-	// that wait for a worker included; SumBytes is how many bytes may be read for those of one
-	// session, 0 for any number.
-	SumsPerAddress int
-	SumBytes       int64
-	// Parts is how many kept beginnings of uploads there may be; a client address may have as many
-	// as it leaves to others. Empty ones make room for others in time.
-	Parts int
-	// Keyless is how many data connections of the status exchange may be open that have not said
-	// which offer they take; a client address may have as many as it leaves to others. Beyond that
-	// the one that came first is closed.
-	Keyless int
-	// ListingBytes is the longest listing, ListingsBytes what all listings may hold in memory at
-	// once, four times that or more; a client address may hold as much as it leaves to others.
-	ListingBytes, ListingsBytes int64
-	// RateBytes is the lowest rate of a transfer in bytes a second, over a StallTimeout.
-	RateBytes int64
-	// IdleTimeout ends a session that has sent nothing and waits for nothing.
-	IdleTimeout time.Duration
-	// OfferTimeout ends an offer that nobody took.
-	OfferTimeout time.Duration
-	// LeaseRest is how long the lease of an untaken offer rests, ClassicRest the same on the
-	// classic exchange's two ports, where all sessions of an address wait for it.
-	LeaseRest, ClassicRest time.Duration
-	// StallTimeout is the time over which RateBytes is measured.
-	StallTimeout time.Duration
-	// DrainTimeout is how long running transfers may go on once the server shall end.
-	DrainTimeout time.Duration
 }
 
 // DefaultOptions are the defaults of ferryd's flags. Each flag's help gives the reason.
@@ -152,39 +95,12 @@ func DefaultOptions() Options {
 		FileWorkers:  8,
 		SumWorkers:   2,
 		Log:          zerolog.Nop(),
-		Limits: Limits{
-			SessionsPerAddress: 9_500,
-			SessionRate:        10_000,
-			OffersPerAddress:   500,
-			CommandBytes:       4_096,
-			ControlBufferBytes: 64 << 10,
-			FreeBytes:          256 << 20,
-			SumsPerAddress:     16,
-			SumBytes:           1 << 40,
-			Parts:              10_000,
-			Keyless:            128,
-			ListingBytes:       16 << 20,
-			ListingsBytes:      128 << 20,
-			RateBytes:          16,
-			IdleTimeout:        10 * time.Minute,
-			OfferTimeout:       10 * time.Second,
-			LeaseRest:          2 * time.Minute,
-			ClassicRest:        2 * time.Second,
-			StallTimeout:       time.Minute,
-			DrainTimeout:       30 * time.Second,
-		},
+		Limits:       limit.Defaults(),
 	}
 }
 
 // NoPort as Options.Port listens for no sessions of the base exchange.
 const NoPort = -1
-
-// transfersPerAddressDefault is that of one address without a flag: slow readers there leave room
-// for others.
-const transfersPerAddressDefault = 2_000
-
-// sessionsDefault is the number of sessions without a flag: 9,000 clients at once and some room.
-const sessionsDefault = 10_000
 
 // leaseRestMin is the shortest rest after which a lease may serve again when no other is free.
 // (PROTOCOL, Ports: "the longest-rested one serves once it has rested 30 s".)
@@ -253,56 +169,11 @@ func (o *Options) validate() error {
 		folder, err := os.Stat(filepath.Dir(o.AddrFile))
 		bad(err == nil && folder.IsDir(), "--addr-file %s: no such folder", o.AddrFile)
 	}
-	o.Limits.validate(bad)
+	faults = append(faults, o.Limits.Validate()...)
 	if len(faults) == 0 {
 		return nil
 	}
 	return &OptionsError{faults}
-}
-
-// validate tells every limit that is out of its bounds.
-func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
-	for _, n := range []struct {
-		flag string
-		v    int64
-		min  int64
-		max  int64
-	}{
-		{"--max-sessions", int64(l.Sessions), 0, 1 << 20},
-		{"--max-sessions-per-address", int64(l.SessionsPerAddress), 1, 1 << 20},
-		{"--max-session-rate", int64(l.SessionRate), 1, 1 << 20},
-		{"--max-transfers", int64(l.Transfers), 0, 1 << 20},
-		{"--max-transfers-per-address", int64(l.TransfersPerAddress), 0, 1 << 20},
-		{"--max-offers-per-address", int64(l.OffersPerAddress), 1, 1 << 20},
-		{"--max-command", int64(l.CommandBytes), 16, 4096},
-		{"--max-control-buffer", l.ControlBufferBytes, 4106, 1 << 30},
-		{"--max-upload", l.UploadBytes, 0, 1 << 62},
-		{"--min-free", l.FreeBytes, 0, 1 << 62},
-		{"--max-sums-per-address", int64(l.SumsPerAddress), 1, 1 << 20},
-		{"--max-sum", l.SumBytes, 0, 1 << 62},
-		{"--max-parts", int64(l.Parts), 2, 1 << 30},
-		{"--max-keyless", int64(l.Keyless), 1, 1 << 16},
-		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
-		{"--max-listing-memory", l.ListingsBytes, listingsMin * l.ListingBytes, 1 << 40},
-		{"--min-rate", l.RateBytes, 1, 1 << 40},
-	} {
-		bad(n.v >= n.min && n.v <= n.max,
-			"%s %d: give from %d to %d", n.flag, n.v, n.min, n.max)
-	}
-	for _, d := range []struct {
-		flag string
-		v    time.Duration
-	}{
-		{"--idle-timeout", l.IdleTimeout},
-		{"--offer-timeout", l.OfferTimeout},
-		{"--lease-rest", l.LeaseRest},
-		{"--classic-rest", l.ClassicRest},
-		{"--stall-timeout", l.StallTimeout},
-		{"--drain-timeout", l.DrainTimeout},
-	} {
-		bad(d.v >= time.Millisecond && d.v <= 1000*time.Hour,
-			"%s %v: give from 1ms to 1000h", d.flag, d.v)
-	}
 }
 
 // rootOptions says how the root is served.

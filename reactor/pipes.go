@@ -1,6 +1,10 @@
 package reactor
 
-import "time"
+import (
+	"time"
+
+	"ferry/reactor/limit"
+)
 
 // pipeBytes is the size of a pipe that carries an upload.
 const pipeBytes = 1 << 20
@@ -10,7 +14,7 @@ func (r *reactor) pipesAvailable() bool {
 	if len(r.pipes) > 0 {
 		return true
 	}
-	return r.splice && r.now >= r.pipesRefused && r.limiter.pipes.Load() < pipesMax
+	return r.splice && r.now >= r.pipesRefused && r.limiter.Free(limit.Pipes) > 0
 }
 
 // takePipe lends a pipe, or nil when none is to be had after all.
@@ -20,12 +24,12 @@ func (r *reactor) takePipe() *pipe {
 		r.pipes = r.pipes[:n-1]
 		return p
 	}
-	if !r.splice || r.now < r.pipesRefused || !take(&r.limiter.pipes, pipesMax) {
+	if !r.splice || r.now < r.pipesRefused || r.limiter.Take(nil, limit.Pipes, 1) != limit.Enough {
 		return nil
 	}
 	p := newPipe()
 	if p == nil {
-		r.limiter.pipes.Add(-1)
+		r.limiter.Give(nil, limit.Pipes, 1)
 		r.pipesRefused = r.now + pipesAgain
 	}
 	return p
@@ -38,7 +42,7 @@ func (r *reactor) givePipe(p *pipe, empty bool) {
 		return
 	}
 	p.close()
-	r.limiter.pipes.Add(-1)
+	r.limiter.Give(nil, limit.Pipes, 1)
 	r.pipesRefused = 0 // one that was refused may be granted again now
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // reactor is one event loop with its data ports and its watcher. All of it is owned by the loop,
@@ -18,7 +19,7 @@ type reactor struct {
 	gnet.BuiltinEventEngine
 
 	server  *Server
-	limiter *limiter
+	limiter *limit.Budget
 	index   int
 	epoch   time.Time
 	// clock tells the time since epoch, or what a test wants it to be; pick draws a number below n.

@@ -361,7 +361,7 @@ func (rc *receiver) announce(n int64) bool {
 		t.fail(outcomeRefused, errBeyondTotal)
 		return false
 	}
-	if most := t.r.limiter.limits.UploadBytes; most > 0 && sp.total > most {
+	if most := t.r.limiter.Limits.UploadBytes; most > 0 && sp.total > most {
 		t.fail(outcomeRefused, errUploadMax)
 		return false
 	}
@@ -370,7 +370,7 @@ func (rc *receiver) announce(n int64) bool {
 		return true
 	}
 	sp.reserved += n
-	t.r.limiter.announce(t.address.use, n)
+	t.r.limiter.Announce(t.address.use, n)
 	return true
 }
 
@@ -435,7 +435,7 @@ func (rc *receiver) written() {
 	}
 	taken = min(taken, sp.reserved) // what was written before blocks were asked for counts once
 	sp.reserved -= taken
-	t.r.limiter.written(t.address.use, taken)
+	t.r.limiter.Written(t.address.use, taken)
 	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
 		t.r.givePipe(rc.pipe, true)
 		rc.pipe = nil
@@ -465,7 +465,7 @@ func (rc *receiver) dropBuffer() {
 // drop releases what an ended transfer holds for receiving, and reports whether a worker must help.
 func (rc *receiver) drop() (waits bool) {
 	t := rc.t
-	t.r.limiter.written(t.address.use, rc.space.reserved)
+	t.r.limiter.Written(t.address.use, rc.space.reserved)
 	rc.space.reserved = 0
 	if rc.pipe != nil {
 		t.r.givePipe(rc.pipe, rc.piped == 0)

@@ -39,6 +39,7 @@ var (
 	errBeyondEnd   = &refusal{codec.CodeArgument, "the offset is beyond the end"}
 	errBeyondTotal = &refusal{codec.CodeArgument, "more than the total that was told"}
 	errSumsHere    = &refusal{codec.CodeBusy, "too many checksums for this address at once"}
+	errSumsAll     = &refusal{codec.CodeBusy, "too many checksums at once"}
 	errSumsMost    = &refusal{codec.CodeTooLarge, "too many bytes summed up for one session"}
 	errNoRecord    = &refusal{codec.CodeAborted, "the data connection ended before its field"}
 )

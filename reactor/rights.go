@@ -5,6 +5,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // rights are what a session may do, and where. They are shared by all sessions that have the same.
@@ -29,4 +30,4 @@ func (g *rights) replace() fsio.CommitOptions {
 }
 
 // principal is whom a session's uploads are counted for: the network of its address.
-func (s *session) principal() string { return networkOf(s.address.ip).String() }
+func (s *session) principal() string { return limit.Network(s.address.ip).String() }

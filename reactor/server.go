@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
@@ -23,7 +24,7 @@ import (
 type Server struct {
 	options Options
 	log     zerolog.Logger
-	limiter *limiter
+	limiter *limit.Budget
 	rights  rights
 	pool    workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
@@ -116,7 +117,7 @@ func (s *Server) prepare() error {
 	}
 	// A worker has one more descriptor for a moment when it commits a file.
 	fixed := len(s.dataPorts) + 2*o.Reactors + o.FileWorkers
-	if s.limiter, err = newLimiter(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
+	if s.limiter, err = limit.NewBudget(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
 		return optionError(err)
 	}
 	s.rights = rights{may: o.features(), flags: o.switchedOff}
@@ -345,7 +346,7 @@ func (s *Server) LogStatus() {
 
 // feedStarving lets all reactors look whether a limit that they waited for allows more now.
 func (s *Server) feedStarving() {
-	s.limiter.starved.Store(false)
+	s.limiter.Starved.Store(false)
 	s.feedAll()
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // What holds between any two steps of a simulation.
@@ -113,7 +114,7 @@ func (s *sim) checkSums() {
 	var held, holding, announced, listing int64
 	sessions := make(map[*address]int)
 	transfers := make(map[*address]int)
-	using, open := make(map[*usage]int64), make(map[*usage]int64)
+	using, open := make(map[*limit.Address]int64), make(map[*limit.Address]int64)
 	for _, t := range s.transfers {
 		transfers[t.address]++
 		announced += t.recv.space.reserved
@@ -132,12 +133,12 @@ func (s *sim) checkSums() {
 		what      string
 		have, sum int64
 	}{
-		{"sessions", l.sessions.Load(), int64(len(s.sessions))},
-		{"transfers", l.transfers.Load(), holding},
-		{"descriptors", s.budget - l.descriptors.Load(), held},
-		{"bytes announced", l.announced.Load(), announced},
-		{"bytes of listings", l.listings.bytes.Load(), listing},
-		{"connections without a KEY", l.keyless.Load(), int64(s.keys.pending.Len())},
+		{"sessions", l.Used(limit.Sessions), int64(len(s.sessions))},
+		{"transfers", l.Used(limit.Transfers), holding},
+		{"descriptors", s.budget - l.Free(limit.Descriptors), held},
+		{"bytes announced", l.Used(limit.Announced), announced},
+		{"bytes of listings", l.Used(limit.Listings), listing},
+		{"connections without a KEY", l.Used(limit.Keyless), int64(s.keys.pending.Len())},
 	} {
 		if c.have != c.sum {
 			s.wrong("%s: %d are counted, there are %d", c.what, c.have, c.sum)
@@ -145,9 +146,9 @@ func (s *sim) checkSums() {
 	}
 	for _, a := range s.addresses {
 		if a.sessions != sessions[a] || a.transfers != transfers[a] ||
-			a.use.transfers.Load() != using[a.use] || a.use.sessions.Load() != open[a.use] {
+			l.UsedBy(a.use, limit.Transfers) != using[a.use] || l.UsedBy(a.use, limit.Sessions) != open[a.use] {
 			s.wrong("%v: %d sessions, %d transfers, %d in use are counted; there are %d, %d, %d",
-				a.ip, a.sessions, a.transfers, a.use.transfers.Load(), sessions[a], transfers[a],
+				a.ip, a.sessions, a.transfers, l.UsedBy(a.use, limit.Transfers), sessions[a], transfers[a],
 				using[a.use])
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // A simulation has one goroutine: it is the loop, the workers, the clients and the clock. All that
@@ -154,7 +155,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	s.clock = func() instant { return s.elapsed }
 	s.pick = s.rand.IntN
 	s.now = 0
-	s.budget = s.limiter.descriptors.Load()
+	s.budget = s.limiter.Free(limit.Descriptors)
 	for i, n := range []int{0, 1, 900, 70_000, len(simWhole) - 4} {
 		content := string(pattern(n + i))
 		s.contents[content] = true

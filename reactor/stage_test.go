@@ -16,6 +16,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // stage is a reactor without an engine: the test is its loop, and time passes when the test says
@@ -34,7 +35,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 	var err error
 	s.rights.store, err = fsio.OpenRoot(o.Root, fsio.Options{})
 	check(t, err)
-	s.limiter, err = newLimiter(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
+	s.limiter, err = limit.NewBudget(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
 	check(t, err)
 	s.pool = fsio.NewPool(1)
 	s.sumPool, s.sums = fsio.NewPool(1), fsio.NewSumCache(0)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // FuzzStatusConversation has a client that speaks status say anything on control and, behind the
@@ -45,8 +46,8 @@ func FuzzStatusConversation(f *testing.F) {
 		c.bye()
 		ts.wantQuiet(ts.reactors)
 		l := ts.limiter
-		if l.sessions.Load() != 0 || l.transfers.Load() != 0 || l.announced.Load() != 0 ||
-			l.descriptors.Load() != ts.start || l.keyless.Load() != 0 {
+		if l.Used(limit.Sessions) != 0 || l.Used(limit.Transfers) != 0 || l.Used(limit.Announced) != 0 ||
+			l.Free(limit.Descriptors) != ts.start || l.Used(limit.Keyless) != 0 {
 			t.Fatal("limits are not back")
 		}
 		for _, r := range ts.reactors {

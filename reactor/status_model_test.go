@@ -173,3 +173,11 @@ func TestEveryCommandIsAnsweredOnceAndInOrder(t *testing.T) {
 		}
 	})
 }
+
+// check2 is check for rapid, whose T is no testing.TB.
+func check2(t *rapid.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // Checksums read whole files for a few bytes of answer. They have a few workers of their own, so
@@ -63,11 +64,11 @@ func (j *job) sumStopper(descriptors int64) (stopped func() bool) {
 // descriptors: while that has none, the sum keeps its worker. It is called by workers.
 func (r *reactor) yieldSum(descriptors int64) {
 	l := r.limiter
-	if l.descriptors.Add(-descriptors) >= 0 {
+	if l.Take(nil, limit.Descriptors, descriptors) == limit.Enough {
 		r.server.sumPool.Yield()
+		l.Give(nil, limit.Descriptors, descriptors)
 	}
-	l.descriptors.Add(descriptors)
-	if l.starved.Load() {
+	if l.Starved.Load() {
 		r.server.feedStarving()
 	}
 }
@@ -91,7 +92,7 @@ const sumTurn = 64 * sumPiece
 // known.
 const (
 	descriptorsSum     = 1
-	descriptorsPartSum = descriptorsPart - 1
+	descriptorsPartSum = limit.DescriptorsPart - 1
 )
 
 // sumQueue is the checksums of one address on one reactor. Only some of them are given to the
@@ -107,7 +108,7 @@ func (r *reactor) giveSum(t *transfer) {
 	if s == nil {
 		return
 	}
-	t.address.use.sums.Add(-1)
+	r.limiter.Give(t.address.use, limit.Sums, 1)
 	if !s.given {
 		q.waiting = slices.DeleteFunc(q.waiting, func(o *transfer) bool { return o == t })
 		return
@@ -130,12 +131,16 @@ func (t *transfer) submitSum() {
 // sum has a checksum computed, if limits allow it. The session has had so many bytes read for
 // checksums already.
 func (t *transfer) sum(before int64) {
-	l := &t.r.limiter.limits
-	switch u := t.address.use; {
-	case l.SumBytes > 0 && before >= l.SumBytes:
+	l := t.r.limiter
+	if most := l.Limits.SumBytes; most > 0 && before >= most {
 		t.endAs(outcomeRefused, errSumsMost)
-	case !take(&u.sums, l.SumsPerAddress):
+		return
+	}
+	switch l.Take(t.address.use, limit.Sums, 1) {
+	case limit.ShortAddress:
 		t.endAs(outcomeRefused, errSumsHere)
+	case limit.ShortServer:
+		t.endAs(outcomeRefused, errSumsAll)
 	default:
 		t.found.sum = new(sumWork)
 		q := &t.address.sums

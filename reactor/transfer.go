@@ -178,7 +178,7 @@ func (t *transfer) connect(fd int) {
 
 // awaitProgress sets the deadline by which the transfer must have moved a little.
 func (t *transfer) awaitProgress() {
-	t.r.deadlines.set(&t.deadline, t.r.now+t.r.limiter.limits.StallTimeout)
+	t.r.deadlines.set(&t.deadline, t.r.now+t.r.limiter.Limits.StallTimeout)
 }
 
 // watch follows a call that would have blocked: the watcher says when it can be made again. The
@@ -241,7 +241,7 @@ func (t *transfer) expire(*deadline) {
 // checkStall ends a transfer that moved too little since the last check. A transfer that waits for
 // our own disk is not at fault.
 func (t *transfer) checkStall() {
-	l := &t.r.limiter.limits
+	l := &t.r.limiter.Limits
 	if t.send.list.waits() {
 		t.fail(outcomeFailed, errListingsFull)
 		return

@@ -87,7 +87,7 @@ func (t *transfer) work() {
 	case codec.VerbList:
 		t.send.beginList()
 	case codec.VerbPutPart:
-		if most := t.r.limiter.limits.UploadBytes; most > 0 && t.Total > most {
+		if most := t.r.limiter.Limits.UploadBytes; most > 0 && t.Total > most {
 			t.endAs(outcomeRefused, errUploadMax)
 			return
 		}

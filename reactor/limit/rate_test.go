@@ -1,4 +1,4 @@
-package reactor
+package limit
 
 import (
 	"net/netip"
@@ -8,20 +8,20 @@ import (
 	"pgregory.net/rapid"
 )
 
-// In no stretch of time does an address open more than its allowance and what came back meanwhile,
-// and who asks less often than the rate is never refused.
+// In any period an address opens at most its allowance and what was refilled, and one that asks less
+// often than the rate is never refused.
 func TestRateHoldsOverEveryStretch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		perSecond := rapid.IntRange(1, 50).Draw(t, "rate")
 		atOnce := rapid.IntRange(1, 20).Draw(t, "at once")
-		l := newRates(perSecond, atOnce)
+		l := NewRates(perSecond, atOnce)
 		steps := rapid.SliceOfN(rapid.IntRange(0, 300), 1, 200).Draw(t, "milliseconds between")
-		var now instant
-		var taken []instant
+		var now time.Duration
+		var taken []time.Duration
 		for _, step := range steps {
 			now += time.Duration(step) * time.Millisecond
 			slow := time.Duration(step)*time.Millisecond >= l.interval
-			if !l.allow(loopback, now) {
+			if !l.Allow(loopback, now) {
 				if slow {
 					t.Fatalf("refused at %v, %v after the last", now, step)
 				}
@@ -38,20 +38,20 @@ func TestRateHoldsOverEveryStretch(t *testing.T) {
 	})
 }
 
-func TestRateIsEachAddressesOwn(t *testing.T) {
-	l := newRates(1, 2)
+func TestRateIsPerAddress(t *testing.T) {
+	l := NewRates(1, 2)
 	a, b := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
 	for i, want := range []bool{true, true, false} {
-		if l.allow(a, 0) != want || l.allow(b, 0) != want {
+		if l.Allow(a, 0) != want || l.Allow(b, 0) != want {
 			t.Errorf("session %d: want %v", i+1, want)
 		}
 	}
-	if !l.allow(a, time.Second) || l.allow(a, time.Second) {
+	if !l.Allow(a, time.Second) || l.Allow(a, time.Second) {
 		t.Error("a second brings back one session")
 	}
 }
 
-// Who has a network of IPv6 has no more than who has one address.
+// An IPv6 network has no more than one address has.
 func TestAnIPv6NetworkCountsAsOneAddress(t *testing.T) {
 	for text, want := range map[string]string{
 		"10.1.2.3":                  "10.1.2.3",
@@ -62,41 +62,43 @@ func TestAnIPv6NetworkCountsAsOneAddress(t *testing.T) {
 		"::1":                       "::",
 		"ffff:ffff:ffff:ffff:f::ff": "ffff:ffff:ffff:ffff::",
 	} {
-		if got := networkOf(netip.MustParseAddr(text)); got != netip.MustParseAddr(want) {
+		if got := Network(netip.MustParseAddr(text)); got != netip.MustParseAddr(want) {
 			t.Errorf("%s counts as %v, want %s", text, got, want)
 		}
 	}
-	l := newRates(1, 1)
-	if !l.allow(netip.MustParseAddr("2001:db8::1"), 0) ||
-		l.allow(netip.MustParseAddr("2001:db8::2"), 0) {
-		t.Error("a second address of the same network had an allowance of its own")
+	l := NewRates(1, 1)
+	if !l.Allow(netip.MustParseAddr("2001:db8::1"), 0) ||
+		l.Allow(netip.MustParseAddr("2001:db8::2"), 0) {
+		t.Error("a second address of the same network had a separate allowance")
 	}
-	lim, err := newLimiter(DefaultOptions().Limits, 1, 0, 100_000)
-	check(t, err)
-	one, two := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
-	if lim.hold(one) != lim.hold(two) {
-		t.Error("two addresses of a network have limits of their own")
+	b := budget(t, nil)
+	one, two := b.Hold(netip.MustParseAddr("2001:db8::1")), b.Hold(netip.MustParseAddr("2001:db8::2"))
+	if one != two {
+		t.Error("two addresses of a network have separate limits")
 	}
-	lim.release(one, lim.addresses[networkOf(one)])
-	lim.release(two, lim.addresses[networkOf(two)])
-	if len(lim.addresses) != 0 {
+	b.Release(one)
+	if b.Addresses() != 1 {
+		t.Error("the network is no longer held")
+	}
+	b.Release(two)
+	if b.Addresses() != 0 {
 		t.Error("the network is still held")
 	}
 }
 
-// Addresses whose allowance is whole are not remembered, however many come.
+// Addresses with a full allowance are not remembered, however many there are.
 func TestRatesForgetAddresses(t *testing.T) {
-	l := newRates(1000, 10)
+	l := NewRates(1000, 10)
 	ip := netip.MustParseAddr("10.0.0.0")
-	var now instant
+	var now time.Duration
 	most := 0
 	for range 100_000 {
 		ip = ip.Next()
-		now += 10 * time.Microsecond // 100,000 a second, each whole again after a millisecond
-		if !l.allow(ip, now) {
+		now += 10 * time.Microsecond // 100,000 a second, each full again after a millisecond
+		if !l.Allow(ip, now) {
 			t.Fatal("an address's first session was refused")
 		}
-		most = max(most, len(l.whole))
+		most = max(most, len(l.full))
 	}
 	if most > ratesSweep {
 		t.Errorf("%d addresses were remembered", most)

@@ -1,0 +1,84 @@
+package limit
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// No more is reserved than was announced, at most half of the free space for one address, and
+// nothing in the end.
+func TestAnnouncementsBalance(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := budget(t, func(l *Limits) { l.FreeBytes = 1000 })
+		const free = 11_000
+		var addresses [3]Address
+		var open [3][]int64
+		which := rapid.IntRange(0, 2)
+		sum := func(i int) (n int64) {
+			for _, m := range open[i] {
+				n += m
+			}
+			return n
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"claim": func(t *rapid.T) {
+				i := which.Draw(t, "address")
+				n := rapid.Int64Range(1, 6000).Draw(t, "bytes")
+				others := b.Used(Announced) - b.UsedBy(&addresses[i], Announced)
+				fits := sum(i)+n <= free-1000-others
+				if got := b.Claim(&addresses[i], n, free); got != fits {
+					t.Fatalf("%d bytes: %v", n, got)
+				}
+				if fits {
+					open[i] = append(open[i], n)
+				}
+			},
+			"end": func(t *rapid.T) {
+				i := which.Draw(t, "address")
+				if len(open[i]) == 0 {
+					t.Skip("no upload")
+				}
+				n := open[i][0]
+				piece := rapid.Int64Range(0, n).Draw(t, "written")
+				b.Written(&addresses[i], piece)
+				b.Written(&addresses[i], n-piece)
+				open[i] = open[i][1:]
+			},
+			"": func(t *rapid.T) {
+				var all int64
+				for i := range addresses {
+					reserved := b.UsedBy(&addresses[i], Announced)
+					if got := b.AnnouncedBy(&addresses[i]); got != sum(i) || reserved < 0 ||
+						reserved > min(got, 10_000/2) {
+						t.Fatalf("address %d announced %d: %d, %d", i, sum(i), got, reserved)
+					}
+					all += reserved
+				}
+				if got := b.Used(Announced); all != got {
+					t.Fatalf("addresses reserve %d, the server %d", all, got)
+				}
+			},
+		})
+	})
+}
+
+// Each address reserves at most half of what others leave, so that there is still room after a few
+// that announce all they can.
+func TestFewAddressesDoNotReserveAllRoom(t *testing.T) {
+	b := budget(t, func(l *Limits) { l.FreeBytes = 1000 })
+	const free = 11_000
+	for i, want := range []int64{5000, 2500, 1250, 625} {
+		a := new(Address)
+		n := free - 1000 - b.Used(Announced)
+		if !b.Claim(a, n, free) {
+			t.Errorf("address %d cannot announce %d", i, n)
+		}
+		if got := b.UsedBy(a, Announced); got != want {
+			t.Errorf("address %d reserves %d of %d, want %d", i, got, n, want)
+		}
+	}
+	if !b.Claim(new(Address), 600, free) {
+		t.Error("no room for a further address")
+	}
+}
