@@ -24,6 +24,8 @@ type dataSocket struct {
 	port *dataPort
 	fd   int
 	slot slot
+	// retry is when it accepts again after an accept that failed.
+	retry deadline
 }
 
 // poolKind is what the ports of a pool are for.

@@ -261,26 +261,21 @@ func (r *reactor) acceptFailed(d *dataSocket, err error) {
 	r.retryAccept(d)
 }
 
-// retryAccept has a data port accept again after a while.
+// retryAccept has a data port accept again after a while. There is one retry a socket: a second
+// would find the socket back in the watcher, fail, and be repeated for ever.
 func (r *reactor) retryAccept(d *dataSocket) {
-	retry := &acceptRetry{socket: d}
-	retry.deadline.owner = retry
-	r.deadlines.set(&retry.deadline, r.now+acceptRetryAfter)
+	d.retry.owner = d
+	r.deadlines.set(&d.retry, r.now+acceptRetryAfter)
 }
 
 // acceptRetryAfter is how long a data port rests after a failed accept.
 const acceptRetryAfter = 100 * time.Millisecond
 
-type acceptRetry struct {
-	socket   *dataSocket
-	deadline deadline
-}
-
-// expire takes the port back, later if the system has no memory for that either.
-func (a *acceptRetry) expire(*deadline) {
-	r := a.socket.port.r
-	if err := r.watcher.again(a.socket.slot); err != nil {
-		r.logAcceptFailed(a.socket.port, err)
-		r.deadlines.set(&a.deadline, r.now+acceptRetryAfter)
+// expire watches the port again, later if the system has no memory for that either.
+func (d *dataSocket) expire(*deadline) {
+	r := d.port.r
+	if err := r.watcher.again(d.slot); err != nil {
+		r.logAcceptFailed(d.port, err)
+		r.retryAccept(d)
 	}
 }
