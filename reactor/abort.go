@@ -12,7 +12,7 @@ func (r *reactor) lookAhead(s *session) bool {
 	if st.aborting {
 		return false
 	}
-	in, _ := s.conn.Peek(-1)
+	in := s.conn.Peek()
 	for {
 		text, n := codec.NextCommand(in[st.seen:])
 		if n == 0 {
@@ -57,10 +57,10 @@ func (r *reactor) giveUp(t *transfer) {
 // for the transfer that runs and for each command that waited, then 226 for itself".)
 func (r *reactor) aborted(s *session) {
 	st := s.status
-	_, _ = s.conn.Discard(st.seen)
+	s.conn.Discard(st.seen)
 	waiting := st.waiting
 	st.seen, st.waiting, st.aborting = 0, 0, false
-	s.heard = r.now
+	s.heard = r.loop.Now
 	for range waiting {
 		r.reply(s, answer{codec.CodeAborted, []byte("aborted")})
 	}

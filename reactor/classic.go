@@ -111,7 +111,7 @@ func (r *reactor) detach(t *transfer) {
 	t.session.detached++
 	if t.line.pool == &r.pools[poolFiles] {
 		// The end of the file is the close: if this process is killed it has to be a reset.
-		setReset(t.fd, true)
+		t.channel.SetReset(true)
 	}
 }
 
@@ -137,7 +137,7 @@ func (s *session) byeWaits() bool {
 	if st := s.exchange.State(); st != codec.Asked && st != codec.Offered {
 		return false
 	}
-	in, _ := s.conn.Peek(-1)
+	in := s.conn.Peek()
 	d := codec.NewDecoder(codec.Lines)
 	defer d.Release()
 	ev, _ := d.Next(in)

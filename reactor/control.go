@@ -3,12 +3,10 @@ package reactor
 import (
 	"errors"
 	"io"
-	"net"
 	"net/netip"
 
-	"github.com/panjf2000/gnet/v2"
-
 	"ferry/codec"
+	"ferry/reactor/loop"
 )
 
 // session is one control connection and what it asked for. It is owned by the loop. While it idles
@@ -18,8 +16,8 @@ type session struct {
 	r       *reactor
 	id      uint64
 	address *address
-	// conn is nil once gnet has called OnClose: its descriptor's number may be another's then.
-	conn gnet.Conn
+	// conn is nil once it is closed.
+	conn loop.Control
 	peer netip.AddrPort
 	dec  codec.Decoder
 	// transfer is the one that the session waits for, nil while it is Idle.
@@ -27,13 +25,12 @@ type session struct {
 	// detached counts the transfers that move without the session waiting for them: classic's.
 	detached int
 	// idle runs out when the session may have been silent for too long.
-	idle deadline
+	idle loop.Deadline
 	// began is when control was accepted, heard when the last whole command came.
-	began, heard instant
+	began, heard loop.Instant
 	// ahead is how many bytes were sent ahead of the answer to the last command.
 	ahead int
-	// queued says that it stands in the reactor's list of those that can move.
-	queued bool
+	loop.Entry
 	// fresh says that no command came yet, so that hello may.
 	fresh bool
 	// status is what a session of the status exchange has beside this, nil for all others.
@@ -43,36 +40,28 @@ type session struct {
 	bytes     int64
 }
 
-// OnOpen takes a new control connection in, or closes it at once.
-func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
-	if c.LocalAddr().Network() == "unix" {
-		return nil, gnet.None // our own, see reactor.kick
-	}
-	r.now = r.clock()
+// Opened takes a new control connection in, or has it closed at once.
+func (r *reactor) Opened(c loop.Control) loop.Session {
 	r.count.controlConnections++
-	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return nil, gnet.Close
-	}
-	peer := tcp.AddrPort()
-	ip := peer.Addr().Unmap().WithZone("")
+	peer := c.Peer()
+	ip := peer.Addr()
 	if r.draining || !r.admits(ip) {
 		r.count.refused++
-		return nil, gnet.Close
+		return nil
 	}
-	if !r.limiter.rates.allow(ip, r.now) {
+	if !r.limiter.rates.allow(ip, r.loop.Now) {
 		r.count.hurried++
-		return nil, gnet.Close
+		return nil
 	}
 	a := r.addressOf(ip)
 	if !r.limiter.takeSession(a.use) {
 		r.count.surplus++
 		r.forget(a)
-		return nil, gnet.Close
+		return nil
 	}
 	a.sessions++
 	f, grammar := faceBase, codec.Commands
-	if local, ok := c.LocalAddr().(*net.TCPAddr); ok && local.Port == r.server.ClassicPort() {
+	if c.Port() == r.server.ClassicPort() {
 		f, grammar = faceClassic, codec.Lines
 	}
 	s := &session{
@@ -81,19 +70,17 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		id:      r.server.sessionID.Add(1),
 		address: a,
 		conn:    c,
-		peer:    netip.AddrPortFrom(ip, peer.Port()),
+		peer:    peer,
 		dec:     codec.NewDecoder(grammar),
-		began:   r.now,
-		heard:   r.now,
+		began:   r.loop.Now,
+		heard:   r.loop.Now,
 		fresh:   f == faceBase && len(r.pools[poolKeyed].ports) > 0,
 	}
 	s.dec.LimitCommand(r.limiter.limits.CommandBytes)
-	s.idle.owner = s
-	r.deadlines.set(&s.idle, r.now+r.limiter.limits.IdleTimeout)
+	s.idle.Owner = s
+	r.loop.Deadlines.Set(&s.idle, r.loop.Now+r.limiter.limits.IdleTimeout)
 	r.sessions[s] = struct{}{}
-	c.SetContext(s)
-	r.rearm()
-	return nil, gnet.None
+	return s
 }
 
 // admits says whether an address may connect: Deny goes first, an empty Allow admits all others.
@@ -111,43 +98,29 @@ func (r *reactor) admits(ip netip.Addr) bool {
 	return len(r.server.options.Allow) == 0
 }
 
-// OnTraffic takes what came on a control connection.
-func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
-	s, ok := c.Context().(*session)
-	if !ok || s.conn == nil {
-		_, _ = c.Discard(-1)
-		if !ok && c.LocalAddr().Network() == "unix" {
-			r.turn()
-		}
-		return gnet.None
-	}
-	r.now = r.clock()
+// Input takes what came on a control connection.
+func (s *session) Input() {
+	r := s.r
 	if s.exchange.State() == codec.Over {
-		_, _ = c.Discard(-1)
-		return gnet.None
+		s.conn.Discard(s.conn.Buffered())
+		return
 	}
 	r.pump(s)
 	if s.conn == nil {
-		return gnet.None
+		return
 	}
-	waiting := c.InboundBuffered()
+	waiting := s.conn.Buffered()
 	if int64(waiting) > r.limiter.limits.ControlBufferBytes {
 		r.feed(s, input{kind: inFlood})
 	} else if t := s.transfer; t != nil && t.asked == nil && waiting > s.ahead+codec.FieldSize {
 		r.furtherCommand(t)
 	}
-	r.rearm()
-	return gnet.None
 }
 
-// OnClose takes the end of a control connection. What was offered or moves goes on without it.
+// Closed takes the end of a control connection. What was offered or moves goes on without it.
 // (PROTOCOL, Base exchange: "An offer outlives its control connection".)
-func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
-	s, ok := c.Context().(*session)
-	if !ok || s.conn == nil {
-		return gnet.None
-	}
-	r.now = r.clock()
+func (s *session) Closed(err error) {
+	r := s.r
 	s.conn = nil
 	if s.exchange.State() != codec.Over {
 		var out output
@@ -156,7 +129,7 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 			s.reason = endLost
 		}
 	}
-	r.deadlines.clear(&s.idle)
+	r.loop.Deadlines.Clear(&s.idle)
 	s.dec.Release()
 	r.logSession(s)
 	delete(r.sessions, s)
@@ -174,8 +147,6 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 	r.freed(a)
 	r.forget(a)
 	r.checkDrained()
-	r.rearm()
-	return gnet.None
 }
 
 // pump takes commands from what the client sent, as long as the session is Idle.
@@ -185,13 +156,13 @@ func (r *reactor) pump(s *session) {
 		return
 	}
 	for s.conn != nil && (s.exchange.State() == codec.Idle || s.byeWaits()) {
-		in, _ := s.conn.Peek(-1)
+		in := s.conn.Peek()
 		ev, n := s.dec.Next(in)
 		var t *transfer
 		var out output
 		switch ev.Kind {
 		case codec.EventCommand:
-			s.heard = r.now
+			s.heard = r.loop.Now
 			if s.fresh && r.greet(s, ev.Data, n) {
 				return
 			}
@@ -203,7 +174,7 @@ func (r *reactor) pump(s *session) {
 		}
 		// Discard takes 0 for everything.
 		if n > 0 {
-			_, _ = s.conn.Discard(n)
+			s.conn.Discard(n)
 		}
 		r.perform(s, &out)
 		if t != nil {
@@ -267,7 +238,7 @@ func (r *reactor) tell(s *session, port uint16) {
 	if s.conn == nil {
 		return
 	}
-	s.ahead = s.conn.InboundBuffered()
+	s.ahead = s.conn.Buffered()
 	switch s.face {
 	case faceClassic:
 		r.write(s, codec.AppendConn(r.lineBuffer[:0], port))
@@ -283,10 +254,10 @@ func (r *reactor) tell(s *session, port uint16) {
 // write answers on control. A write that fails ends the session before it returns.
 func (r *reactor) write(s *session, answer []byte) {
 	c := s.conn
-	if _, err := c.Write(answer); err != nil || s.conn == nil {
+	if err := c.Write(answer); err != nil || s.conn == nil {
 		return
 	}
-	if int64(c.OutboundBuffered()) > r.limiter.limits.ControlBufferBytes {
+	if int64(c.Unsent()) > r.limiter.limits.ControlBufferBytes {
 		r.feed(s, input{kind: inFlood})
 	}
 }
@@ -301,28 +272,28 @@ func (r *reactor) endSession(s *session) {
 		r.withdraw(t)
 		r.endTransfer(t)
 	}
-	if s.conn.OutboundBuffered() > 0 {
-		r.deadlines.set(&s.idle, r.now+closingGrace)
+	if s.conn.Unsent() > 0 {
+		r.loop.Deadlines.Set(&s.idle, r.loop.Now+closingGrace)
 		return
 	}
-	_ = r.loop.Close(s.conn)
+	s.conn.Close()
 }
 
-// expire ends a session that has been silent for too long, or whose last answer did not leave.
-func (s *session) expire(*deadline) {
+// Expire ends a session that has been silent for too long, or whose last answer did not leave.
+func (s *session) Expire(*loop.Deadline) {
 	r := s.r
 	if s.exchange.State() == codec.Over {
 		if s.conn != nil {
-			_ = r.loop.Close(s.conn)
+			s.conn.Close()
 		}
 		return
 	}
 	timeout := r.limiter.limits.IdleTimeout
 	if s.busy() || s.detached > 0 {
-		s.heard = r.now
+		s.heard = r.loop.Now
 	}
-	if r.now-s.heard < timeout {
-		r.deadlines.set(&s.idle, s.heard+timeout)
+	if r.loop.Now-s.heard < timeout {
+		r.loop.Deadlines.Set(&s.idle, s.heard+timeout)
 		return
 	}
 	r.feed(s, input{kind: inIdle})
@@ -332,5 +303,5 @@ func (s *session) expire(*deadline) {
 func (s *session) moved(t *transfer) {
 	s.transfers++
 	s.bytes += t.moved
-	s.heard = s.r.now
+	s.heard = s.r.loop.Now
 }

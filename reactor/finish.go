@@ -59,7 +59,7 @@ func (r *reactor) committed(t *transfer) {
 	} else {
 		t.outcome = outcomeComplete
 	}
-	setReset(t.fd, false)
+	t.channel.SetReset(false)
 	if rc.closed {
 		r.endTransfer(t)
 		return
@@ -75,12 +75,12 @@ func (r *reactor) setPause(t *transfer) {
 	rc.quietAt = rc.dec.Offset()
 	switch {
 	case t.state != transferMoving || rc.whole || !rc.atBoundary():
-		r.deadlines.clear(&rc.pause)
-	case !heard && rc.pause.place > 0:
+		r.loop.Deadlines.Clear(&rc.pause)
+	case !heard && rc.pause.IsSet():
 	case rc.asked == askNow:
-		r.deadlines.set(&rc.pause, r.now+quietTime)
+		r.loop.Deadlines.Set(&rc.pause, r.loop.Now+quietTime)
 	case !rc.shut || rc.asked == askEarly:
-		r.deadlines.set(&rc.pause, r.now+recordPause)
+		r.loop.Deadlines.Set(&rc.pause, r.loop.Now+recordPause)
 	}
 }
 
@@ -106,11 +106,11 @@ func (r *reactor) furtherCommand(t *transfer) {
 		t.recv.asked = askEarly
 		t.readable = true
 		if r.receive(t) {
-			r.enqueue(t)
+			r.loop.Enqueue(t)
 		}
 		if s.transfer == t && t.atRest() {
 			t.recv.asked = askNow
-			r.deadlines.set(&t.recv.pause, r.now+quietTime)
+			r.loop.Deadlines.Set(&t.recv.pause, r.loop.Now+quietTime)
 		}
 	default: // its port was not told yet, so that the command was sent ahead; or it has ended
 	}
@@ -126,8 +126,8 @@ func (t *transfer) atRest() bool {
 func (r *reactor) acceptNow(t *transfer) {
 	p := t.line.pool.ports[t.port]
 	for range acceptTries {
-		for i := range p.sockets {
-			p.sockets[i].ready(canRead)
+		for _, l := range p.listeners {
+			l.Accept()
 		}
 		if t.state != transferOffered {
 			return
@@ -144,16 +144,16 @@ func (r *reactor) receivePaused(t *transfer) {
 	if !t.atRest() {
 		return // the pause begins anew once it is
 	}
-	if !isEmpty(t.fd) {
+	if !t.channel.Empty() {
 		t.readable = true
-		r.enqueue(t)
+		r.loop.Enqueue(t)
 		return
 	}
 	if rc.asked != askNot {
 		rc.whole = true
-		r.enqueue(t)
+		r.loop.Enqueue(t)
 		return
 	}
 	rc.shut = true
-	shutdownWrite(t.fd)
+	t.channel.CloseWrite()
 }

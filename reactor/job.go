@@ -142,7 +142,7 @@ func (j *job) Run() {
 	default:
 		t.asked.work(root, j)
 	}
-	t.r.complete(t)
+	t.r.loop.Post(t)
 }
 
 // commit gives a file its name, and says whether that is done: at --durability commit it is done
@@ -160,7 +160,7 @@ func (j *job) commit(f uploadFile) (done bool) {
 // committed hands the result of a commit back that was done for many at once.
 func (j *job) committed(err error) {
 	j.err = err
-	j.t.r.complete(j.t)
+	j.t.r.loop.Post(j.t)
 }
 
 // store stores a small file in one go, and says whether that is done.
@@ -215,7 +215,7 @@ func (j *job) drain(rc *receiver) {
 		return
 	}
 	for moved := int64(0); moved < j.n; {
-		n, err := rc.file().SpliceFrom(rc.pipe.out, j.offset+moved, int(j.n-moved))
+		n, err := rc.file().SpliceFrom(rc.pipe.FD(), j.offset+moved, int(j.n-moved))
 		if fsio.KindOf(err) == fsio.KindUnsupported {
 			n, err = rc.copyPipe(j.offset+moved, j.n-moved)
 		}
@@ -231,7 +231,7 @@ func (j *job) drain(rc *receiver) {
 func (rc *receiver) copyPipe(offset, n int64) (int, error) {
 	b := readAheadScratch.Get().(*[]byte)
 	defer readAheadScratch.Put(b)
-	got, err := rc.pipe.read((*b)[:min(n, int64(len(*b)))])
+	got, err := rc.pipe.Read((*b)[:min(n, int64(len(*b)))])
 	if err != nil {
 		return 0, err
 	}

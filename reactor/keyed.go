@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"ferry/codec"
+	"ferry/reactor/loop"
 )
 
 // The ports of the status exchange. Any number of offers stand on one of them, and a connection
@@ -16,26 +17,25 @@ import (
 
 // keyless is a data connection that has not said its whole KEY. It is owned by the loop.
 type keyless struct {
-	r    *reactor
-	fd   int
-	slot slot
-	dec  codec.Decoder
+	r       *reactor
+	channel loop.Channel
+	dec     codec.Decoder
 	// use is what its address has in use.
 	ip  netip.Addr
 	use *usage
 	// deadline is the end of the time that an offer has.
-	deadline deadline
+	deadline loop.Deadline
 	place    *list.Element
 }
 
 // newcomer takes a connection to a keyed port. Most have brought their KEY.
-func (r *reactor) newcomer(fd int, ip netip.Addr) {
+func (r *reactor) newcomer(c loop.Channel, ip netip.Addr) {
 	dec := codec.NewDecoder(codec.KeyedRecord)
 	if len(r.keys) == 0 { // no KEY is right
-		r.refuseKey(fd, &dec)
+		r.refuseKey(c, &dec)
 		return
 	}
-	if r.readKey(fd, &dec) {
+	if r.readKey(c, &dec) {
 		return
 	}
 	u := r.limiter.hold(ip)
@@ -44,17 +44,17 @@ func (r *reactor) newcomer(fd int, ip netip.Addr) {
 		first := r.oldestKeyless(u, short)
 		if first == nil { // they are all another reactor's
 			r.limiter.release(ip, u)
-			r.refuseKey(fd, &dec)
+			r.refuseKey(c, &dec)
 			return
 		}
 		r.turnAway(first)
 	}
-	k := &keyless{r: r, fd: fd, dec: dec, ip: ip, use: u}
+	k := &keyless{r: r, channel: c, dec: dec, ip: ip, use: u}
 	k.place = r.keyless.PushBack(k)
-	k.deadline.owner = k
-	r.deadlines.set(&k.deadline, r.now+r.limiter.limits.OfferTimeout)
-	k.slot = r.watcher.add(fd, k)
-	r.watcher.want(k.slot, canRead)
+	k.deadline.Owner = k
+	r.loop.Deadlines.Set(&k.deadline, r.loop.Now+r.limiter.limits.OfferTimeout)
+	c.Watch(k)
+	c.Want(loop.CanRead)
 }
 
 // oldestKeyless is the connection that makes room for another one of an address: its own oldest if
@@ -70,17 +70,17 @@ func (r *reactor) oldestKeyless(u *usage, short shortage) *keyless {
 
 // readKey reads up to the end of the KEY and no further, and says whether that settled where the
 // connection belongs: then it is an offer's, or closed.
-func (r *reactor) readKey(fd int, dec *codec.Decoder) (settled bool) {
+func (r *reactor) readKey(c loop.Channel, dec *codec.Decoder) (settled bool) {
 	var b [codec.KeySize]byte
 	for {
-		n, err := receiveBytes(fd, b[:codec.KeySize-dec.Offset()])
+		n, err := c.Recv(b[:codec.KeySize-dec.Offset()])
 		switch {
-		case err == errAgain:
+		case err == loop.ErrAgain:
 			return false
-		case err == errInterrupted:
+		case err == loop.ErrInterrupted:
 			continue
 		case err != nil, n == 0:
-			r.refuseKey(fd, dec)
+			r.refuseKey(c, dec)
 			return true
 		}
 		ev, _ := dec.Next(b[:n])
@@ -90,13 +90,13 @@ func (r *reactor) readKey(fd int, dec *codec.Decoder) (settled bool) {
 			key, _ := codec.ParseKey(ev.Data)
 			t := r.keys[key]
 			if t == nil {
-				r.refuseKey(fd, dec)
+				r.refuseKey(c, dec)
 			} else {
-				r.taken(t, fd, *dec)
+				r.taken(t, c, *dec)
 			}
 			return true
 		default:
-			r.refuseKey(fd, dec)
+			r.refuseKey(c, dec)
 			return true
 		}
 	}
@@ -104,21 +104,21 @@ func (r *reactor) readKey(fd int, dec *codec.Decoder) (settled bool) {
 
 // refuseKey closes a connection whose KEY names no offer. (PROTOCOL, Status exchange: "A wrong or
 // a used KEY is closed".)
-func (r *reactor) refuseKey(fd int, dec *codec.Decoder) {
+func (r *reactor) refuseKey(c loop.Channel, dec *codec.Decoder) {
 	r.count.strangers++
 	dec.Release()
-	closeDescriptor(fd)
+	c.Close()
 }
 
 // taken gives a data connection to the offer whose KEY it said. The decoder stands behind the KEY.
-func (r *reactor) taken(t *transfer, fd int, dec codec.Decoder) {
+func (r *reactor) taken(t *transfer, c loop.Channel, dec codec.Decoder) {
 	delete(r.keys, t.asked.key)
 	t.asked.connected = true
 	t.recv.dec = dec
 	a := t.address
-	t.becomeMoving(fd, r.now)
+	t.becomeMoving(c, r.loop.Now)
 	waited := t.met()
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+	r.loop.Deadlines.Set(&t.deadline, r.loop.Now+r.limiter.limits.StallTimeout)
 	r.feed(t.session, input{kind: inConnect})
 	r.beginMoving(t)
 	if waited {
@@ -126,36 +126,31 @@ func (r *reactor) taken(t *transfer, fd int, dec codec.Decoder) {
 	}
 }
 
-// ready is the watcher's word: more of the KEY has come, or the end.
-func (k *keyless) ready(readiness) {
-	r := k.r
-	// Should it be an offer's, that one watches it anew. What is closed is not looked at again.
-	r.watcher.pause(k.slot)
-	if !r.readKey(k.fd, &k.dec) {
-		// Where the kernel has no memory for it, it ends by its deadline.
-		_ = r.watcher.again(k.slot)
+// Ready is the watcher's word: more of the KEY has come, or the end.
+func (k *keyless) Ready(loop.Readiness) {
+	if !k.r.readKey(k.channel, &k.dec) {
+		k.channel.Want(loop.CanRead)
 		return
 	}
-	k.forget()
+	k.forget() // the channel is an offer's, or closed
 }
 
-// expire closes a connection that said no KEY in time.
-func (k *keyless) expire(*deadline) { k.r.turnAway(k) }
+// Expire closes a connection that said no KEY in time.
+func (k *keyless) Expire(*loop.Deadline) { k.r.turnAway(k) }
 
 // turnAway closes a connection that has not said its KEY.
 func (r *reactor) turnAway(k *keyless) {
 	k.forget()
-	r.refuseKey(k.fd, &k.dec)
+	r.refuseKey(k.channel, &k.dec)
 }
 
 // forget takes a connection out of those that are waited for.
 func (k *keyless) forget() {
 	r := k.r
-	r.deadlines.clear(&k.deadline)
+	r.loop.Deadlines.Clear(&k.deadline)
 	r.keyless.Remove(k.place)
 	r.limiter.giveKeyless(k.use)
 	r.limiter.release(k.ip, k.use)
-	r.watcher.remove(k.slot)
 }
 
 // turnAllAway closes every connection without a KEY.
@@ -175,7 +170,7 @@ func (r *reactor) offerKeyed(t *transfer) {
 	r.keys[a.key] = t
 	t.become(transferOffered)
 	r.count.offers++
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.OfferTimeout)
+	r.loop.Deadlines.Set(&t.deadline, r.loop.Now+r.limiter.limits.OfferTimeout)
 	r.feed(t.session, input{kind: inPort})
 }
 

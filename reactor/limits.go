@@ -118,6 +118,18 @@ func newLimiter(l Limits, reactors, ports int, descriptors uint64) (*limiter, er
 	return lim, nil
 }
 
+// pipeQuota counts the pipes of all loops.
+type pipeQuota struct{ *limiter }
+
+// Left implements loop.Quota.
+func (q pipeQuota) Left() bool { return q.pipes.Load() < pipesMax }
+
+// Take implements loop.Quota.
+func (q pipeQuota) Take() bool { return take(&q.pipes, pipesMax) }
+
+// Give implements loop.Quota.
+func (q pipeQuota) Give() { q.pipes.Add(-1) }
+
 // hold returns what an address has in use, for as long as the caller keeps it.
 func (l *limiter) hold(ip netip.Addr) *usage {
 	ip = networkOf(ip)

@@ -107,7 +107,7 @@ func (r *reactor) listNamed(t *transfer, name fsio.Name) {
 	t.send.name = name
 	t.send.reserved = min(listingFirst, r.limiter.limits.ListingBytes)
 	if t.asked != nil { // it has no data connection yet, whose deadline would see to that
-		r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+		r.loop.Deadlines.Set(&t.deadline, r.loop.Now+r.limiter.limits.StallTimeout)
 	}
 	r.list(t)
 }
@@ -194,7 +194,7 @@ func (r *reactor) listingExpired(t *transfer) {
 		r.failTransfer(t, outcomeFailed, errListingsFull)
 		return
 	}
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+	r.loop.Deadlines.Set(&t.deadline, r.loop.Now+r.limiter.limits.StallTimeout)
 }
 
 // built lets another large listing be built. It follows the work, whatever became of the transfer.
@@ -236,7 +236,7 @@ func (r *reactor) listed(t *transfer) {
 			return
 		}
 		// What it waited for was not the client's fault: its time begins now.
-		r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+		r.loop.Deadlines.Set(&t.deadline, r.loop.Now+r.limiter.limits.StallTimeout)
 		r.sendMessage(t, text)
 	case fsio.KindOf(j.err) == fsio.KindTooLarge && s.reserved < most:
 		r.keepListing(t, 0)

@@ -215,7 +215,7 @@ func (s *stage) meetOverTCP(number uint16) *net.TCPConn {
 	}))
 	check(s.t, err)
 	check(s.t, accepted.Close())
-	s.now = s.clock()
-	s.meet(s.portOf(number), fd, netip.MustParseAddr("127.0.0.1"))
+	s.tick()
+	s.meet(s.portOf(number), s.loop.Adopt(fd), netip.MustParseAddr("127.0.0.1"))
 	return end.(*net.TCPConn)
 }

@@ -3,54 +3,9 @@ package reactor
 import (
 	"container/list"
 	"net/netip"
-	"time"
+
+	"ferry/reactor/loop"
 )
-
-// dataPort is one port of the pool, bound when the server starts and closed when it ends. It is
-// owned by the loop.
-type dataPort struct {
-	r      *reactor
-	number uint16
-	index  uint16
-	kind   poolKind
-	// parting marks the port that is told after quit: whoever comes is closed at once.
-	parting bool
-	// sockets listen on it: one, unless the server listens on several addresses by name.
-	sockets []dataSocket
-}
-
-// dataSocket is one listening socket of a data port.
-type dataSocket struct {
-	port *dataPort
-	fd   int
-	slot slot
-	// retry is when it accepts again after an accept that failed.
-	retry deadline
-}
-
-// poolKind is what the ports of a pool are for.
-type poolKind uint8
-
-const (
-	// poolData are the data ports of base: a file or a message each.
-	poolData poolKind = iota
-	// poolFiles is classic's one port for files, poolMessages its one port for messages.
-	poolFiles
-	poolMessages
-	// poolKeyed are the ports of the status exchange, where an offer is known by its KEY.
-	poolKeyed
-	poolCount
-)
-
-// portPool is a set of ports of which offers take one each. It is owned by the loop.
-type portPool struct {
-	ports []*dataPort
-	// shared says that any number of offers stand on a port, which is not leased.
-	shared bool
-	// rest is how long the lease of an untaken offer rests, restMin after how long it may serve
-	// when nothing else can.
-	rest, restMin time.Duration
-}
 
 // address is what the loop knows of one client address. It is there as long as anything of it is in
 // use.
@@ -82,14 +37,14 @@ type line struct {
 	// waiting are transfers without a port, in the order of their commands.
 	waiting list.List
 	// rested runs out when the first of the resting leases may serve again.
-	rested deadline
+	rested loop.Deadline
 	// starved says that the line waits in the reactor's list for a limit of the server.
 	starved bool
 }
 
 type restingLease struct {
 	port  uint16
-	since instant
+	since loop.Instant
 }
 
 // addressOf returns the record of an address, made if need be. Call forget when it may be idle.
@@ -117,7 +72,7 @@ func (r *reactor) forget(a *address) {
 	}
 	for _, l := range a.lines {
 		if l != nil {
-			r.deadlines.clear(&l.rested)
+			r.loop.Deadlines.Clear(&l.rested)
 		}
 	}
 	delete(r.addresses, a.ip)
@@ -134,7 +89,7 @@ func (a *address) line(k poolKind) *line {
 
 func newLine(a *address, pool *portPool) *line {
 	l := &line{a: a, pool: pool}
-	l.rested.owner = l
+	l.rested.Owner = l
 	if pool.shared {
 		return l
 	}
@@ -216,7 +171,7 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 	if short == shortAddress {
 		return lineWaits
 	}
-	port, ok := l.lease(r.now)
+	port, ok := l.lease(r.loop.Now)
 	if !ok {
 		r.limiter.giveOffer(l.a.use)
 		r.limiter.giveTransfer(l.a.use, n)
@@ -250,12 +205,6 @@ func (r *reactor) starve(l *line) {
 		r.starving = append(r.starving, l)
 	}
 	r.limiter.starved.Store(true)
-}
-
-// feedSoon has the next turn serve those that starve.
-func (r *reactor) feedSoon() {
-	r.hungry.Store(true)
-	r.ring()
 }
 
 // serveStarving gives each line that starves a turn of one transfer, in the order in which they
@@ -302,7 +251,7 @@ func (t *transfer) met() (waited bool) {
 }
 
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
-func (l *line) lease(now instant) (port uint16, ok bool) {
+func (l *line) lease(now loop.Instant) (port uint16, ok bool) {
 	if l.pool.shared {
 		return uint16(l.a.r.pick(len(l.pool.ports))), true
 	}
@@ -327,28 +276,28 @@ func (l *line) unlease(port uint16) { l.free = append(l.free, port) }
 // rest lays the lease of an untaken offer to rest. (PROTOCOL, Ports: "so that a late connect of
 // that client cannot meet another session's offer".)
 func (r *reactor) rest(l *line, port uint16) {
-	l.resting = append(l.resting, restingLease{port, r.now})
+	l.resting = append(l.resting, restingLease{port, r.loop.Now})
 	r.awaitRest(l)
 }
 
 // awaitRest sets the line's deadline to when its first resting lease is of use.
 func (r *reactor) awaitRest(l *line) {
 	if len(l.resting) == 0 {
-		r.deadlines.clear(&l.rested)
+		r.loop.Deadlines.Clear(&l.rested)
 		return
 	}
 	at := l.resting[0].since + l.pool.rest
 	// A lease that may serve already waits for a limit, not for time.
-	if early := l.resting[0].since + l.pool.restMin; l.waiting.Len() > 0 && early > r.now {
+	if early := l.resting[0].since + l.pool.restMin; l.waiting.Len() > 0 && early > r.loop.Now {
 		at = early
 	}
-	r.deadlines.set(&l.rested, at)
+	r.loop.Deadlines.Set(&l.rested, at)
 }
 
-// expire frees the leases that have rested.
-func (l *line) expire(*deadline) {
+// Expire frees the leases that have rested.
+func (l *line) Expire(*loop.Deadline) {
 	r := l.a.r
-	for len(l.resting) > 0 && r.now-l.resting[0].since >= l.pool.rest {
+	for len(l.resting) > 0 && r.loop.Now-l.resting[0].since >= l.pool.rest {
 		l.free = append(l.free, l.resting[0].port)
 		l.resting = l.resting[1:]
 	}
@@ -367,7 +316,7 @@ func (r *reactor) offer(t *transfer, port uint16) {
 	t.line.offers[port] = t
 	t.becomeOffered()
 	r.count.offers++
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.OfferTimeout)
+	r.loop.Deadlines.Set(&t.deadline, r.loop.Now+r.limiter.limits.OfferTimeout)
 	r.feed(t.session, input{kind: inPort})
 }
 
@@ -394,25 +343,11 @@ func (r *reactor) endOffer(t *transfer) {
 	r.endTransfer(t)
 }
 
-// ready accepts one connection. If there are more, the watcher says so again after this turn: a
-// flood at one port leaves the others their share.
-func (d *dataSocket) ready(readiness) {
-	r := d.port.r
-	fd, peer, err := accept(d.fd)
-	switch {
-	case err == nil:
-		r.count.dataConnections++
-		r.meet(d.port, fd, peer.Addr())
-	case err != errAgain && err != errAborted:
-		r.acceptFailed(d, err)
-	}
-}
-
 // meet gives a new data connection to the offer that stands for its address on the port. (PROTOCOL,
 // Ports: "a connection to the port from another address, or without an offer, is closed at once".)
-func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
+func (r *reactor) meet(p *dataPort, c loop.Channel, ip netip.Addr) {
 	if p.kind == poolKeyed {
-		r.newcomer(fd, ip)
+		r.newcomer(c, ip)
 		return
 	}
 	var t *transfer
@@ -425,17 +360,17 @@ func (r *reactor) meet(p *dataPort, fd int, ip netip.Addr) {
 		}
 		if p.kind == poolFiles {
 			// A clean close is the end of a file there, of an empty one in this case.
-			setReset(fd, true)
+			c.SetReset(true)
 		}
-		closeDescriptor(fd)
+		c.Close()
 		return
 	}
 	l := t.line
 	l.offers[p.index] = nil
 	l.unlease(p.index)
-	t.becomeMoving(fd, r.now)
+	t.becomeMoving(c, r.loop.Now)
 	waited := t.met()
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+	r.loop.Deadlines.Set(&t.deadline, r.loop.Now+r.limiter.limits.StallTimeout)
 	s := t.session
 	if t.framed() {
 		r.feed(s, input{kind: inConnect})

@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
+
+	"ferry/reactor/loop"
 )
 
 // leaseModel is what PROTOCOL says of leases, kept beside a reactor.
@@ -18,7 +21,7 @@ type leaseModel struct {
 	*stage
 	clients []*leaseClient
 	// rested is when each lease was laid to rest.
-	rested map[lease]instant
+	rested map[lease]loop.Instant
 	// serial numbers commands in the order in which they were sent.
 	serial int
 }
@@ -35,7 +38,7 @@ type leaseClient struct {
 	// asked is the serial of the command that has no port yet, port what was told.
 	asked int
 	port  uint16
-	until instant
+	until loop.Instant
 	left  int // untaken in a row
 	over  bool
 }
@@ -63,7 +66,7 @@ func (m *leaseModel) standing(l lease) bool {
 
 // settled takes what the reactor told its clients and holds it against the rules.
 func (m *leaseModel) settled(t *rapid.T) {
-	now := m.now
+	now := m.loop.Now
 	// Offers that ran out were untaken.
 	for _, c := range m.clients {
 		if c.port != 0 && c.until <= now {
@@ -91,7 +94,7 @@ func (m *leaseModel) settled(t *rapid.T) {
 }
 
 // offered holds one offer against the rules.
-func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
+func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now loop.Instant) {
 	l := lease{c.port, c.from}
 	others := slices.Clone(m.clients)
 	others = slices.DeleteFunc(others, func(o *leaseClient) bool { return o == c })
@@ -120,7 +123,7 @@ func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
 }
 
 // nobodyWaitsInVain demands that who waits has a reason to.
-func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now instant) {
+func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now loop.Instant) {
 	l := &m.limiter.limits
 	if a.waiting.Len() == 0 || a.a.use.transfers.Load() >= int64(l.TransfersPerAddress) ||
 		m.limiter.transfers.Load() >= int64(l.Transfers) {
@@ -133,7 +136,7 @@ func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now instant) {
 		if now-a.resting[0].since >= leaseRestMin {
 			t.Fatal("a command waits although a lease has rested enough")
 		}
-		if a.rested.place == 0 {
+		if !a.rested.IsSet() {
 			t.Fatal("a command waits for a rest that no deadline ends")
 		}
 	}
@@ -149,7 +152,7 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 		o.Limits.Transfers = rapid.IntRange(1, 8).Draw(rt, "transfers")
 		s := stages(t, 1, o)[0]
 		defer s.close()
-		m := &leaseModel{stage: s, rested: map[lease]instant{}}
+		m := &leaseModel{stage: s, rested: map[lease]loop.Instant{}}
 		free := s.limiter.descriptors.Load()
 		rt.Repeat(m.actions())
 		for _, c := range m.clients {
@@ -159,11 +162,11 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 		}
 		s.advance(o.Limits.OfferTimeout)
 		s.advance(o.Limits.LeaseRest)
-		if len(s.addresses) != 0 || len(s.limiter.addresses) != 0 || len(s.deadlines) != 0 ||
+		if len(s.addresses) != 0 || len(s.limiter.addresses) != 0 || len(s.loop.Deadlines) != 0 ||
 			len(s.transfers) != 0 || s.limiter.descriptors.Load() != free ||
 			s.limiter.transfers.Load() != 0 || s.limiter.sessions.Load() != 0 {
 			rt.Fatalf("left behind: %d addresses, %d deadlines, %d transfers, %d descriptors",
-				len(s.addresses), len(s.deadlines), len(s.transfers),
+				len(s.addresses), len(s.loop.Deadlines), len(s.transfers),
 				free-s.limiter.descriptors.Load())
 		}
 	})
@@ -271,7 +274,7 @@ func TestRestedLeaseDoesNotKeepTheLoop(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the loop turns about itself")
 	}
-	closeDescriptor(fd)
+	_ = unix.Close(fd)
 	s.settle()
 	eventually(t, "the last command's port", func() bool {
 		s.settle()

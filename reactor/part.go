@@ -80,9 +80,9 @@ func (r *reactor) keepFirst(t *transfer) bool {
 	}
 	rc.keeping, rc.whole = true, true
 	t.readable = false
-	r.deadlines.clear(&t.deadline)
-	r.deadlines.clear(&rc.pause)
-	r.enqueue(t)
+	r.loop.Deadlines.Clear(&t.deadline)
+	r.loop.Deadlines.Clear(&rc.pause)
+	r.loop.Enqueue(t)
 	return true
 }
 
@@ -98,7 +98,7 @@ func (r *reactor) kept(t *transfer) {
 		r.failTransfer(t, t.outcome, t.err)
 	default:
 		t.outcome = outcomeComplete
-		setReset(t.fd, false)
+		t.channel.SetReset(false)
 		r.becomeLingering(t)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"ferry/reactor/loop"
 )
 
 // rates say whether a client address may open one more session now. An address has an allowance
@@ -17,7 +19,7 @@ type rates struct {
 
 	mu sync.Mutex
 	// whole says when the allowance of an address will be whole again. Guarded by mu.
-	whole map[netip.Addr]instant
+	whole map[netip.Addr]loop.Instant
 	// sweepAt is how many addresses are remembered before those that need not be are dropped.
 	// Guarded by mu.
 	sweepAt int
@@ -32,13 +34,13 @@ func newRates(perSecond, atOnce int) *rates {
 	return &rates{
 		interval: interval,
 		burst:    interval * time.Duration(atOnce),
-		whole:    make(map[netip.Addr]instant),
+		whole:    make(map[netip.Addr]loop.Instant),
 		sweepAt:  ratesSweep,
 	}
 }
 
 // allow takes one session out of an address's allowance, or says that there is none left.
-func (l *rates) allow(ip netip.Addr, now instant) bool {
+func (l *rates) allow(ip netip.Addr, now loop.Instant) bool {
 	ip = networkOf(ip)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,7 +56,7 @@ func (l *rates) allow(ip netip.Addr, now instant) bool {
 
 // sweep drops the addresses whose allowance is whole. It is worth its time: as many again have to
 // come before the next.
-func (l *rates) sweep(now instant) {
+func (l *rates) sweep(now loop.Instant) {
 	for ip, at := range l.whole {
 		if at <= now {
 			delete(l.whole, ip)

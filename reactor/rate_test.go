@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"ferry/reactor/loop"
 )
 
 // In no stretch of time does an address open more than its allowance and what came back meanwhile,
@@ -16,8 +18,8 @@ func TestRateHoldsOverEveryStretch(t *testing.T) {
 		atOnce := rapid.IntRange(1, 20).Draw(t, "at once")
 		l := newRates(perSecond, atOnce)
 		steps := rapid.SliceOfN(rapid.IntRange(0, 300), 1, 200).Draw(t, "milliseconds between")
-		var now instant
-		var taken []instant
+		var now loop.Instant
+		var taken []loop.Instant
 		for _, step := range steps {
 			now += time.Duration(step) * time.Millisecond
 			slow := time.Duration(step)*time.Millisecond >= l.interval
@@ -88,7 +90,7 @@ func TestAnIPv6NetworkCountsAsOneAddress(t *testing.T) {
 func TestRatesForgetAddresses(t *testing.T) {
 	l := newRates(1000, 10)
 	ip := netip.MustParseAddr("10.0.0.0")
-	var now instant
+	var now loop.Instant
 	most := 0
 	for range 100_000 {
 		ip = ip.Next()

@@ -5,6 +5,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 const (
@@ -27,13 +28,13 @@ type receiver struct {
 	dec  codec.Decoder
 	name fsio.Name
 	// pause runs out when a put has been silent after a complete record.
-	pause deadline
+	pause loop.Deadline
 	// quietAt is how far the decoder had come when pause was last looked at.
 	quietAt int64
 	// buffer holds fill bytes that no job was given yet.
 	buffer *[]byte
 	fill   int
-	pipe   *pipe
+	pipe   *loop.Pipe
 	// piped is how many bytes the pipe holds.
 	piped   int64
 	pending *fsio.Pending
@@ -129,7 +130,7 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 	}
 	remaining := rc.dec.Remaining()
 	if rc.pipe != nil && remaining > 0 {
-		if !readable || rc.piped >= pipeBytes {
+		if !readable || rc.piped >= loop.PipeBytes {
 			return planWait
 		}
 		return planSplice
@@ -166,10 +167,10 @@ func (r *reactor) beginReceive(t *transfer) {
 	rc := &t.recv
 	// Should this process be killed, the kernel is to reset the connection and not to close it: a
 	// clean close says that the file is stored.
-	setReset(t.fd, true)
+	t.channel.SetReset(true)
 	if t.asked != nil { // its name was looked at, and its decoder stands behind the KEY
 		if r.receive(t) {
-			r.enqueue(t)
+			r.loop.Enqueue(t)
 		}
 		return
 	}
@@ -184,23 +185,23 @@ func (r *reactor) beginReceive(t *transfer) {
 		return
 	}
 	if r.receive(t) {
-		r.enqueue(t)
+		r.loop.Enqueue(t)
 	}
 }
 
 // receive moves up to a quantum, and says whether more can move at once.
 func (r *reactor) receive(t *transfer) (more bool) {
 	rc := &t.recv
-	rc.slow = r.now-t.began > gatherTime
+	rc.slow = r.loop.Now-t.began > gatherTime
 	// Fields and records count as well: records of no bytes could keep the loop here for as long as
 	// they come.
 	worth := func() int64 { return rc.dec.Offset() + int64(rc.records)*recordWorth }
 	for before := worth(); worth()-before < quantum; {
-		switch rc.next(t.job.busy, t.readable, r.pipesToBeHad()) {
+		switch rc.next(t.job.busy, t.readable, t.channel.CanSplice() && r.loop.Pipes.Available()) {
 		case planWait:
 			r.setPause(t)
 			if !t.readable && t.state == transferMoving {
-				t.watch(canRead)
+				t.channel.Want(loop.CanRead)
 			}
 			return false
 		case planRead:
@@ -212,7 +213,7 @@ func (r *reactor) receive(t *transfer) (more bool) {
 				return false
 			}
 		case planPipe:
-			rc.pipe = r.takePipe()
+			rc.pipe = r.loop.Pipes.Take()
 		case planCreate:
 			r.submitWrite(t, jobCreate, int64(rc.fill))
 		case planWrite:
@@ -260,15 +261,15 @@ func (r *reactor) readBuffer(t *transfer) bool {
 	if rc.dense && len(in) > denseRead {
 		in = in[:denseRead]
 	}
-	n, err := receiveBytes(t.fd, in)
+	n, err := t.channel.Recv(in)
 	switch {
-	case err == errAgain:
+	case err == loop.ErrAgain:
 		t.readable = false
 		if rc.fill == 0 {
 			rc.dropBuffer()
 		}
 		return true
-	case err == errInterrupted:
+	case err == loop.ErrInterrupted:
 		return true
 	case err != nil:
 		r.failTransfer(t, outcomeBroken, err)
@@ -356,10 +357,10 @@ func (r *reactor) announce(t *transfer, n int64) bool {
 // splicePipe moves bytes from the socket into the pipe, and says whether the put goes on.
 func (r *reactor) splicePipe(t *transfer) bool {
 	rc := &t.recv
-	want := min(rc.dec.Remaining(), pipeBytes-rc.piped, quantum)
-	n, err := spliceIn(t.fd, rc.pipe.in, int(want))
+	want := min(rc.dec.Remaining(), loop.PipeBytes-rc.piped, quantum)
+	n, err := t.channel.Splice(rc.pipe, int(want))
 	switch {
-	case err == errAgain:
+	case err == loop.ErrAgain:
 		// The pipe may be full of small pieces as well: only an empty one tells of the socket.
 		if rc.piped == 0 {
 			t.readable = false
@@ -370,11 +371,10 @@ func (r *reactor) splicePipe(t *transfer) bool {
 			return false
 		}
 		return true
-	case err == errInterrupted:
+	case err == loop.ErrInterrupted:
 		return true
-	case err == errNoSplice && rc.piped == 0 && !t.job.busy:
-		r.splice = false
-		r.givePipe(rc.pipe, false)
+	case err == loop.ErrNoSplice && rc.piped == 0 && !t.job.busy:
+		r.loop.Pipes.Give(rc.pipe, false)
 		rc.pipe = nil
 		return true
 	case err != nil:
@@ -423,11 +423,11 @@ func (r *reactor) receiveJobDone(t *transfer) {
 	rc.reserved -= taken
 	r.limiter.written(t.address.use, taken)
 	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
-		r.givePipe(rc.pipe, true)
+		r.loop.Pipes.Give(rc.pipe, true)
 		rc.pipe = nil
 	}
 	if r.receive(t) {
-		r.enqueue(t)
+		r.loop.Enqueue(t)
 	}
 }
 
@@ -446,7 +446,7 @@ func (r *reactor) dropReceive(t *transfer) (waits bool) {
 	r.limiter.written(t.address.use, rc.reserved)
 	rc.reserved = 0
 	if rc.pipe != nil {
-		r.givePipe(rc.pipe, rc.piped == 0)
+		r.loop.Pipes.Give(rc.pipe, rc.piped == 0)
 		rc.pipe = nil
 	}
 	rc.dropBuffer()

@@ -6,6 +6,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 const (
@@ -97,7 +98,7 @@ func (r *reactor) sendOpened(t *transfer) {
 	case s.size > smallMax:
 		s.field = t.framed()
 		if r.sendOn(t) {
-			r.enqueue(t)
+			r.loop.Enqueue(t)
 		}
 	default:
 		out := r.scratch[:codec.FieldSize+s.size]
@@ -131,7 +132,7 @@ func (r *reactor) sendMessage(t *transfer, text []byte) {
 	t.send.size = int64(len(text))
 	t.send.field = t.framed()
 	if r.sendOn(t) {
-		r.enqueue(t)
+		r.loop.Enqueue(t)
 	}
 }
 
@@ -143,8 +144,8 @@ func (r *reactor) sendSmall(t *transfer, out []byte) {
 	if !t.framed() {
 		out, header = out[codec.FieldSize:], 0
 	}
-	n, err := sendMore(t.fd, out)
-	if err != nil && err != errAgain {
+	n, err := t.channel.SendMore(out)
+	if err != nil && err != loop.ErrAgain {
 		r.failTransfer(t, outcomeBroken, err)
 		return
 	}
@@ -156,7 +157,7 @@ func (r *reactor) sendSmall(t *transfer, out []byte) {
 	t.writable = false
 	t.send.buffer = buffers.Get().(*[]byte)
 	t.send.rest = (*t.send.buffer)[:copy(*t.send.buffer, out[n:])]
-	t.watch(canWrite)
+	t.channel.Want(loop.CanWrite)
 }
 
 // sendOn sends up to a quantum, and says whether more can go at once.
@@ -173,20 +174,20 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 		var err error
 		switch {
 		case len(s.rest) > 0:
-			n, err = sendBytes(t.fd, s.rest[:min(left, len(s.rest))])
+			n, err = t.channel.Send(s.rest[:min(left, len(s.rest))])
 			s.rest = s.rest[max(n, 0):]
 		case !s.open || s.offset == s.end:
 			r.sent(t)
 			return false
-		case !r.sendfile || s.plain:
+		case !t.channel.CanSendfile() || s.plain:
 			r.submit(t, jobReadNext)
 			return false
 		default:
 			if !r.warm(t) {
 				return false
 			}
-			n, err = r.sendFile(t, min(int64(left), s.warm-s.offset))
-			if err == errNoSendfile {
+			n, err = t.channel.Sendfile(s.file.FD(), s.offset, min(int64(left), s.warm-s.offset))
+			if err == loop.ErrNoSendfile {
 				s.plain = true
 				continue
 			}
@@ -202,12 +203,12 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 		}
 		t.moved += int64(max(n, 0))
 		left -= max(n, 0)
-		if err == errAgain {
+		if err == loop.ErrAgain {
 			t.writable = false
-			t.watch(canWrite)
+			t.channel.Want(loop.CanWrite)
 			return false
 		}
-		if err != nil && err != errInterrupted {
+		if err != nil && err != loop.ErrInterrupted {
 			r.failTransfer(t, outcomeBroken, err)
 			return false
 		}
@@ -215,24 +216,15 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 	return true
 }
 
-// errNoSendfile is a file that the system does not send by itself.
-var errNoSendfile = errors.New("no sendfile")
-
-// sendFile sends the next bytes of an open file. Tests put another call in its place.
-func (r *reactor) sendFile(t *transfer, n int64) (int, error) {
-	s := &t.send
-	return r.sendfileCall(t.fd, s.file.FD(), s.offset, n)
-}
-
 // sendField announces the size, joined with what follows it.
 func (r *reactor) sendField(t *transfer) bool {
 	s := &t.send
 	field := codec.AppendField(r.fieldBuffer[:0], s.size)
 	// A fresh socket has room for ten bytes, whole.
-	if _, err := sendMore(t.fd, field); err != nil {
-		if err == errAgain {
+	if _, err := t.channel.SendMore(field); err != nil {
+		if err == loop.ErrAgain {
 			t.writable = false
-			t.watch(canWrite)
+			t.channel.Want(loop.CanWrite)
 			return false
 		}
 		r.failTransfer(t, outcomeBroken, err)
@@ -264,7 +256,7 @@ func (r *reactor) sent(t *transfer) {
 	}
 	r.closeSent(t)
 	if !t.framed() {
-		setReset(t.fd, false)
+		t.channel.SetReset(false)
 	}
 	r.becomeLingering(t)
 }
@@ -344,7 +336,7 @@ func (r *reactor) sendJobDone(t *transfer) {
 	default:
 		panic("reactor: a job that sending does not have")
 	}
-	r.enqueue(t)
+	r.loop.Enqueue(t)
 }
 
 // announced says whether the size has left already.

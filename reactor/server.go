@@ -17,6 +17,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
@@ -35,7 +36,7 @@ type Server struct {
 	reactors  []*reactor
 	addresses []netip.Addr
 	// reserved is the control port, classic that of the classic exchange; nil where not served.
-	reserved, classic *reservation
+	reserved, classic *loop.Reservation
 	dataPorts         []uint16
 	context           context.Context
 	sessionID         atomic.Uint64
@@ -142,7 +143,7 @@ func (s *Server) prepare() error {
 	for _, r := range s.reactors {
 		r.limiter, r.root = s.limiter, s.root
 		r.setRests()
-		if r.watcher, err = newWatcher(r.ring); err != nil {
+		if err = r.openLoop(); err != nil {
 			return err
 		}
 	}
@@ -225,13 +226,13 @@ func descriptorLimit() uint64 {
 }
 
 // Port is where control connections are accepted, or NoPort.
-func (s *Server) Port() int { return s.reserved.number() }
+func (s *Server) Port() int { return portOf(s.reserved) }
 
 // speaksStatus says whether the status exchange is served.
 func (s *Server) speaksStatus() bool { return len(s.reactors[0].pools[poolKeyed].ports) > 0 }
 
 // ClassicPort is where the classic exchange's are, or NoPort.
-func (s *Server) ClassicPort() int { return s.classic.number() }
+func (s *Server) ClassicPort() int { return portOf(s.classic) }
 
 // Run serves until Drain or Stop and returns nil when all that ran could finish, an
 // ErrTransfersReset when some could not, and another error when the server could not go on.
@@ -244,15 +245,15 @@ func (s *Server) Run(listening func()) error {
 		engines.Add(1)
 		go func() {
 			defer engines.Done()
-			errs[i] = r.serveControl(func() { ready <- struct{}{} })
+			errs[i] = r.loop.Run(r.controlAddresses(), func() { ready <- struct{}{} })
 			ready <- struct{}{}
 		}()
 	}
 	for range s.reactors {
 		<-ready
 	}
-	s.reserved.release()
-	s.classic.release()
+	s.reserved.Release()
+	s.classic.Release()
 	if err := errors.Join(errs...); err != nil {
 		s.end(&engines)
 		return err
@@ -287,7 +288,7 @@ func (s *Server) waitForEnd() {
 	defer timeout.Stop()
 	drained := make(chan struct{}, len(s.reactors))
 	for _, r := range s.reactors {
-		r.order(func() { r.drain(func() { drained <- struct{}{} }) })
+		r.loop.Order(func() { r.drain(func() { drained <- struct{}{} }) })
 	}
 	for range s.reactors {
 		select {
@@ -306,8 +307,8 @@ func (s *Server) end(engines *sync.WaitGroup) {
 	s.ending.trip()
 	aborted := make(chan struct{}, len(s.reactors))
 	for _, r := range s.reactors {
-		if r.started { // where no loop lives at the moment, one comes or is stood in for
-			r.order(func() { r.abort(func() { aborted <- struct{}{} }) })
+		if r.loop.Started() { // where no loop lives at the moment, one comes or is stood in for
+			r.loop.Order(func() { r.abort(func() { aborted <- struct{}{} }) })
 		} else {
 			aborted <- struct{}{}
 		}
@@ -326,10 +327,7 @@ func (s *Server) end(engines *sync.WaitGroup) {
 	s.sumPool.Close()
 	s.pool.Close()
 	for _, r := range s.reactors {
-		if r.started { // otherwise there is no doorbell either
-			r.watcher.stop()
-		}
-		r.endLoop()
+		r.loop.End()
 	}
 	engines.Wait()
 	s.Close()
@@ -342,12 +340,12 @@ const endPatience = 5 * time.Second
 func (s *Server) Close() { s.closing.Do(s.close) }
 
 func (s *Server) close() {
-	s.reserved.release()
-	s.classic.release()
+	s.reserved.Release()
+	s.classic.Release()
 	for _, r := range s.reactors {
 		r.closePorts()
-		if r.watcher != nil {
-			r.watcher.closeDescriptors()
+		if r.loop != nil {
+			r.loop.Close()
 		}
 	}
 	if s.pool != nil {
@@ -371,7 +369,7 @@ func (s *Server) Stop() { s.stop.trip() }
 func (s *Server) LogStatus() {
 	s.logProcess()
 	for _, r := range s.reactors {
-		r.order(r.logStatus)
+		r.loop.Order(r.logStatus)
 	}
 }
 
@@ -384,8 +382,7 @@ func (s *Server) feedStarving() {
 // feedAll has every reactor serve what waits for a limit of the server in its next turn.
 func (s *Server) feedAll() {
 	for _, r := range s.reactors {
-		r.hungry.Store(true)
-		r.ring()
+		r.feedSoon()
 	}
 }
 

@@ -175,11 +175,11 @@ func (s *sim) connect() {
 	if s.chance(2) {
 		s.write(d, s.rand.IntN(len(d.rest)+1))
 	}
-	s.now = s.clock()
+	s.tick()
 	if c.face == faceStatus {
-		s.newcomer(fds[0], netip.MustParseAddr(from))
+		s.newcomer(s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
 	} else {
-		s.meet(s.portOf(o.port), fds[0], netip.MustParseAddr(from))
+		s.meet(s.portOf(o.port), s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
 	}
 	s.settle()
 }

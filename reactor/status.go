@@ -95,7 +95,7 @@ func (r *reactor) greet(s *session, text []byte, n int) bool {
 	s.becomeStatus()
 	s.status = new(statusSession)
 	r.count.commands++
-	_, _ = s.conn.Discard(n)
+	s.conn.Discard(n)
 	features := r.server.features
 	r.answerAtOnce(s, answer{codec.CodeOkay, codec.AppendHello(nil, features)})
 	return true
@@ -121,7 +121,7 @@ func (r *reactor) pumpStatus(s *session) {
 	}
 	for n := 0; s.conn != nil && s.exchange.State() != codec.Over && r.pumpOne(s); n++ {
 		if n == commandsATurn {
-			r.enqueue(s)
+			r.loop.Enqueue(s)
 			break
 		}
 	}
@@ -136,15 +136,13 @@ func (r *reactor) pumpStatus(s *session) {
 // answer can be a hundred times longer than its command.
 const commandsATurn = 32
 
-// move goes on with commands that were sent ahead.
-func (s *session) move() (more bool) {
+// Move goes on with commands that were sent ahead.
+func (s *session) Move() (more bool) {
 	if s.conn != nil && s.exchange.State() != codec.Over {
 		s.r.pump(s)
 	}
 	return false // pump has it queued if there is more
 }
-
-func (s *session) isQueued() *bool { return &s.queued }
 
 // pumpOne takes one command, and says whether there may be another.
 func (r *reactor) pumpOne(s *session) bool {
@@ -156,20 +154,20 @@ func (r *reactor) pumpOne(s *session) bool {
 		r.aborted(s)
 		return true
 	}
-	in, _ := s.conn.Peek(-1)
+	in := s.conn.Peek()
 	ev, n := s.dec.Next(in)
 	var t *transfer
 	var out output
 	switch ev.Kind {
 	case codec.EventCommand:
-		s.heard = r.now
+		s.heard = r.loop.Now
 		t = r.takeRequest(s, ev.Data, &out)
 	case codec.EventError:
 		s.step(input{kind: inViolation}, &out)
 	default: // no more for now
 	}
 	if n > 0 { // Discard takes 0 for everything.
-		_, _ = s.conn.Discard(n)
+		s.conn.Discard(n)
 		st.taken(n)
 	}
 	switch {

@@ -6,6 +6,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 // transferState is where a transfer stands.
@@ -79,13 +80,12 @@ type transfer struct {
 	place *list.Element
 	port  uint16
 
-	fd   int
-	slot slot
-	// readable and writable say what the last word of the watcher was: they are cleared when a
-	// call would have blocked.
+	loop.Entry
+	// channel is the data connection, nil before and after.
+	channel loop.Channel
+	// readable and writable are cleared when a call on the channel would have blocked, and set when
+	// the channel becomes ready.
 	readable, writable bool
-	// queued says that the transfer stands in the reactor's list of those that can move.
-	queued bool
 	// index is the place in reactor.transfers.
 	index int
 	// unmet says that it counts as an offer: it has its turn, and no data connection yet.
@@ -95,8 +95,8 @@ type transfer struct {
 
 	// deadline is, in turn, the end of waiting to be listed, of the offer, of a stall and of
 	// lingering.
-	deadline deadline
-	began    instant
+	deadline loop.Deadline
+	began    loop.Instant
 	// moved counts file or message bytes; mark is what it was when the stall time began.
 	moved, mark int64
 	held        int64
@@ -118,8 +118,8 @@ func (r *reactor) newTransfer(s *session, c codec.Command) *transfer {
 		r.spare = r.spare[:n-1]
 	} else {
 		t = &transfer{r: r, state: transferEnded}
-		t.deadline.owner = t
-		t.recv.pause.owner = t
+		t.deadline.Owner = t
+		t.recv.pause.Owner = t
 		t.job.t = t
 	}
 	t.become(transferWaiting)
@@ -127,8 +127,7 @@ func (r *reactor) newTransfer(s *session, c codec.Command) *transfer {
 	t.verb = c.Verb
 	t.text = string(c.Text)
 	t.name = t.text[len(t.text)-len(c.Name):]
-	t.fd = -1
-	t.began = r.now
+	t.began = r.loop.Now
 	t.address.transfers++
 	t.index = len(r.transfers)
 	r.transfers = append(r.transfers, t)
@@ -156,9 +155,10 @@ func (t *transfer) descriptors() int64 {
 	return descriptorsEach
 }
 
-func (t *transfer) becomeMoving(fd int, now instant) {
+func (t *transfer) becomeMoving(c loop.Channel, now loop.Instant) {
 	t.become(transferMoving)
-	t.fd = fd
+	t.channel = c
+	c.Watch(t)
 	t.began = now
 	t.readable, t.writable = true, true
 }
@@ -167,28 +167,19 @@ func (t *transfer) isPut() bool {
 	return t.verb == codec.VerbPut || t.verb == codec.VerbPutPart
 }
 
-// watch follows a call that would have blocked: the watcher says when it can be made again. The
-// data socket goes into the watcher with the first.
-func (t *transfer) watch(what readiness) {
-	if t.slot == 0 {
-		t.slot = t.r.watcher.add(t.fd, t)
-	}
-	t.r.watcher.want(t.slot, what)
-}
-
-// ready is the watcher's word on the data socket.
-func (t *transfer) ready(what readiness) {
-	if what&canRead != 0 {
+// Ready implements loop.Watched, for the channel.
+func (t *transfer) Ready(what loop.Readiness) {
+	if what&loop.CanRead != 0 {
 		t.readable = true
 	}
-	if what&canWrite != 0 {
+	if what&loop.CanWrite != 0 {
 		t.writable = true
 	}
-	t.r.enqueue(t)
+	t.r.loop.Enqueue(t)
 }
 
-// move goes on with the transfer for one quantum, and says whether it can go on at once.
-func (t *transfer) move() (more bool) {
+// Move goes on with the transfer for one quantum, and says whether it can go on at once.
+func (t *transfer) Move() (more bool) {
 	switch t.state {
 	case transferMoving:
 		if t.isPut() {
@@ -200,6 +191,12 @@ func (t *transfer) move() (more bool) {
 	default:
 		return false
 	}
+}
+
+// OnLoop implements loop.Task: the transfer's job has ended.
+func (t *transfer) OnLoop() {
+	t.job.busy = false
+	t.jobDone()
 }
 
 // jobDone takes the result of file work.
@@ -229,8 +226,8 @@ func (t *transfer) jobDone() {
 	t.r.sendJobDone(t)
 }
 
-// expire is the end of an offer, of patience with a stalled client, or of lingering.
-func (t *transfer) expire(which *deadline) {
+// Expire is the end of an offer, of patience with a stalled client, or of lingering.
+func (t *transfer) Expire(which *loop.Deadline) {
 	r := t.r
 	if which == &t.recv.pause {
 		r.receivePaused(t)
@@ -261,13 +258,13 @@ func (r *reactor) checkStall(t *transfer) {
 	least := max(1, int64(l.StallTimeout.Seconds()*float64(l.RateBytes)),
 		t.send.held/listingStalls)
 	// What the socket took is not what the client has: megabytes may lie in between.
-	moved := t.moved - unsent(t.fd)
+	moved := t.moved - t.channel.Unsent()
 	if moved-t.mark < least && !t.job.busy {
 		r.failTransfer(t, outcomeStalled, nil)
 		return
 	}
 	t.mark = moved
-	r.deadlines.set(&t.deadline, r.now+l.StallTimeout)
+	r.loop.Deadlines.Set(&t.deadline, r.loop.Now+l.StallTimeout)
 }
 
 // release lets the session go on: everything of the transfer has moved.
@@ -296,24 +293,24 @@ const lingerMax = 2 * time.Second
 // becomeLingering ends our sending side and waits for the client's close.
 func (r *reactor) becomeLingering(t *transfer) {
 	t.become(transferLingering)
-	shutdownWrite(t.fd)
-	r.deadlines.set(&t.deadline, r.now+lingerMax)
+	t.channel.CloseWrite()
+	r.loop.Deadlines.Set(&t.deadline, r.loop.Now+lingerMax)
 	r.release(t)
 	if t.readable {
-		r.enqueue(t)
+		r.loop.Enqueue(t)
 	}
 }
 
 // linger drops what the client still sends, until it closes.
 func (r *reactor) linger(t *transfer) (more bool) {
 	for dropped := 0; dropped < quantum; {
-		n, err := receiveBytes(t.fd, r.scratch)
+		n, err := t.channel.Recv(r.scratch)
 		switch {
-		case err == errAgain:
+		case err == loop.ErrAgain:
 			t.readable = false
-			t.watch(canRead)
+			t.channel.Want(loop.CanRead)
 			return false
-		case err == errInterrupted:
+		case err == loop.ErrInterrupted:
 		case err != nil:
 			// The client reset the connection: it may have missed the end of what we sent.
 			if t.outcome == outcomeComplete && !t.isPut() {
@@ -336,8 +333,8 @@ func (r *reactor) failTransfer(t *transfer, o outcome, err error) {
 	if r.keepFirst(t) {
 		return
 	}
-	if t.fd >= 0 {
-		setReset(t.fd, true)
+	if t.channel != nil {
+		t.channel.SetReset(true)
 	}
 	r.endTransfer(t)
 }
@@ -345,18 +342,14 @@ func (r *reactor) failTransfer(t *transfer, o outcome, err error) {
 // endTransfer closes the data connection, lets go of all that the transfer holds, and logs it. What
 // a worker still has in hand is let go when it comes back.
 func (r *reactor) endTransfer(t *transfer) {
-	connected := t.fd >= 0
+	connected := t.channel != nil
 	t.become(transferEnded)
 	t.met() // those who waited for it are served when all of it is given back
-	r.deadlines.clear(&t.deadline)
-	r.deadlines.clear(&t.recv.pause)
+	r.loop.Deadlines.Clear(&t.deadline)
+	r.loop.Deadlines.Clear(&t.recv.pause)
 	if connected {
-		if t.slot != 0 {
-			r.watcher.remove(t.slot)
-			t.slot = 0
-		}
-		closeDescriptor(t.fd)
-		t.fd = -1
+		t.channel.Close()
+		t.channel = nil
 		r.tally(t)
 		r.logTransfer(t)
 		if !t.framed() { // its session did not wait for it
@@ -395,11 +388,11 @@ func (r *reactor) discard(t *transfer) {
 	if t.held > 0 {
 		r.limiter.giveTransfer(a.use, t.held)
 	}
-	*t = transfer{r: r, state: transferEnded, queued: t.queued}
-	t.deadline.owner = t
-	t.recv.pause.owner = t
+	*t = transfer{r: r, state: transferEnded, Entry: t.Entry}
+	t.deadline.Owner = t
+	t.recv.pause.Owner = t
 	t.job.t = t
-	if !t.queued && len(r.spare) < sparesMax {
+	if !t.IsQueued() && len(r.spare) < sparesMax {
 		r.spare = append(r.spare, t)
 	}
 	r.freed(a)

@@ -98,6 +98,6 @@ func (r *reactor) sendAsked(t *transfer) {
 	}
 	t.send.field = true
 	if r.sendOn(t) {
-		r.enqueue(t)
+		r.loop.Enqueue(t)
 	}
 }
