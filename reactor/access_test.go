@@ -50,7 +50,7 @@ func (t *transfer) keeping() bool { return t.recv.phase == receiveKeeping }
 // stands reports whether the offer of a transfer can be taken.
 func (t *transfer) stands() bool {
 	o := t.offer
-	if o == nil || o.deadline.place == 0 {
+	if o == nil || !o.deadline.IsSet() {
 		return false
 	}
 	if o.line.pool.shared {
@@ -72,7 +72,7 @@ func (s *session) aborting() bool {
 
 // arrive brings a data connection to a port.
 func (r *reactor) arrive(p *dataPort, fd int, from string) {
-	p.accepted(fd, netip.MustParseAddr(from))
+	p.accepted(r.loop.Adopt(fd), netip.MustParseAddr(from))
 }
 
 // store is the folder that a server serves; setStore replaces it.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 // How an upload ends: by the client's close, by its size, or by silence after a complete record when
@@ -48,7 +49,7 @@ func (rc *receiver) committed() {
 	} else {
 		t.outcome = outcomeComplete
 	}
-	setReset(t.fd(), false)
+	t.data.SetReset(false)
 	if rc.ends&clientEnded != 0 {
 		t.end()
 		return
@@ -65,12 +66,12 @@ func (rc *receiver) setPause() {
 	rc.quietAt = rc.dec.Offset()
 	switch {
 	case t.state != transferMoving || rc.phase != receiveOpen || !rc.atBoundary():
-		r.deadlines.clear(&rc.pause)
-	case !heard && rc.pause.place > 0:
+		r.loop.Deadlines.Clear(&rc.pause)
+	case !heard && rc.pause.IsSet():
 	case rc.endAsked == askNow:
-		r.deadlines.set(&rc.pause, r.now+quietTime)
+		r.loop.Deadlines.Set(&rc.pause, r.loop.Now+quietTime)
 	case rc.ends&serverEnded == 0 || rc.endAsked == askEarly:
-		r.deadlines.set(&rc.pause, r.now+recordPause)
+		r.loop.Deadlines.Set(&rc.pause, r.loop.Now+recordPause)
 	}
 }
 
@@ -94,11 +95,11 @@ func (rc *receiver) furtherCommand() {
 		rc.endAsked = askEarly
 	case transferMoving:
 		rc.endAsked = askEarly
-		t.data.ready |= canRead
+		t.ready |= loop.CanRead
 		t.resume()
 		if s.transfer == t && rc.atRest() {
 			rc.endAsked = askNow
-			t.r.deadlines.set(&rc.pause, t.r.now+quietTime)
+			t.r.loop.Deadlines.Set(&rc.pause, t.r.loop.Now+quietTime)
 		}
 	default: // its port was not told yet, so that the command was sent ahead; or it has ended
 	}
@@ -112,24 +113,24 @@ func (rc *receiver) atRest() bool {
 		!t.readable() && !t.job.busy
 }
 
-// expire ends an upload that was asked to end, or our sending side of one that was not.
-func (rc *receiver) expire(*deadline) {
+// Expire ends an upload that was asked to end, or our sending side of one that was not.
+func (rc *receiver) Expire(*loop.Deadline) {
 	t := rc.t
 	if !rc.atRest() {
 		return // the pause begins anew once it is
 	}
-	if !isEmpty(t.fd()) {
-		t.data.ready |= canRead
-		t.r.enqueue(t)
+	if !t.data.Empty() {
+		t.ready |= loop.CanRead
+		t.r.loop.Enqueue(t)
 		return
 	}
 	if rc.endAsked != askNot {
 		rc.phase = receiveWhole
-		t.r.enqueue(t)
+		t.r.loop.Enqueue(t)
 		return
 	}
 	rc.ends |= serverEnded
-	shutdownWrite(t.fd())
+	t.data.CloseWrite()
 }
 
 // settled reports whether the upload is as good as done, so that an abor comes too late.
@@ -153,10 +154,10 @@ func (rc *receiver) keepFirst() bool {
 		return false
 	}
 	rc.phase = receiveKeeping
-	t.data.ready &^= canRead
-	t.r.deadlines.clear(&t.deadline)
-	t.r.deadlines.clear(&rc.pause)
-	t.r.enqueue(t)
+	t.ready &^= loop.CanRead
+	t.r.loop.Deadlines.Clear(&t.deadline)
+	t.r.loop.Deadlines.Clear(&rc.pause)
+	t.r.loop.Enqueue(t)
 	return true
 }
 
@@ -172,7 +173,7 @@ func (rc *receiver) kept() {
 		t.fail(t.outcome, t.err)
 	default:
 		t.outcome = outcomeComplete
-		setReset(t.fd(), false)
+		t.data.SetReset(false)
 		t.becomeLingering()
 	}
 }

@@ -3,13 +3,11 @@ package reactor
 import (
 	"errors"
 	"io"
-	"net"
 	"net/netip"
-
-	"github.com/panjf2000/gnet/v2"
 
 	"ferry/codec"
 	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // session is one control connection and what it asked for. It is owned by the loop. While it idles
@@ -19,8 +17,8 @@ type session struct {
 	r       *reactor
 	id      uint64
 	address *address
-	// conn is nil once gnet has called OnClose: its descriptor's number may be another's then.
-	conn gnet.Conn
+	// conn is nil once it is closed.
+	conn loop.Control
 	peer netip.AddrPort
 	face face
 	*rights
@@ -30,68 +28,60 @@ type session struct {
 	// detached counts the transfers that move without the session waiting for them.
 	detached int
 	// silence runs out when the session may have been silent for too long.
-	silence deadline
+	silence loop.Deadline
 	// began is when control was accepted, heard when the last whole command came.
-	began, heard instant
+	began, heard loop.Instant
 	// ahead is how many bytes were sent ahead of the answer to the last command.
 	ahead int
-	// queued: it stands in the reactor's queue. pumping: commands are being taken, so that the end
-	// of one does not begin that anew. greeted: its first command came.
-	queued, pumping, greeted bool
+	loop.Entry
+	// pumping: commands are being taken, so that the end of one does not begin that anew. greeted:
+	// its first command came.
+	pumping, greeted bool
 	// transfers and bytes are for the log line at the end.
 	transfers uint64
 	bytes     int64
 }
 
-// OnOpen admits a new control connection, or closes it at once.
-func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
-	if c.LocalAddr().Network() == "unix" {
-		return nil, gnet.None // our own, see reactor.kick
-	}
-	r.now = r.clock()
+// Opened admits a new control connection, or has it closed at once.
+func (r *reactor) Opened(c loop.Control) loop.Session {
 	r.count.controlConnections++
-	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return nil, gnet.Close
-	}
-	peer := tcp.AddrPort()
-	ip := peer.Addr().Unmap().WithZone("")
+	peer := c.Peer()
+	ip := peer.Addr()
 	if r.draining || !r.admits(ip) {
 		r.count.refused++
-		return nil, gnet.Close
+		return nil
 	}
-	if !r.limiter.Rates.Allow(ip, r.now) {
+	if !r.limiter.Rates.Allow(ip, r.loop.Now) {
 		r.count.hurried++
-		return nil, gnet.Close
+		return nil
 	}
 	a := r.addressOf(ip)
 	if r.limiter.Take(a.use, limit.Sessions, 1) != limit.Enough {
 		r.count.surplus++
 		r.forget(a)
-		return nil, gnet.Close
+		return nil
 	}
 	a.sessions++
-	f := r.server.faceAt(c.LocalAddr())
+	f := r.server.faceAt(c.Port())
 	s := &session{
 		machine: newMachine(f.properties()),
 		r:       r,
 		id:      r.server.sessionID.Add(1),
 		address: a,
 		conn:    c,
-		peer:    netip.AddrPortFrom(ip, peer.Port()),
+		peer:    peer,
 		face:    f,
 		rights:  &r.server.rights,
-		began:   r.now,
-		heard:   r.now,
+		began:   r.loop.Now,
+		heard:   r.loop.Now,
 	}
 	s.dec = codec.NewDecoder(s.grammar)
 	s.dec.LimitCommand(r.limiter.Limits.CommandBytes)
-	s.silence.owner = s
-	r.deadlines.set(&s.silence, r.now+r.limiter.Limits.IdleTimeout)
+	s.silence.Owner = s
+	r.loop.Deadlines.Set(&s.silence, r.loop.Now+r.limiter.Limits.IdleTimeout)
 	r.sessions[s] = struct{}{}
-	c.SetContext(s)
-	r.rearm()
-	return f.greeting(s), gnet.None
+	s.write(f.greeting(s))
+	return s
 }
 
 // admits reports whether an address may connect: Deny wins, and an empty Allow admits all others.
@@ -109,40 +99,22 @@ func (r *reactor) admits(ip netip.Addr) bool {
 	return len(r.server.options.Allow) == 0
 }
 
-// OnTraffic takes what came on a control connection.
-func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
-	s, ok := c.Context().(*session)
-	if !ok || s.conn == nil {
-		_, _ = c.Discard(-1)
-		if !ok && c.LocalAddr().Network() == "unix" {
-			r.turn()
-		}
-		return gnet.None
-	}
-	r.now = r.clock()
+// Input takes what came on the control connection.
+func (s *session) Input() {
 	if s.over() {
-		_, _ = c.Discard(-1)
-		return gnet.None
+		s.conn.Discard(s.conn.Buffered())
+		return
 	}
 	s.pump()
-	if s.conn == nil {
-		return gnet.None
-	}
-	if int64(c.InboundBuffered()) > r.limiter.Limits.ControlBufferBytes {
+	if s.conn != nil && int64(s.conn.Buffered()) > s.r.limiter.Limits.ControlBufferBytes {
 		s.feed(inFlood)
 	}
-	r.rearm()
-	return gnet.None
 }
 
-// OnClose takes the end of a control connection. What was offered or moves goes on without it.
+// Closed takes the end of the control connection. What was offered or moves goes on without it.
 // (PROTOCOL.md, Offers.)
-func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
-	s, ok := c.Context().(*session)
-	if !ok || s.conn == nil {
-		return gnet.None
-	}
-	r.now = r.clock()
+func (s *session) Closed(err error) {
+	r := s.r
 	s.conn = nil
 	if !s.over() {
 		s.step(inEnd)
@@ -150,7 +122,7 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 			s.reason = endLost
 		}
 	}
-	r.deadlines.clear(&s.silence)
+	r.loop.Deadlines.Clear(&s.silence)
 	s.dec.Release()
 	r.logSession(s)
 	delete(r.sessions, s)
@@ -163,8 +135,6 @@ func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
 	r.freed(a)
 	r.forget(a)
 	r.checkDrained()
-	r.rearm()
-	return gnet.None
 }
 
 // over reports whether the session has ended; control may still be open for its last answer.
@@ -179,7 +149,7 @@ func (s *session) pump() {
 	first := s.r.batch.begin(s)
 	for n := 0; s.conn != nil && !s.over() && s.takeCommand(); n++ {
 		if n == commandsATurn {
-			s.r.enqueue(s)
+			s.r.loop.Enqueue(s)
 			break
 		}
 	}
@@ -193,28 +163,24 @@ func (s *session) pump() {
 // answer can be a hundred times longer than its command.
 const commandsATurn = 32
 
-// move goes on with commands that were sent ahead.
-func (s *session) move() (more bool) {
+// Move goes on with commands that were sent ahead.
+func (s *session) Move() (more bool) {
 	if s.conn != nil && !s.over() {
 		s.pump()
 	}
 	return false // pump has it queued if there is more
 }
 
-func (s *session) isQueued() *bool { return &s.queued }
-
 // takeCommand takes one command, and reports whether there may be another.
 func (s *session) takeCommand() bool {
 	if !s.awaitsCommand() && !s.face.ahead(s) {
 		return false
 	}
-	in, _ := s.conn.Peek(-1)
+	in := s.conn.Peek()
 	d, n := s.face.next(s, in)
-	if n > 0 { // Discard takes 0 for everything.
-		_, _ = s.conn.Discard(n)
-	}
+	s.conn.Discard(n)
 	if d.kind != decideWait && d.kind != decideViolation {
-		s.heard = s.r.now
+		s.heard = s.r.loop.Now
 		s.r.count.commands++
 	}
 	switch d.kind {
@@ -258,12 +224,12 @@ func (s *session) waiting() int {
 	if s.conn == nil {
 		return 0
 	}
-	return s.conn.InboundBuffered()
+	return s.conn.Buffered()
 }
 
 // write answers on control. A write that fails ends the session before it returns.
 func (s *session) write(text []byte) {
-	if s.conn == nil || s.r.batch.add(s, text) {
+	if s.conn == nil || len(text) == 0 || s.r.batch.add(s, text) {
 		return
 	}
 	s.writeNow(text)
@@ -271,10 +237,10 @@ func (s *session) write(text []byte) {
 
 func (s *session) writeNow(text []byte) {
 	c := s.conn
-	if _, err := c.Write(text); err != nil || s.conn == nil {
+	if c.Write(text) != nil || s.conn == nil {
 		return
 	}
-	if int64(c.OutboundBuffered()) > s.r.limiter.Limits.ControlBufferBytes {
+	if int64(c.Unsent()) > s.r.limiter.Limits.ControlBufferBytes {
 		s.feed(inFlood)
 	}
 }
@@ -296,28 +262,28 @@ func (s *session) end() {
 		return
 	}
 	s.dropWaiting()
-	if s.conn.OutboundBuffered() > 0 {
-		s.r.deadlines.set(&s.silence, s.r.now+closingGrace)
+	if s.conn.Unsent() > 0 {
+		s.r.loop.Deadlines.Set(&s.silence, s.r.loop.Now+closingGrace)
 		return
 	}
-	_ = s.r.loop.Close(s.conn)
+	s.conn.Close()
 }
 
-// expire ends a session that has been silent for too long, or whose last answer did not leave.
-func (s *session) expire(*deadline) {
+// Expire ends a session that has been silent for too long, or whose last answer did not leave.
+func (s *session) Expire(*loop.Deadline) {
 	r := s.r
 	if s.over() {
 		if s.conn != nil {
-			_ = r.loop.Close(s.conn)
+			s.conn.Close()
 		}
 		return
 	}
 	timeout := r.limiter.Limits.IdleTimeout
 	if !s.awaitsCommand() || s.detached > 0 {
-		s.heard = r.now
+		s.heard = r.loop.Now
 	}
-	if r.now-s.heard < timeout {
-		r.deadlines.set(&s.silence, s.heard+timeout)
+	if r.loop.Now-s.heard < timeout {
+		r.loop.Deadlines.Set(&s.silence, s.heard+timeout)
 		return
 	}
 	s.feed(inIdle)
@@ -327,7 +293,7 @@ func (s *session) expire(*deadline) {
 func (s *session) moved(t *transfer) {
 	s.transfers++
 	s.bytes += t.moved
-	s.heard = s.r.now
+	s.heard = s.r.loop.Now
 }
 
 // batch gathers the replies of the session whose commands are being taken, to send them in one

@@ -36,7 +36,7 @@ func (classicFace) ahead(s *session) bool {
 	if st := s.exchange.State(); st != codec.Asked && st != codec.Offered {
 		return false
 	}
-	in, _ := s.conn.Peek(-1)
+	in := s.conn.Peek()
 	d := codec.NewDecoder(codec.Lines)
 	defer d.Release()
 	ev, _ := d.Next(in)
@@ -91,7 +91,7 @@ func (classicFace) start(t *transfer) {
 		t.send.message(codec.AppendNotFound(nil, now))
 	default:
 		// The end of the file is the close: if this process is killed it must be a reset.
-		setReset(t.fd(), true)
+		t.data.SetReset(true)
 		t.send.open()
 	}
 }

@@ -206,7 +206,7 @@ func (f *statusFace) ahead(s *session) bool {
 	if f.aborting {
 		return false
 	}
-	in, _ := s.conn.Peek(-1)
+	in := s.conn.Peek()
 	for {
 		text, n := codec.NextCommand(in[f.seen:])
 		if n == 0 || len(text) > s.r.limiter.Limits.CommandBytes {

@@ -34,7 +34,7 @@ func TestFaceOfTestServesGet(t *testing.T) {
 	ts := serveWith(t, func(s *Server) {
 		reserved, err := reservePort(s.addresses, 0)
 		check(t, err)
-		port = reserved.port
+		port = reserved.Port
 		s.listeners = append(s.listeners, listener{reserved, exchange{face: echoFace{}}})
 	})
 	ts.file("some file", []byte("its content"))

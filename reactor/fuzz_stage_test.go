@@ -47,13 +47,13 @@ func FuzzStagedConversation(f *testing.F) {
 		s.clients = append(s.clients, c)
 		if c.face == speaksStatus {
 			c.conn.in = append(c.conn.in, framed("hello 1")...)
-			s.OnTraffic(c.conn)
+			s.input(c.conn)
 		}
 		for rest := control; len(rest) > 0 && c.there(); {
 			n := min(int(cut)+1, len(rest))
 			c.conn.in = append(c.conn.in, rest[:n]...)
 			rest = rest[n:]
-			s.OnTraffic(c.conn)
+			s.input(c.conn)
 			s.serve(c, data)
 		}
 		s.serve(c, data)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // patience is how long a test waits for something that must happen. It is never waited out.
@@ -67,12 +69,29 @@ func endsOf(descriptor string) string {
 	}
 	var text string
 	if sa, err := unix.Getsockname(fd); err == nil {
-		text += " from " + addrPort(sa).String()
+		text += " from " + socketName(sa)
 	}
 	if sa, err := unix.Getpeername(fd); err == nil {
-		text += " to " + addrPort(sa).String()
+		text += " to " + socketName(sa)
 	}
 	return text
+}
+
+func socketName(sa unix.Sockaddr) string {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String()
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port)).String()
+	}
+	return "a local socket"
+}
+
+// skip lets time pass on a reactor's clock.
+func skip(r *reactor, d time.Duration) {
+	was := r.loop.Clock
+	r.loop.Clock = func() loop.Instant { return was() + d }
+	r.loop.Now = r.loop.Clock()
 }
 
 // logLine is one line of a server's log.
@@ -233,7 +252,7 @@ func (ts *testServer) wait() error {
 func onLoop(t testing.TB, r *reactor, f func()) {
 	t.Helper()
 	done := make(chan struct{})
-	r.order(func() {
+	r.loop.Order(func() {
 		defer close(done)
 		f()
 	})
@@ -268,8 +287,8 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 					t.Errorf("%v is remembered for nothing", ip)
 				}
 			}
-			if len(r.deadlines) != rest {
-				t.Errorf("%d deadlines are set for %d lines that rest", len(r.deadlines), rest)
+			if len(r.loop.Deadlines) != rest {
+				t.Errorf("%d deadlines are set for %d lines that rest", len(r.loop.Deadlines), rest)
 			}
 			// What rests is not waited for.
 			for _, a := range r.addresses {
@@ -285,8 +304,8 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 				t.Errorf("listings: %d wait, %d bytes are held, %d large ones are built",
 					r.listingsWaiting(), held, large)
 			}
-			if len(r.starving) > 0 || len(r.queued) > 0 {
-				t.Errorf("%d starve, %d are queued", len(r.starving), len(r.queued))
+			if len(r.starving) > 0 || r.loop.Queued() > 0 {
+				t.Errorf("%d starve, %d are queued", len(r.starving), r.loop.Queued())
 			}
 		})
 	}

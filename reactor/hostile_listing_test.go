@@ -105,8 +105,8 @@ func shortSockets(t testing.TB) func(*Server) {
 	return func(s *Server) {
 		for _, kind := range []poolKind{poolData, poolKeyed} {
 			for _, p := range s.reactors[0].pools[kind].ports {
-				for _, socket := range p.sockets {
-					check(t, unix.SetsockoptInt(socket.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 64<<10))
+				for _, l := range p.listeners {
+					check(t, unix.SetsockoptInt(l.FD(), unix.SOL_SOCKET, unix.SO_SNDBUF, 64<<10))
 				}
 			}
 		}

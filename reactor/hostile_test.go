@@ -149,10 +149,13 @@ func (s *siege) leap(d time.Duration) {
 		onLoop(s.t, r, func() {
 			for met := uint64(0); met != r.count.dataConnections; {
 				met = r.count.dataConnections
-				r.eachSocket(func(d *dataSocket) { d.ready(canRead) })
+				r.eachPort(func(p *dataPort) {
+					for _, l := range p.listeners {
+						l.Accept()
+					}
+				})
 			}
-			r.epoch = r.epoch.Add(-d)
-			r.now = r.clock()
+			skip(r, d)
 		})
 		onLoop(s.t, r, func() {}) // the turn in which that was is over
 	}
@@ -223,13 +226,13 @@ func (s *siege) state() (now state) {
 			now.sessions += len(r.sessions)
 			now.transfers += len(r.transfers)
 			now.addresses += len(r.addresses)
-			now.deadlines += len(r.deadlines)
+			now.deadlines += len(r.loop.Deadlines)
 			now.keys += len(r.keys.offers)
 			now.keyless += r.keys.pending.Len()
 			now.listing += r.listingsWaiting()
 			now.starving += len(r.starving)
-			now.queued += len(r.queued)
-			pipes += len(r.pipes)
+			now.queued += r.loop.Queued()
+			pipes += r.loop.Pipes.Kept()
 			for _, a := range r.addresses {
 				for _, line := range a.lines {
 					if line != nil {

@@ -60,7 +60,7 @@ func init() {
 		jobReadNext:  {(*job).readNext, func(t *transfer) { t.send.nextRead() }},
 		jobReadAhead: {(*job).readAhead, func(t *transfer) { t.send.warmed() }},
 		jobList:      {(*job).list, func(t *transfer) { t.send.listed() }},
-		jobClose:     {(*job).closeFile, func(t *transfer) { t.r.enqueue(t) }},
+		jobClose:     {(*job).closeFile, func(t *transfer) { t.r.loop.Enqueue(t) }},
 		jobCreate:    {(*job).create, func(t *transfer) { t.recv.written() }},
 		jobWrite:     {(*job).write, func(t *transfer) { t.recv.written() }},
 		jobDrain:     {(*job).drain, func(t *transfer) { t.recv.written() }},
@@ -135,7 +135,7 @@ func (t *transfer) submit(k jobKind) {
 // Run does the work on a worker, and hands the result back to the loop.
 func (j *job) Run() {
 	if jobs[j.kind].run(j) {
-		j.t.r.complete(j.t)
+		j.t.r.loop.Post(j.t)
 	}
 }
 
@@ -233,7 +233,7 @@ func (j *job) commitTo(f uploadFile) (done bool) {
 	if s := j.t.r.server.syncer; s != nil {
 		s.Commit(f, j.commit, func(err error) {
 			j.err = err
-			j.t.r.complete(j.t)
+			j.t.r.loop.Post(j.t)
 		})
 		return false
 	}
@@ -286,7 +286,7 @@ func (j *job) drain() error {
 		return err
 	}
 	for moved := int64(0); moved < j.n; {
-		n, err := rc.file().SpliceFrom(rc.pipe.out, j.offset+moved, int(j.n-moved))
+		n, err := rc.file().SpliceFrom(rc.pipe.FD(), j.offset+moved, int(j.n-moved))
 		if fsio.KindOf(err) == fsio.KindUnsupported {
 			n, err = rc.copyPipe(j.offset+moved, j.n-moved)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"ferry/codec"
 	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // Keyed ports: any number of offers stand on one of them, and a connection says by its first bytes
@@ -48,25 +49,24 @@ func (k *keys) draw() uint64 {
 // pendingConn is a data connection that has not sent its whole KEY. It is owned by the loop.
 type pendingConn struct {
 	r    *reactor
-	fd   int
-	slot slot
+	data loop.Channel
 	dec  codec.Decoder
 	// use is what its address has in use.
 	ip  netip.Addr
 	use *limit.Address
 	// deadline is the end of the time that an offer has.
-	deadline deadline
+	deadline loop.Deadline
 	place    *list.Element
 }
 
 // acceptKeyed takes a connection to a keyed port. Most have brought their KEY.
-func (r *reactor) acceptKeyed(fd int, ip netip.Addr) {
+func (r *reactor) acceptKeyed(data loop.Channel, ip netip.Addr) {
 	dec := codec.NewDecoder(codec.KeyedRecord)
 	if len(r.keys.offers) == 0 { // no KEY is right
-		r.refuseKey(fd, &dec)
+		r.refuseKey(data, &dec)
 		return
 	}
-	if r.readKey(fd, &dec) {
+	if r.readKey(data, &dec) {
 		return
 	}
 	u := r.limiter.Hold(ip)
@@ -75,17 +75,17 @@ func (r *reactor) acceptKeyed(fd int, ip netip.Addr) {
 		first := r.keys.oldest(u, short)
 		if first == nil { // they are all another reactor's
 			r.limiter.Release(u)
-			r.refuseKey(fd, &dec)
+			r.refuseKey(data, &dec)
 			return
 		}
 		first.drop()
 	}
-	c := &pendingConn{r: r, fd: fd, dec: dec, ip: ip, use: u}
+	c := &pendingConn{r: r, data: data, dec: dec, ip: ip, use: u}
 	c.place = r.keys.pending.PushBack(c)
-	c.deadline.owner = c
-	r.deadlines.set(&c.deadline, r.now+r.limiter.Limits.OfferTimeout)
-	c.slot = r.watcher.add(fd, c)
-	r.watcher.want(c.slot, canRead)
+	c.deadline.Owner = c
+	r.loop.Deadlines.Set(&c.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)
+	data.Watch(c)
+	data.Want(loop.CanRead)
 }
 
 // oldest is the connection that makes room for another one of an address: its own oldest if the
@@ -108,17 +108,17 @@ func (k *keys) dropAll() {
 
 // readKey reads up to the end of the KEY and no further. It reports whether that settled where the
 // connection belongs: then it is an offer's, or closed.
-func (r *reactor) readKey(fd int, dec *codec.Decoder) (settled bool) {
+func (r *reactor) readKey(data loop.Channel, dec *codec.Decoder) (settled bool) {
 	var b [codec.KeySize]byte
 	for {
-		n, err := receiveBytes(fd, b[:codec.KeySize-dec.Offset()])
+		n, err := data.Recv(b[:codec.KeySize-dec.Offset()])
 		switch {
-		case err == errAgain:
+		case err == loop.ErrAgain:
 			return false
-		case err == errInterrupted:
+		case err == loop.ErrInterrupted:
 			continue
 		case err != nil, n == 0:
-			r.refuseKey(fd, dec)
+			r.refuseKey(data, dec)
 			return true
 		}
 		ev, _ := dec.Next(b[:n])
@@ -131,50 +131,45 @@ func (r *reactor) readKey(fd int, dec *codec.Decoder) (settled bool) {
 			o = r.keys.offers[key]
 		}
 		if o == nil {
-			r.refuseKey(fd, dec)
+			r.refuseKey(data, dec)
 			return true
 		}
 		o.transfer.recv.dec = *dec // it stands behind the KEY
-		o.take(fd)
+		o.take(data)
 		return true
 	}
 }
 
 // refuseKey closes a connection whose KEY names no offer. (PROTOCOL.md, Keys.)
-func (r *reactor) refuseKey(fd int, dec *codec.Decoder) {
+func (r *reactor) refuseKey(data loop.Channel, dec *codec.Decoder) {
 	r.count.strangers++
 	dec.Release()
-	closeDescriptor(fd)
+	data.Close()
 }
 
-// ready is called by the watcher: more of the KEY has come, or the end.
-func (c *pendingConn) ready(readiness) {
-	r := c.r
-	// An offer watches its connection anew. A closed one must not be looked at again.
-	r.watcher.pause(c.slot)
-	if !r.readKey(c.fd, &c.dec) {
-		// Where the kernel has no memory for it, the deadline ends it.
-		_ = r.watcher.again(c.slot)
+// Ready is called when more of the KEY has come, or the end.
+func (c *pendingConn) Ready(loop.Readiness) {
+	if !c.r.readKey(c.data, &c.dec) {
+		c.data.Want(loop.CanRead)
 		return
 	}
-	c.forget()
+	c.forget() // the channel is an offer's, or closed
 }
 
-// expire closes a connection that sent no KEY in time.
-func (c *pendingConn) expire(*deadline) { c.drop() }
+// Expire closes a connection that sent no KEY in time.
+func (c *pendingConn) Expire(*loop.Deadline) { c.drop() }
 
 // drop closes a connection that has not sent its KEY.
 func (c *pendingConn) drop() {
 	c.forget()
-	c.r.refuseKey(c.fd, &c.dec)
+	c.r.refuseKey(c.data, &c.dec)
 }
 
 // forget takes a connection out of those that are waited for.
 func (c *pendingConn) forget() {
 	r := c.r
-	r.deadlines.clear(&c.deadline)
+	r.loop.Deadlines.Clear(&c.deadline)
 	r.keys.pending.Remove(c.place)
 	r.limiter.Give(c.use, limit.Keyless, 1)
 	r.limiter.Release(c.use)
-	r.watcher.remove(c.slot)
 }

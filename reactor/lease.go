@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // poolKind is what the ports of a pool are for.
@@ -61,14 +62,14 @@ type line struct {
 	// waiting are offers without a port, in the order of their commands.
 	waiting list.List
 	// rested runs out when the first of the resting leases may serve again.
-	rested deadline
+	rested loop.Deadline
 	// starved: the line waits in the reactor's queue for a limit of the server.
 	starved bool
 }
 
 type restingLease struct {
 	port  uint16
-	since instant
+	since loop.Instant
 }
 
 // addressOf returns the record of an address, made if need be. Call forget when it may be idle.
@@ -93,7 +94,7 @@ func (r *reactor) forget(a *address) {
 	}
 	for _, l := range a.lines {
 		if l != nil {
-			r.deadlines.clear(&l.rested)
+			r.loop.Deadlines.Clear(&l.rested)
 		}
 	}
 	delete(r.addresses, a.ip)
@@ -110,7 +111,7 @@ func (a *address) line(k poolKind) *line {
 
 func newLine(a *address, pool *portPool) *line {
 	l := &line{a: a, pool: pool}
-	l.rested.owner = l
+	l.rested.Owner = l
 	if pool.shared {
 		return l
 	}
@@ -183,7 +184,7 @@ func (l *line) serveFirst() lineTurn {
 	if short == limit.ShortAddress {
 		return turnWaits
 	}
-	port, ok := l.lease(r.now)
+	port, ok := l.lease(r.loop.Now)
 	if !ok {
 		r.limiter.GiveOffer(l.a.use)
 		r.limiter.GiveTransfer(l.a.use, n)
@@ -209,12 +210,6 @@ func (l *line) starve() {
 // limited reports whether the line's address has all the transfers or offers it may have.
 func (l *line) limited() bool {
 	return l.a.r.limiter.Full(l.a.use, limit.Transfers, limit.Offers)
-}
-
-// serveSoon has the next turn serve the lines that starve.
-func (r *reactor) serveSoon() {
-	r.hungry.Store(true)
-	r.ring()
 }
 
 // serveStarving gives each line that starves a turn of one offer, in the order in which they began
@@ -256,7 +251,7 @@ func (r *reactor) freed(a *address) {
 }
 
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
-func (l *line) lease(now instant) (port uint16, ok bool) {
+func (l *line) lease(now loop.Instant) (port uint16, ok bool) {
 	if l.pool.shared {
 		return uint16(l.a.r.pick(len(l.pool.ports))), true
 	}
@@ -280,7 +275,7 @@ func (l *line) release(port uint16) { l.free = append(l.free, port) }
 
 // rest keeps the lease of an unused offer from being used for a while. (PROTOCOL.md, Rest.)
 func (l *line) rest(port uint16) {
-	l.resting = append(l.resting, restingLease{port, l.a.r.now})
+	l.resting = append(l.resting, restingLease{port, l.a.r.loop.Now})
 	l.awaitRest()
 }
 
@@ -288,20 +283,20 @@ func (l *line) rest(port uint16) {
 func (l *line) awaitRest() {
 	r := l.a.r
 	if len(l.resting) == 0 {
-		r.deadlines.clear(&l.rested)
+		r.loop.Deadlines.Clear(&l.rested)
 		return
 	}
 	at := l.resting[0].since + l.pool.rest
 	// A lease that may serve already waits for a limit, not for time.
-	if early := l.resting[0].since + l.pool.restMin; l.waiting.Len() > 0 && early > r.now {
+	if early := l.resting[0].since + l.pool.restMin; l.waiting.Len() > 0 && early > r.loop.Now {
 		at = early
 	}
-	r.deadlines.set(&l.rested, at)
+	r.loop.Deadlines.Set(&l.rested, at)
 }
 
-// expire frees the leases that have rested.
-func (l *line) expire(*deadline) {
-	for len(l.resting) > 0 && l.a.r.now-l.resting[0].since >= l.pool.rest {
+// Expire frees the leases that have rested.
+func (l *line) Expire(*loop.Deadline) {
+	for len(l.resting) > 0 && l.a.r.loop.Now-l.resting[0].since >= l.pool.rest {
 		l.free = append(l.free, l.resting[0].port)
 		l.resting = l.resting[1:]
 	}

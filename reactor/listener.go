@@ -2,7 +2,8 @@ package reactor
 
 import (
 	"fmt"
-	"net"
+
+	"ferry/reactor/loop"
 )
 
 // exchange is an exchange with a control port of its own.
@@ -36,7 +37,7 @@ var exchanges = []exchange{
 
 // listener is a control port and the exchange with which sessions begin there.
 type listener struct {
-	*reservation
+	*loop.Reservation
 	exchange
 }
 
@@ -68,7 +69,7 @@ func (s *Server) listen() error {
 func (s *Server) portOf(exchange string) int {
 	for _, l := range s.listeners {
 		if l.name == exchange {
-			return l.number()
+			return l.Port
 		}
 	}
 	return NoPort
@@ -80,13 +81,11 @@ func (s *Server) Port() int { return s.portOf("base") }
 // ClassicPort is where control connections of the classic exchange are accepted, or NoPort.
 func (s *Server) ClassicPort() int { return s.portOf("classic") }
 
-// faceAt is the face with which a session begins that came to a local address.
-func (s *Server) faceAt(local net.Addr) face {
-	if tcp, ok := local.(*net.TCPAddr); ok {
-		for _, l := range s.listeners {
-			if l.number() == tcp.Port {
-				return l.face
-			}
+// faceAt is the face with which a session begins at a control port.
+func (s *Server) faceAt(port int) face {
+	for _, l := range s.listeners {
+		if l.Port == port {
+			return l.face
 		}
 	}
 	return baseFace{}

@@ -177,7 +177,7 @@ func (s *stage) meetOverTCP(number uint16) *net.TCPConn {
 	}))
 	check(s.t, err)
 	check(s.t, accepted.Close())
-	s.now = s.clock()
+	s.tick()
 	s.arrive(s.portOf(number), fd, "127.0.0.1")
 	return end.(*net.TCPConn)
 }

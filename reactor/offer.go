@@ -5,6 +5,7 @@ import (
 
 	"ferry/codec"
 	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // offerState is where an offer stands.
@@ -38,7 +39,7 @@ type offer struct {
 	key codec.Key
 	// held counts the descriptors that were taken from the budget for it and its transfer.
 	held     int64
-	deadline deadline
+	deadline loop.Deadline
 }
 
 // request queues for an offer of a port of that pool.
@@ -50,7 +51,7 @@ func (t *transfer) request(k poolKind) {
 		r.spareOffers = r.spareOffers[:n-1]
 	} else {
 		o = &offer{r: r}
-		o.deadline.owner = o
+		o.deadline.Owner = o
 	}
 	o.session, o.transfer, o.state = t.session, t, offerWaiting
 	t.offer = o
@@ -91,25 +92,25 @@ func (o *offer) stand() {
 	o.state = offerStanding
 	o.transfer.become(transferOffered)
 	r.count.offers++
-	r.deadlines.clear(&o.transfer.deadline)
-	r.deadlines.set(&o.deadline, r.now+r.limiter.Limits.OfferTimeout)
+	r.loop.Deadlines.Clear(&o.transfer.deadline)
+	r.loop.Deadlines.Set(&o.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)
 	o.session.feed(inPort)
 }
 
-// expire ends an offer to which nobody connected.
-func (o *offer) expire(*deadline) {
+// Expire ends an offer to which nobody connected.
+func (o *offer) Expire(*loop.Deadline) {
 	o.r.count.untaken++
 	o.transfer.endAs(outcomeUntaken, nil)
 }
 
 // take ends the offer for a data connection that was made.
-func (o *offer) take(fd int) {
+func (o *offer) take(c loop.Channel) {
 	r, l, t := o.r, o.line, o.transfer
 	waited := r.limiter.GiveOffer(l.a.use)
 	if o.remove(); !l.pool.shared {
 		l.release(o.port)
 	}
-	t.connect(fd)
+	t.connect(c)
 	if waited {
 		r.freed(l.a)
 	} else {
@@ -125,7 +126,7 @@ func (o *offer) remove() {
 		o.line.offers[o.port] = nil
 	}
 	o.state = offerClosed
-	o.r.deadlines.clear(&o.deadline)
+	o.r.loop.Deadlines.Clear(&o.deadline)
 }
 
 // close ends an offer that was not used. Its lease rests unless the server ends. (PROTOCOL.md,
@@ -161,7 +162,7 @@ func (o *offer) free() {
 		r.limiter.GiveTransfer(o.line.a.use, o.held)
 	}
 	*o = offer{r: r}
-	o.deadline.owner = o
+	o.deadline.Owner = o
 	if len(r.spareOffers) < sparesMax {
 		r.spareOffers = append(r.spareOffers, o)
 	}
@@ -171,8 +172,8 @@ func (o *offer) free() {
 func (o *offer) acceptNow() {
 	t, p := o.transfer, o.line.pool.ports[o.port]
 	for range acceptTries {
-		for i := range p.sockets {
-			p.sockets[i].ready(canRead)
+		for _, l := range p.listeners {
+			l.Accept()
 		}
 		if t.state != transferOffered {
 			return

@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // leaseModel is what PROTOCOL says of leases, kept beside a reactor.
@@ -20,7 +22,7 @@ type leaseModel struct {
 	*stage
 	clients []*leaseClient
 	// rested is when each lease was laid to rest.
-	rested map[lease]instant
+	rested map[lease]loop.Instant
 	// serial numbers commands in the order in which they were sent.
 	serial int
 }
@@ -37,7 +39,7 @@ type leaseClient struct {
 	// asked is the serial of the command that has no port yet, port what was told.
 	asked int
 	port  uint16
-	until instant
+	until loop.Instant
 	left  int // untaken in a row
 	over  bool
 }
@@ -65,7 +67,7 @@ func (m *leaseModel) standing(l lease) bool {
 
 // settled takes what the reactor told its clients and holds it against the rules.
 func (m *leaseModel) settled(t *rapid.T) {
-	now := m.now
+	now := m.loop.Now
 	// Offers that ran out were untaken.
 	for _, c := range m.clients {
 		if c.port != 0 && c.until <= now {
@@ -93,7 +95,7 @@ func (m *leaseModel) settled(t *rapid.T) {
 }
 
 // offered holds one offer against the rules.
-func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
+func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now loop.Instant) {
 	l := lease{c.port, c.from}
 	others := slices.Clone(m.clients)
 	others = slices.DeleteFunc(others, func(o *leaseClient) bool { return o == c })
@@ -122,7 +124,7 @@ func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
 }
 
 // nobodyWaitsInVain demands that who waits has a reason to.
-func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now instant) {
+func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now loop.Instant) {
 	l := &m.limiter.Limits
 	if a.waiting.Len() == 0 || m.limiter.UsedBy(a.a.use, limit.Transfers) >= int64(l.TransfersPerAddress) ||
 		m.limiter.Used(limit.Transfers) >= int64(l.Transfers) {
@@ -135,7 +137,7 @@ func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now instant) {
 		if now-a.resting[0].since >= leaseRestMin {
 			t.Fatal("a command waits although a lease has rested enough")
 		}
-		if a.rested.place == 0 {
+		if !a.rested.IsSet() {
 			t.Fatal("a command waits for a rest that no deadline ends")
 		}
 	}
@@ -151,7 +153,7 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 		o.Limits.Transfers = rapid.IntRange(1, 8).Draw(rt, "transfers")
 		s := stages(t, 1, o)[0]
 		defer s.close()
-		m := &leaseModel{stage: s, rested: map[lease]instant{}}
+		m := &leaseModel{stage: s, rested: map[lease]loop.Instant{}}
 		free := s.limiter.Free(limit.Descriptors)
 		rt.Repeat(m.actions())
 		for _, c := range m.clients {
@@ -161,11 +163,11 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 		}
 		s.advance(o.Limits.OfferTimeout)
 		s.advance(o.Limits.LeaseRest)
-		if len(s.addresses) != 0 || s.limiter.Addresses() != 0 || len(s.deadlines) != 0 ||
+		if len(s.addresses) != 0 || s.limiter.Addresses() != 0 || len(s.loop.Deadlines) != 0 ||
 			len(s.transfers) != 0 || s.limiter.Free(limit.Descriptors) != free ||
 			s.limiter.Used(limit.Transfers) != 0 || s.limiter.Used(limit.Sessions) != 0 {
 			rt.Fatalf("left behind: %d addresses, %d deadlines, %d transfers, %d descriptors",
-				len(s.addresses), len(s.deadlines), len(s.transfers),
+				len(s.addresses), len(s.loop.Deadlines), len(s.transfers),
 				free-s.limiter.Free(limit.Descriptors))
 		}
 	})
@@ -273,7 +275,7 @@ func TestRestedLeaseDoesNotKeepTheLoop(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the loop turns about itself")
 	}
-	closeDescriptor(fd)
+	_ = unix.Close(fd)
 	s.settle()
 	eventually(t, "the last command's port", func() bool {
 		s.settle()

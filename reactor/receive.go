@@ -5,6 +5,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 const (
@@ -27,13 +28,13 @@ type receiver struct {
 	t   *transfer
 	dec codec.Decoder
 	// pause runs out when a put has been silent after a complete record.
-	pause deadline
+	pause loop.Deadline
 	// quietAt is how far the decoder had come when pause was last looked at.
 	quietAt int64
 	// buffer holds fill bytes that no job was given yet.
 	buffer *[]byte
 	fill   int
-	pipe   *pipe
+	pipe   *loop.Pipe
 	// piped is how many bytes the pipe holds.
 	piped   int64
 	pending *fsio.Pending
@@ -108,7 +109,7 @@ func (rc *receiver) hasFile() bool { return rc.pending != nil || rc.part != nil 
 
 // slow reports whether the client has had gatherTime: what is gathered goes to the file whenever
 // the socket has run dry, so that a client that trickles holds no buffer.
-func (rc *receiver) slow() bool { return rc.t.r.now-rc.t.began > gatherTime }
+func (rc *receiver) slow() bool { return rc.t.r.loop.Now-rc.t.began > gatherTime }
 
 // atBoundary reports whether the file would be complete if nothing more came.
 func (rc *receiver) atBoundary() bool {
@@ -150,7 +151,7 @@ func (rc *receiver) next(busy, readable, slow, pipes bool) plan {
 	}
 	remaining := rc.dec.Remaining()
 	if rc.pipe != nil && remaining > 0 {
-		if !readable || rc.piped >= pipeBytes {
+		if !readable || rc.piped >= loop.PipeBytes {
 			return planWait
 		}
 		return planSplice
@@ -187,7 +188,7 @@ func (rc *receiver) begin(refused error) {
 	t := rc.t
 	// If this process is killed the kernel must reset the connection: a clean close says that the
 	// file is stored.
-	setReset(t.fd(), true)
+	t.data.SetReset(true)
 	if refused != nil {
 		t.fail(outcomeRefused, refused)
 		return
@@ -211,11 +212,11 @@ func (rc *receiver) move() (more bool) {
 	// they come.
 	worth := func() int64 { return rc.dec.Offset() + int64(rc.records)*recordWorth }
 	for before := worth(); worth()-before < quantum; {
-		switch rc.next(t.job.busy, t.readable(), slow, t.r.pipesAvailable()) {
+		switch rc.next(t.job.busy, t.readable(), slow, t.data.CanSplice() && t.r.loop.Pipes.Available()) {
 		case planWait:
 			rc.setPause()
 			if !t.readable() && t.state == transferMoving {
-				t.watch(canRead)
+				t.watch(loop.CanRead)
 			}
 			return false
 		case planRead:
@@ -227,7 +228,7 @@ func (rc *receiver) move() (more bool) {
 				return false
 			}
 		case planPipe:
-			rc.pipe = t.r.takePipe()
+			rc.pipe = t.r.loop.Pipes.Take()
 		case planCreate:
 			rc.submitWrite(jobCreate, int64(rc.fill))
 		case planWrite:
@@ -277,15 +278,15 @@ func (rc *receiver) read() bool {
 	if rc.dense > 0 && len(in) > denseRead {
 		in = in[:denseRead]
 	}
-	n, err := receiveBytes(t.fd(), in)
+	n, err := t.data.Recv(in)
 	switch {
-	case err == errAgain:
-		t.data.ready &^= canRead
+	case err == loop.ErrAgain:
+		t.ready &^= loop.CanRead
 		if rc.fill == 0 {
 			rc.dropBuffer()
 		}
 		return true
-	case err == errInterrupted:
+	case err == loop.ErrInterrupted:
 		return true
 	case err != nil:
 		t.fail(outcomeBroken, err)
@@ -305,7 +306,7 @@ func (rc *receiver) read() bool {
 func (rc *receiver) closed() bool {
 	t := rc.t
 	rc.ends |= clientEnded
-	t.data.ready &^= canRead
+	t.ready &^= loop.CanRead
 	if err := rc.dec.End(); err != nil {
 		t.fail(outcomeCut, err)
 		return false
@@ -377,13 +378,13 @@ func (rc *receiver) announce(n int64) bool {
 // splice moves bytes from the socket into the pipe, and reports whether the upload goes on.
 func (rc *receiver) splice() bool {
 	t := rc.t
-	want := min(rc.dec.Remaining(), pipeBytes-rc.piped, quantum)
-	n, err := spliceIn(t.fd(), rc.pipe.in, int(want))
+	want := min(rc.dec.Remaining(), loop.PipeBytes-rc.piped, quantum)
+	n, err := t.data.Splice(rc.pipe, int(want))
 	switch {
-	case err == errAgain:
+	case err == loop.ErrAgain:
 		// The pipe may be full of small pieces as well: only an empty one tells of the socket.
 		if rc.piped == 0 {
-			t.data.ready &^= canRead
+			t.ready &^= loop.CanRead
 			return true
 		}
 		if t.job.busy {
@@ -391,11 +392,10 @@ func (rc *receiver) splice() bool {
 			return false
 		}
 		return true
-	case err == errInterrupted:
+	case err == loop.ErrInterrupted:
 		return true
-	case err == errNoSplice && rc.piped == 0 && !t.job.busy:
-		t.r.splice = false
-		t.r.givePipe(rc.pipe, false)
+	case err == loop.ErrNoSplice && rc.piped == 0 && !t.job.busy:
+		t.r.loop.Pipes.Give(rc.pipe, false)
 		rc.pipe = nil
 		return true
 	case err != nil:
@@ -437,7 +437,7 @@ func (rc *receiver) written() {
 	sp.reserved -= taken
 	t.r.limiter.Written(t.address.use, taken)
 	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
-		t.r.givePipe(rc.pipe, true)
+		t.r.loop.Pipes.Give(rc.pipe, true)
 		rc.pipe = nil
 	}
 	t.resume()
@@ -447,7 +447,7 @@ func (rc *receiver) written() {
 func (rc *receiver) copyPipe(offset, n int64) (int, error) {
 	b := readAheadScratch.Get().(*[]byte)
 	defer readAheadScratch.Put(b)
-	got, err := rc.pipe.read((*b)[:min(n, int64(len(*b)))])
+	got, err := rc.pipe.Read((*b)[:min(n, int64(len(*b)))])
 	if err != nil {
 		return 0, err
 	}
@@ -468,7 +468,7 @@ func (rc *receiver) drop() (waits bool) {
 	t.r.limiter.Written(t.address.use, rc.space.reserved)
 	rc.space.reserved = 0
 	if rc.pipe != nil {
-		t.r.givePipe(rc.pipe, rc.piped == 0)
+		t.r.loop.Pipes.Give(rc.pipe, rc.piped == 0)
 		rc.pipe = nil
 	}
 	rc.dropBuffer()

@@ -9,6 +9,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 var planNames = [...]string{
@@ -53,7 +54,7 @@ func TestPlanIsPinned(t *testing.T) {
 	pending := func(rc *receiver) { rc.pending = new(fsio.Pending) }
 	written := func(rc *receiver) { pending(rc); rc.fill = 0 }
 	piped := func(n int64) func(*receiver) {
-		return func(rc *receiver) { written(rc); rc.pipe = new(pipe); rc.piped = n }
+		return func(rc *receiver) { written(rc); rc.pipe = new(loop.Pipe); rc.piped = n }
 	}
 	whole := func(rc *receiver) { rc.phase = receiveWhole }
 	const n, y = false, true
@@ -98,7 +99,7 @@ func TestPlanIsPinned(t *testing.T) {
 		{with(large, piped(5)), n, y, y, planDrain, n},
 		{with(large, piped(5)), y, y, y, planSplice, n},
 		{with(large, piped(5)), y, n, y, planWait, n},
-		{with(large, piped(pipeBytes)), y, y, y, planWait, n},
+		{with(large, piped(loop.PipeBytes)), y, y, y, planWait, n},
 	} {
 		if got := c.rc.next(c.busy, c.readable, c.slow, c.pipes); got != c.want {
 			t.Errorf("case %d: got %v, want %v", i, got, c.want)
@@ -139,7 +140,7 @@ func (u *upload) do(t *rapid.T, p plan, readable, pipes bool) {
 		u.take(t, n)
 		return
 	case planSplice:
-		n := min(int64(len(u.unread)), rc.dec.Remaining(), pipeBytes-rc.piped)
+		n := min(int64(len(u.unread)), rc.dec.Remaining(), loop.PipeBytes-rc.piped)
 		if n == 0 {
 			t.Fatal("it splices nothing")
 		}
@@ -154,7 +155,7 @@ func (u *upload) do(t *rapid.T, p plan, readable, pipes bool) {
 		if rc.pipe != nil || !pipes || rc.fill > 0 || rc.pending == nil {
 			t.Fatal("it borrows a pipe that it cannot use")
 		}
-		rc.pipe = new(pipe)
+		rc.pipe = new(loop.Pipe)
 		return
 	default: // it lends something to a worker, as below
 	}
@@ -234,7 +235,7 @@ func TestPlanStoresEveryUpload(t *testing.T) {
 		var total int64
 		for range rapid.IntRange(0, 4).Draw(t, "records") {
 			n := rapid.OneOf(rapid.IntRange(0, 20), rapid.IntRange(smallMax-15, smallMax+15),
-				rapid.IntRange(0, 3*pipeBytes)).Draw(t, "size")
+				rapid.IntRange(0, 3*loop.PipeBytes)).Draw(t, "size")
 			u.unsent = append(codec.AppendField(u.unsent, int64(n)), make([]byte, n)...)
 			total += int64(n)
 		}
@@ -275,7 +276,7 @@ func (u *upload) turn(t *rapid.T) {
 		return
 	}
 	n := min(len(u.unsent), rapid.OneOf(rapid.IntRange(1, 30),
-		rapid.IntRange(1, 4*pipeBytes)).Draw(t, "sent"))
+		rapid.IntRange(1, 4*loop.PipeBytes)).Draw(t, "sent"))
 	u.unread = append(u.unread, u.unsent[:n]...)
 	u.unsent = u.unsent[n:]
 }

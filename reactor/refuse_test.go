@@ -185,7 +185,7 @@ func TestDiskErrorFailsPut(t *testing.T) {
 // More uploads at once than there are pipes.
 func TestPutsWithoutPipes(t *testing.T) {
 	ts := serve(t)
-	onLoop(t, ts.reactors[0], func() { ts.reactors[0].pipesRefused = 1 << 62 })
+	onLoop(t, ts.reactors[0], func() { ts.reactors[0].loop.Pipes.Refuse(1 << 62) })
 	c := ts.dial()
 	content := pattern(3*quantum + 5)
 	c.put("file", string(content[:quantum]), string(content[quantum:]))

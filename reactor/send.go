@@ -6,6 +6,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 const (
@@ -144,8 +145,8 @@ func (s *sender) small(out []byte) {
 	if !t.session.sized {
 		out, header = out[codec.FieldSize:], 0
 	}
-	n, err := sendMore(t.fd(), out)
-	if err != nil && err != errAgain {
+	n, err := t.data.SendMore(out)
+	if err != nil && err != loop.ErrAgain {
 		t.fail(outcomeBroken, err)
 		return
 	}
@@ -156,7 +157,7 @@ func (s *sender) small(out []byte) {
 	}
 	s.buffer = buffers.Get().(*[]byte)
 	s.rest = (*s.buffer)[:copy(*s.buffer, out[n:])]
-	t.watch(canWrite)
+	t.watch(loop.CanWrite)
 }
 
 // move sends up to a quantum, and reports whether more can go at once.
@@ -173,12 +174,12 @@ func (s *sender) move() (more bool) {
 		var err error
 		switch {
 		case len(s.rest) > 0:
-			n, err = sendBytes(t.fd(), s.rest[:min(left, len(s.rest))])
+			n, err = t.data.Send(s.rest[:min(left, len(s.rest))])
 			s.rest = s.rest[max(n, 0):]
 		case !s.opened || s.offset == s.end:
 			s.sent()
 			return false
-		case !t.r.sendfile || s.copies:
+		case !t.data.CanSendfile() || s.copies:
 			s.submitRead(jobReadNext)
 			return false
 		case !s.warmUp():
@@ -191,11 +192,11 @@ func (s *sender) move() (more bool) {
 		}
 		t.moved += int64(max(n, 0))
 		left -= max(n, 0)
-		if err == errAgain {
-			t.watch(canWrite)
+		if err == loop.ErrAgain {
+			t.watch(loop.CanWrite)
 			return false
 		}
-		if err != nil && err != errInterrupted {
+		if err != nil && err != loop.ErrInterrupted {
 			t.fail(outcomeBroken, err)
 			return false
 		}
@@ -203,15 +204,12 @@ func (s *sender) move() (more bool) {
 	return true
 }
 
-// errNoSendfile is a file that the system does not send by itself.
-var errNoSendfile = errors.New("no sendfile")
-
 // sendFile sends the next bytes of an open file. It reports whether that ended the transfer.
 func (s *sender) sendFile(left int) (n int, ended bool, err error) {
 	t := s.t
-	n, err = t.r.sendfileCall(t.fd(), s.file.FD(), s.offset, min(int64(left), s.warm-s.offset))
+	n, err = t.data.Sendfile(s.file.FD(), s.offset, min(int64(left), s.warm-s.offset))
 	switch {
-	case err == errNoSendfile:
+	case err == loop.ErrNoSendfile:
 		s.copies = true
 		return 0, false, nil
 	case err == syscall.EIO: // no error of a socket: the disk failed
@@ -230,9 +228,9 @@ func (s *sender) sendField() bool {
 	t := s.t
 	field := codec.AppendField(t.r.fieldBuffer[:0], s.size)
 	// A fresh socket has room for ten bytes, whole.
-	if _, err := sendMore(t.fd(), field); err != nil {
-		if err == errAgain {
-			t.watch(canWrite)
+	if _, err := t.data.SendMore(field); err != nil {
+		if err == loop.ErrAgain {
+			t.watch(loop.CanWrite)
 			return false
 		}
 		t.fail(outcomeBroken, err)
@@ -262,7 +260,7 @@ func (s *sender) warmed() {
 		return
 	}
 	s.warm = min(s.offset+quantum, s.end)
-	s.t.r.enqueue(s.t)
+	s.t.r.loop.Enqueue(s.t)
 }
 
 // sent follows the last byte: our side ends, the session goes on, the client has 2 s to close.
@@ -273,7 +271,7 @@ func (s *sender) sent() {
 	}
 	s.close()
 	if !t.session.sized {
-		setReset(t.fd(), false)
+		t.data.SetReset(false)
 	}
 	t.becomeLingering()
 }
@@ -350,7 +348,7 @@ func (s *sender) nextRead() {
 	}
 	s.rest = (*s.buffer)[:n]
 	s.offset += n
-	s.t.r.enqueue(s.t)
+	s.t.r.loop.Enqueue(s.t)
 }
 
 // drop releases what an ended transfer holds for sending, and reports whether a worker must help.

@@ -140,7 +140,7 @@ func (s *Server) prepare() error {
 	for _, r := range s.reactors {
 		r.limiter = s.limiter
 		r.setRests()
-		if r.watcher, err = newWatcher(r.ring); err != nil {
+		if err = r.openLoop(); err != nil {
 			return err
 		}
 	}
@@ -211,7 +211,7 @@ func (s *Server) Run(listening func()) error {
 		engines.Add(1)
 		go func() {
 			defer engines.Done()
-			errs[i] = r.serveControl(func() { ready <- struct{}{} })
+			errs[i] = r.loop.Run(r.controlAddresses(), func() { ready <- struct{}{} })
 			ready <- struct{}{}
 		}()
 	}
@@ -219,7 +219,7 @@ func (s *Server) Run(listening func()) error {
 		<-ready
 	}
 	for _, l := range s.listeners {
-		l.release()
+		l.Release()
 	}
 	if err := errors.Join(errs...); err != nil {
 		s.end(&engines)
@@ -255,7 +255,7 @@ func (s *Server) waitForEnd() {
 	defer timeout.Stop()
 	drained := make(chan struct{}, len(s.reactors))
 	for _, r := range s.reactors {
-		r.order(func() { r.drain(func() { drained <- struct{}{} }) })
+		r.loop.Order(func() { r.drain(func() { drained <- struct{}{} }) })
 	}
 	for range s.reactors {
 		select {
@@ -274,8 +274,8 @@ func (s *Server) end(engines *sync.WaitGroup) {
 	s.ending.trip()
 	aborted := make(chan struct{}, len(s.reactors))
 	for _, r := range s.reactors {
-		if r.started { // where no loop lives at the moment, one comes or is stood in for
-			r.order(func() { r.abort(func() { aborted <- struct{}{} }) })
+		if r.loop.Started() { // where no loop lives at the moment, one comes or is stood in for
+			r.loop.Order(func() { r.abort(func() { aborted <- struct{}{} }) })
 		} else {
 			aborted <- struct{}{}
 		}
@@ -294,10 +294,7 @@ func (s *Server) end(engines *sync.WaitGroup) {
 	s.sumPool.Close()
 	s.pool.Close()
 	for _, r := range s.reactors {
-		if r.started { // otherwise there is no doorbell either
-			r.watcher.stop()
-		}
-		r.endLoop()
+		r.loop.End()
 	}
 	engines.Wait()
 	s.Close()
@@ -311,12 +308,12 @@ func (s *Server) Close() { s.closing.Do(s.close) }
 
 func (s *Server) close() {
 	for _, l := range s.listeners {
-		l.release()
+		l.Release()
 	}
 	for _, r := range s.reactors {
 		r.closePorts()
-		if r.watcher != nil {
-			r.watcher.closeDescriptors()
+		if r.loop != nil {
+			r.loop.Close()
 		}
 	}
 	if s.pool != nil {
@@ -340,7 +337,7 @@ func (s *Server) Stop() { s.stop.trip() }
 func (s *Server) LogStatus() {
 	s.logProcess()
 	for _, r := range s.reactors {
-		r.order(r.logStatus)
+		r.loop.Order(r.logStatus)
 	}
 }
 
@@ -353,8 +350,7 @@ func (s *Server) feedStarving() {
 // feedAll has every reactor serve what waits for a limit of the server in its next turn.
 func (s *Server) feedAll() {
 	for _, r := range s.reactors {
-		r.hungry.Store(true)
-		r.ring()
+		r.serveSoon()
 	}
 }
 
@@ -371,7 +367,7 @@ func (s *Server) writeAddrFile() error {
 	}
 	text := ""
 	for _, l := range s.listeners {
-		text += netip.AddrPortFrom(ip, uint16(l.number())).String() + "\n"
+		text += netip.AddrPortFrom(ip, uint16(l.Port)).String() + "\n"
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(name), ".ferryd-addr-*")
 	if err == nil {

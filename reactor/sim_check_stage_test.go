@@ -40,7 +40,7 @@ func (s *sim) checkSessions() {
 		if c.conn == nil {
 			s.wrong("session %d has no connection", c.id)
 		}
-		if c.silence.place == 0 {
+		if !c.silence.IsSet() {
 			s.wrong("session %d, %v, has no deadline", c.id, state)
 		}
 		if t == nil {
@@ -80,17 +80,17 @@ func (s *sim) checkTransfers() {
 		case transferOffered:
 			ok = !t.connected() && t.stands()
 		case transferMoving:
-			ok = t.connected() && (t.deadline.place > 0 || t.keeping() && t.job.busy)
+			ok = t.connected() && (t.deadline.IsSet() || t.keeping() && t.job.busy)
 		case transferLingering:
-			ok = t.connected() && t.deadline.place > 0 && t.answered()
+			ok = t.connected() && t.deadline.IsSet() && t.answered()
 		case transferEnded:
-			ok = !t.connected() && t.job.busy && t.deadline.place == 0
+			ok = !t.connected() && t.job.busy && !t.deadline.IsSet()
 		default:
 			ok = false
 		}
 		if !ok {
-			s.wrong("a transfer is %v, %v, with descriptor %d, job %v (%d), deadline %d", t.state,
-				t.Verb, t.fd(), t.job.busy, t.job.kind, t.deadline.place)
+			s.wrong("a transfer is %v, %v, connected %v, job %v (%d), deadline %v", t.state,
+				t.Verb, t.connected(), t.job.busy, t.job.kind, t.deadline.IsSet())
 		}
 	}
 	for c, n := range serving {
@@ -156,12 +156,12 @@ func (s *sim) checkSums() {
 
 // checkDeadlines: the heap is one, and belongs to what is there.
 func (s *sim) checkDeadlines() {
-	for i, d := range s.deadlines {
-		if d.place != i+1 || i > 0 && s.deadlines[(i-1)/2].at > d.at {
+	for i, d := range s.loop.Deadlines {
+		if !d.IsSet() || i > 0 && s.loop.Deadlines[(i-1)/2].At() > d.At() {
 			s.wrong("deadline %d is out of its place", i)
 		}
 		alive := true
-		switch o := d.owner.(type) {
+		switch o := d.Owner.(type) {
 		case *session:
 			_, alive = s.sessions[o]
 		case *transfer:
@@ -176,23 +176,19 @@ func (s *sim) checkDeadlines() {
 		default:
 		}
 		if !alive {
-			s.wrong("a deadline has outlived its %T", d.owner)
+			s.wrong("a deadline has outlived its %T", d.Owner)
 		}
 	}
 }
 
 // checkEnd: when everybody has gone nothing is left, and what has a name is whole.
 func (s *sim) checkEnd(before []string) {
-	if n := len(s.sessions) + len(s.transfers) + len(s.addresses) + len(s.deadlines) +
+	if n := len(s.sessions) + len(s.transfers) + len(s.addresses) + len(s.loop.Deadlines) +
 		len(s.keys.offers) + s.listingsWaiting() + len(s.starving); n > 0 {
 		s.wrong("left are %d sessions, %d transfers, %d addresses, %d deadlines, %d KEYs",
-			len(s.sessions), len(s.transfers), len(s.addresses), len(s.deadlines), len(s.keys.offers))
+			len(s.sessions), len(s.transfers), len(s.addresses), len(s.loop.Deadlines), len(s.keys.offers))
 	}
-	for _, p := range s.pipes {
-		p.close()
-	}
-	s.pipes = nil
-	if after := descriptors(); len(after) > len(before) {
+	if after := descriptors(); len(after)-2*s.loop.Pipes.Kept() > len(before) {
 		s.wrong("descriptors leaked: %q before, %q after", before, after)
 	}
 	there, hidden := treeAt(s.t, s.dir)

@@ -175,9 +175,9 @@ func (s *sim) connect() {
 	if s.chance(2) {
 		s.write(d, s.rand.IntN(len(d.rest)+1))
 	}
-	s.now = s.clock()
+	s.tick()
 	if c.face == speaksStatus {
-		s.acceptKeyed(fds[0], netip.MustParseAddr(from))
+		s.acceptKeyed(s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
 	} else {
 		s.arrive(s.portOf(o.port), fds[0], from)
 	}

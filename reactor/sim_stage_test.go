@@ -17,6 +17,7 @@ import (
 
 	"ferry/fsio"
 	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // A simulation has one goroutine: it is the loop, the workers, the clients and the clock. All that
@@ -39,7 +40,7 @@ type sim struct {
 	*stage
 	rand    *rand.Rand
 	dir     string
-	elapsed instant
+	elapsed loop.Instant
 	work    *simWork
 	clients []*simClient
 	data    []*simData
@@ -152,9 +153,9 @@ func newSim(t *testing.T, seed uint64) *sim {
 	store, err := fsio.OpenRoot(s.dir, fsio.Options{Fault: s.fault})
 	check(t, err)
 	server.setStore(store)
-	s.clock = func() instant { return s.elapsed }
+	s.loop.Clock = func() loop.Instant { return s.elapsed }
 	s.pick = s.rand.IntN
-	s.now = 0
+	s.loop.Now = 0
 	s.budget = s.limiter.Free(limit.Descriptors)
 	for i, n := range []int{0, 1, 900, 70_000, len(simWhole) - 4} {
 		content := string(pattern(n + i))
@@ -255,7 +256,7 @@ func (s *sim) enter() {
 	from := one(s, []string{"10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2"})
 	c := s.enterFrom(from, one(s, []dialect{speaksBase, speaksStatus, speaksStatus, speaksClassic}))
 	switch {
-	case c.conn.context == nil:
+	case c.conn.session == nil:
 		s.note("%s was turned away", from)
 		return
 	case c.face == speaksStatus:
@@ -283,8 +284,7 @@ func (c *simClient) framed(text string) string {
 
 // there says whether the session stands.
 func (c *simClient) there() bool {
-	session, ok := c.conn.context.(*session)
-	return ok && session.conn != nil
+	return c.conn.session != nil && c.conn.session.conn != nil
 }
 
 // somebody is a client whose session stands, or nil.
@@ -305,7 +305,7 @@ func (s *sim) tell(c *simClient, text string) {
 	s.note("%s (%v): %s", c.from, c.face, text)
 	c.asked = append(c.asked, text)
 	c.conn.in = append(c.conn.in, c.framed(text)...)
-	s.OnTraffic(c.conn)
+	s.input(c.conn)
 	s.settle()
 }
 
@@ -371,7 +371,7 @@ func (s *sim) rude() {
 		s.note("%s is rude: %.20q", c.from, text)
 		c.rude = true
 		c.conn.in = append(c.conn.in, text...)
-		s.OnTraffic(c.conn)
+		s.input(c.conn)
 		s.settle()
 	}
 }
@@ -395,7 +395,7 @@ func (s *sim) wind() {
 	}
 	s.rest()
 	for _, c := range s.clients {
-		session, _ := c.conn.context.(*session)
+		session := c.conn.session
 		if c.there() && (!session.awaitsCommand() || len(c.asked) > 0 && !c.rude) {
 			s.wrong("%s waits in vain for the answers to %q", c.from, c.asked)
 		}
@@ -431,9 +431,6 @@ func (s *sim) rest() {
 func (s *sim) giveBack() {
 	for len(s.data) > 0 {
 		s.shut(0)
-	}
-	for _, p := range s.pipes {
-		p.close()
 	}
 	s.close()
 }

@@ -57,7 +57,7 @@ func (m *statusModel) command(t *rapid.T) {
 		m.sent = append(m.sent, word)
 		m.conn.in = append(m.conn.in, framed(word)...)
 	}
-	m.OnTraffic(m.conn)
+	m.input(m.conn)
 }
 
 // take makes the data connection of the standing offer, sends what a put wants, and closes it or

@@ -64,8 +64,8 @@ func (s *stage) knockFrom(from, says string) int {
 		_, err = unix.Write(fds[1], []byte(says))
 		check(s.t, err)
 	}
-	s.now = s.clock()
-	s.acceptKeyed(fds[0], netip.MustParseAddr(from))
+	s.tick()
+	s.acceptKeyed(s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
 	return fds[1]
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 // transferState is where a transfer stands.
@@ -78,14 +79,16 @@ type transfer struct {
 	command
 	state transferState
 	offer *offer
-	data  dataConn
-	// queued: it stands in the reactor's queue of those that can move.
-	queued bool
+	// data is the data connection, nil before and after. ready holds the directions in which it may
+	// move; each is cleared when a call in it would have blocked.
+	data  loop.Channel
+	ready loop.Readiness
+	loop.Entry
 	// index is the place in reactor.transfers.
 	index int
 	// deadline is, in turn, the end of waiting for listing memory, of a stall and of lingering.
-	deadline deadline
-	began    instant
+	deadline loop.Deadline
+	began    loop.Instant
 	// moved counts file or message bytes; mark is what it was when the stall time began.
 	moved, mark int64
 	outcome     outcome
@@ -96,16 +99,6 @@ type transfer struct {
 	job  job
 	// found is what the file work of a command without a data connection found out.
 	found found
-}
-
-// dataConn is the data connection of a transfer. Its zero value has none.
-type dataConn struct {
-	// fd is the socket plus one.
-	fd   int
-	slot slot
-	// ready holds the directions that the watcher reported last; each is cleared when a call in it
-	// would have blocked.
-	ready readiness
 }
 
 // newTransfer returns a transfer for a command of a session. It copies what the request shares with
@@ -126,7 +119,7 @@ func (s *session) newTransfer(q codec.Request, text []byte) *transfer {
 	t.text = string(text)
 	t.called = t.text[len(t.text)-len(q.Name):]
 	t.Name = nil
-	t.began = r.now
+	t.began = r.loop.Now
 	t.address.transfers++
 	t.index = len(r.transfers)
 	r.transfers = append(r.transfers, t)
@@ -136,10 +129,10 @@ func (s *session) newTransfer(q codec.Request, text []byte) *transfer {
 
 // clear makes a transfer ready for another command.
 func (t *transfer) clear(r *reactor) {
-	*t = transfer{r: r, state: transferEnded, queued: t.queued}
-	t.deadline.owner = t
+	*t = transfer{r: r, state: transferEnded, Entry: t.Entry}
+	t.deadline.Owner = t
 	t.send.t, t.recv.t, t.job.t = t, t, t
-	t.recv.pause.owner = &t.recv
+	t.recv.pause.Owner = &t.recv
 }
 
 func (t *transfer) become(s transferState) {
@@ -158,10 +151,11 @@ func (t *transfer) parseName() (err error) {
 }
 
 // connect begins to move over a data connection.
-func (t *transfer) connect(fd int) {
+func (t *transfer) connect(c loop.Channel) {
 	t.become(transferMoving)
-	t.data = dataConn{fd: fd + 1, ready: canRead | canWrite}
-	t.began = t.r.now
+	t.data, t.ready = c, loop.CanRead|loop.CanWrite
+	c.Watch(t)
+	t.began = t.r.loop.Now
 	t.awaitProgress()
 	s := t.session
 	if s.waits {
@@ -178,33 +172,32 @@ func (t *transfer) connect(fd int) {
 
 // awaitProgress sets the deadline by which the transfer must have moved a little.
 func (t *transfer) awaitProgress() {
-	t.r.deadlines.set(&t.deadline, t.r.now+t.r.limiter.Limits.StallTimeout)
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+t.r.limiter.Limits.StallTimeout)
 }
 
-// watch follows a call that would have blocked: the watcher says when it can be made again. The
-// data socket is added to the watcher with the first.
-func (t *transfer) watch(what readiness) {
-	t.data.ready &^= what
-	if t.data.slot == 0 {
-		t.data.slot = t.r.watcher.add(t.fd(), t)
-	}
-	t.r.watcher.want(t.data.slot, what)
+// watch follows a call that would have blocked: Ready is called when it can be made again.
+func (t *transfer) watch(what loop.Readiness) {
+	t.ready &^= what
+	t.data.Want(what)
 }
 
-func (t *transfer) fd() int        { return t.data.fd - 1 }
-func (t *transfer) readable() bool { return t.data.ready&canRead != 0 }
-func (t *transfer) writable() bool { return t.data.ready&canWrite != 0 }
+func (t *transfer) readable() bool { return t.ready&loop.CanRead != 0 }
+func (t *transfer) writable() bool { return t.ready&loop.CanWrite != 0 }
 
-// ready is called by the watcher.
-func (t *transfer) ready(what readiness) {
-	t.data.ready |= what
-	t.r.enqueue(t)
+// Ready implements loop.Watched.
+func (t *transfer) Ready(what loop.Readiness) {
+	t.ready |= what
+	t.r.loop.Enqueue(t)
 }
 
-func (t *transfer) isQueued() *bool { return &t.queued }
+// OnLoop implements loop.Task: the transfer's job has ended.
+func (t *transfer) OnLoop() {
+	t.job.busy = false
+	t.jobDone()
+}
 
-// move goes on with the transfer for one quantum, and reports whether it can go on at once.
-func (t *transfer) move() (more bool) {
+// Move goes on with the transfer for one quantum, and reports whether it can go on at once.
+func (t *transfer) Move() (more bool) {
 	switch {
 	case t.state == transferLingering:
 		return t.linger()
@@ -219,13 +212,13 @@ func (t *transfer) move() (more bool) {
 
 // resume moves the transfer, and has it queued if it can go on at once.
 func (t *transfer) resume() {
-	if t.move() {
-		t.r.enqueue(t)
+	if t.Move() {
+		t.r.loop.Enqueue(t)
 	}
 }
 
-// expire is the end of waiting for memory, of patience with a stalled client, or of lingering.
-func (t *transfer) expire(*deadline) {
+// Expire is the end of waiting for memory, of patience with a stalled client, or of lingering.
+func (t *transfer) Expire(*loop.Deadline) {
 	switch t.state {
 	case transferWaiting:
 		t.send.listingExpired()
@@ -249,7 +242,7 @@ func (t *transfer) checkStall() {
 	least := max(1, int64(l.StallTimeout.Seconds()*float64(l.RateBytes)),
 		t.send.held/listingStalls)
 	// The socket may have taken megabytes that the client does not have yet.
-	moved := t.moved - unsent(t.fd())
+	moved := t.moved - t.data.Unsent()
 	if moved-t.mark < least && !t.job.busy {
 		t.fail(outcomeStalled, nil)
 		return
@@ -265,23 +258,23 @@ const lingerMax = 2 * time.Second
 // becomeLingering ends our sending side and waits for the client's close.
 func (t *transfer) becomeLingering() {
 	t.become(transferLingering)
-	shutdownWrite(t.fd())
-	t.r.deadlines.set(&t.deadline, t.r.now+lingerMax)
+	t.data.CloseWrite()
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
 	t.release()
 	if t.readable() {
-		t.r.enqueue(t)
+		t.r.loop.Enqueue(t)
 	}
 }
 
 // linger drops what the client still sends, until it closes.
 func (t *transfer) linger() (more bool) {
 	for dropped := 0; dropped < quantum; {
-		n, err := receiveBytes(t.fd(), t.r.scratch)
+		n, err := t.data.Recv(t.r.scratch)
 		switch {
-		case err == errAgain:
-			t.watch(canRead)
+		case err == loop.ErrAgain:
+			t.watch(loop.CanRead)
 			return false
-		case err == errInterrupted:
+		case err == loop.ErrInterrupted:
 		case err != nil:
 			// The client reset the connection: it may have missed the end of what we sent.
 			if t.outcome == outcomeComplete && !t.isPut() {
@@ -305,7 +298,7 @@ func (t *transfer) fail(o outcome, err error) {
 		return
 	}
 	if t.connected() {
-		setReset(t.fd(), true)
+		t.data.SetReset(true)
 	}
 	t.end()
 }
@@ -316,7 +309,7 @@ func (t *transfer) endAs(o outcome, err error) {
 	t.end()
 }
 
-func (t *transfer) connected() bool { return t.data.fd > 0 }
+func (t *transfer) connected() bool { return t.data != nil }
 
 // end closes the data connection, releases what the transfer holds, logs and answers it. What a
 // worker has in hand is released when it comes back.
@@ -327,14 +320,11 @@ func (t *transfer) end() {
 	if t.offer != nil {
 		t.offer.close() // those who waited for it are served once all of it is given back
 	}
-	r.deadlines.clear(&t.deadline)
-	r.deadlines.clear(&t.recv.pause)
+	r.loop.Deadlines.Clear(&t.deadline)
+	r.loop.Deadlines.Clear(&t.recv.pause)
 	if connected {
-		if t.data.slot != 0 {
-			r.watcher.remove(t.data.slot)
-		}
-		closeDescriptor(t.fd())
-		t.data = dataConn{}
+		t.data.Close()
+		t.data = nil
 		r.tally(t)
 		if !s.waits {
 			s.detached--
@@ -386,7 +376,7 @@ func (t *transfer) discard() {
 	if t.offer != nil {
 		t.offer.free()
 	}
-	if t.clear(r); !t.queued && len(r.spare) < sparesMax {
+	if t.clear(r); !t.IsQueued() && len(r.spare) < sparesMax {
 		r.spare = append(r.spare, t)
 	}
 	r.freed(a)

@@ -1,6 +1,6 @@
 //go:build !linux || ferryportable
 
-package reactor
+package loop
 
 import (
 	"math"
@@ -34,7 +34,7 @@ type watcher struct {
 	resumed chan struct{}
 	done    chan struct{}
 	// armed is when the timer goes off, 0 while it does not.
-	armed instant
+	armed Instant
 	free  []uint32
 	// pipeIn and pipeOut are a pipe that ends a poll.
 	pipeIn, pipeOut int
@@ -53,15 +53,15 @@ type watcher struct {
 // event is one entry of a batch.
 type event struct {
 	slot slot
-	what readiness
+	what Readiness
 }
 
 type watchSlot struct {
-	owner      watched
+	owner      Watched
 	fd         int
 	generation uint32
 	// wanted are the directions that are polled.
-	wanted readiness
+	wanted Readiness
 	// level says that being told leaves them wanted.
 	level bool
 }
@@ -89,14 +89,14 @@ func newWatcher(ring func()) (*watcher, error) {
 }
 
 // add watches a data socket. Its owner hears what it wants.
-func (w *watcher) add(fd int, owner watched) slot {
+func (w *watcher) add(fd int, owner Watched) slot {
 	return w.put(watchSlot{owner: owner, fd: fd})
 }
 
 // addListener watches a listening socket: one connection is accepted for one event, and no call is
 // made only to hear that there is no other.
-func (w *watcher) addListener(fd int, owner watched) (slot, error) {
-	return w.put(watchSlot{owner: owner, fd: fd, wanted: canRead, level: true}), nil
+func (w *watcher) addListener(fd int, owner Watched) (slot, error) {
+	return w.put(watchSlot{owner: owner, fd: fd, wanted: CanRead, level: true}), nil
 }
 
 func (w *watcher) put(n watchSlot) slot {
@@ -119,7 +119,7 @@ func (w *watcher) put(n watchSlot) slot {
 }
 
 // want has the owner of a data socket told once of a direction in which a call would have blocked.
-func (w *watcher) want(s slot, what readiness) {
+func (w *watcher) want(s slot, what Readiness) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if at := &w.slots[s.index()]; at.wanted&what != what {
@@ -136,7 +136,7 @@ func (w *watcher) pause(s slot) {
 }
 
 func (w *watcher) again(s slot) error {
-	w.want(s, canRead)
+	w.want(s, CanRead)
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (w *watcher) remove(s slot) {
 	defer w.mu.Unlock()
 	at := &w.slots[s.index()]
 	if at.generation != s.generation() || at.owner == nil {
-		panic("reactor: a slot was removed twice")
+		panic("loop: a slot was removed twice")
 	}
 	if at.wanted != 0 {
 		w.interrupt()
@@ -194,7 +194,7 @@ func (w *watcher) fetch(wait bool) bool {
 	case unix.EAGAIN, unix.ENOMEM:
 		<-time.After(pollRetryAfter) // the system is out of memory for the moment
 	default:
-		panic("reactor: poll: " + err.Error())
+		panic("loop: poll: " + err.Error())
 	}
 	w.gather(err == nil && n > 0)
 	return true
@@ -219,10 +219,10 @@ func (w *watcher) prepare() (timeout int, ok bool) {
 			continue
 		}
 		var events int16
-		if at.wanted&canRead != 0 {
+		if at.wanted&CanRead != 0 {
 			events |= unix.POLLIN
 		}
-		if at.wanted&canWrite != 0 {
+		if at.wanted&CanWrite != 0 {
 			events |= unix.POLLOUT
 		}
 		w.descriptors = append(w.descriptors, unix.PollFd{Fd: int32(at.fd), Events: events})
@@ -274,12 +274,12 @@ func (w *watcher) tell(s slot, said int16) {
 	if at.generation != s.generation() || at.wanted == 0 {
 		return
 	}
-	var what readiness
+	var what Readiness
 	if said&^unix.POLLOUT != 0 {
-		what |= canRead
+		what |= CanRead
 	}
 	if said&^unix.POLLIN != 0 {
-		what |= canWrite
+		what |= CanWrite
 	}
 	if !at.level {
 		at.wanted &^= what
@@ -299,7 +299,7 @@ func (w *watcher) dispatch() {
 	for _, e := range w.events {
 		at := &w.slots[e.slot.index()]
 		if at.owner != nil && at.generation == e.slot.generation() {
-			at.owner.ready(e.what)
+			at.owner.Ready(e.what)
 		}
 	}
 }
@@ -308,6 +308,18 @@ func (w *watcher) dispatch() {
 // was anything. It spares the doorbell's waking and the change of threads.
 func (w *watcher) more() bool {
 	return w.taken && w.fetch(false) && (len(w.events) > 0 || w.expired)
+}
+
+// poll makes a batch of what is ready now, if anything is. It stands in for a doorbell that does
+// not run.
+func (w *watcher) poll() {
+	select {
+	case <-w.resumed:
+	default:
+	}
+	if w.fetch(false) && (len(w.events) > 0 || w.expired) {
+		w.full.Store(true)
+	}
 }
 
 // setTimer makes the timer go off after that time, instead of any set before.

@@ -1,6 +1,6 @@
 //go:build (linux && ferryportable) || (!linux && !darwin && !dragonfly && !freebsd && !netbsd)
 
-package reactor
+package loop
 
 // ignoreBroken has nothing to set here: Go's runtime takes the signal of a write to a connection
 // that is gone, and drops it. The write fails all the same.

@@ -1,4 +1,4 @@
-package reactor
+package loop
 
 import (
 	"slices"
@@ -10,49 +10,49 @@ import (
 
 // bell notes when it rang.
 type bell struct {
-	deadline
-	rang []instant
-	// again sets the deadline anew each time it rings, this much later.
+	Deadline
+	rang []Instant
+	// again sets the Deadline anew each time it rings, this much later.
 	again time.Duration
-	on    *deadlines
+	on    *Deadlines
 }
 
-func (b *bell) expire(d *deadline) {
-	if d != &b.deadline || d.place != 0 {
-		panic("a deadline rang that is still set, or another's")
+func (b *bell) Expire(d *Deadline) {
+	if d != &b.Deadline || d.place != 0 {
+		panic("a Deadline rang that is still set, or another's")
 	}
 	b.rang = append(b.rang, d.at)
 	if b.again > 0 {
-		b.on.set(d, d.at+b.again)
+		b.on.Set(d, d.at+b.again)
 	}
 }
 
 // The heap against a list that is sorted after every change.
 func TestDeadlinesAreAModelOfASortedList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var h deadlines
+		var h Deadlines
 		bells := make([]bell, 12)
 		for i := range bells {
-			bells[i].owner = &bells[i]
+			bells[i].Owner = &bells[i]
 			bells[i].on = &h
 		}
-		model := map[int]instant{}
-		now := instant(0)
+		model := map[int]Instant{}
+		now := Instant(0)
 		pick := rapid.IntRange(0, len(bells)-1)
 		t.Repeat(map[string]func(*rapid.T){
 			"set": func(t *rapid.T) {
 				i := pick.Draw(t, "which")
-				at := now + instant(rapid.IntRange(1, 20).Draw(t, "after"))
-				h.set(&bells[i].deadline, at)
+				at := now + Instant(rapid.IntRange(1, 20).Draw(t, "after"))
+				h.Set(&bells[i].Deadline, at)
 				model[i] = at
 			},
 			"clear": func(t *rapid.T) {
 				i := pick.Draw(t, "which")
-				h.clear(&bells[i].deadline)
+				h.Clear(&bells[i].Deadline)
 				delete(model, i)
 			},
 			"run": func(t *rapid.T) {
-				now += instant(rapid.IntRange(0, 15).Draw(t, "later"))
+				now += Instant(rapid.IntRange(0, 15).Draw(t, "later"))
 				h.run(now)
 				for i := range bells {
 					at, set := model[i]
@@ -60,7 +60,7 @@ func TestDeadlinesAreAModelOfASortedList(t *testing.T) {
 					if rang := len(bells[i].rang) > 0; rang != due {
 						t.Fatalf("bell %d rang: %v, due: %v", i, rang, due)
 					}
-					if due && !slices.Equal(bells[i].rang, []instant{at}) {
+					if due && !slices.Equal(bells[i].rang, []Instant{at}) {
 						t.Fatalf("bell %d rang at %v, want %v", i, bells[i].rang, at)
 					}
 					if due {
@@ -96,14 +96,14 @@ func TestDeadlinesAreAModelOfASortedList(t *testing.T) {
 	})
 }
 
-// A deadline that is set anew while it rings rings again in the same run, if it is due.
+// A Deadline that is set anew while it rings rings again in the same run, if it is due.
 func TestDeadlineSetWhileItRings(t *testing.T) {
-	var h deadlines
+	var h Deadlines
 	b := bell{again: 3, on: &h}
-	b.owner = &b
-	h.set(&b.deadline, 1)
+	b.Owner = &b
+	h.Set(&b.Deadline, 1)
 	h.run(10)
-	if !slices.Equal(b.rang, []instant{1, 4, 7, 10}) || h.first().at != 13 {
+	if !slices.Equal(b.rang, []Instant{1, 4, 7, 10}) || h.first().at != 13 {
 		t.Errorf("it rang at %v", b.rang)
 	}
 }

@@ -1,4 +1,4 @@
-package reactor
+package loop
 
 import (
 	"net"
@@ -123,7 +123,7 @@ type probe struct {
 	onReady func()
 }
 
-func (p *probe) ready(what readiness) {
+func (p *probe) Ready(what Readiness) {
 	p.heard++
 	if p.onReady != nil {
 		p.onReady()
@@ -131,7 +131,7 @@ func (p *probe) ready(what readiness) {
 	if p.deaf {
 		return
 	}
-	if what&canRead != 0 {
+	if what&CanRead != 0 {
 		p.read()
 	}
 }
@@ -143,10 +143,10 @@ func (p *probe) read() {
 		n, err := receiveBytes(p.fd, b[:])
 		p.moved += n
 		switch {
-		case err == errAgain:
-			p.l.want(p.slot, canRead)
+		case err == ErrAgain:
+			p.l.want(p.slot, CanRead)
 			return
-		case err == errInterrupted:
+		case err == ErrInterrupted:
 		case err != nil || n == 0:
 			return
 		}
@@ -171,7 +171,7 @@ func (l *testLoop) watchPipe() (p *probe, in int) {
 	out, in := testPipe(l.t)
 	p = &probe{l: l, fd: out}
 	p.slot = l.add(out, p)
-	l.want(p.slot, canRead)
+	l.want(p.slot, CanRead)
 	l.t.Cleanup(func() { closeDescriptor(in) })
 	return p, in
 }
@@ -215,13 +215,13 @@ func TestRoomIsToldAgainAfterItWasUsedUp(t *testing.T) {
 	defer p.close()
 	piece := make([]byte, 4096)
 	for range 100 {
-		for err = nil; err != errAgain; {
-			if _, err = sendBytes(fds[0], piece); err != nil && err != errAgain {
+		for err = nil; err != ErrAgain; {
+			if _, err = sendBytes(fds[0], piece); err != nil && err != ErrAgain {
 				t.Fatal(err)
 			}
 		}
 		before := p.heard
-		l.want(p.slot, canWrite)
+		l.want(p.slot, CanWrite)
 		for err = nil; err == nil; {
 			_, err = receiveBytes(fds[1], piece)
 		}
@@ -294,7 +294,7 @@ func TestOwnerMayRemoveAnotherOfTheSameBatch(t *testing.T) {
 func TestTimerGoesOffInTime(t *testing.T) {
 	l := newTestLoop(t)
 	start := time.Now()
-	now := func() instant { return time.Since(start) }
+	now := func() Instant { return time.Since(start) }
 	const soon, late = 30 * time.Millisecond, time.Hour
 	for round := range 3 {
 		<-time.After(5 * time.Millisecond) // most likely the doorbell waits without an end by now
@@ -314,11 +314,12 @@ func TestTimerGoesOffInTime(t *testing.T) {
 func TestListenerIsToldOfUntilNobodyWaits(t *testing.T) {
 	l := newTestLoop(t)
 	ip := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	fd, port, err := listenData(ip, 0)
+	listener, err := Bind(ip, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeDescriptor(fd)
+	defer listener.Close()
+	fd, port := listener.fd, listener.port
 	accepted, paused := 0, false
 	var s slot
 	o := &probe{l: l, fd: fd, deaf: true}
@@ -386,7 +387,7 @@ func (l *testLoop) oneRound(early bool) bool {
 	o := &oneByte{l: l, fd: out, read: make(chan struct{})}
 	l.orders <- func() {
 		o.slot = l.add(out, o)
-		o.ready(canRead)
+		o.Ready(CanRead)
 	}
 	if !early {
 		mustWrite(l.t, in)
@@ -408,15 +409,15 @@ type oneByte struct {
 	read chan struct{}
 }
 
-func (o *oneByte) ready(readiness) {
+func (o *oneByte) Ready(Readiness) {
 	var b [1]byte
 	switch n, err := receiveBytes(o.fd, b[:]); {
 	case n == 1:
 		o.l.remove(o.slot)
 		closeDescriptor(o.fd)
 		close(o.read)
-	case err == errAgain:
-		o.l.want(o.slot, canRead)
+	case err == ErrAgain:
+		o.l.want(o.slot, CanRead)
 	default:
 		o.l.t.Errorf("read: %d, %v", n, err)
 	}

@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || netbsd
 
-package reactor
+package loop
 
 import (
 	"os"

@@ -1,6 +1,6 @@
 //go:build linux && !ferryportable
 
-package reactor
+package loop
 
 import (
 	"os"
@@ -27,12 +27,12 @@ type watcher struct {
 	resumed chan struct{}
 	done    chan struct{}
 	// armed is when the timer goes off, 0 while it does not.
-	armed instant
+	armed Instant
 	ring  func()
 }
 
 type watchSlot struct {
-	owner      watched
+	owner      Watched
 	fd         int
 	generation uint32
 }
@@ -85,7 +85,7 @@ func (w *watcher) control(fd int, index, generation uint32, events uint32) error
 }
 
 // add watches a data socket, edge-triggered. Its owner hears at once what it is ready for.
-func (w *watcher) add(fd int, owner watched) slot {
+func (w *watcher) add(fd int, owner Watched) slot {
 	// Where the kernel has no memory for it, its owner ends by its deadline.
 	s, _ := w.put(fd, owner, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
 	return s
@@ -94,11 +94,11 @@ func (w *watcher) add(fd int, owner watched) slot {
 // addListener watches a listening socket, level-triggered: one connection is accepted for one
 // event, and no call is made only to hear that there is no other.
 // An error leaves it with a slot for again.
-func (w *watcher) addListener(fd int, owner watched) (slot, error) {
+func (w *watcher) addListener(fd int, owner Watched) (slot, error) {
 	return w.put(fd, owner, unix.EPOLLIN)
 }
 
-func (w *watcher) put(fd int, owner watched, events uint32) (slot, error) {
+func (w *watcher) put(fd int, owner Watched, events uint32) (slot, error) {
 	var i uint32
 	if n := len(w.free); n > 0 {
 		i = w.free[n-1]
@@ -115,7 +115,7 @@ func (w *watcher) put(fd int, owner watched, events uint32) (slot, error) {
 
 // want says that a call on a data socket would have blocked in this direction. The edge that ends
 // this comes by itself here.
-func (w *watcher) want(slot, readiness) {}
+func (w *watcher) want(slot, Readiness) {}
 
 // pause takes a descriptor out of the epoll set and keeps its slot; again puts it back.
 func (w *watcher) pause(s slot) {
@@ -131,7 +131,7 @@ func (w *watcher) again(s slot) error {
 func (w *watcher) remove(s slot) {
 	at := &w.slots[s.index()]
 	if at.generation != s.generation() || at.owner == nil {
-		panic("reactor: a slot was removed twice")
+		panic("loop: a slot was removed twice")
 	}
 	at.owner, at.fd = nil, -1
 	w.free = append(w.free, s.index())
@@ -146,7 +146,7 @@ func (w *watcher) listen() {
 			continue
 		}
 		if err != nil {
-			panic("reactor: epoll_wait: " + err.Error())
+			panic("loop: epoll_wait: " + err.Error())
 		}
 		for i := range n {
 			if w.events[i].Fd == slotStopper {
@@ -176,14 +176,14 @@ func (w *watcher) dispatch() {
 		if s.owner == nil || s.generation != uint32(ev.Pad) {
 			continue
 		}
-		var what readiness
+		var what Readiness
 		if ev.Events&^uint32(unix.EPOLLOUT) != 0 {
-			what |= canRead
+			what |= CanRead
 		}
 		if ev.Events&^uint32(unix.EPOLLIN|unix.EPOLLRDHUP) != 0 {
-			what |= canWrite
+			what |= CanWrite
 		}
-		s.owner.ready(what)
+		s.owner.Ready(what)
 	}
 }
 
@@ -196,6 +196,20 @@ func (w *watcher) more() bool {
 	n, err := unix.EpollWait(w.epoll, w.events, 0)
 	w.fetched = max(n, 0)
 	return err == nil && n > 0
+}
+
+// poll makes a batch of what is ready now, if anything is. It stands in for a doorbell that does
+// not run.
+func (w *watcher) poll() {
+	select {
+	case <-w.resumed:
+	default:
+	}
+	n, err := unix.EpollWait(w.epoll, w.events, 0)
+	if err == nil && n > 0 {
+		w.fetched = n
+		w.full.Store(true)
+	}
 }
 
 // setTimer makes the timer go off after that time, instead of any set before. Of 0 the system would
