@@ -12,7 +12,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ferry/codec"
 	"ferry/fsio"
 	"ferry/reactor/limit"
 )
@@ -32,18 +31,7 @@ type Options struct {
 	Listen string
 	// AddrFile names a file that receives HOST:PORT once the server listens; empty writes none.
 	AddrFile string
-	// ReadOnly refuses every change: uploads, new folders, renaming and removal.
-	ReadOnly bool
-	// NoOverwrite refuses an upload to a name that exists, and whatever else would change what is
-	// there.
-	NoOverwrite bool
-	// UploadOnly refuses whatever sends, lists or sums up what is there, or takes it away. That a
-	// name is taken shows when a client asks for that name.
-	UploadOnly bool
-	// NoSum refuses checksums.
-	NoSum bool
-	// Dotfiles lets names that begin with a dot be listed and reached.
-	Dotfiles bool
+	Permissions
 	// Allow and Deny choose who may connect. Deny goes first; an empty Allow admits all others.
 	Allow, Deny []netip.Prefix
 	// Reactors is the number of event loops side by side; 1 or more.
@@ -211,53 +199,6 @@ func (d *Durability) Set(word string) error {
 
 // Type is the placeholder in the flag's help.
 func (*Durability) Type() string { return "WORD" }
-
-// features are what a server with these options can do, and is willing to.
-func (o *Options) features() codec.Features {
-	var f codec.Features
-	if !o.UploadOnly {
-		f |= codec.FeatureGet | codec.FeatureList | codec.FeatureStat
-		if !o.NoSum {
-			f |= codec.FeatureSum
-		}
-	}
-	if o.ReadOnly {
-		return f
-	}
-	f |= codec.FeaturePut | codec.FeatureParts | codec.FeatureMkdir
-	if o.Durability == DurabilityCommit {
-		f |= codec.FeatureCommit
-	}
-	if !o.NoSum && !o.UploadOnly { // a drop box computes none at all
-		f |= codec.FeaturePartSum
-	}
-	if !o.NoOverwrite {
-		f |= codec.FeatureReplace
-		if !o.UploadOnly {
-			f |= codec.FeatureChange
-		}
-	}
-	return f
-}
-
-// switchedOff is the flag by which a server with these options refuses a command, "" for none.
-func (o *Options) switchedOff(v codec.Verb) string {
-	for _, by := range []struct {
-		flag  string
-		given bool
-		alone Options
-	}{
-		{"--read-only", o.ReadOnly, Options{ReadOnly: true}},
-		{"--upload-only", o.UploadOnly, Options{UploadOnly: true}},
-		{"--no-overwrite", o.NoOverwrite, Options{NoOverwrite: true}},
-		{"--no-sum", o.NoSum, Options{NoSum: true}},
-	} {
-		if by.given && !by.alone.features().Allows(v) {
-			return by.flag
-		}
-	}
-	return ""
-}
 
 // reactorsMax is how many event loops make sense on one machine.
 const reactorsMax = 64

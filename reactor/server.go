@@ -120,7 +120,7 @@ func (s *Server) prepare() error {
 	if s.limiter, err = limit.NewBudget(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
 		return optionError(err)
 	}
-	s.rights = rights{may: o.features(), flags: o.switchedOff}
+	s.rights = rights{may: o.features(), limits: o.Permissions}
 	if s.rights.store, err = openRoot(o); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ type stage struct {
 func stages(t testing.TB, n int, o Options) []*stage {
 	t.Helper()
 	s := &Server{options: o, log: o.Log, context: context.Background(), ending: newLatch()}
-	s.rights = rights{may: o.features(), flags: s.options.switchedOff}
+	s.rights = rights{may: o.features(), limits: o.Permissions}
 	s.options.Reactors = n
 	var err error
 	s.rights.store, err = fsio.OpenRoot(o.Root, fsio.Options{})
