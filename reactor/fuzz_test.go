@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"ferry/codec"
-	"ferry/reactor/limit"
 )
 
 // FuzzConversation has a client say anything on control and on every data connection that it is
@@ -41,10 +40,8 @@ func FuzzConversation(f *testing.F) {
 		c.ask("nothing").wantRecord([]byte("500 nothing: unknown command\n"))
 		check(t, c.Close())
 		ts.wantQuiet(ts.reactors)
-		l := ts.limiter
-		if l.Used(limit.Sessions) != 0 || l.Used(limit.Transfers) != 0 || l.Used(limit.Announced) != 0 ||
-			l.Free(limit.Descriptors) != ts.start {
-			t.Fatal("limits are not back")
+		if text := ts.limiter.InUse(); text != "" {
+			t.Fatal("still in use: ", text)
 		}
 		ts.wantNoTemporaries()
 		outside, err := filepath.Glob(filepath.Join(ts.dir, "..", "*"))

@@ -134,7 +134,9 @@ var hostileClassicControl = []hostileCase{
 				c.say("RETR kept/fi")
 			}
 		}
-		eventually(s.t, "all of them", func() bool { return s.limiter.Used(limit.Sessions) >= many })
+		eventually(s.t, "all of them", func() bool {
+			return s.limiter.Used(limit.Sessions) >= many
+		})
 		s.good.round()
 		s.pass(s.limiter.Limits.IdleTimeout)
 		s.wantLogged(string(endIdle), many)

@@ -125,9 +125,8 @@ func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now loop.Instant) {
 
 // nobodyWaitsInVain demands that who waits has a reason to.
 func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now loop.Instant) {
-	l := &m.limiter.Limits
-	if a.waiting.Len() == 0 || m.limiter.UsedBy(a.a.use, limit.Transfers) >= int64(l.TransfersPerAddress) ||
-		m.limiter.Used(limit.Transfers) >= int64(l.Transfers) {
+	if a.waiting.Len() == 0 || m.limiter.Full(a.a.use, limit.Transfers) ||
+		m.limiter.Free(limit.Transfers) <= 0 {
 		return
 	}
 	if len(a.free) > 0 {

@@ -117,7 +117,8 @@ func (s *Server) prepare() error {
 	}
 	// A worker has one more descriptor for a moment when it commits a file.
 	fixed := len(s.dataPorts) + 2*o.Reactors + o.FileWorkers
-	if s.limiter, err = limit.NewBudget(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
+	s.limiter, err = limit.NewBudget(o.Limits, o.Reactors, fixed, descriptorLimit())
+	if err != nil {
 		return optionError(err)
 	}
 	s.rights = rights{may: o.features(), limits: o.Permissions}

@@ -145,11 +145,12 @@ func (s *sim) checkSums() {
 		}
 	}
 	for _, a := range s.addresses {
-		if a.sessions != sessions[a] || a.transfers != transfers[a] ||
-			l.UsedBy(a.use, limit.Transfers) != using[a.use] || l.UsedBy(a.use, limit.Sessions) != open[a.use] {
+		using, open := using[a.use], open[a.use]
+		usedTransfers := l.UsedBy(a.use, limit.Transfers)
+		if a.sessions != sessions[a] || a.transfers != transfers[a] || usedTransfers != using ||
+			l.UsedBy(a.use, limit.Sessions) != open {
 			s.wrong("%v: %d sessions, %d transfers, %d in use are counted; there are %d, %d, %d",
-				a.ip, a.sessions, a.transfers, l.UsedBy(a.use, limit.Transfers), sessions[a], transfers[a],
-				using[a.use])
+				a.ip, a.sessions, a.transfers, usedTransfers, sessions[a], transfers[a], using)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"ferry/codec"
-	"ferry/reactor/limit"
 )
 
 // FuzzStatusConversation has a client that speaks status say anything on control and, behind the
@@ -45,10 +44,8 @@ func FuzzStatusConversation(f *testing.F) {
 		c.ask("noop", codec.CodeOkay, "")
 		c.bye()
 		ts.wantQuiet(ts.reactors)
-		l := ts.limiter
-		if l.Used(limit.Sessions) != 0 || l.Used(limit.Transfers) != 0 || l.Used(limit.Announced) != 0 ||
-			l.Free(limit.Descriptors) != ts.start || l.Used(limit.Keyless) != 0 {
-			t.Fatal("limits are not back")
+		if text := ts.limiter.InUse(); text != "" {
+			t.Fatal("still in use: ", text)
 		}
 		for _, r := range ts.reactors {
 			onLoop(t, r, func() {

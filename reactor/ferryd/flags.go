@@ -63,23 +63,16 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 // addLimits declares the flags of all limits.
 func addLimits(f *pflag.FlagSet, o *reactor.Options) {
 	ports := map[string]pflag.Value{"data-ports": &o.DataPorts, "keyed-ports": &o.KeyedPorts}
-	for i := range limit.Table {
-		row := &limit.Table[i]
-		if row.Field == nil {
-			f.Var(ports[row.Flag], row.Flag, row.Usage())
-			continue
-		}
-		switch p := row.Field(&o.Limits).(type) {
+	for _, row := range o.Limits.Table() {
+		switch p := row.Value.(type) {
 		case *int:
-			f.IntVar(p, row.Flag, *p, row.Usage())
-		case *time.Duration:
-			f.DurationVar(p, row.Flag, *p, row.Usage())
+			f.IntVar(p, row.Flag, *p, row.Help)
 		case *int64:
-			if row.Unit == limit.Bytes {
-				f.Var((*limit.Size)(p), row.Flag, row.Usage())
-			} else {
-				f.Int64Var(p, row.Flag, *p, row.Usage())
-			}
+			f.Var((*limit.Size)(p), row.Flag, row.Help)
+		case *time.Duration:
+			f.DurationVar(p, row.Flag, *p, row.Help)
+		default:
+			f.Var(ports[row.Flag], row.Flag, row.Help)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package limit
 
 import (
 	"fmt"
-	"math"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -11,7 +10,8 @@ import (
 // Kind is something that a Budget counts.
 type Kind uint8
 
-// What a Budget counts. Listings and Announced are in bytes.
+// The kinds. Listings and Announced are in bytes. LargeListings and Pipes are not counted per
+// address.
 const (
 	Sessions Kind = iota
 	Transfers
@@ -19,39 +19,40 @@ const (
 	Descriptors
 	Keyless // data connections that have not sent their KEY
 	Listings
-	LargeListings // being built; not counted per address
+	LargeListings // that are being built
 	Sums
-	Pipes     // not counted per address
-	Announced // bytes reserved for running uploads, see space.go
+	Pipes
+	Announced // space reserved for running uploads, see space.go
 	kinds
 )
 
 // Shortage says why something cannot be taken.
 type Shortage uint8
 
+// What Take can answer.
 const (
-	// Enough: it was taken.
-	Enough Shortage = iota
-	// ShortAddress: the address has all that it may have.
-	ShortAddress
-	// ShortServer: the server has nothing left, or too little even for an address with nothing.
-	ShortServer
+	Enough       Shortage = iota // It was taken.
+	ShortAddress                 // The address has all that it may have.
+	ShortServer                  // The server has too little left for any address.
 )
 
-// count is one kind: how much there is, how much of it one address may have, and how much is in use.
+// count is one kind: how much there is, how much of it one address may have, and how much is used.
 type count struct {
-	total, each int64
+	total, each, used int64
 	// fair limits an address to what it leaves to others.
 	fair bool
-	used int64
 }
 
-// share is how much an address may have of what others leave, of the given number of parts. With two
-// parts one address has at most half, and a second one half of the rest. One is always allowed.
+// share is how much an address may have of what others leave: one of so many parts, at least 1.
 func share(left, parts int64) int64 { return max(1, left/parts) }
 
-// fairParts is the usual number of parts: an address may have as much as it leaves to others.
-const fairParts = 2
+const (
+	// fairParts give one address at most half, a second one half of the rest, and so on.
+	fairParts = 2
+	// largeParts are for large listings. Two of three stay with others, so that there is always
+	// memory for small listings, also for an address that has large ones.
+	largeParts = 3
+)
 
 // Budget counts what all reactors use. Its methods may be called from any goroutine.
 type Budget struct {
@@ -59,8 +60,8 @@ type Budget struct {
 	Limits Limits
 	// Rates bound how fast sessions are opened.
 	Rates *Rates
-	// Starved is set while a reactor waits for Offers, Transfers or Descriptors, ListingsWanted while
-	// one waits for Listings.
+	// Starved is set while a reactor waits for Offers, Transfers or Descriptors, ListingsWanted
+	// while one waits for Listings.
 	Starved, ListingsWanted atomic.Bool
 
 	mu        sync.Mutex
@@ -187,12 +188,8 @@ func (b *Budget) GiveTransfer(a *Address, descriptors int64) {
 	b.add(a, Descriptors, -descriptors)
 }
 
-// largeParts is the number of parts for large listings: two of three stay with others, so that
-// there is always memory for small listings, also for an address with large ones.
-const largeParts = 3
-
-// TakeListing takes memory for a listing. For a large one, which is to be built anew, it takes one
-// of LargeListings as well; give that back once it is built.
+// TakeListing takes memory for a listing. For a large one it takes one of LargeListings as well,
+// which is given back once the listing is built.
 func (b *Budget) TakeListing(a *Address, n int64, large bool) Shortage {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -242,97 +239,12 @@ func (b *Budget) Free(k Kind) int64 {
 	return b.counts[k].total - b.counts[k].used
 }
 
-// Descriptors: a transfer takes its descriptors before its port is told, and waits if there are too
-// few of them.
-const (
-	// descriptorsSpare is for short-lived descriptors (connections that are closed at once, folders
-	// being listed) and for the process itself.
-	descriptorsSpare = 128
-	// descriptorsPerReactor is what an event loop and a watcher open.
-	descriptorsPerReactor = 16
-	// DescriptorsEach is the most that a transfer has open: the data socket and, to send, the file
-	// and briefly the path that was checked; to receive, the temporary file and its folder. Pipes
-	// are counted separately.
-	DescriptorsEach = 3
-	// DescriptorsPart is the same for a piece of a part: the data socket, the part, its folder and
-	// the folder of part ids.
-	DescriptorsPart = 4
-	// keylessLeast is how many connections without a KEY descriptorsSpare has room for.
-	keylessLeast = 8
-	// transfersLeast is the fewest concurrent transfers that make a server.
-	transfersLeast = 16
-)
-
-const (
-	// pipes of 1 MiB: Linux grants an ordinary user 64 of that size (pipe-user-pages-soft, 16,384
-	// pages). Uploads without a pipe are read and written.
-	pipesTotal = 64
-	// largeListings are built at once, since building takes a few times the memory of the text.
-	largeListings = 2
-)
-
-// Defaults for what Limits leave to the Budget.
-const (
-	// sessionsAuto is 9,000 concurrent clients and a reserve.
-	sessionsAuto = 10_000
-	// transfersPerAddressAuto leaves room for others when clients at one address read slowly.
-	transfersPerAddressAuto = 2_000
-)
-
-// NewBudget divides the descriptors that this process may open, and resolves limits of 0. The error
-// names the limit that does not fit.
-func NewBudget(l Limits, reactors, ports int, descriptors uint64) (*Budget, error) {
-	fixed := int64(descriptorsSpare + 2*pipesTotal + reactors*descriptorsPerReactor + ports)
-	free := int64(min(descriptors, 1<<30)) - fixed
-	least := int64(transfersLeast * DescriptorsEach)
-	if free < least+1 {
-		return nil, fmt.Errorf("this process may open %d descriptors, at least %d are needed: "+
-			"raise the limit (ulimit -n) or lower --data-ports", descriptors, fixed+least+1)
+// InUse lists what is in use except pipes and addresses, for tests: "" if that is nothing.
+func (b *Budget) InUse() (text string) {
+	for k := range kinds {
+		if n := b.Used(k); n != 0 && k != Pipes {
+			text += fmt.Sprintf("%d of kind %d, ", n, k)
+		}
 	}
-	if l.Sessions == 0 {
-		l.Sessions = int(min(sessionsAuto, free/2))
-	}
-	if most := free - least; int64(l.Sessions) > most {
-		return nil, fmt.Errorf("--max-sessions %d does not fit: this process may open %d "+
-			"descriptors, which allows %d; lower it or raise the limit (ulimit -n)",
-			l.Sessions, descriptors, most)
-	}
-	left := free - int64(l.Sessions)
-	// Connections without a KEY get up to a quarter of what sessions and the fewest transfers leave.
-	extra := max(0, min(int64(l.Keyless)-keylessLeast, (left-least)/4))
-	l.Keyless = int(min(int64(l.Keyless), keylessLeast+extra))
-	left -= extra
-	if l.Transfers == 0 {
-		l.Transfers = int(left / DescriptorsEach)
-	}
-	if most := left / DescriptorsEach; int64(l.Transfers) > most {
-		return nil, fmt.Errorf("--max-transfers %d does not fit: this process may open %d "+
-			"descriptors, which beside %d sessions allows %d; lower it or --max-sessions, or "+
-			"raise the limit (ulimit -n)", l.Transfers, descriptors, l.Sessions, most)
-	}
-	if l.TransfersPerAddress == 0 {
-		l.TransfersPerAddress = max(min(transfersPerAddressAuto, l.Transfers/2), 1)
-	}
-	if l.Offers == 0 {
-		l.Offers = l.Transfers
-	}
-	b := &Budget{
-		Limits:    l,
-		Rates:     NewRates(l.SessionRate, l.SessionsPerAddress),
-		addresses: make(map[netip.Addr]*Address),
-	}
-	const any = math.MaxInt64
-	b.counts = [kinds]count{
-		Sessions:      {total: int64(l.Sessions), each: int64(l.SessionsPerAddress)},
-		Transfers:     {total: int64(l.Transfers), each: int64(l.TransfersPerAddress)},
-		Offers:        {total: int64(l.Offers), each: int64(l.OffersPerAddress)},
-		Descriptors:   {total: left, each: any},
-		Keyless:       {total: int64(l.Keyless), each: any, fair: true},
-		Listings:      {total: l.ListingsBytes, each: any, fair: true},
-		LargeListings: {total: largeListings, each: any},
-		Sums:          {total: int64(l.Sums), each: int64(l.SumsPerAddress), fair: true},
-		Pipes:         {total: pipesTotal, each: any},
-		Announced:     {total: any, each: any},
-	}
-	return b, nil
+	return text
 }

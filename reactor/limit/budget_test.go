@@ -26,159 +26,176 @@ func budget(t rapid.TB, change func(*Limits)) *Budget {
 	return b
 }
 
-// A refused request takes nothing, and everything taken can be given back.
-func TestBudgetBalances(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var l Limits
-		b := budget(t, func(to *Limits) {
-			for name, p := range map[string]*int{
-				"sessions": &to.Sessions, "sessions per address": &to.SessionsPerAddress,
-				"transfers": &to.Transfers, "transfers per address": &to.TransfersPerAddress,
-				"offers": &to.Offers, "offers per address": &to.OffersPerAddress,
-			} {
-				*p = rapid.IntRange(1, 5).Draw(t, name)
-			}
-			l = *to
-		})
-		room := rapid.Int64Range(0, 20).Draw(t, "descriptors")
-		b.counts[Descriptors].total = room
-		type held struct {
-			sessions, offers int
-			transfers        []int64 // with so many descriptors each
-		}
-		var addresses [2]Address
-		var have [2]held
-		var open int64
-		which := rapid.IntRange(0, 1)
-		t.Repeat(map[string]func(*rapid.T){
-			"take offer": func(t *rapid.T) {
-				i := which.Draw(t, "address")
-				n := rapid.Int64Range(1, 5).Draw(t, "descriptors")
-				want := Enough
-				switch h := have[i]; {
-				case h.offers == l.OffersPerAddress:
-					want = ShortAddress
-				case have[0].offers+have[1].offers == l.Offers:
-					want = ShortServer
-				case len(h.transfers) == l.TransfersPerAddress:
-					want = ShortAddress
-				case len(have[0].transfers)+len(have[1].transfers) == l.Transfers, open+n > room:
-					want = ShortServer
-				}
-				if got := b.TakeOffer(&addresses[i], n); got != want {
-					t.Fatalf("got %v, want %v", got, want)
-				}
-				if want == Enough {
-					have[i].offers++
-					have[i].transfers = append(have[i].transfers, n)
-					open += n
-				}
-			},
-			"end offer": func(t *rapid.T) {
-				h, a := &have[which.Draw(t, "address")], &addresses[0]
-				if a = &addresses[1]; h == &have[0] {
-					a = &addresses[0]
-				}
-				if h.offers == 0 {
-					t.Skip("no offer")
-				}
-				if waited := b.GiveOffer(a); waited != (h.offers == l.OffersPerAddress) {
-					t.Fatalf("others waited: %v", waited)
-				}
-				h.offers--
-			},
-			"end transfer": func(t *rapid.T) {
-				i := which.Draw(t, "address")
-				h := &have[i]
-				if len(h.transfers) == h.offers {
-					t.Skip("no transfer without an offer")
-				}
-				b.GiveTransfer(&addresses[i], h.transfers[0])
-				open -= h.transfers[0]
-				h.transfers = h.transfers[1:]
-			},
-			"take session": func(t *rapid.T) {
-				i := which.Draw(t, "address")
-				want := have[i].sessions < l.SessionsPerAddress &&
-					have[0].sessions+have[1].sessions < l.Sessions
-				if got := b.Take(&addresses[i], Sessions, 1) == Enough; got != want {
-					t.Fatalf("got %v, want %v", got, want)
-				}
-				if want {
-					have[i].sessions++
-				}
-			},
-			"end session": func(t *rapid.T) {
-				i := which.Draw(t, "address")
-				if have[i].sessions == 0 {
-					t.Skip("no session")
-				}
-				b.Give(&addresses[i], Sessions, 1)
-				have[i].sessions--
-			},
-			"": func(t *rapid.T) {
-				if b.Free(Descriptors) != room-open {
-					t.Fatalf("%d descriptors are free of %d, %d are open", b.Free(Descriptors), room,
-						open)
-				}
-				for _, c := range []struct {
-					k    Kind
-					have func(h held) int
-				}{
-					{Sessions, func(h held) int { return h.sessions }},
-					{Offers, func(h held) int { return h.offers }},
-					{Transfers, func(h held) int { return len(h.transfers) }},
-				} {
-					all := int64(0)
-					for i := range have {
-						n := int64(c.have(have[i]))
-						all += n
-						if got := b.UsedBy(&addresses[i], c.k); got != n {
-							t.Fatalf("address %d uses %d of kind %d, want %d", i, got, c.k, n)
-						}
-					}
-					if got := b.Used(c.k); got != all {
-						t.Fatalf("%d of kind %d are used, want %d", got, c.k, all)
-					}
-				}
-			},
-		})
-	})
+// model is what a Budget must say, by the words of the documentation.
+type model struct {
+	*Budget
+	total, each [kinds]int64
+	addresses   [3]Address
+	used        [3][kinds]int64
+	transfers   [3][]int64 // the descriptors of each
 }
 
-// With a fair kind, an address never takes more than it leaves to others, except one; an address
-// that has nothing gets one whenever there is one.
-func TestFairKindsLeaveAsMuchToOthers(t *testing.T) {
+func newModel(t *rapid.T) *model {
+	m := new(model)
+	draw := rapid.IntRange(1, 12)
+	m.Budget = budget(t, func(l *Limits) {
+		for _, c := range []struct {
+			k           Kind
+			total, each *int
+		}{
+			{Sessions, &l.Sessions, &l.SessionsPerAddress},
+			{Transfers, &l.Transfers, &l.TransfersPerAddress},
+			{Offers, &l.Offers, &l.OffersPerAddress},
+			{Sums, &l.Sums, &l.SumsPerAddress},
+			{Keyless, &l.Keyless, new(int)},
+		} {
+			*c.total, *c.each = draw.Draw(t, "total"), draw.Draw(t, "per address")
+			m.total[c.k], m.each[c.k] = int64(*c.total), int64(*c.each)
+		}
+		l.ListingsBytes = rapid.Int64Range(10, 1000).Draw(t, "listing memory")
+		m.total[Listings] = l.ListingsBytes
+	})
+	m.total[Descriptors] = rapid.Int64Range(0, 20).Draw(t, "descriptors")
+	m.counts[Descriptors].total = m.total[Descriptors]
+	m.total[LargeListings] = 2
+	for _, k := range []Kind{Descriptors, Keyless, Listings} {
+		m.each[k] = 1000
+	}
+	return m
+}
+
+func (m *model) all(k Kind) int64 { return m.used[0][k] + m.used[1][k] + m.used[2][k] }
+
+func (m *model) add(i int, k Kind, n int64) { m.used[i][k] += n }
+
+// short is what an address must be told that wants n of a kind. Of a fair kind it must leave leave
+// times as much to others as it has.
+func (m *model) short(i int, k Kind, n, leave int64) Shortage {
+	has, left := m.used[i][k]+n, m.total[k]-m.all(k)-n
+	fair := k == Keyless || k == Sums || k == Listings
+	switch {
+	case has > m.each[k]:
+		return ShortAddress
+	case left < 0, fair && n > 1 && n*leave > left:
+		return ShortServer
+	case fair && has > 1 && has*leave > left:
+		return ShortAddress
+	}
+	return Enough
+}
+
+func (m *model) take(t *rapid.T) {
+	i := rapid.IntRange(0, 2).Draw(t, "address")
+	k := rapid.SampledFrom([]Kind{Sessions, Keyless, Sums, Listings, LargeListings}).Draw(t, "kind")
+	n, large := int64(1), k == LargeListings
+	if k == Listings || large {
+		n = rapid.Int64Range(1, 100).Draw(t, "bytes")
+	}
+	var got, want Shortage
+	switch {
+	case large && m.all(k) == m.total[k]:
+		got, want = m.TakeListing(&m.addresses[i], n, true), ShortServer
+	case large:
+		got, want = m.TakeListing(&m.addresses[i], n, true), m.short(i, Listings, n, 2)
+	case k == Listings:
+		got, want = m.TakeListing(&m.addresses[i], n, false), m.short(i, k, n, 1)
+	default:
+		got, want = m.Take(&m.addresses[i], k, n), m.short(i, k, n, 1)
+	}
+	if got != want {
+		t.Fatalf("%d of kind %d for one with %d, of %d with %d used: %v, want %v", n, k,
+			m.used[i][k], m.total[k], m.all(k), got, want)
+	}
+	if want == Enough && large {
+		m.add(0, LargeListings, 1)
+		k = Listings
+	}
+	if want == Enough {
+		m.add(i, k, n)
+	}
+}
+
+func (m *model) give(t *rapid.T) {
+	i := rapid.IntRange(0, 2).Draw(t, "address")
+	k := rapid.SampledFrom([]Kind{Sessions, Keyless, Sums, Listings, LargeListings}).Draw(t, "kind")
+	if m.used[i][k] == 0 {
+		t.Skip("nothing to give")
+	}
+	n := rapid.Int64Range(1, m.used[i][k]).Draw(t, "amount")
+	if a := &m.addresses[i]; k == LargeListings {
+		m.Give(nil, k, n)
+	} else {
+		m.Give(a, k, n)
+	}
+	m.add(i, k, -n)
+}
+
+func (m *model) takeOffer(t *rapid.T) {
+	i := rapid.IntRange(0, 2).Draw(t, "address")
+	n := rapid.Int64Range(1, 5).Draw(t, "descriptors")
+	want := m.short(i, Offers, 1, 0)
+	if want == Enough {
+		want = m.short(i, Transfers, 1, 0)
+	}
+	if want == Enough {
+		want = m.short(i, Descriptors, n, 0)
+	}
+	if got := m.TakeOffer(&m.addresses[i], n); got != want {
+		t.Fatalf("an offer: %v, want %v", got, want)
+	}
+	if want == Enough {
+		m.add(i, Offers, 1)
+		m.add(i, Transfers, 1)
+		m.add(i, Descriptors, n)
+		m.transfers[i] = append(m.transfers[i], n)
+	}
+}
+
+func (m *model) endOffer(t *rapid.T) {
+	i := rapid.IntRange(0, 2).Draw(t, "address")
+	if m.used[i][Offers] == 0 {
+		t.Skip("no offer")
+	}
+	full := m.used[i][Offers] == m.each[Offers]
+	if waited := m.GiveOffer(&m.addresses[i]); waited != full {
+		t.Fatalf("others waited: %v, want %v", waited, full)
+	}
+	m.add(i, Offers, -1)
+}
+
+func (m *model) endTransfer(t *rapid.T) {
+	i := rapid.IntRange(0, 2).Draw(t, "address")
+	if len(m.transfers[i]) <= int(m.used[i][Offers]) {
+		t.Skip("no transfer without an offer")
+	}
+	n := m.transfers[i][0]
+	m.transfers[i] = m.transfers[i][1:]
+	m.GiveTransfer(&m.addresses[i], n)
+	m.add(i, Transfers, -1)
+	m.add(i, Descriptors, -n)
+}
+
+// A Budget gives what its limits allow and no more: a fair kind leaves as much to others. A refused
+// request takes nothing, and what is given back can be taken again.
+func TestBudgetKeepsItsLimits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		total := rapid.IntRange(1, 40).Draw(t, "total")
-		b := budget(t, func(l *Limits) { l.Keyless, l.Sums, l.SumsPerAddress = total, total, 16 })
-		k := rapid.SampledFrom([]Kind{Keyless, Sums}).Draw(t, "kind")
-		most := map[Kind]int64{Keyless: int64(total), Sums: 16}[k]
-		var addresses [5]Address
-		var used [5]int64
-		var all int64
+		m := newModel(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"take": func(t *rapid.T) {
-				i := rapid.IntRange(0, 4).Draw(t, "address")
-				n, left := used[i]+1, int64(total)-all-1
-				want := n <= most && left >= 0 && (n == 1 || n <= left)
-				if got := b.Take(&addresses[i], k, 1); (got == Enough) != want {
-					t.Fatalf("with %d used, %d by others, of %d: %v", used[i], all-used[i], total, got)
-				} else if left < 0 && n <= most && got != ShortServer {
-					t.Fatalf("the server has none left: %v", got)
+			"take": m.take, "give": m.give, "take offer": m.takeOffer,
+			"end offer": m.endOffer, "end transfer": m.endTransfer,
+			"": func(t *rapid.T) {
+				for k := range kinds {
+					if m.Used(k) != m.all(k) {
+						t.Fatalf("%d of kind %d are used, want %d", m.Used(k), k, m.all(k))
+					}
+					for i := range m.used {
+						got, want := m.UsedBy(&m.addresses[i], k), m.used[i][k]
+						if got != want && k != LargeListings || m.Full(&m.addresses[i], k) !=
+							(got >= m.counts[k].each) {
+							t.Fatalf("address %d uses %d of kind %d, want %d", i, got, k, want)
+						}
+					}
 				}
-				if want {
-					used[i], all = n, all+1
-				}
-			},
-			"give": func(t *rapid.T) {
-				i := rapid.IntRange(0, 4).Draw(t, "address")
-				if used[i] == 0 {
-					t.Skip("nothing to give")
-				}
-				b.Give(&addresses[i], k, 1)
-				used[i]--
-				all--
 			},
 		})
 	})
@@ -210,18 +227,12 @@ func TestBudgetHoldsBetweenReactors(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if b.Free(Descriptors) != before || b.Addresses() != 0 {
-		t.Errorf("%d of %d descriptors are free, %d addresses held", b.Free(Descriptors), before,
-			b.Addresses())
-	}
-	for k := range kinds {
-		if n := b.Used(k); n != 0 {
-			t.Errorf("%d of kind %d are used", n, k)
-		}
+	if text := b.InUse(); text != "" || b.Free(Descriptors) != before {
+		t.Errorf("in use: %s, %d of %d descriptors are free", text, b.Free(Descriptors), before)
 	}
 }
 
-// A transfer passes through the Budget four times, so that must not allocate.
+// Every transfer passes through the Budget several times, so that must not allocate.
 func TestBudgetDoesNotAllocate(t *testing.T) {
 	b := budget(t, nil)
 	a := b.Hold(loopback)
@@ -307,43 +318,5 @@ func TestOneAddressLeavesTransfersToOthers(t *testing.T) {
 	}
 	if l := resolved(77, 1000); l.TransfersPerAddress != 77 {
 		t.Errorf("77 was given, and %d is used", l.TransfersPerAddress)
-	}
-}
-
-// An address uses as much memory for listings as it leaves to others, and for large ones half of
-// that, so that small listings are always possible. Two large listings are built at a time.
-func TestListingsOfAnAddressLeaveMemoryForOthers(t *testing.T) {
-	const small, large = 256 << 10, 16 << 20
-	for _, kind := range []struct {
-		n    int64
-		want []int64 // what each address holds in the end
-	}{
-		{small, []int64{64 << 20, 32 << 20, 16 << 20, 8 << 20}},
-		{large, []int64{32 << 20, 16 << 20, 16 << 20, 16 << 20, 0}},
-	} {
-		b := budget(t, nil)
-		for i, want := range kind.want {
-			a := new(Address)
-			for b.TakeListing(a, kind.n, kind.n == large) == Enough {
-				if kind.n == large {
-					b.Give(nil, LargeListings, 1) // it was built
-				}
-			}
-			if held := b.UsedBy(a, Listings); held != want {
-				t.Errorf("address %d holds %d bytes of listings of %d, want %d", i, held, kind.n, want)
-			}
-			if short := b.TakeListing(a, small, false); kind.n == large && short != Enough {
-				t.Errorf("address %d with large listings has no small one: %v", i, short)
-			}
-		}
-		if n := b.Used(LargeListings); n != 0 {
-			t.Errorf("%d large listings are being built", n)
-		}
-	}
-	b := budget(t, nil)
-	for i, want := range []Shortage{Enough, Enough, ShortServer} {
-		if got := b.TakeListing(new(Address), 1<<20, true); got != want {
-			t.Errorf("large listing %d at once: %v, want %v", i, got, want)
-		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// In any period an address opens at most its allowance and what was refilled, and one that asks less
-// often than the rate is never refused.
+// In any period an address opens at most its allowance and what was refilled, and one that asks
+// less often than the rate is never refused.
 func TestRateHoldsOverEveryStretch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		perSecond := rapid.IntRange(1, 50).Draw(t, "rate")
@@ -72,7 +72,8 @@ func TestAnIPv6NetworkCountsAsOneAddress(t *testing.T) {
 		t.Error("a second address of the same network had a separate allowance")
 	}
 	b := budget(t, nil)
-	one, two := b.Hold(netip.MustParseAddr("2001:db8::1")), b.Hold(netip.MustParseAddr("2001:db8::2"))
+	one := b.Hold(netip.MustParseAddr("2001:db8::1"))
+	two := b.Hold(netip.MustParseAddr("2001:db8::2"))
 	if one != two {
 		t.Error("two addresses of a network have separate limits")
 	}

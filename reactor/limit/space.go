@@ -1,8 +1,8 @@
 package limit
 
-// Space that uploads have announced is reserved, so that an upload that cannot fit is refused at once
-// and not after an hour. Announcing costs a client nothing, so each address reserves at most half of
-// the free space that others leave. It may announce more: those uploads compete for the rest.
+// Space that uploads have announced is reserved, so that an upload that cannot fit is refused at
+// once and not after an hour. Announcing costs a client nothing, so each address reserves at most
+// half of the free space that others leave. It may announce more, which competes for the rest.
 
 // Announce counts a small upload, whose space is checked only when it is stored.
 func (b *Budget) Announce(a *Address, n int64) {

@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// No more is reserved than was announced, at most half of the free space for one address, and
+// An address reserves what it announces, at most half of the free space that others leave, and
 // nothing in the end.
 func TestAnnouncementsBalance(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -32,6 +32,10 @@ func TestAnnouncementsBalance(t *testing.T) {
 				}
 				if fits {
 					open[i] = append(open[i], n)
+					reserved := b.UsedBy(&addresses[i], Announced)
+					if want := min(sum(i), max(1, (free-1000-others)/2)); reserved != want {
+						t.Fatalf("%d bytes are reserved, want %d", reserved, want)
+					}
 				}
 			},
 			"end": func(t *rapid.T) {
@@ -61,24 +65,4 @@ func TestAnnouncementsBalance(t *testing.T) {
 			},
 		})
 	})
-}
-
-// Each address reserves at most half of what others leave, so that there is still room after a few
-// that announce all they can.
-func TestFewAddressesDoNotReserveAllRoom(t *testing.T) {
-	b := budget(t, func(l *Limits) { l.FreeBytes = 1000 })
-	const free = 11_000
-	for i, want := range []int64{5000, 2500, 1250, 625} {
-		a := new(Address)
-		n := free - 1000 - b.Used(Announced)
-		if !b.Claim(a, n, free) {
-			t.Errorf("address %d cannot announce %d", i, n)
-		}
-		if got := b.UsedBy(a, Announced); got != want {
-			t.Errorf("address %d reserves %d of %d, want %d", i, got, n, want)
-		}
-	}
-	if !b.Claim(new(Address), 600, free) {
-		t.Error("no room for a further address")
-	}
 }

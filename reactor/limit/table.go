@@ -1,248 +1,213 @@
 package limit
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Row is one limit.
 type Row struct {
-	// Flag is the name of its flag, without dashes.
+	// Value points to the limit: an *int, an *int64 of bytes or a *time.Duration. It is nil for the
+	// ports, which are no part of Limits.
+	Value any
+	// Flag is the name of the flag, without dashes.
 	Flag string
-	Unit Unit
-	// Default, Least and Most are in the unit, durations in nanoseconds.
+	// Default, Least and Most are in the unit of the value.
 	Default, Least, Most int64
-	// Auto says what a Default of 0 means, if that depends on other limits or the process.
-	Auto string
-	// Help says what is limited and why at this value.
+	Seen
+	// Help says what is limited, and why at this value. If the default of 0 depends on other limits
+	// or the process, Help ends with "(default …)".
 	Help string
-	// Base and Status say what a client of the base and of the status exchange sees at the limit.
-	Base, Status string
-	// Field points to the limit's value. It is nil for ports, which are no part of Limits.
-	Field func(*Limits) any
 }
 
-const (
-	countMost     = 1 << 20
-	durationLeast = int64(time.Millisecond)
-	durationMost  = int64(1000 * time.Hour)
+// Seen says what clients of the base and of the status exchange see at the limit.
+type Seen struct{ Base, Status string }
 
-	closedAtOnce = "control is closed at once"
-	delayed      = "the port reply is delayed, first come, first served"
-	delayed150   = "150 is delayed, first come, first served"
-	dataReset    = "the data connection is reset"
-	nothingSums  = "nothing: base has no checksums"
+const (
+	countMost = 1 << 20
+	sizeMost  = 1 << 62 // more bytes than there are anywhere
+	timeLeast = int64(time.Millisecond)
+	timeMost  = int64(1000 * time.Hour)
+	// listingsLeast is how many of the longest listings memory must suffice for: one address has
+	// room for one, and so has another.
+	listingsLeast = 4
 )
 
-// Table is every limit of a server. The server's flags, the defaults, the validation and the table in
-// the documentation are made from it.
-var Table = []Row{
-	{
-		Flag: "data-ports", Unit: Ports, Default: 64,
-		Help: "data ports of each reactor, or a range for all, for firewalls; one client address can " +
-			"have one offer per port at a time, and each takes a millisecond",
-		Base:   delayed + "; classic has one port for files and one for messages",
-		Status: "nothing: status has its own ports",
-	},
-	{
-		Flag: "keyed-ports", Unit: Ports, Default: 4,
-		Help: "data ports of each reactor for the status exchange, whose offers share them; 0 disables " +
-			"that exchange; if --data-ports is a range, a sixteenth of it is used",
-		Base:   "nothing",
-		Status: "nothing; with 0, `hello 1` is answered like any unknown command",
-	},
-	{
-		Flag: "max-sessions", Most: countMost,
-		Auto: "10,000, or half the descriptors if that is less",
-		Help: "concurrent control connections; each uses a descriptor, and the default serves 9,000 " +
-			"clients with a reserve",
-		Base: closedAtOnce, Status: closedAtOnce,
-		Field: func(l *Limits) any { return &l.Sessions },
-	},
-	{
-		Flag: "max-sessions-per-address", Default: 9_500, Least: 1, Most: countMost,
-		Help: "concurrent control connections of one client address; a whole lab may share one " +
-			"address behind a router",
-		Base: closedAtOnce, Status: closedAtOnce,
-		Field: func(l *Limits) any { return &l.SessionsPerAddress },
-	},
-	{
-		Flag: "max-session-rate", Default: 10_000, Least: 1, Most: countMost,
-		Help: "sessions that one client address may open per second, after an initial burst of " +
-			"--max-sessions-per-address; scripts that open one per file stay below it, a flood does not",
-		Base: closedAtOnce, Status: closedAtOnce,
-		Field: func(l *Limits) any { return &l.SessionRate },
-	},
-	{
-		Flag: "max-transfers", Most: countMost,
-		Auto: "as many as the descriptors allow",
-		Help: "concurrent offers and data connections; each uses three descriptors",
-		Base: delayed, Status: delayed150,
-		Field: func(l *Limits) any { return &l.Transfers },
-	},
-	{
-		Flag: "max-transfers-per-address", Most: countMost,
-		Auto: "2,000, or half of --max-transfers if that is less",
-		Help: "concurrent offers and data connections of one client address, so that slow readers " +
-			"there leave room for others",
-		Base: delayed, Status: delayed150,
-		Field: func(l *Limits) any { return &l.TransfersPerAddress },
-	},
-	{
-		Flag: "max-offers", Most: countMost,
-		Auto: "--max-transfers",
-		Help: "concurrent offers that no client has connected to yet",
-		Base: delayed, Status: delayed150,
-		Field: func(l *Limits) any { return &l.Offers },
-	},
-	{
-		Flag: "max-offers-per-address", Default: 500, Least: 1, Most: countMost,
-		Help: "offers of one client address that it has not connected to yet; an honest client " +
-			"connects within a round trip, and holding offers costs an attacker nothing",
-		Base: delayed, Status: delayed150,
-		Field: func(l *Limits) any { return &l.OffersPerAddress },
-	},
-	{
-		Flag: "max-keyless", Default: 128, Least: 1, Most: 1 << 16,
-		Help: "data connections of the status exchange that have not sent their KEY; it is the first " +
-			"thing a client sends, so few wait honestly; an address may have as many as it leaves to " +
-			"others",
-		Base: "nothing: base has no KEYs",
-		Status: "the data connection that waited longest is closed, one of the same address if that " +
-			"has its share; the offer remains valid until it expires",
-		Field: func(l *Limits) any { return &l.Keyless },
-	},
-	{
-		Flag: "max-command", Default: 4096, Least: 16, Most: 4096,
-		Help:   "longest command in bytes, from 16 to 4096; the default admits the longest file name",
-		Base:   "control is closed",
-		Status: "501, then control is closed",
-		Field:  func(l *Limits) any { return &l.CommandBytes },
-	},
-	{
-		Flag: "max-control-buffer", Unit: Bytes, Default: 64 << 10, Least: 4106, Most: 1 << 30,
-		Help: "bytes of commands that a client may send ahead, and of replies that it may leave " +
-			"unread; both use memory",
-		Base:   "control is closed; running transfers continue",
-		Status: "421, then control is closed; running transfers continue",
-		Field:  func(l *Limits) any { return &l.ControlBufferBytes },
-	},
-	{
-		Flag: "max-upload", Unit: Bytes, Most: sizeMost,
-		Help:   "largest file accepted; 0 means no limit but the disk",
-		Base:   "the put is reset",
-		Status: "552, and " + dataReset,
-		Field:  func(l *Limits) any { return &l.UploadBytes },
-	},
-	{
-		Flag: "min-free", Unit: Bytes, Default: 256 << 20, Most: sizeMost,
-		Help: "disk space that uploads leave free, so that a full disk breaks nothing else; announced " +
-			"uploads of one address reserve at most half of the rest",
-		Base:   "the put is reset",
-		Status: "452, and " + dataReset,
-		Field:  func(l *Limits) any { return &l.FreeBytes },
-	},
-	{
-		Flag: "max-parts", Default: 10_000, Least: 2, Most: 1 << 30,
-		Help: "kept parts of interrupted uploads; each uses two files; an address may have as many as " +
-			"it leaves to others",
-		Base: "nothing: base has no parts",
-		Status: "the oldest empty part that was idle for a minute is dropped; if there is none, 450, " +
-			"and `ferry` uploads the file in one go",
-		Field: func(l *Limits) any { return &l.Parts },
-	},
-	{
-		Flag: "max-sum", Unit: Bytes, Default: 1 << 40, Most: sizeMost,
-		Help: "bytes read for the checksums of one session; 0 means no limit; cached checksums of " +
-			"unchanged files do not count",
-		Base:   nothingSums,
-		Status: "552; a new session starts from zero",
-		Field:  func(l *Limits) any { return &l.SumBytes },
-	},
-	{
-		Flag: "max-sums", Default: 1_000, Least: 1, Most: countMost,
-		Help: "concurrent checksums, including those that wait for a worker; an address may have as " +
+// What several limits show.
+var (
+	refused = Seen{"control is closed at once", "control is closed at once"}
+	delayed = Seen{
+		"the port reply is delayed, first come, first served",
+		"150 is delayed, first come, first served",
+	}
+	busySum = Seen{"nothing: base has no checksums", "450"}
+	reset   = Seen{"the data connection is reset", "426, and the data connection is reset"}
+)
+
+// Table is every limit of a server. It points to the fields of l. The flags, the defaults, the
+// validation and the table in the documentation are made from it.
+func (l *Limits) Table() []Row {
+	return slices.Concat(l.Counts.table(), l.Sizes.table(), l.Times.table())
+}
+
+func (c *Counts) table() []Row {
+	return []Row{{
+		nil, "data-ports", 64, 0, 64,
+		Seen{
+			"the port reply is delayed, first come, first served; classic has one port for " +
+				"files and one for messages",
+			"nothing: status has its own ports",
+		},
+		"data ports of each reactor, or a range for all, for firewalls; one client address " +
+			"can have one offer per port at a time, and each takes a millisecond",
+	}, {
+		nil, "keyed-ports", 4, 0, 4,
+		Seen{"nothing", "nothing; with 0, `hello 1` is answered like any unknown command"},
+		"data ports of each reactor for the status exchange, whose offers share them; 0 " +
+			"disables that exchange; if --data-ports is a range, a sixteenth of it is used",
+	}, {
+		&c.Sessions, "max-sessions", 0, 0, countMost, refused,
+		"concurrent control connections, each with a descriptor; the default serves 9,000 " +
+			"clients with a reserve (default 10,000, or half the descriptors if that is " +
+			"less)",
+	}, {
+		&c.SessionsPerAddress, "max-sessions-per-address", 9_500, 1, countMost, refused,
+		"the same for one client address; a whole lab may share one address behind a router",
+	}, {
+		&c.SessionRate, "max-session-rate", 10_000, 1, countMost, refused,
+		"sessions that one client address may open per second, after a burst of " +
+			"--max-sessions-per-address; scripts that open one per file stay below it, a " +
+			"flood does not",
+	}, {
+		&c.Transfers, "max-transfers", 0, 0, countMost, delayed,
+		"concurrent offers and data connections, each with three descriptors (default as " +
+			"many as the descriptors allow)",
+	}, {
+		&c.TransfersPerAddress, "max-transfers-per-address", 0, 0, countMost, delayed,
+		"the same for one client address, so that slow readers there leave room for others " +
+			"(default 2,000, or half of --max-transfers if that is less)",
+	}, {
+		&c.Offers, "max-offers", 0, 0, countMost, delayed,
+		"concurrent offers that no client has connected to yet (default --max-transfers)",
+	}, {
+		&c.OffersPerAddress, "max-offers-per-address", 500, 1, countMost, delayed,
+		"the same for one client address; an honest client connects within a round trip, " +
+			"and holding offers costs an attacker nothing",
+	}, {
+		&c.Keyless, "max-keyless", 128, 1, 1 << 16,
+		Seen{
+			"nothing: base has no KEYs",
+			"the data connection that waited longest is closed, one of the same address if " +
+				"that has its share; the offer remains valid until it expires",
+		},
+		"data connections of the status exchange that have not sent their KEY; honest " +
+			"clients send it first, so few of them wait; an address may have as many as it " +
+			"leaves to others",
+	}, {
+		&c.Parts, "max-parts", 10_000, 2, 1 << 30,
+		Seen{
+			"nothing: base has no parts",
+			"the oldest empty part that was idle for a minute is dropped; if there is none, " +
+				"450, and `ferry` uploads the file in one go",
+		},
+		"kept parts of interrupted uploads, each with two files; an address may have as " +
 			"many as it leaves to others",
-		Base: nothingSums, Status: "450",
-		Field: func(l *Limits) any { return &l.Sums },
-	},
-	{
-		Flag: "max-sums-per-address", Default: 16, Least: 1, Most: countMost,
-		Help: "concurrent checksums of one client address, including those that wait, so that others " +
-			"get their turn",
-		Base: nothingSums, Status: "450",
-		Field: func(l *Limits) any { return &l.SumsPerAddress },
-	},
-	{
-		Flag: "max-listing", Unit: Bytes, Default: 16 << 20, Least: 4096, Most: 1 << 30,
-		Help:   "longest listing of a folder; the default holds some 800,000 names",
-		Base:   "the listing is reset",
-		Status: "552",
-		Field:  func(l *Limits) any { return &l.ListingBytes },
-	},
-	{
-		Flag: "max-listing-memory", Unit: Bytes, Default: 128 << 20, Most: 1 << 40,
-		Help: "memory of all listings, at least four times --max-listing, since clients may not read " +
-			"theirs; an address may use as much as it leaves to others, and half of that for listings " +
-			"over 256 KiB",
-		Base:   "the listing is delayed, short ones first; after --stall-timeout it is reset",
-		Status: "150 is delayed, short ones first; after --stall-timeout 450",
-		Field:  func(l *Limits) any { return &l.ListingsBytes },
-	},
-	{
-		Flag: "min-rate", Default: 16, Least: 1, Most: 1 << 40,
-		Help:   "lowest transfer rate in bytes per second over --stall-timeout; any modem is faster",
-		Base:   dataReset + " after --stall-timeout",
-		Status: "426, and " + dataReset,
-		Field:  func(l *Limits) any { return &l.RateBytes },
-	},
-	{
-		Flag: "idle-timeout", Unit: Duration, Default: int64(10 * time.Minute),
-		Least: durationLeast, Most: durationMost,
-		Help:   "close a session that is idle for this long; people pause that long",
-		Base:   "control is closed",
-		Status: "421, then control is closed",
-		Field:  func(l *Limits) any { return &l.IdleTimeout },
-	},
-	{
-		Flag: "offer-timeout", Unit: Duration, Default: int64(10 * time.Second),
-		Least: durationLeast, Most: durationMost,
-		Help: "withdraw an offer that no client has connected to; a TCP connect makes up to three " +
+	}, {
+		&c.Sums, "max-sums", 1_000, 1, countMost, busySum,
+		"concurrent checksums, including those that wait for a worker; an address may have " +
+			"as many as it leaves to others",
+	}, {
+		&c.SumsPerAddress, "max-sums-per-address", 16, 1, countMost, busySum,
+		"the same for one client address, so that others get their turn",
+	}}
+}
+
+func (s *Sizes) table() []Row {
+	return []Row{{
+		&s.CommandBytes, "max-command", 4096, 16, 4096,
+		Seen{"control is closed", "501, then control is closed"},
+		"longest command in bytes, from 16 to 4096; the default admits the longest file name",
+	}, {
+		&s.ControlBufferBytes, "max-control-buffer", 64 << 10, 4106, 1 << 30,
+		Seen{
+			"control is closed; running transfers continue",
+			"421, then control is closed; running transfers continue",
+		},
+		"bytes of commands that a client may send ahead, and of replies that it may leave " +
+			"unread; both use memory",
+	}, {
+		&s.UploadBytes, "max-upload", 0, 0, sizeMost,
+		Seen{"the put is reset", "552, and the data connection is reset"},
+		"largest file accepted; 0 means no limit but the disk",
+	}, {
+		&s.FreeBytes, "min-free", 256 << 20, 0, sizeMost,
+		Seen{"the put is reset", "452, and the data connection is reset"},
+		"disk space that uploads leave free, so that a full disk breaks nothing else; " +
+			"announced uploads of one address reserve at most half of the rest",
+	}, {
+		&s.SumBytes, "max-sum", 1 << 40, 0, sizeMost,
+		Seen{"nothing: base has no checksums", "552; a new session starts from zero"},
+		"bytes read for the checksums of one session; 0 means no limit; cached checksums of " +
+			"unchanged files do not count",
+	}, {
+		&s.ListingBytes, "max-listing", 16 << 20, 4096, 1 << 30,
+		Seen{"the listing is reset", "552"},
+		"longest listing of a folder; the default holds some 800,000 names",
+	}, {
+		&s.ListingsBytes, "max-listing-memory", 128 << 20,
+		listingsLeast * s.ListingBytes, 1 << 40,
+		Seen{
+			"the listing is delayed, short ones first; after --stall-timeout it is reset",
+			"150 is delayed, short ones first; after --stall-timeout 450",
+		},
+		"memory of all listings, at least four times --max-listing, since clients may not " +
+			"read theirs; an address may use as much as it leaves to others, and half of " +
+			"that for listings over 256 KiB",
+	}, {
+		&s.RateBytes, "min-rate", 16, 1, 1 << 40,
+		Seen{
+			"the data connection is reset after --stall-timeout",
+			"426, and the data connection is reset",
+		},
+		"lowest transfer rate in bytes per second over --stall-timeout; any modem is faster",
+	}}
+}
+
+func (t *Times) table() []Row {
+	return []Row{{
+		&t.IdleTimeout, "idle-timeout", int64(10 * time.Minute), timeLeast, timeMost,
+		Seen{"control is closed", "421, then control is closed"},
+		"close a session that is idle for this long; people pause that long",
+	}, {
+		&t.OfferTimeout, "offer-timeout", int64(10 * time.Second), timeLeast, timeMost,
+		Seen{
+			"the port is withdrawn; after three in a row, in classic after the first, " +
+				"control is closed",
+			"425; after three in a row 421, and control is closed",
+		},
+		"withdraw an offer that no client has connected to; a TCP connect makes up to three " +
 			"attempts in that time",
-		Base: "the port is withdrawn; after three in a row, in classic after the first, control is " +
-			"closed",
-		Status: "425; after three in a row 421, and control is closed",
-		Field:  func(l *Limits) any { return &l.OfferTimeout },
-	},
-	{
-		Flag: "lease-rest", Unit: Duration, Default: int64(2 * time.Minute),
-		Least: durationLeast, Most: durationMost,
-		Help: "keep the port of a withdrawn offer unused for its address, since a late connect must " +
-			"not reach another session's offer",
-		Base:   "the port reply is delayed if all other ports are resting too",
-		Status: "nothing: its offers have no lease",
-		Field:  func(l *Limits) any { return &l.LeaseRest },
-	},
-	{
-		Flag: "classic-rest", Unit: Duration, Default: int64(2 * time.Second),
-		Least: durationLeast, Most: durationMost,
-		Help: "the same for the classic exchange; shorter, since all its sessions share two ports and " +
-			"wait for them",
-		Base:   "nothing; in classic `CONN` is delayed",
-		Status: "nothing",
-		Field:  func(l *Limits) any { return &l.ClassicRest },
-	},
-	{
-		Flag: "stall-timeout", Unit: Duration, Default: int64(time.Minute),
-		Least: durationLeast, Most: durationMost,
-		Help:   "reset a transfer that was slower than --min-rate for this long; networks recover sooner",
-		Base:   dataReset,
-		Status: "426, and " + dataReset,
-		Field:  func(l *Limits) any { return &l.StallTimeout },
-	},
-	{
-		Flag: "drain-timeout", Unit: Duration, Default: int64(30 * time.Second),
-		Least: durationLeast, Most: durationMost,
-		Help:   "let running transfers finish for this long after SIGTERM; supervisors wait that long",
-		Base:   dataReset,
-		Status: "421, and " + dataReset,
-		Field:  func(l *Limits) any { return &l.DrainTimeout },
-	},
+	}, {
+		&t.LeaseRest, "lease-rest", int64(2 * time.Minute), timeLeast, timeMost,
+		Seen{
+			"the port reply is delayed if all other ports are resting too",
+			"nothing: its offers have no lease",
+		},
+		"keep the port of a withdrawn offer unused for its address, since a late connect " +
+			"must not reach another session's offer",
+	}, {
+		&t.ClassicRest, "classic-rest", int64(2 * time.Second), timeLeast, timeMost,
+		Seen{"nothing; in classic `CONN` is delayed", "nothing"},
+		"the same for the classic exchange; shorter, since all its sessions share two ports " +
+			"and wait for them",
+	}, {
+		&t.StallTimeout, "stall-timeout", int64(time.Minute), timeLeast, timeMost, reset,
+		"reset a transfer that was slower than --min-rate for this long; networks recover " +
+			"sooner",
+	}, {
+		&t.DrainTimeout, "drain-timeout", int64(30 * time.Second), timeLeast, timeMost,
+		Seen{"the data connection is reset", "421, and the data connection is reset"},
+		"let running transfers finish for this long after SIGTERM; supervisors wait that " +
+			"long",
+	}}
 }
