@@ -109,7 +109,7 @@ var decoderCases = []struct {
 	},
 	{
 		"command of nothing", Commands, "0000000000",
-		[]string{"protocol error at byte 0: a command of no bytes", "offset 10"},
+		[]string{"protocol error at byte 0: command is empty", "offset 10"},
 	},
 	{
 		"command too long", Commands, "ls        ",
@@ -118,7 +118,7 @@ var decoderCases = []struct {
 	{
 		"longer than the limit", Commands, f(4) + "quit" + f(4097) + "x",
 		[]string{
-			`command "quit"`, "protocol error at byte 14: a command longer than the limit",
+			`command "quit"`, "protocol error at byte 14: command exceeds the limit",
 			"offset 24",
 		},
 	},
@@ -386,6 +386,20 @@ func TestLoweredCommandLimitHolds(t *testing.T) {
 	ev, _ := d.Next([]byte(f(6) + "get ab"))
 	if ev.Kind != EventError || !errors.Is(ev.Err, ev.Err) || ev.Err.Reason != reasonCommandLong {
 		t.Fatalf("got %v", ev)
+	}
+}
+
+func TestPeekCommandObeysLimit(t *testing.T) {
+	d := NewDecoder(Commands)
+	for range 2 {
+		text, n := d.PeekCommand([]byte(f(5) + "get a" + f(4)))
+		if string(text) != "get a" || n != 15 {
+			t.Errorf("peeked %q, %d", text, n)
+		}
+		d.LimitCommand(5)
+	}
+	if text, n := d.PeekCommand([]byte(f(6) + "get ab")); n != 0 {
+		t.Errorf("peeked %q above the limit", text)
 	}
 }
 

@@ -2,9 +2,9 @@ package codec
 
 import "fmt"
 
-// # How a session goes
+// # The states of a session
 //
-// In all exchanges a session does one thing at a time, and both ends walk the same path:
+// In every exchange a session executes one command at a time:
 //
 //	          Command            Port             Connect            Done
 //	Idle ──────────────► Asked ────────► Offered ─────────► Moving ───────► Idle
@@ -12,78 +12,73 @@ import "fmt"
 //	 │ Quit               Port              └──────────────────────────────► Idle
 //	 └─────────► Leaving ────────► Over
 //
-// Idle waits for a command. Asked has one and looks for a port that is free. Offered has told the
-// port and nobody has connected yet. Moving has its data connection. Done is the end of a transfer
-// whatever came of it: in base the next port is told after it (PROTOCOL, Base exchange: "the next
-// port is told when the transfer before it has ended"). Leaving answered quit. Over is the end of
-// control: what was offered or moves then goes on without its session (PROTOCOL: "An offer
-// outlives its control connection").
+// Idle waits for a command. Asked has a command and no port yet. Offered has named a port and waits
+// for the data connection. Moving has the data connection. Done ends a transfer, successful or not.
+// Leaving has received quit. Over has lost control; offers and transfers continue without it.
 //
-// Quit in Asked and Offered is classic's alone: GOODBYE SERVER is not to wait for a data connection
-// that may never be made. In base commands keep their order.
+// Only classic accepts Quit in Asked and Offered, because GOODBYE SERVER must not wait for a data
+// connection. (PROTOCOL.md, Classic commands.)
 //
-// The status exchange walks it with a few steps more, in a table of its own: a command may be
-// answered on control alone (Answer), abor ends what runs (Abort), and after the first half of a
-// rename (Pend) the session stands in Renaming, which any command ends and rnto alone needs.
-// Quit is answered on control as well, so that no port is told in Leaving.
+// The status exchange has a table of its own: a command can be answered on control alone (Answer),
+// abor ends the running command (Abort), and after rnfr (Pend) the session is Renaming, which is
+// Idle with rnto allowed.
 //
-// Bytes that arrive for a session that is not Idle are no violation: commands may be sent ahead.
-// They stay where they are until the session is Idle again.
+// Input in another state than Idle is valid. It waits until the session is Idle again.
 
-// State is where a session stands.
+// State is the state of a session.
 type State uint8
 
 const (
 	// Idle waits for a command.
 	Idle State = iota + 1
-	// Asked has taken a command and told no port yet.
+	// Asked has a command and no port yet.
 	Asked
-	// Offered has told a port to which nobody has connected yet.
+	// Offered has named a port and waits for the data connection.
 	Offered
 	// Moving has a data connection.
 	Moving
-	// Leaving has taken quit.
+	// Leaving has received quit.
 	Leaving
-	// Over has no control connection any more.
+	// Over has no control connection.
 	Over
-	// Renaming is Idle with the name kept of what is to be renamed: status alone.
+	// Renaming is Idle after rnfr: status only.
 	Renaming
 	stateCount
 )
 
-// Step is what makes a session change its state.
+// Step is a transition between states.
 type Step uint8
 
 const (
-	// Ask is a command that moves a file or a message.
+	// Ask is any command but quit, abor, and rnto after rnfr.
 	Ask Step = iota + 1
 	// Quit is the command that ends the session.
 	Quit
-	// Port is the port being told.
+	// Port is the announcement of an offer.
 	Port
-	// Connect is the data connection being made.
+	// Connect is the arrival of the data connection.
 	Connect
-	// Expire is the end of an offer that nobody took.
+	// Expire is the end of an unused offer.
 	Expire
-	// Done is the end of the transfer, good or bad.
+	// Done is the end of a transfer, successful or not.
 	Done
-	// End is the end of control: closed by either side, lost, or broken by a violation.
+	// End is the end of control for any reason.
 	End
-	// Answer is the reply to a command that moves nothing, and to one that is refused.
+	// Answer is the final reply to a command without a data connection.
 	Answer
-	// Pend is the reply to the first of two commands that belong together.
+	// Pend is the reply to rnfr.
 	Pend
-	// Follow is the second of them.
+	// Follow is rnto after rnfr.
 	Follow
-	// Abort is the command that ends what was asked for, what is offered, and what moves.
+	// Abort is abor.
 	Abort
 	stepCount
 )
 
-// table is what is legal in an exchange: the state after a step, or 0 where the step cannot be.
+// table has the state after each legal step, and 0 for illegal ones.
 type table [stateCount][stepCount]State
 
-// next is the whole of what is legal in base and classic.
+// next is the table of base and classic.
 var next = table{
 	Idle:    {Ask: Asked, Quit: Leaving, End: Over},
 	Asked:   {Port: Offered, Quit: Leaving, End: Over},
@@ -93,7 +88,7 @@ var next = table{
 	Over:    {},
 }
 
-// nextStatus is the whole of what is legal in the status exchange.
+// nextStatus is the table of the status exchange.
 var nextStatus = table{
 	Idle:     {Ask: Asked, Quit: Leaving, Abort: Idle, End: Over},
 	Renaming: {Ask: Asked, Follow: Asked, Quit: Leaving, Abort: Idle, End: Over},
@@ -104,16 +99,16 @@ var nextStatus = table{
 	Over:     {},
 }
 
-// Exchange is the state of one session, as either end keeps it. Use NewExchange.
+// Exchange is the state of one session. Use NewExchange or NewStatus.
 type Exchange struct {
 	state  State
 	status bool
 }
 
-// NewExchange returns a session of base or classic that waits for its first command.
+// NewExchange returns a session of base or classic before its first command.
 func NewExchange() Exchange { return Exchange{state: Idle} }
 
-// NewStatus returns a session of the status exchange that has taken hello and not answered it.
+// NewStatus returns a session of the status exchange that has not answered hello yet.
 func NewStatus() Exchange { return Exchange{state: Asked, status: true} }
 
 func (e *Exchange) table() *table {
@@ -123,14 +118,13 @@ func (e *Exchange) table() *table {
 	return &next
 }
 
-// State is where the session stands.
+// State returns the current state.
 func (e *Exchange) State() State { return e.state }
 
-// Can says whether the step is legal now.
+// Can reports whether the step is legal now.
 func (e *Exchange) Can(s Step) bool { return e.table()[e.state][s] != 0 }
 
-// Take makes the step. It panics when the table does not allow it: what a peer may send at a
-// wrong time is looked at with Can before.
+// Take makes a step. It panics if the step is illegal; use Can for what depends on the peer.
 func (e *Exchange) Take(s Step) {
 	to := e.table()[e.state][s]
 	if to == 0 {
@@ -144,7 +138,7 @@ var stateNames = [stateCount]string{
 	Over: "over", Renaming: "renaming",
 }
 
-// String is the state's name for logs.
+// String returns the state's name.
 func (s State) String() string {
 	if s == 0 || s >= stateCount {
 		return "none"
@@ -157,7 +151,7 @@ var stepNames = [stepCount]string{
 	End: "end", Answer: "answer", Pend: "pend", Follow: "follow", Abort: "abort",
 }
 
-// String is the step's name for logs.
+// String returns the step's name.
 func (s Step) String() string {
 	if s == 0 || s >= stepCount {
 		return "none"

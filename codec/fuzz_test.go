@@ -80,30 +80,26 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
-// FuzzNextCommand holds what is seen of waiting input against what a decoder makes of it later.
-func FuzzNextCommand(f *testing.F) {
+// FuzzPeekCommand compares looking ahead with decoding the same input byte by byte.
+func FuzzPeekCommand(f *testing.F) {
 	for _, in := range []string{
 		"0000000004noopabor", "0000000004noo", "4         noop", "0000000000", "0000004097x", "x",
 	} {
 		f.Add([]byte(in))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		text, n := NextCommand(in)
 		d := NewDecoder(Commands)
 		defer d.Release()
+		text, n := d.PeekCommand(in)
 		var ev Event
-		taken := 0
-		for ev.Kind == EventNone && taken < len(in) {
-			var m int
-			if ev, m = d.Next(in[taken:]); m == 0 && ev.Kind == EventNone {
-				break
-			}
-			taken += m
+		used := 0
+		for ; ev.Kind == EventNone && used < len(in); used++ {
+			ev, _ = d.Next(in[used : used+1])
 		}
 		switch {
 		case ev.Kind == EventCommand:
-			if n != taken || !bytes.Equal(text, ev.Data) {
-				t.Fatalf("%q: %q of %d, decoded %q of %d", in, text, n, ev.Data, taken)
+			if n != used || !bytes.Equal(text, ev.Data) {
+				t.Fatalf("%q: %q of %d, decoded %q of %d", in, text, n, ev.Data, used)
 			}
 		case n != 0 || text != nil:
 			t.Fatalf("%q: %q of %d, decoded %v", in, text, n, ev)

@@ -14,7 +14,7 @@ func (r *reactor) lookAhead(s *session) bool {
 	}
 	in, _ := s.conn.Peek(-1)
 	for {
-		text, n := codec.NextCommand(in[st.seen:])
+		text, n := s.dec.PeekCommand(in[st.seen:])
 		if n == 0 {
 			return false
 		}

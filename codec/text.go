@@ -1,0 +1,54 @@
+package codec
+
+import "bytes"
+
+// AppendUnknown appends base's message for an unknown command. (PROTOCOL.md, Base errors.)
+func AppendUnknown(dst, command []byte) []byte {
+	word, _, _ := bytes.Cut(command, []byte{' '})
+	dst = append(dst, "500 "...)
+	dst = AppendPrintable(dst, word)
+	return append(dst, ": unknown command\n"...)
+}
+
+// AppendNoFolder appends base's message for a listing of something that is not a folder.
+// (PROTOCOL.md, Base ls.)
+func AppendNoFolder(dst, path []byte) []byte {
+	dst = append(dst, "550 "...)
+	dst = AppendPrintable(dst, path)
+	return append(dst, ": no such folder\n"...)
+}
+
+// AppendPrintable appends text with control characters replaced by question marks, so that it stays
+// on one line and cannot control a terminal.
+func AppendPrintable(dst, text []byte) []byte {
+	for _, b := range text {
+		if IsControl(b) {
+			b = '?'
+		}
+		dst = append(dst, b)
+	}
+	return dst
+}
+
+// IsControl reports whether b is an ASCII control character, DEL included. (PROTOCOL.md, Names.)
+func IsControl(b byte) bool { return b < 0x20 || b == 0x7f }
+
+// numberDigits is the maximum length of a number in a text: 18 digits always fit into an int64.
+const numberDigits = 18
+
+// numberMax is the largest number in a text.
+const numberMax = 999_999_999_999_999_999
+
+// parseNumber reads a plain decimal number.
+func parseNumber(word []byte) (n int64, ok bool) {
+	if len(word) == 0 || len(word) > numberDigits {
+		return 0, false
+	}
+	for _, b := range word {
+		if b < '0' || b > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(b-'0')
+	}
+	return n, true
+}
