@@ -50,7 +50,8 @@ func TestProtocolExamplesAreFramedCorrectly(t *testing.T) {
 func TestProtocolDescribesEveryWord(t *testing.T) {
 	text := protocolText(t)
 	for v := VerbGet; v < verbCount; v++ {
-		if !regexp.MustCompile("[`(]" + v.String() + "[` ]").MatchString(text) {
+		row := "(?m)^\\| [^|]*`" + v.String() + "[ `]"
+		if v != VerbHello && !regexp.MustCompile(row).MatchString(text) {
 			t.Errorf("no command %s", v)
 		}
 	}

@@ -86,7 +86,7 @@ func TestRequestsGoBothWays(t *testing.T) {
 	}
 }
 
-func TestBrokenRequestsAreRefused(t *testing.T) {
+func TestInvalidRequestsAreRejected(t *testing.T) {
 	for text, want := range map[string]struct {
 		verb Verb
 		err  *RequestError
@@ -123,7 +123,7 @@ func TestBrokenRequestsAreRefused(t *testing.T) {
 	}
 }
 
-func TestRequestsThatCannotBeSentAreRefused(t *testing.T) {
+func TestAppendRequestRejectsWhatCannotBeRead(t *testing.T) {
 	for _, q := range []Request{
 		{},
 		{Verb: verbCount},
@@ -146,8 +146,7 @@ func TestRequestsThatCannotBeSentAreRefused(t *testing.T) {
 	}
 }
 
-// TestAFolderCalledLikeTheFlagCanBeListed: "A folder called -l is ./-l".
-func TestAFolderCalledLikeTheFlagCanBeListed(t *testing.T) {
+func TestFolderNamedLikeFlagCanBeListed(t *testing.T) {
 	for name, want := range map[string]string{
 		"-l": "ls ./-l", "-l x": "ls ./-l x", "-lx": "ls -lx",
 	} {
@@ -158,7 +157,7 @@ func TestAFolderCalledLikeTheFlagCanBeListed(t *testing.T) {
 	}
 }
 
-func TestBaseKnowsNoWordOfStatus(t *testing.T) {
+func TestBaseRejectsStatusVerbs(t *testing.T) {
 	for v := VerbHello; v < verbCount; v++ {
 		text := v.String() + " a"
 		if c := ParseCommand([]byte(text)); c.Verb != VerbUnknown || c.Name != nil {
@@ -167,7 +166,7 @@ func TestBaseKnowsNoWordOfStatus(t *testing.T) {
 	}
 }
 
-func TestHelloIsTold(t *testing.T) {
+func TestOnlyExactHelloSelectsStatus(t *testing.T) {
 	for text, want := range map[string]bool{
 		"hello 1": true, "HELLO 1": true, "hello": false, "hello 2": false, "hello 1 ": false,
 		"hello  1": false, "hellos1": false, "": false,
@@ -204,7 +203,7 @@ func TestKeysGoBothWays(t *testing.T) {
 	}
 }
 
-func TestParsingARequestAllocatesNothing(t *testing.T) {
+func TestParsingRequestsDoesNotAllocate(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
@@ -224,7 +223,7 @@ func TestParsingARequestAllocatesNothing(t *testing.T) {
 	}
 }
 
-// FuzzRequests holds that what is parsed can be sent and is parsed the same again.
+// FuzzRequests sends every valid request again and reads the same.
 func FuzzRequests(f *testing.F) {
 	for text := range requestCases {
 		f.Add([]byte(text))

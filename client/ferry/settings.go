@@ -120,8 +120,8 @@ func flagError(err error) error {
 	return fmt.Errorf("%s: no such flag", name)
 }
 
-// reason returns why a flag's value is invalid, without flag and value. The built-in types of flags,
-// whose names are in lower case, have only the words of a parser as a reason.
+// reason returns why a flag's value is invalid. The built-in types of flags, whose names are in
+// lower case, have only the words of a parser as a reason.
 func reason(err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
