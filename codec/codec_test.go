@@ -163,12 +163,3 @@ func wantTable(t *testing.T, status bool, want string) {
 		t.Errorf("the table is\n%s", got.String())
 	}
 }
-
-func TestSessionsBeginInTheirTables(t *testing.T) {
-	if e := NewExchange(); e.State() != Idle || e.Can(Answer) {
-		t.Errorf("base begins %v", e)
-	}
-	if e := NewStatus(); e.State() != Asked || !e.Can(Answer) {
-		t.Errorf("status begins %v", e)
-	}
-}

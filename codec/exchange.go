@@ -105,10 +105,10 @@ type Exchange struct {
 	status bool
 }
 
-// NewExchange returns a session of base or classic before its first command.
+// NewExchange returns a session of base or classic that waits for its first command.
 func NewExchange() Exchange { return Exchange{state: Idle} }
 
-// NewStatus returns a session of the status exchange that has not answered hello yet.
+// NewStatus returns a session of the status exchange that has taken hello and not answered it.
 func NewStatus() Exchange { return Exchange{state: Asked, status: true} }
 
 func (e *Exchange) table() *table {
