@@ -144,31 +144,6 @@ func ParseSize(text []byte) (int64, bool) {
 	return n, !w.bad
 }
 
-// Sum is the text of a CodeStatus reply to sum, sumpart and partsum.
-type Sum struct {
-	// Hex is the checksum in lower-case hexadecimal digits.
-	Hex string
-	// Size is the number of bytes summed.
-	Size int64
-}
-
-// AppendSum appends the text: "HEX SIZE".
-func AppendSum(dst []byte, s Sum) []byte {
-	dst = append(append(dst, s.Hex...), ' ')
-	return strconv.AppendInt(dst, s.Size, 10)
-}
-
-// ParseSum reads such a text.
-func ParseSum(text []byte) (Sum, bool) {
-	w := words{rest: text}
-	hex := bytes.ToLower(w.next())
-	s := Sum{Hex: string(hex), Size: w.number()}
-	if w.bad || len(bytes.Trim(hex, "0123456789abcdef")) > 0 {
-		return Sum{}, false
-	}
-	return s, true
-}
-
 // Stat is the text of a CodeStatus reply to stat.
 type Stat struct {
 	// Dir is set for a folder.

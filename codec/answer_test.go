@@ -1,6 +1,9 @@
 package codec
 
-import "testing"
+import (
+	"encoding/hex"
+	"testing"
+)
 
 // codes are all reply codes by their numbers.
 var codes = map[int]int{
@@ -92,6 +95,20 @@ func TestSumsGoBothWays(t *testing.T) {
 			t.Errorf("%q became %+v", in, got)
 		}
 	}
+}
+
+func TestChecksumsArePinned(t *testing.T) {
+	for algo, want := range map[Algo]string{
+		AlgoXXH3:   "b5e9c1ad071b3e7fc779cfaa5e523818",
+		AlgoSHA256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+	} {
+		h := algo.New()
+		_, _ = h.Write([]byte("hello"))
+		if got := hex.EncodeToString(h.Sum(nil)); got != want || h.Size() != len(want)/2 {
+			t.Errorf("%v is %s in %d bytes, want %s", algo, got, h.Size(), want)
+		}
+	}
+	wantPanic(t, func() { Algo(0).New() })
 }
 
 func TestStatsGoBothWays(t *testing.T) {

@@ -106,6 +106,22 @@ func TestBaseAndClassicTextsArePinned(t *testing.T) {
 	}
 }
 
+func TestPrintableEscapesTerminalControl(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain ü 文 👩‍🔬":   "plain ü 文 👩‍🔬",
+		"\x1b[2Jx":        `\x1b[2Jx`,
+		"a\tb\r\nc\x7f":   `a\tb\r\nc\x7f`,
+		"\xff\x9bA":       `\xff\x9bA`,
+		"\u009b31m":       `\u009b31m`,
+		"a\u202egnp.exe":  `a\u202egnp.exe`,
+		"a\u2028b\u2066c": `a\u2028b\u2066c`,
+	} {
+		if got := Printable(text); got != want {
+			t.Errorf("%q became %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestClassicPortsGoBothWays(t *testing.T) {
 	if got := DefaultClassicPorts().String(); got != "20021,20020,20023" {
 		t.Errorf("the default is %s", got)

@@ -21,35 +21,6 @@ type Request struct {
 	Name []byte
 }
 
-// Algo is a checksum algorithm. (PROTOCOL.md, Checksums.)
-type Algo uint8
-
-const (
-	// AlgoXXH3 is XXH3 with 128 bits.
-	AlgoXXH3 Algo = iota + 1
-	// AlgoSHA256 is SHA-256.
-	AlgoSHA256
-)
-
-var algoWords = [...]string{AlgoXXH3: "xxh3", AlgoSHA256: "sha256"}
-
-// String returns the algorithm's word on the wire, or "none".
-func (a Algo) String() string {
-	if a == 0 || int(a) >= len(algoWords) {
-		return "none"
-	}
-	return algoWords[a]
-}
-
-func parseAlgo(word []byte) (Algo, bool) {
-	for a := AlgoXXH3; int(a) < len(algoWords); a++ {
-		if string(word) == algoWords[a] {
-			return a, true
-		}
-	}
-	return 0, false
-}
-
 // RequestError says why a command is invalid. All values are predefined, so that invalid input does
 // not allocate.
 type RequestError struct {

@@ -1,6 +1,13 @@
 package codec
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // AppendUnknown appends base's message for an unknown command. (PROTOCOL.md, Base errors.)
 func AppendUnknown(dst, command []byte) []byte {
@@ -32,6 +39,34 @@ func AppendPrintable(dst, text []byte) []byte {
 
 // IsControl reports whether b is an ASCII control character, DEL included. (PROTOCOL.md, Names.)
 func IsControl(b byte) bool { return b < 0x20 || b == 0x7f }
+
+// Printable returns text that is safe to show on a terminal or in a log: control characters,
+// characters that change the direction of writing, and invalid UTF-8 appear as Go escapes.
+func Printable(text string) string {
+	if !strings.ContainsFunc(text, unprintable) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, text[i])
+		case unprintable(r):
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteString(text[i : i+size])
+		}
+		i += size
+	}
+	return b.String()
+}
+
+func unprintable(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
+		r == '\u2028' || r == '\u2029' || r == utf8.RuneError
+}
 
 // numberDigits is the maximum length of a number in a text: 18 digits always fit into an int64.
 const numberDigits = 18
