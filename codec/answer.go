@@ -35,9 +35,9 @@ const (
 	CodeUnknown       = 500 // unknown command
 	CodeArgument      = 501 // bad argument
 	CodeOrder         = 503 // wrong order
-	CodeNoParts       = 504 // parts are not possible for this name
-	CodeNotAllowed    = 530 // not allowed by the server's settings
-	CodeNoFile        = 550 // does not exist or is of the wrong type
+	CodeParameter     = 504 // not for this name: no parts across a mount
+	CodeNotAllowed    = 530 // not allowed here
+	CodeNoFile        = 550 // no such file, or not a plain one
 	CodeTooLarge      = 552 // above a size limit, or too large for a field
 	CodeNameForbidden = 553 // name not allowed
 	CodePartSize      = 554 // the part does not have OFFSET bytes

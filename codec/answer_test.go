@@ -5,17 +5,15 @@ import (
 	"testing"
 )
 
-// codes are all reply codes by their numbers.
-var codes = map[int]int{
-	150: CodeOffer, 200: CodeOkay, 213: CodeStatus, 221: CodeGoodbye, 226: CodeComplete,
-	250: CodeDone, 257: CodeFolder, 350: CodeMore, 421: CodeTooBusy, 425: CodeNoConnection,
-	426: CodeAborted, 450: CodeBusy, 451: CodeLocal, 452: CodeNoSpace, 500: CodeUnknown,
-	501: CodeArgument, 503: CodeOrder, 504: CodeNoParts, 530: CodeNotAllowed, 550: CodeNoFile,
-	552: CodeTooLarge, 553: CodeNameForbidden, 554: CodePartSize,
-}
-
+// TestCodesArePinned holds RFC 959's numbers.
 func TestCodesArePinned(t *testing.T) {
-	for want, got := range codes {
+	for want, got := range map[int]int{
+		150: CodeOffer, 200: CodeOkay, 213: CodeStatus, 221: CodeGoodbye, 226: CodeComplete,
+		250: CodeDone, 257: CodeFolder, 350: CodeMore, 421: CodeTooBusy, 425: CodeNoConnection,
+		426: CodeAborted, 450: CodeBusy, 451: CodeLocal, 452: CodeNoSpace, 500: CodeUnknown,
+		501: CodeArgument, 503: CodeOrder, 504: CodeParameter, 530: CodeNotAllowed, 550: CodeNoFile,
+		552: CodeTooLarge, 553: CodeNameForbidden, 554: CodePartSize,
+	} {
 		if got != want {
 			t.Errorf("%d is %d", want, got)
 		}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -60,9 +59,17 @@ func TestProtocolDescribesEveryWord(t *testing.T) {
 			t.Errorf("no feature %s", word)
 		}
 	}
+	source, err := os.ReadFile("answer.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := regexp.MustCompile(`\tCode[A-Z]\w+ += (\d{3}) `).FindAllSubmatch(source, -1)
+	if len(codes) < 23 {
+		t.Errorf("found %d reply codes, want at least 23", len(codes))
+	}
 	for _, code := range codes {
-		if !strings.Contains(text, "\n| "+strconv.Itoa(code)+" | ") {
-			t.Errorf("no reply code %d", code)
+		if !strings.Contains(text, "\n| "+string(code[1])+" | ") {
+			t.Errorf("no reply code %s", code[1])
 		}
 	}
 }
