@@ -3,7 +3,6 @@ package reactor
 import (
 	"net/netip"
 
-	"ferry/codec"
 	"ferry/fsio"
 )
 
@@ -86,9 +85,9 @@ func (t *transfer) holdsNothing() bool {
 }
 
 // fits reports whether a session in a state may have a transfer in its state.
-func (t *transfer) fits(s codec.State) bool {
-	want := map[codec.State]transferState{
-		codec.Asked: transferWaiting, codec.Offered: transferOffered, codec.Moving: transferMoving,
+func (t *transfer) fits(s sessionState) bool {
+	want := map[sessionState]transferState{
+		sessionAsked: transferWaiting, sessionOffered: transferOffered, sessionMoving: transferMoving,
 	}
-	return t.state == transferEnded || s == codec.Over || want[s] == t.state && t.state != 0
+	return t.state == transferEnded || s == sessionOver || want[s] == t.state && t.state != 0
 }

@@ -138,7 +138,7 @@ func (s *session) Closed(err error) {
 }
 
 // over reports whether the session has ended; control may still be open for its last answer.
-func (s *session) over() bool { return s.exchange.State() == codec.Over }
+func (s *session) over() bool { return s.state == sessionOver }
 
 // pump takes commands from what the client sent, as long as the session waits for one.
 func (s *session) pump() {

@@ -32,7 +32,7 @@ func (r *reactor) logStatus() {
 	r.loop.Now = r.loop.Clock()
 	for s := range r.sessions {
 		e := log.Info().Uint64("session", s.id).Str("peer", s.peerText()).
-			Stringer("state", s.exchange.State()).
+			Stringer("state", s.state).
 			Float64("seconds", (r.loop.Now-s.began).Seconds()).
 			Uint64("transfers", s.transfers).Int64("bytes", s.bytes)
 		if s.conn != nil {

@@ -38,6 +38,8 @@ type face interface {
 type properties struct {
 	// grammar is how commands are framed, for faces that are read by the session's decoder.
 	grammar codec.Grammar
+	// table is what is legal when.
+	table *stateTable
 	// sized: a field with the size precedes what is sent, and uploads come as sized records.
 	sized bool
 	// worksFirst: the file work of a command precedes its offer, so that errors need no offer.

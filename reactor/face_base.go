@@ -8,6 +8,7 @@ type baseFace struct{}
 
 var baseProperties = properties{
 	grammar:   codec.Commands,
+	table:     &portTable,
 	sized:     true,
 	waits:     true,
 	pool:      poolData,

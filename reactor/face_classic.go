@@ -16,6 +16,7 @@ type classicFace struct{ baseFace }
 
 var classicProperties = properties{
 	grammar:   codec.Lines,
+	table:     &portTable,
 	pool:      poolFiles,
 	unusedMax: 1,
 }
@@ -33,14 +34,11 @@ func (classicFace) next(s *session, in []byte) (decision, int) {
 // ahead reports whether a session that waits for its data connection has been sent the end of the
 // session, which does not wait for it.
 func (classicFace) ahead(s *session) bool {
-	if st := s.exchange.State(); st != codec.Asked && st != codec.Offered {
+	if st := s.state; st != sessionAsked && st != sessionOffered {
 		return false
 	}
-	in := s.conn.Peek()
-	d := codec.NewDecoder(codec.Lines)
-	defer d.Release()
-	ev, _ := d.Next(in)
-	return ev.Kind == codec.EventCommand && codec.ParseClassic(ev.Data).Verb == codec.VerbQuit
+	text, n := s.dec.PeekCommand(s.conn.Peek())
+	return n > 0 && codec.ParseClassic(text).Verb == codec.VerbQuit
 }
 
 // prepare finds out whether there is a file to send, since the client is told another port if there

@@ -24,6 +24,7 @@ type statusFace struct {
 
 var statusProperties = properties{
 	grammar:    codec.Commands,
+	table:      &replyTable,
 	sized:      true,
 	worksFirst: true,
 	waits:      true,
@@ -40,7 +41,6 @@ func (*statusFace) greeting(*session) []byte { return nil }
 func greetStatus(s *session) decision {
 	s.face = new(statusFace)
 	s.machine.properties = &statusProperties
-	s.exchange = codec.NewStatus()
 	return answerWith(codec.CodeOkay, codec.AppendHello(nil, s.may))
 }
 
@@ -67,7 +67,7 @@ func (f *statusFace) next(s *session, in []byte) (decision, int) {
 // decide takes a command apart.
 func (f *statusFace) decide(s *session, text []byte) decision {
 	q, err := codec.ParseRequest(text)
-	renaming := s.exchange.State() == codec.Renaming
+	renaming := s.state == sessionRenaming
 	switch {
 	case err != nil:
 		return decision{kind: decideAnswer, answer: answerTo(text, err)}
@@ -165,18 +165,18 @@ func (f *statusFace) done(t *transfer) {
 		f.from = t.name
 	}
 	in := inDone
-	switch s.exchange.State() {
-	case codec.Asked:
+	switch s.state {
+	case sessionAsked:
 		in = inAnswer
 		if t.Verb == codec.VerbRenameFrom && complete {
 			in = inPend
 		}
-	case codec.Offered:
+	case sessionOffered:
 		in = inGiveUp
 		if t.outcome == outcomeUntaken {
 			in = inExpire
 		}
-	case codec.Moving:
+	case sessionMoving:
 	default:
 		return // control is gone
 	}
@@ -208,8 +208,8 @@ func (f *statusFace) ahead(s *session) bool {
 	}
 	in := s.conn.Peek()
 	for {
-		text, n := codec.NextCommand(in[f.seen:])
-		if n == 0 || len(text) > s.r.limiter.Limits.CommandBytes {
+		text, n := s.dec.PeekCommand(in[f.seen:])
+		if n == 0 {
 			return false
 		}
 		f.seen += n

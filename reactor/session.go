@@ -1,35 +1,93 @@
 package reactor
 
-import (
-	"time"
-
-	"ferry/codec"
-)
+import "time"
 
 // The session machine asks instead of doing: an input goes in, an output comes out, and the session
-// performs it. What is legal when is codec's table; this file says what each input means.
+// performs it. In every exchange a session runs one command at a time:
+//
+//	       inAsk          inPort            inConnect          inDone
+//	idle ────────► asked ────────► offered ──────────► moving ────────► idle
+//	                │ inAnswer         │ inExpire
+//	                └──────► idle      └──────► idle
+//
+// Input from the client that arrives in another state than idle waits until the session is idle
+// again.
+
+// sessionState is the state of a session.
+type sessionState uint8
+
+const (
+	// sessionIdle waits for a command.
+	sessionIdle sessionState = iota + 1
+	// sessionRenaming is idle after the first half of a rename.
+	sessionRenaming
+	// sessionAsked has a command and no port yet.
+	sessionAsked
+	// sessionOffered has told a port and waits for the data connection.
+	sessionOffered
+	// sessionMoving has a data connection.
+	sessionMoving
+	// sessionOver has no control connection any more, or is about to lose it.
+	sessionOver
+	sessionStates
+)
+
+var sessionStateNames = [sessionStates]string{
+	"none", "idle", "renaming", "asked", "offered", "moving", "over",
+}
+
+// String is the state's name for logs.
+func (s sessionState) String() string { return sessionStateNames[s] }
 
 // inputKind is what can happen to a session.
 type inputKind uint8
 
 const (
-	inAsk       inputKind = iota + 1 // a command began
-	inFollow                         // the second half of a rename began
-	inQuit                           // the client ends the session
-	inViolation                      // the client broke the protocol
-	inFlood                          // the client sent more ahead than is allowed
-	inPort                           // the command's offer stands
-	inConnect                        // the data connection was made
-	inExpire                         // the offer ended unused
-	inDone                           // the transfer ended
-	inIdle                           // nothing came for the idle timeout
-	inDrain                          // the server drains
-	inAbort                          // the server ends now
-	inEnd                            // control is gone
-	inAnswer                         // the command was answered without a transfer
-	inPend                           // the first half of a rename was answered
-	inGiveUp                         // the command was aborted before its data connection
+	inAsk     inputKind = iota + 1 // a command began
+	inFollow                       // the second half of a rename began
+	inQuit                         // the client ends the session
+	inPort                         // the command's offer stands
+	inConnect                      // the data connection was made
+	inExpire                       // the offer ended unused
+	inDone                         // the transfer ended
+	inAnswer                       // the command was answered without a transfer
+	inPend                         // the first half of a rename was answered
+	inGiveUp                       // the command was aborted before its data connection
+	inTable                        // those before are legal where a table says so, the rest always
+
+	inDrain     // the server drains
+	inViolation // the client broke the protocol
+	inFlood     // the client sent more ahead than is allowed
+	inIdle      // nothing came for the idle timeout
+	inAbort     // the server ends now
+	inEnd       // control is gone
 )
+
+// stateTable has the state after each legal input, and 0 for illegal ones.
+type stateTable [sessionStates][inTable]sessionState
+
+// portTable is for exchanges that answer a command with nothing but a port. Only classic quits
+// while it waits for a data connection. (PROTOCOL.md, Classic commands.)
+var portTable = stateTable{
+	sessionIdle:    {inAsk: sessionAsked, inQuit: sessionOver},
+	sessionAsked:   {inPort: sessionOffered, inQuit: sessionOver},
+	sessionOffered: {inConnect: sessionMoving, inExpire: sessionIdle, inQuit: sessionOver},
+	sessionMoving:  {inDone: sessionIdle},
+}
+
+// replyTable is for exchanges that answer on control.
+var replyTable = stateTable{
+	sessionIdle:     {inAsk: sessionAsked, inQuit: sessionOver},
+	sessionRenaming: {inAsk: sessionAsked, inFollow: sessionAsked, inQuit: sessionOver},
+	sessionAsked: {
+		inAnswer: sessionIdle, inPend: sessionRenaming, inPort: sessionOffered,
+		inGiveUp: sessionIdle,
+	},
+	sessionOffered: {
+		inConnect: sessionMoving, inExpire: sessionIdle, inGiveUp: sessionIdle,
+	},
+	sessionMoving: {inDone: sessionIdle, inGiveUp: sessionIdle},
+}
 
 // endReason is why a session ended, as its log line says it.
 type endReason string
@@ -47,6 +105,12 @@ const (
 	endDrained   endReason = "server ending"
 )
 
+// endReasons are those of the inputs that end a session by themselves.
+var endReasons = [inEnd + 1]endReason{
+	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
+	inAbort: endDrained, inEnd: endClosed,
+}
+
 // output is what the session is to do.
 type output struct {
 	// tell tells the client of its offer.
@@ -59,123 +123,67 @@ type output struct {
 
 // machine is the state of one session without its connection. It has no clock and does no I/O.
 type machine struct {
-	exchange codec.Exchange
+	state sessionState
 	*properties
-	// reason is why the session is Over.
+	// reason is why the session is over.
 	reason endReason
 	// unused counts the offers in a row that were not used.
 	unused   uint8
 	draining bool
 }
 
-func newMachine(p *properties) machine {
-	return machine{exchange: codec.NewExchange(), properties: p}
-}
+func newMachine(p *properties) machine { return machine{state: sessionIdle, properties: p} }
 
-// step takes one input and says what is to be done. Inputs that come after the session's end ask
-// for nothing: a transfer goes on without it.
+// step takes one input and says what is to be done. It panics when an input is not legal. Inputs
+// that come after the session's end ask for nothing: a transfer goes on without it.
 func (m *machine) step(in inputKind) (out output) {
-	if m.exchange.State() == codec.Over {
+	if m.state == sessionOver {
 		return out
 	}
-	switch in {
-	case inAsk:
-		m.exchange.Take(codec.Ask)
-	case inFollow:
-		m.exchange.Take(codec.Follow)
-	case inQuit:
-		m.exchange.Take(codec.Quit)
-		m.becomeOver(endQuit, &out)
-	case inAnswer:
-		m.exchange.Take(codec.Answer)
-		m.becomeIdle(&out)
-	case inPend:
-		m.exchange.Take(codec.Pend)
-		m.becomeIdle(&out)
-	case inGiveUp:
-		if m.awaitsCommand() {
-			panic("reactor: nothing to give up")
+	if in < inTable {
+		if m.state = m.table[m.state][in]; m.state == 0 {
+			panic("reactor: an input that is not legal in this state")
 		}
-		m.exchange.Take(codec.Abort)
-		m.becomeIdle(&out)
+	}
+	why := endReasons[in]
+	switch in {
 	case inPort:
-		m.exchange.Take(codec.Port)
 		out.tell = true
 	case inConnect:
-		m.exchange.Take(codec.Connect)
-		m.unused = 0
-		if !m.waits {
-			m.exchange.Take(codec.Done)
-			m.becomeIdle(&out)
+		if m.unused = 0; !m.waits {
+			return m.step(inDone)
 		}
 	case inExpire:
-		m.expireOffer(&out)
-	case inDone:
-		m.exchange.Take(codec.Done)
-		m.becomeIdle(&out)
+		if m.unused++; m.unused >= m.unusedMax {
+			why = endUntaken
+			if m.unusedMax == 1 {
+				why = endUntaken1
+			}
+		}
 	case inDrain:
 		m.draining = true
 		// A command that is answered on control may be carried out already.
-		if m.awaitsCommand() || m.exchange.State() == codec.Asked && !m.answers {
-			m.becomeOver(endDrained, &out)
+		if m.state == sessionAsked && !m.answers {
+			why = endDrained
 		}
-	default:
-		m.becomeOver(reasonFor(in), &out)
-	}
-	return out
-}
-
-// reasonFor is why an input ends a session.
-func reasonFor(in inputKind) endReason {
-	switch in {
-	case inViolation:
-		return endViolation
-	case inFlood:
-		return endFlood
-	case inIdle:
-		return endIdle
-	case inAbort:
-		return endDrained
-	case inEnd:
-		return endClosed
-	default:
+	case inTable:
 		panic("reactor: input of no kind")
+	default:
 	}
-}
-
-// expireOffer follows an offer that ended unused. (PROTOCOL.md, Offers.)
-func (m *machine) expireOffer(out *output) {
-	m.exchange.Take(codec.Expire)
-	if m.unused++; m.unused < m.unusedMax {
-		m.becomeIdle(out)
-		return
+	if m.draining && why == endNot && m.awaitsCommand() {
+		why = endDrained
 	}
-	why := endUntaken
-	if m.unusedMax == 1 {
-		why = endUntaken1
+	if why != endNot {
+		m.state, m.reason, out.end = sessionOver, why, why
+		return out
 	}
-	m.becomeOver(why, out)
-}
-
-// becomeIdle follows the step after which the exchange waits for a command.
-func (m *machine) becomeIdle(out *output) {
-	if m.draining {
-		m.becomeOver(endDrained, out)
-		return
-	}
-	out.resume = true
-}
-
-func (m *machine) becomeOver(reason endReason, out *output) {
-	m.exchange.Take(codec.End)
-	m.reason = reason
-	out.end = reason
+	out.resume = in != inDrain && m.awaitsCommand()
+	return out
 }
 
 // awaitsCommand reports whether the session waits for a command, and no transfer of it runs.
 func (m *machine) awaitsCommand() bool {
-	s := m.exchange.State()
-	return s == codec.Idle || s == codec.Renaming
+	return m.state == sessionIdle || m.state == sessionRenaming
 }
 
 // closingGrace is how long a control connection may stay whose last answer has not left: closed

@@ -3,30 +3,19 @@ package reactor
 import (
 	"fmt"
 	"testing"
-
-	"ferry/codec"
 )
 
 // inState returns a machine in a state that sessions rest in.
-func inState(s codec.State) machine {
+func inState(s sessionState) machine {
 	m := newMachine(&baseProperties)
-	steps := map[codec.State][]codec.Step{
-		codec.Idle:    {},
-		codec.Asked:   {codec.Ask},
-		codec.Offered: {codec.Ask, codec.Port},
-		codec.Moving:  {codec.Ask, codec.Port, codec.Connect},
-		codec.Over:    {codec.End},
-	}
-	for _, step := range steps[s] {
-		m.exchange.Take(step)
-	}
+	m.state = s
 	return m
 }
 
 // reaction is what a machine does with an input: the state after it and the output, or a panic
 // where the input cannot be.
 type reaction struct {
-	to    codec.State
+	to    sessionState
 	out   output
 	panic bool
 }
@@ -38,35 +27,35 @@ func react(m *machine, in inputKind) (r reaction) {
 		}
 	}()
 	r.out = m.step(in)
-	r.to = m.exchange.State()
+	r.to = m.state
 	return r
 }
 
 var cannot = reaction{panic: true}
 
-func ends(why endReason) reaction { return reaction{to: codec.Over, out: output{end: why}} }
+func ends(why endReason) reaction { return reaction{to: sessionOver, out: output{end: why}} }
 
 // The whole of what every input does in every state.
 func TestSessionMachineIsPinned(t *testing.T) {
-	tells := reaction{to: codec.Offered, out: output{tell: true}}
-	resumes := reaction{to: codec.Idle, out: output{resume: true}}
-	stays := func(s codec.State) reaction { return reaction{to: s} }
-	states := []codec.State{codec.Idle, codec.Asked, codec.Offered, codec.Moving}
+	tells := reaction{to: sessionOffered, out: output{tell: true}}
+	resumes := reaction{to: sessionIdle, out: output{resume: true}}
+	stays := func(s sessionState) reaction { return reaction{to: s} }
+	states := []sessionState{sessionIdle, sessionAsked, sessionOffered, sessionMoving}
 	table := []struct {
 		in   inputKind
 		want [4]reaction // in the order of states
 	}{
-		{inAsk, [4]reaction{stays(codec.Asked), cannot, cannot, cannot}},
+		{inAsk, [4]reaction{stays(sessionAsked), cannot, cannot, cannot}},
 		{inFollow, all(cannot)},
 		{inQuit, [4]reaction{ends(endQuit), ends(endQuit), ends(endQuit), cannot}},
 		{inPort, [4]reaction{cannot, tells, cannot, cannot}},
-		{inConnect, [4]reaction{cannot, cannot, stays(codec.Moving), cannot}},
+		{inConnect, [4]reaction{cannot, cannot, stays(sessionMoving), cannot}},
 		{inExpire, [4]reaction{cannot, cannot, resumes, cannot}},
 		{inDone, [4]reaction{cannot, cannot, cannot, resumes}},
 		{inAnswer, all(cannot)},
 		{inDrain, [4]reaction{
 			ends(endDrained), ends(endDrained),
-			stays(codec.Offered), stays(codec.Moving),
+			stays(sessionOffered), stays(sessionMoving),
 		}},
 		{inViolation, all(ends(endViolation))},
 		{inFlood, all(ends(endFlood))},
@@ -74,7 +63,7 @@ func TestSessionMachineIsPinned(t *testing.T) {
 		{inAbort, all(ends(endDrained))},
 		{inEnd, all(ends(endClosed))},
 		{0, all(cannot)},
-		{inGiveUp + 1, all(cannot)},
+		{inTable, all(cannot)},
 	}
 	for _, row := range table {
 		for i, s := range states {
@@ -83,12 +72,12 @@ func TestSessionMachineIsPinned(t *testing.T) {
 			if got != row.want[i] {
 				t.Errorf("input %d in %v: got %+v, want %+v", row.in, s, got, row.want[i])
 			}
-			if !got.panic && got.to == codec.Over && m.reason != got.out.end {
+			if !got.panic && got.to == sessionOver && m.reason != got.out.end {
 				t.Errorf("input %d in %v: the reason is %q", row.in, s, m.reason)
 			}
 			// After the end nothing is asked for any more, whatever happens.
-			m = inState(codec.Over)
-			if got := react(&m, row.in); got != stays(codec.Over) {
+			m = inState(sessionOver)
+			if got := react(&m, row.in); got != stays(sessionOver) {
 				t.Errorf("input %d after the end: %+v", row.in, got)
 			}
 		}
@@ -107,7 +96,7 @@ func TestClassicSessionMachine(t *testing.T) {
 		return m
 	}
 	m := offered()
-	if got := react(&m, inConnect); got != (reaction{codec.Idle, output{resume: true}, false}) {
+	if got := react(&m, inConnect); got != (reaction{sessionIdle, output{resume: true}, false}) {
 		t.Errorf("connected: %+v", got)
 	}
 	m = offered()
@@ -118,9 +107,9 @@ func TestClassicSessionMachine(t *testing.T) {
 
 func TestDrainingSessionEndsWithItsTransfer(t *testing.T) {
 	for _, c := range []struct {
-		state codec.State
+		state sessionState
 		in    inputKind
-	}{{codec.Moving, inDone}, {codec.Offered, inExpire}} {
+	}{{sessionMoving, inDone}, {sessionOffered, inExpire}} {
 		m := inState(c.state)
 		react(&m, inDrain)
 		if got := react(&m, c.in); got != ends(endDrained) {
@@ -158,8 +147,8 @@ func TestSessionEndsAfterThreeUnusedOffers(t *testing.T) {
 }
 
 func TestOnlyIdleSessionAwaitsCommand(t *testing.T) {
-	for _, s := range []codec.State{codec.Idle, codec.Asked, codec.Offered, codec.Moving} {
-		if m := inState(s); m.awaitsCommand() != (s == codec.Idle) {
+	for _, s := range []sessionState{sessionIdle, sessionAsked, sessionOffered, sessionMoving} {
+		if m := inState(s); m.awaitsCommand() != (s == sessionIdle) {
 			t.Errorf("%v: awaitsCommand is %v", s, m.awaitsCommand())
 		}
 	}

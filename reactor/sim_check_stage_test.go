@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"ferry/codec"
 	"ferry/reactor/limit"
 )
 
@@ -35,7 +34,7 @@ func (s *sim) checkAll() {
 // takes it to be.
 func (s *sim) checkSessions() {
 	for c := range s.sessions {
-		state := c.exchange.State()
+		state := c.state
 		t := c.transfer
 		if c.conn == nil {
 			s.wrong("session %d has no connection", c.id)
@@ -44,7 +43,7 @@ func (s *sim) checkSessions() {
 			s.wrong("session %d, %v, has no deadline", c.id, state)
 		}
 		if t == nil {
-			if state == codec.Asked || state == codec.Offered || state == codec.Moving {
+			if state == sessionAsked || state == sessionOffered || state == sessionMoving {
 				s.wrong("session %d is %v and has no transfer", c.id, state)
 			}
 			continue

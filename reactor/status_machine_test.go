@@ -1,41 +1,26 @@
 package reactor
 
-import (
-	"testing"
-
-	"ferry/codec"
-)
+import "testing"
 
 // statusIn returns a machine of the status exchange in a state that sessions rest in.
-func statusIn(s codec.State) machine {
+func statusIn(s sessionState) machine {
 	m := newMachine(&statusProperties)
-	m.exchange = codec.NewStatus()
-	steps := map[codec.State][]codec.Step{
-		codec.Idle:     {},
-		codec.Asked:    {codec.Ask},
-		codec.Renaming: {codec.Ask, codec.Pend},
-		codec.Offered:  {codec.Ask, codec.Port},
-		codec.Moving:   {codec.Ask, codec.Port, codec.Connect},
-		codec.Over:     {codec.End},
-	}
-	for _, step := range steps[s] {
-		m.exchange.Take(step)
-	}
+	m.state = s
 	return m
 }
 
 // The whole of what every input does in every state of the status exchange.
 func TestStatusMachineIsPinned(t *testing.T) {
-	to := func(s codec.State, out output) reaction { return reaction{to: s, out: out} }
+	to := func(s sessionState, out output) reaction { return reaction{to: s, out: out} }
 	over := func(why endReason) [5]reaction {
 		r := ends(why)
 		return [5]reaction{r, r, r, r, r}
 	}
-	asks := to(codec.Asked, output{})
-	resumes := to(codec.Idle, output{resume: true})
+	asks := to(sessionAsked, output{})
+	resumes := to(sessionIdle, output{resume: true})
 	no := cannot
-	states := []codec.State{
-		codec.Idle, codec.Renaming, codec.Asked, codec.Offered, codec.Moving,
+	states := []sessionState{
+		sessionIdle, sessionRenaming, sessionAsked, sessionOffered, sessionMoving,
 	}
 	for _, row := range []struct {
 		in   inputKind
@@ -45,15 +30,15 @@ func TestStatusMachineIsPinned(t *testing.T) {
 		{inFollow, [5]reaction{no, asks, no, no, no}},
 		{inQuit, [5]reaction{ends(endQuit), ends(endQuit), no, no, no}},
 		{inAnswer, [5]reaction{no, no, resumes, no, no}},
-		{inPend, [5]reaction{no, no, to(codec.Renaming, output{resume: true}), no, no}},
-		{inPort, [5]reaction{no, no, to(codec.Offered, output{tell: true}), no, no}},
-		{inConnect, [5]reaction{no, no, no, to(codec.Moving, output{}), no}},
+		{inPend, [5]reaction{no, no, to(sessionRenaming, output{resume: true}), no, no}},
+		{inPort, [5]reaction{no, no, to(sessionOffered, output{tell: true}), no, no}},
+		{inConnect, [5]reaction{no, no, no, to(sessionMoving, output{}), no}},
 		{inExpire, [5]reaction{no, no, no, resumes, no}},
 		{inGiveUp, [5]reaction{no, no, resumes, resumes, resumes}},
 		{inDone, [5]reaction{no, no, no, no, resumes}},
 		{inDrain, [5]reaction{
-			ends(endDrained), ends(endDrained), to(codec.Asked, output{}),
-			to(codec.Offered, output{}), to(codec.Moving, output{}),
+			ends(endDrained), ends(endDrained), to(sessionAsked, output{}),
+			to(sessionOffered, output{}), to(sessionMoving, output{}),
 		}},
 		{inViolation, over(endViolation)},
 		{inFlood, over(endFlood)},
@@ -66,8 +51,8 @@ func TestStatusMachineIsPinned(t *testing.T) {
 			if got := react(&m, row.in); got != row.want[i] {
 				t.Errorf("input %d in %v: got %+v, want %+v", row.in, s, got, row.want[i])
 			}
-			m = statusIn(codec.Over)
-			if got := react(&m, row.in); got != to(codec.Over, output{}) {
+			m = statusIn(sessionOver)
+			if got := react(&m, row.in); got != to(sessionOver, output{}) {
 				t.Errorf("input %d after the end: %+v", row.in, got)
 			}
 		}
@@ -75,9 +60,9 @@ func TestStatusMachineIsPinned(t *testing.T) {
 }
 
 func TestOnlyWaitingStatusSessionAwaitsCommand(t *testing.T) {
-	for s, awaits := range map[codec.State]bool{
-		codec.Idle: true, codec.Renaming: true, codec.Asked: false, codec.Offered: false,
-		codec.Moving: false,
+	for s, awaits := range map[sessionState]bool{
+		sessionIdle: true, sessionRenaming: true, sessionAsked: false, sessionOffered: false,
+		sessionMoving: false,
 	} {
 		if m := statusIn(s); m.awaitsCommand() != awaits {
 			t.Errorf("%v: awaitsCommand is %v", s, m.awaitsCommand())

@@ -353,7 +353,7 @@ func (t *transfer) release() {
 		return
 	}
 	s.transfer = nil
-	if s.exchange.State() == codec.Moving {
+	if s.state == sessionMoving {
 		s.moved(t)
 	}
 	s.face.done(t)
