@@ -79,10 +79,10 @@ const untakenMax = 3
 type machine struct {
 	exchange codec.Exchange
 	face     face
-	// reason is why the session is Over.
-	reason   endReason
 	untaken  uint8
 	draining bool
+	// reason is why the session is Over.
+	reason endReason
 }
 
 func newMachine(f face) machine { return machine{exchange: codec.NewExchange(), face: f} }
