@@ -56,7 +56,7 @@ type echo struct {
 func (h *echo) Begun() { h.begun++ }
 
 func (h *echo) Opened(c Control) Session {
-	s := &echoSession{control: c, closed: make(chan error, 1)}
+	s := &echoSession{control: c, closed: make(chan struct{}, 2)}
 	h.opened <- s
 	return s
 }
@@ -71,7 +71,7 @@ func (h *echo) Fatalf(format string, args ...any) { h.t.Errorf(format, args...) 
 
 type echoSession struct {
 	control Control
-	closed  chan error
+	closed  chan struct{}
 }
 
 func (s *echoSession) Input() {
@@ -80,7 +80,7 @@ func (s *echoSession) Input() {
 	}
 }
 
-func (s *echoSession) Closed(err error) { s.closed <- err }
+func (s *echoSession) Closed(error) { s.closed <- struct{}{} }
 
 // within waits for something that must come.
 func within[T any](t *testing.T, what string, from <-chan T) T {
@@ -177,7 +177,7 @@ func socketPairs(t *testing.T, n int) (all []int) {
 	return all
 }
 
-// A control connection does nothing any more once its session is closed: its descriptor's number may
+// A control connection does nothing once its session is closed: its descriptor's number may
 // belong to a file by then.
 func TestControlIsDeadAfterClosed(t *testing.T) {
 	r := runEcho(t)
@@ -230,7 +230,7 @@ func TestControlIsDeadAfterClosed(t *testing.T) {
 	}
 }
 
-// A loop whose engine ends is the same loop with another engine: what was posted meanwhile runs, and
+// A loop whose engine ends goes on with another one: what was posted meanwhile runs, and
 // clients are served again.
 func TestEngineThatEndedIsRestarted(t *testing.T) {
 	r := runEcho(t)
