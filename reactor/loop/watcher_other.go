@@ -17,8 +17,8 @@ import (
 // open ones. Everything belongs to the loop, except what the doorbell uses.
 type watcher struct {
 	ring func()
-	// events, expired and the lists of the last poll belong to the doorbell until it sets full,
-	// then to the loop until it clears full. A turn that was asked for by others may run in between.
+	// events, expired and the last poll's lists belong to the doorbell until it sets full, then to
+	// the loop until it clears full. A turn that was asked for by others may run in between.
 	events []event
 	// expired says that the timer went off.
 	expired bool
