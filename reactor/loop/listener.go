@@ -64,6 +64,7 @@ func (s *Listener) DeferAccept() { acceptWithBytes(s.fd) }
 func (s *Listener) Close() {
 	if s.loop != nil {
 		s.loop.Deadlines.Clear(&s.retry)
+		s.loop.watcher.remove(s.slot)
 	}
 	closeDescriptor(s.fd)
 }

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ignoreBroken spares a write to a connection that is gone its signal, which Go's runtime would
-// take and drop. The write fails all the same.
+// ignoreBroken turns off SIGPIPE for writes to a broken connection, which Go's runtime would catch
+// and drop anyway. The write still fails.
 func ignoreBroken(fd int) error {
 	return os.NewSyscallError("setsockopt",
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_NOSIGPIPE, 1))

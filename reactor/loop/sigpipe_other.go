@@ -2,6 +2,6 @@
 
 package loop
 
-// ignoreBroken has nothing to set here: Go's runtime takes the signal of a write to a connection
-// that is gone, and drops it. The write fails all the same.
+// ignoreBroken does nothing here: Go's runtime catches and drops the SIGPIPE of a write to a broken
+// connection. The write still fails.
 func ignoreBroken(int) error { return nil }

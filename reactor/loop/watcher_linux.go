@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watcher is the reactor's own epoll set, edge-triggered: the data ports, the data sockets, a
-// timer. Its doorbell goroutine fetches a batch of events, rings, and waits until the loop has
-// taken the batch and a turn. It is owned by the loop, but for what the doorbell does.
+// watcher is an epoll set of listening sockets, data sockets and a timer. Its doorbell goroutine
+// fetches a batch of events, rings, and waits until the loop has handled the batch. Everything else
+// belongs to the loop.
 type watcher struct {
 	epoll, timer, stopper int
 	slots                 []watchSlot
 	free                  []uint32
 	// events and fetched belong to the doorbell until it sets full, then to the loop until it
-	// clears full. A turn that was rung for another reason may run meanwhile.
+	// clears full. A turn that was asked for by others may run in between.
 	events  []unix.EpollEvent
 	fetched int
 	full    atomic.Bool
-	// taken says that the loop has handed this batch out and owes a resume.
+	// taken says that the loop has dispatched this batch and must call resume.
 	taken   bool
 	resumed chan struct{}
 	done    chan struct{}
@@ -69,7 +69,7 @@ func newWatcher(ring func()) (*watcher, error) {
 	}
 	err = w.control(w.timer, slotTimer, 0, unix.EPOLLIN|unix.EPOLLET)
 	if err == nil {
-		// Level-triggered: a turn that looks for more may meet it, and the doorbell still has to.
+		// Level-triggered: the doorbell must see it even if a turn has fetched it before.
 		err = w.control(w.stopper, slotStopper, 0, unix.EPOLLIN)
 	}
 	if err != nil {
@@ -84,16 +84,16 @@ func (w *watcher) control(fd int, index, generation uint32, events uint32) error
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
-// add watches a data socket, edge-triggered. Its owner hears at once what it is ready for.
+// add watches a data socket, edge-triggered. Its owner soon hears what it is ready for.
 func (w *watcher) add(fd int, owner Watched) slot {
-	// Where the kernel has no memory for it, its owner ends by its deadline.
+	// If the kernel has no memory for this, the owner's deadline ends it.
 	s, _ := w.put(fd, owner, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET)
 	return s
 }
 
-// addListener watches a listening socket, level-triggered: one connection is accepted for one
-// event, and no call is made only to hear that there is no other.
-// An error leaves it with a slot for again.
+// addListener watches a listening socket, level-triggered: one connection is accepted for each
+// event, which saves the call that would report that there is no other. After an error the slot is
+// valid for again.
 func (w *watcher) addListener(fd int, owner Watched) (slot, error) {
 	return w.put(fd, owner, unix.EPOLLIN)
 }
@@ -113,8 +113,8 @@ func (w *watcher) put(fd int, owner Watched, events uint32) (slot, error) {
 	return newSlot(i, s.generation), w.control(fd, i, s.generation, events)
 }
 
-// want says that a call on a data socket would have blocked in this direction. The edge that ends
-// this comes by itself here.
+// want asks to hear of a direction in which a call has returned ErrAgain. Here the edge comes by
+// itself.
 func (w *watcher) want(slot, Readiness) {}
 
 // pause takes a descriptor out of the epoll set and keeps its slot; again puts it back.
@@ -127,7 +127,7 @@ func (w *watcher) again(s slot) error {
 	return w.control(at.fd, s.index(), s.generation(), unix.EPOLLIN)
 }
 
-// remove forgets a descriptor that is closed right after, which takes it out of the epoll set.
+// remove forgets a descriptor that the caller closes next, which removes it from the epoll set.
 func (w *watcher) remove(s slot) {
 	at := &w.slots[s.index()]
 	if at.generation != s.generation() || at.owner == nil {
@@ -137,7 +137,7 @@ func (w *watcher) remove(s slot) {
 	w.free = append(w.free, s.index())
 }
 
-// listen is the doorbell: it runs on its own goroutine until stop.
+// listen is the doorbell. It runs on its own goroutine until stop.
 func (w *watcher) listen() {
 	defer close(w.done)
 	for {
@@ -187,8 +187,8 @@ func (w *watcher) dispatch() {
 	}
 }
 
-// more fetches what has come since the batch was fetched, without waiting, and says whether there
-// was anything. It spares the doorbell's waking and the change of threads, under load most of them.
+// more fetches the events since the last fetch, without waiting, and says whether there were any.
+// Under load this saves most wake-ups of the doorbell.
 func (w *watcher) more() bool {
 	if !w.taken {
 		return false
@@ -212,21 +212,20 @@ func (w *watcher) poll() {
 	}
 }
 
-// setTimer makes the timer go off after that time, instead of any set before. Of 0 the system would
-// make never.
+// setTimer sets the timer, replacing any time set before. The system would take 0 for never.
 func (w *watcher) setTimer(after time.Duration) {
 	after = max(after, time.Microsecond)
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(after))}
 	_ = unix.TimerfdSettime(w.timer, 0, &spec, nil)
 }
 
-// stop ends the doorbell and waits for it. The loop must still run, to take the last batch.
+// stop ends the doorbell and waits for it. The loop must still run, to handle the last batch.
 func (w *watcher) stop() {
 	_, _ = unix.Write(w.stopper, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 	<-w.done
 }
 
-// closeDescriptors closes the watcher, once neither doorbell nor loop use it any more.
+// closeDescriptors closes the watcher once neither the doorbell nor the loop uses it.
 func (w *watcher) closeDescriptors() {
 	for _, fd := range []int{w.epoll, w.timer, w.stopper} {
 		if fd >= 0 {

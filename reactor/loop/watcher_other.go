@@ -12,14 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watcher is made of poll, which knows levels only: a direction is polled from the moment in which
-// its owner wants it until it was told once. Its cost grows with what is wanted at the moment, not
-// with what is open. It is owned by the loop, but for what the doorbell does.
+// watcher is built on poll, which is level-triggered: a direction is polled from when its owner
+// wants it until the owner was told once. The cost grows with the number of wanted sockets, not of
+// open ones. Everything belongs to the loop, except what the doorbell uses.
 type watcher struct {
 	ring func()
-	// events and expired belong to the doorbell until it sets full, then to the loop until it
-	// clears full, and so do the lists of the last poll. A turn that was rung for another reason
-	// may run meanwhile.
+	// events, expired and the last poll's lists belong to the doorbell until it sets full, then to
+	// the loop until it clears full. A turn that was asked for by others may run in between.
 	events []event
 	// expired says that the timer went off.
 	expired bool
@@ -27,9 +26,9 @@ type watcher struct {
 	// descriptors is what poll was last given, the interrupt's pipe first; polled are their slots.
 	descriptors []unix.PollFd
 	polled      []slot
-	// first is where the next batch begins to look, so that a full one leaves nobody out for long.
+	// first is where the next batch begins, so that full batches serve everybody in turn.
 	first int
-	// taken says that the loop has handed this batch out and owes a resume.
+	// taken says that the loop has dispatched this batch and must call resume.
 	taken   bool
 	resumed chan struct{}
 	done    chan struct{}
@@ -45,12 +44,12 @@ type watcher struct {
 	slots []watchSlot
 	// alarm is when the timer goes off, zero while it does not.
 	alarm time.Time
-	// polling says that a poll runs with lists made before; interrupted that its end was asked for.
+	// polling says that a poll is running, interrupted that it has been asked to end.
 	polling, interrupted bool
 	stopped              bool
 }
 
-// event is one entry of a batch.
+// event is an entry of a batch.
 type event struct {
 	slot slot
 	what Readiness
@@ -62,7 +61,7 @@ type watchSlot struct {
 	generation uint32
 	// wanted are the directions that are polled.
 	wanted Readiness
-	// level says that being told leaves them wanted.
+	// level says that they stay wanted after the owner was told.
 	level bool
 }
 
@@ -88,13 +87,13 @@ func newWatcher(ring func()) (*watcher, error) {
 	return w, nil
 }
 
-// add watches a data socket. Its owner hears what it wants.
+// add watches a data socket, in the directions that its owner wants later.
 func (w *watcher) add(fd int, owner Watched) slot {
 	return w.put(watchSlot{owner: owner, fd: fd})
 }
 
-// addListener watches a listening socket: one connection is accepted for one event, and no call is
-// made only to hear that there is no other.
+// addListener watches a listening socket: one connection is accepted for each event, which saves
+// the call that would report that there is no other.
 func (w *watcher) addListener(fd int, owner Watched) (slot, error) {
 	return w.put(watchSlot{owner: owner, fd: fd, wanted: CanRead, level: true}), nil
 }
@@ -118,7 +117,7 @@ func (w *watcher) put(n watchSlot) slot {
 	return newSlot(i, n.generation)
 }
 
-// want has the owner of a data socket told once of a direction in which a call would have blocked.
+// want asks to hear of a direction in which a call has returned ErrAgain.
 func (w *watcher) want(s slot, what Readiness) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -128,7 +127,7 @@ func (w *watcher) want(s slot, what Readiness) {
 	}
 }
 
-// pause leaves a listening socket out and keeps its slot; again takes it back.
+// pause stops polling a listening socket and keeps its slot; again resumes.
 func (w *watcher) pause(s slot) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -140,8 +139,8 @@ func (w *watcher) again(s slot) error {
 	return nil
 }
 
-// remove forgets a descriptor that is closed right after. A poll that has it must end: while it
-// runs the system may keep the socket open.
+// remove forgets a descriptor that the caller closes next. A poll that includes it must end: the
+// system may keep the socket open while it runs.
 func (w *watcher) remove(s slot) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,8 +155,8 @@ func (w *watcher) remove(s slot) {
 	w.free = append(w.free, s.index())
 }
 
-// interrupt ends the poll that runs, if any, so that the next one heeds what has changed. The
-// caller holds mu.
+// interrupt ends the running poll, if any, so that the next one sees what has changed. The caller
+// holds mu.
 func (w *watcher) interrupt() {
 	if w.polling && !w.interrupted {
 		w.interrupted = true
@@ -165,7 +164,7 @@ func (w *watcher) interrupt() {
 	}
 }
 
-// listen is the doorbell: it runs on its own goroutine until stop.
+// listen is the doorbell. It runs on its own goroutine until stop.
 func (w *watcher) listen() {
 	defer close(w.done)
 	for w.fetch(true) {
@@ -178,7 +177,7 @@ func (w *watcher) listen() {
 	}
 }
 
-// fetch polls once and makes a batch of what came. It says no when the watcher was stopped.
+// fetch polls once and makes a batch of the events. It returns false when the watcher was stopped.
 func (w *watcher) fetch(wait bool) bool {
 	timeout, ok := w.prepare()
 	if !ok {
@@ -192,7 +191,7 @@ func (w *watcher) fetch(wait bool) bool {
 	case nil:
 	case unix.EINTR:
 	case unix.EAGAIN, unix.ENOMEM:
-		<-time.After(pollRetryAfter) // the system is out of memory for the moment
+		<-time.After(pollRetryAfter) // the system is out of memory
 	default:
 		panic("loop: poll: " + err.Error())
 	}
@@ -236,7 +235,8 @@ func (w *watcher) prepare() (timeout int, ok bool) {
 	return int(min(max(left.Milliseconds(), 0), math.MaxInt32)), true
 }
 
-// gather makes a batch of what poll said. Who was told is not polled again before wanting it.
+// gather makes a batch of what poll reported. A direction that was told is not polled until it is
+// wanted again.
 func (w *watcher) gather(some bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -268,7 +268,7 @@ func (w *watcher) gather(some bool) {
 	}
 }
 
-// tell adds to the batch what poll said of a slot, unless nobody wants to hear it any more.
+// tell adds to the batch what poll reported of a slot, unless nobody wants it any more.
 func (w *watcher) tell(s slot, said int16) {
 	at := &w.slots[s.index()]
 	if at.generation != s.generation() || at.wanted == 0 {
@@ -304,8 +304,8 @@ func (w *watcher) dispatch() {
 	}
 }
 
-// more fetches what has come since the batch was fetched, without waiting, and says whether there
-// was anything. It spares the doorbell's waking and the change of threads.
+// more fetches the events since the last fetch, without waiting, and says whether there were any.
+// It saves wake-ups of the doorbell.
 func (w *watcher) more() bool {
 	return w.taken && w.fetch(false) && (len(w.events) > 0 || w.expired)
 }
@@ -322,7 +322,7 @@ func (w *watcher) poll() {
 	}
 }
 
-// setTimer makes the timer go off after that time, instead of any set before.
+// setTimer sets the timer, replacing any time set before.
 func (w *watcher) setTimer(after time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -330,7 +330,7 @@ func (w *watcher) setTimer(after time.Duration) {
 	w.interrupt()
 }
 
-// stop ends the doorbell and waits for it. The loop must still run, to take the last batch.
+// stop ends the doorbell and waits for it. The loop must still run, to handle the last batch.
 func (w *watcher) stop() {
 	w.mu.Lock()
 	w.stopped = true
@@ -339,7 +339,7 @@ func (w *watcher) stop() {
 	<-w.done
 }
 
-// closeDescriptors closes the watcher, once neither doorbell nor loop use it any more.
+// closeDescriptors closes the watcher once neither the doorbell nor the loop uses it.
 func (w *watcher) closeDescriptors() {
 	for _, fd := range []int{w.pipeIn, w.pipeOut} {
 		if fd >= 0 {

@@ -14,7 +14,7 @@ import (
 // These tests hold whichever watcher was built to the contract of watcher.go. The test's goroutine
 // is the loop, so that it decides what comes between a fetch and its turn.
 
-// watchPatience is how long an event may take that has to come.
+// watchPatience is how long a test waits for an event that must come.
 const watchPatience = 10 * time.Second
 
 // testLoop takes a watcher's turns on the test's goroutine.
@@ -58,7 +58,7 @@ func (l *testLoop) wantRing() {
 	}
 }
 
-// turn takes the batch and, as the reactor does, what came since.
+// turn handles the batch and, as a loop does, what came since.
 func (l *testLoop) turn() {
 	l.dispatch()
 	for range roundsMax {
