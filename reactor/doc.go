@@ -12,7 +12,7 @@
 //
 // Everything here is owned by that goroutine unless its comment says otherwise. What may block is a
 // job of the pool (package fsio); its result comes back in a turn. Several reactors share nothing
-// but limits, which are atomic counters, and the pool.
+// but the counts of package limit, and the pool.
 //
 // The files: server starts and stops reactors; reactor is the loop and its turn; control, session
 // and offer are one session from its bytes to the lease of a data port; transfer, send and receive

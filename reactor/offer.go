@@ -231,7 +231,7 @@ func (r *reactor) serveFirst(l *line) lineTurn {
 }
 
 // shares says whether what the address has in use may be freed by others than itself here: on
-// another reactor, or by a neighbor in its network, with which limits count it (networkOf).
+// another reactor, or by a neighbor in its network, with which limits count it (limit.Network).
 func (a *address) shares() bool { return a.r.siblings || a.ip.Is6() }
 
 // serveAddress serves all lines of an address.
