@@ -63,7 +63,7 @@ func (r *reactor) logStatus() {
 		Int("addresses", len(r.addresses)).Int("leases_resting", resting).
 		Int("commands_waiting", waiting).Int("deadlines", len(r.loop.Deadlines)).
 		Int64("descriptors_free", r.limiter.Free(limit.Descriptors)).
-		Int64("bytes_announced", r.limiter.Used(limit.Announced)).
+		Int64("bytes_announced", r.limiter.Used(limit.Reserved)).
 		Int("keys_standing", len(r.keys.offers)).Int("without_key", r.keys.pending.Len())).
 		Dict("total", zerolog.Dict().
 			Uint64("control_connections", c.controlConnections).Uint64("refused", c.refused).

@@ -2,13 +2,16 @@
 //
 // A reactor is everything that runs on one loop, and belongs to that loop's goroutine unless its
 // comment says otherwise. What may block is a job for the pool (package fsio), whose result returns
-// to the loop as a task. Several reactors share nothing except limits, which are atomic counters,
-// and the pool.
+// to the loop as a task. Several reactors share nothing but the counts of package limit, and the
+// pool.
+//
+// Bytes take this way: loop (a control connection or a channel) → face (codec) → session (rights,
+// state) → offer (ports, limits) → transfer (state, a quantum a turn) → fsio, and back as one task.
 //
 // The files: server starts and stops reactors; reactor is what runs on a loop, and end is how it
-// ends; control, session and offer take a session from its bytes to the lease of a data port
-// (dataport); transfer, send and receive move the bytes; limits, log and counters support them.
-// classic and status are faces of the session next to base's. The status face also consists of
-// keyed, where offers are known by their KEY, abort, work, part and sum, and reply, which turns
-// errors into codes.
+// ends; listener has the list of exchanges. control and session take a session from its bytes to a
+// command, face says what an exchange is, and each face_ file is one. lease and offer give a command
+// its data port, keyed those that are known by a KEY, dataport accepts. transfer is a command from
+// its bytes to its end, with send, listing, receive and commit for its two directions; job and work
+// are its file work, sum its checksums. rights, reply, space, log and counters support them.
 package reactor

@@ -270,7 +270,7 @@ var hostileData = []hostileCase{
 		}
 		free, err := s.store().Free()
 		check(s.t, err)
-		if n := s.limiter.Used(limit.Announced); n > free/2+1<<30 {
+		if n := s.limiter.Used(limit.Reserved); n > free/2+1<<30 {
 			s.t.Errorf("%d of %d free bytes are kept for one address", n, free)
 		}
 		s.pass(s.limiter.Limits.StallTimeout)

@@ -244,7 +244,7 @@ func (s *siege) state() (now state) {
 		})
 	}
 	now.counted, now.moving = l.Used(limit.Sessions), l.Used(limit.Transfers)
-	now.descriptorsFree, now.announced = l.Free(limit.Descriptors), l.Used(limit.Announced)
+	now.descriptorsFree, now.announced = l.Free(limit.Descriptors), l.Used(limit.Reserved)
 	now.listings, now.large = l.Used(limit.Listings), l.Used(limit.LargeListings)
 	now.keylessAll, now.borrowed = l.Used(limit.Keyless), l.Used(limit.Pipes)-int64(pipes)
 	now.held = l.Addresses()

@@ -34,8 +34,6 @@ type Options struct {
 	Permissions
 	// Allow and Deny choose who may connect. Deny goes first; an empty Allow admits all others.
 	Allow, Deny []netip.Prefix
-	// Reactors is the number of event loops side by side; 1 or more.
-	Reactors int
 	// DataPorts is the pool of ports for data connections.
 	DataPorts PortRange
 	// Durability is what a put that was answered has outlived.
@@ -46,19 +44,24 @@ type Options struct {
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
 	// as a range, for all. A Count of 0 serves no status exchange.
 	KeyedPorts PortRange
-	// FileWorkers is the number of goroutines for file work that may block; 1 or more.
-	FileWorkers int
-	// SumWorkers is the number of goroutines for checksums; 1 or more.
-	SumWorkers int
-	// LockThread keeps each event loop on one thread of its own.
-	LockThread bool
-	// Portable forbids what only Linux has: the paths for other systems are used instead.
-	Portable bool
-	// Limits bound what clients may take.
+	// Machine says how the server uses the machine.
+	Machine
+	// Limits bound what clients may use.
 	Limits limit.Limits
 	// Log receives the server's own log. The server never waits for it when it writes through
 	// a LogWriter.
 	Log zerolog.Logger
+}
+
+// Machine says how a server uses the machine that it runs on.
+type Machine struct {
+	// Reactors is the number of event loops, FileWorkers of goroutines for file work that may
+	// block, and SumWorkers of goroutines for checksums; 1 or more of each.
+	Reactors, FileWorkers, SumWorkers int
+	// LockThread locks each event loop to an operating system thread.
+	LockThread bool
+	// Portable uses only what every system has, as if this one were not Linux.
+	Portable bool
 }
 
 // PortRange is a set of data ports: either Count free ones, or all from First to Last.
@@ -72,16 +75,13 @@ type PortRange struct {
 // DefaultOptions are the defaults of ferryd's flags. Each flag's help gives the reason.
 func DefaultOptions() Options {
 	return Options{
-		Root:      ".",
-		Reactors:  1,
-		DataPorts: PortRange{Count: 64},
-
+		Root:         ".",
+		DataPorts:    PortRange{Count: 64},
 		KeyedPorts:   PortRange{Count: 4},
 		Durability:   DurabilityNone,
 		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
-		FileWorkers:  8,
-		SumWorkers:   2,
+		Machine:      Machine{Reactors: 1, FileWorkers: 8, SumWorkers: 2},
 		Log:          zerolog.Nop(),
 		Limits:       limit.Defaults(),
 	}

@@ -131,7 +131,7 @@ func TestAnnouncementLargerThanFreeSpaceIsRefused(t *testing.T) {
 	other := ts.dial()
 	d = other.ask("put other")
 	d.say("0800000000")
-	eventually(t, "the announcement", func() bool { return ts.limiter.Used(limit.Announced) > 0 })
+	eventually(t, "the announcement", func() bool { return ts.limiter.Used(limit.Reserved) > 0 })
 	d2 := c.ask("put file")
 	d2.say("0800000000")
 	d2.refused()

@@ -135,7 +135,7 @@ func (s *sim) checkSums() {
 		{"sessions", l.Used(limit.Sessions), int64(len(s.sessions))},
 		{"transfers", l.Used(limit.Transfers), holding},
 		{"descriptors", s.budget - l.Free(limit.Descriptors), held},
-		{"bytes announced", l.Used(limit.Announced), announced},
+		{"bytes announced", l.Used(limit.Reserved), announced},
 		{"bytes of listings", l.Used(limit.Listings), listing},
 		{"connections without a KEY", l.Used(limit.Keyless), int64(s.keys.pending.Len())},
 	} {

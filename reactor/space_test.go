@@ -13,7 +13,7 @@ import (
 func (ts *testServer) announcedBy(ip netip.Addr) int64 {
 	a := ts.limiter.Hold(ip)
 	defer ts.limiter.Release(a)
-	return ts.limiter.AnnouncedBy(a)
+	return ts.limiter.UsedBy(a, limit.Announced)
 }
 
 // An address that announces all the free space leaves half of it to others, and what it sends is
@@ -35,7 +35,7 @@ func TestAnnouncementsOfOneAddressLeaveRoomForOthers(t *testing.T) {
 	eventually(t, "the announcements", func() bool {
 		return ts.announcedBy(from) == 8*200_000_000
 	})
-	if n := ts.limiter.Used(limit.Announced); n > room/2+64<<20 || n < room/2-64<<20 {
+	if n := ts.limiter.Used(limit.Reserved); n > room/2+64<<20 || n < room/2-64<<20 {
 		t.Errorf("%d bytes are kept for one address", n)
 	}
 	c := ts.dial()

@@ -10,8 +10,8 @@ import (
 // Kind is something that a Budget counts.
 type Kind uint8
 
-// The kinds. Listings and Announced are in bytes. LargeListings and Pipes are not counted per
-// address.
+// The kinds. Listings, Announced and Reserved are in bytes. LargeListings and Pipes are not counted
+// per address.
 const (
 	Sessions Kind = iota
 	Transfers
@@ -22,7 +22,8 @@ const (
 	LargeListings // that are being built
 	Sums
 	Pipes
-	Announced // space reserved for running uploads, see space.go
+	Announced // by running uploads, and not yet written
+	Reserved  // the part of it that is kept free, see space.go
 	kinds
 )
 
@@ -74,10 +75,7 @@ type Budget struct {
 type Address struct {
 	network netip.Addr
 	used    [kinds]int64
-	// announced is what its uploads have announced and not yet written. used[Announced] is the part
-	// of it that is reserved.
-	announced int64
-	holders   int
+	holders int
 }
 
 // Hold returns the record of an address. The caller releases it.

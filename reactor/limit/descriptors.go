@@ -89,6 +89,7 @@ func NewBudget(l Limits, reactors, ports int, descriptors uint64) (*Budget, erro
 		Sums:          {total: int64(l.Sums), each: int64(l.SumsPerAddress), fair: true},
 		Pipes:         {total: pipesTotal, each: all},
 		Announced:     {total: all, each: all},
+		Reserved:      {total: all, each: all},
 	}
 	return b, nil
 }

@@ -6,6 +6,7 @@ package limit
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -45,14 +46,7 @@ type Times struct {
 // Defaults are the limits of a server without flags.
 func Defaults() (l Limits) {
 	for _, r := range l.Table() {
-		switch p := r.Value.(type) {
-		case *int:
-			*p = int(r.Default)
-		case *int64:
-			*p = r.Default
-		case *time.Duration:
-			*p = time.Duration(r.Default)
-		}
+		r.set(r.Default)
 	}
 	return l
 }
@@ -61,8 +55,9 @@ func Defaults() (l Limits) {
 func (l *Limits) Validate() (faults []error) {
 	for _, r := range l.Table() {
 		if v := r.value(); v < r.Least || v > r.Most {
-			faults = append(faults, fmt.Errorf("--%s %s: give from %s to %s",
-				r.Flag, r.text(v), r.text(r.Least), r.text(r.Most)))
+			_, text := r.unit()
+			faults = append(faults, fmt.Errorf("--%s %s: give from %s to %s", r.Flag, text(v),
+				text(r.Least), text(r.Most)))
 		}
 	}
 	return faults
@@ -74,53 +69,43 @@ func Markdown() string {
 	b.WriteString("| limit | default | what and why | at the limit, in base | " +
 		"at the limit, in status |\n|---|---|---|---|---|\n")
 	for _, r := range new(Limits).Table() {
+		placeholder, text := r.unit()
 		help, standard, found := strings.Cut(r.Help, " (default ")
 		if standard = strings.TrimSuffix(standard, ")"); !found {
-			standard = "`" + r.text(r.Default) + "`"
+			standard = "`" + text(r.Default) + "`"
 		}
-		flag := strings.ReplaceAll(r.Flag+" "+r.placeholder(), "|", `\|`)
-		fmt.Fprintf(&b, "| `--%s` | %s | %s | %s | %s |\n", flag, standard, help, r.Base, r.Status)
+		fmt.Fprintf(&b, "| `--%s %s` | %s | %s | %s | %s |\n", r.Flag,
+			strings.ReplaceAll(placeholder, "|", `\|`), standard, help, r.Base, r.Status)
 	}
 	return b.String()
 }
 
-// value is the value of the limit, its default for ports.
+// value is the value of the limit, for ports the default.
 func (r *Row) value() int64 {
-	switch p := r.Value.(type) {
-	case *int:
-		return int64(*p)
-	case *int64:
-		return *p
-	case *time.Duration:
-		return int64(*p)
-	default:
+	if r.Value == nil {
 		return r.Default
 	}
+	return reflect.ValueOf(r.Value).Elem().Int()
 }
 
-// text is a value as the flag takes it.
-func (r *Row) text(v int64) string {
-	switch r.Value.(type) {
-	case *int64:
-		return Size(v).text()
-	case *time.Duration:
-		return time.Duration(v).String()
-	default:
-		return strconv.FormatInt(v, 10)
+func (r *Row) set(v int64) {
+	if r.Value != nil {
+		reflect.ValueOf(r.Value).Elem().SetInt(v)
 	}
 }
 
-// placeholder stands for the value in help.
-func (r *Row) placeholder() string {
+// unit says how the value is written: its placeholder in help, and the text of a value.
+func (r *Row) unit() (placeholder string, text func(v int64) string) {
+	number := func(v int64) string { return strconv.FormatInt(v, 10) }
 	switch r.Value.(type) {
 	case *int:
-		return "int"
+		return "int", number
 	case *int64:
-		return "SIZE"
+		return "SIZE", func(v int64) string { return Size(v).String() }
 	case *time.Duration:
-		return "duration"
+		return "duration", func(v int64) string { return time.Duration(v).String() }
 	default:
-		return "N|FIRST-LAST"
+		return "N|FIRST-LAST", number
 	}
 }
 
@@ -128,14 +113,7 @@ func (r *Row) placeholder() string {
 type Size int64
 
 // String is the size as Set takes it, in the largest unit that holds it exactly.
-func (s *Size) String() string {
-	if s == nil {
-		return "0"
-	}
-	return s.text()
-}
-
-func (s Size) text() string {
+func (s Size) String() string {
 	units := []string{"", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 	for s != 0 && s%1024 == 0 && len(units) > 1 {
 		s, units = s/1024, units[1:]
@@ -154,4 +132,4 @@ func (s *Size) Set(text string) error {
 }
 
 // Type is the placeholder in the flag's help.
-func (*Size) Type() string { return "SIZE" }
+func (Size) Type() string { return "SIZE" }

@@ -8,8 +8,8 @@ package limit
 func (b *Budget) Announce(a *Address, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a.announced += n
 	b.add(a, Announced, n)
+	b.add(a, Reserved, n)
 }
 
 // Claim counts an upload of n bytes and reports true if it fits into the free space beside what
@@ -18,11 +18,11 @@ func (b *Budget) Claim(a *Address, n, free int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	room := b.room(a, free)
-	if a.announced+n > room {
+	if a.used[Announced]+n > room {
 		return false
 	}
-	a.announced += n
-	b.add(a, Announced, min(a.announced, share(room, fairParts))-a.used[Announced])
+	b.add(a, Announced, n)
+	b.add(a, Reserved, min(a.used[Announced], share(room, fairParts))-a.used[Reserved])
 	return true
 }
 
@@ -30,29 +30,19 @@ func (b *Budget) Claim(a *Address, n, free int64) bool {
 func (b *Budget) Fits(a *Address, n, free int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return max(n, a.used[Announced]) <= b.room(a, free)
+	return max(n, a.used[Reserved]) <= b.room(a, free)
 }
 
 // room is the free space that an address may use.
 func (b *Budget) room(a *Address, free int64) int64 {
-	others := b.counts[Announced].used - a.used[Announced]
+	others := b.counts[Reserved].used - a.used[Reserved]
 	return free - b.Limits.FreeBytes - others
 }
 
 // Written takes back n announced bytes: they are on the disk now, or will not come.
 func (b *Budget) Written(a *Address, n int64) {
-	if n == 0 {
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a.announced -= n
-	b.add(a, Announced, min(0, a.announced-a.used[Announced]))
-}
-
-// AnnouncedBy is how much an address has announced, beyond what is reserved too.
-func (b *Budget) AnnouncedBy(a *Address) int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return a.announced
+	b.add(a, Announced, -n)
+	b.add(a, Reserved, min(0, a.used[Announced]-a.used[Reserved]))
 }

@@ -25,14 +25,14 @@ func TestAnnouncementsBalance(t *testing.T) {
 			"claim": func(t *rapid.T) {
 				i := which.Draw(t, "address")
 				n := rapid.Int64Range(1, 6000).Draw(t, "bytes")
-				others := b.Used(Announced) - b.UsedBy(&addresses[i], Announced)
+				others := b.Used(Reserved) - b.UsedBy(&addresses[i], Reserved)
 				fits := sum(i)+n <= free-1000-others
 				if got := b.Claim(&addresses[i], n, free); got != fits {
 					t.Fatalf("%d bytes: %v", n, got)
 				}
 				if fits {
 					open[i] = append(open[i], n)
-					reserved := b.UsedBy(&addresses[i], Announced)
+					reserved := b.UsedBy(&addresses[i], Reserved)
 					if want := min(sum(i), max(1, (free-1000-others)/2)); reserved != want {
 						t.Fatalf("%d bytes are reserved, want %d", reserved, want)
 					}
@@ -52,14 +52,14 @@ func TestAnnouncementsBalance(t *testing.T) {
 			"": func(t *rapid.T) {
 				var all int64
 				for i := range addresses {
-					reserved := b.UsedBy(&addresses[i], Announced)
-					if got := b.AnnouncedBy(&addresses[i]); got != sum(i) || reserved < 0 ||
+					reserved := b.UsedBy(&addresses[i], Reserved)
+					if got := b.UsedBy(&addresses[i], Announced); got != sum(i) || reserved < 0 ||
 						reserved > min(got, 10_000/2) {
 						t.Fatalf("address %d announced %d: %d, %d", i, sum(i), got, reserved)
 					}
 					all += reserved
 				}
-				if got := b.Used(Announced); all != got {
+				if got := b.Used(Reserved); all != got {
 					t.Fatalf("addresses reserve %d, the server %d", all, got)
 				}
 			},

@@ -54,55 +54,52 @@ func (c *Counts) table() []Row {
 	return []Row{{
 		nil, "data-ports", 64, 0, 64,
 		Seen{
-			"the port reply is delayed, first come, first served; classic has one port for " +
-				"files and one for messages",
+			"the port reply is delayed, first come, first served; classic has two ports",
 			"nothing: status has its own ports",
 		},
-		"data ports of each reactor, or a range for all, for firewalls; one client address " +
-			"can have one offer per port at a time, and each takes a millisecond",
+		"data ports per reactor, or a range for all, for firewalls; a client address has one " +
+			"offer per port at a time, and each takes a millisecond",
 	}, {
 		nil, "keyed-ports", 4, 0, 4,
 		Seen{"nothing", "nothing; with 0, `hello 1` is answered like any unknown command"},
-		"data ports of each reactor for the status exchange, whose offers share them; 0 " +
-			"disables that exchange; if --data-ports is a range, a sixteenth of it is used",
+		"the same for the status exchange, whose offers share them; 0 disables that exchange; a " +
+			"range of --data-ports gives it a sixteenth",
 	}, {
 		&c.Sessions, "max-sessions", 0, 0, countMost, refused,
-		"concurrent control connections, each with a descriptor; the default serves 9,000 " +
-			"clients with a reserve (default 10,000, or half the descriptors if that is " +
-			"less)",
+		"concurrent control connections, each with a descriptor (default 10,000 for 9,000 " +
+			"clients and a reserve, or half the descriptors)",
 	}, {
 		&c.SessionsPerAddress, "max-sessions-per-address", 9_500, 1, countMost, refused,
-		"the same for one client address; a whole lab may share one address behind a router",
+		"the same for one client address; a whole lab may share one behind a router",
 	}, {
 		&c.SessionRate, "max-session-rate", 10_000, 1, countMost, refused,
 		"sessions that one client address may open per second, after a burst of " +
-			"--max-sessions-per-address; scripts that open one per file stay below it, a " +
+			"--max-sessions-per-address; a script that opens one per file stays below it, a " +
 			"flood does not",
 	}, {
 		&c.Transfers, "max-transfers", 0, 0, countMost, delayed,
-		"concurrent offers and data connections, each with three descriptors (default as " +
-			"many as the descriptors allow)",
+		"concurrent offers and data connections, each with three descriptors (default what " +
+			"descriptors allow)",
 	}, {
 		&c.TransfersPerAddress, "max-transfers-per-address", 0, 0, countMost, delayed,
 		"the same for one client address, so that slow readers there leave room for others " +
-			"(default 2,000, or half of --max-transfers if that is less)",
+			"(default 2,000, or half of --max-transfers)",
 	}, {
 		&c.Offers, "max-offers", 0, 0, countMost, delayed,
 		"concurrent offers that no client has connected to yet (default --max-transfers)",
 	}, {
 		&c.OffersPerAddress, "max-offers-per-address", 500, 1, countMost, delayed,
-		"the same for one client address; an honest client connects within a round trip, " +
-			"and holding offers costs an attacker nothing",
+		"the same for one client address; clients connect within a round trip, and offers cost " +
+			"an attacker nothing",
 	}, {
 		&c.Keyless, "max-keyless", 128, 1, 1 << 16,
 		Seen{
 			"nothing: base has no KEYs",
-			"the data connection that waited longest is closed, one of the same address if " +
-				"that has its share; the offer remains valid until it expires",
+			"the data connection that waited longest is closed, one of the same address if that " +
+				"has its share; the offer remains valid until it expires",
 		},
-		"data connections of the status exchange that have not sent their KEY; honest " +
-			"clients send it first, so few of them wait; an address may have as many as it " +
-			"leaves to others",
+		"data connections of the status exchange without a KEY yet; clients send it first, so " +
+			"few honest ones wait; an address may have as many as it leaves to others",
 	}, {
 		&c.Parts, "max-parts", 10_000, 2, 1 << 30,
 		Seen{
@@ -110,12 +107,12 @@ func (c *Counts) table() []Row {
 			"the oldest empty part that was idle for a minute is dropped; if there is none, " +
 				"450, and `ferry` uploads the file in one go",
 		},
-		"kept parts of interrupted uploads, each with two files; an address may have as " +
-			"many as it leaves to others",
+		"parts of interrupted uploads, each with two files; an address may have as many as it " +
+			"leaves to others",
 	}, {
 		&c.Sums, "max-sums", 1_000, 1, countMost, busySum,
-		"concurrent checksums, including those that wait for a worker; an address may have " +
-			"as many as it leaves to others",
+		"concurrent checksums, waiting ones included; an address may have as many as it leaves " +
+			"to others",
 	}, {
 		&c.SumsPerAddress, "max-sums-per-address", 16, 1, countMost, busySum,
 		"the same for one client address, so that others get their turn",
@@ -133,8 +130,8 @@ func (s *Sizes) table() []Row {
 			"control is closed; running transfers continue",
 			"421, then control is closed; running transfers continue",
 		},
-		"bytes of commands that a client may send ahead, and of replies that it may leave " +
-			"unread; both use memory",
+		"bytes of commands that a client may send ahead, and of replies it may leave unread; " +
+			"both use memory",
 	}, {
 		&s.UploadBytes, "max-upload", 0, 0, sizeMost,
 		Seen{"the put is reset", "552, and the data connection is reset"},
@@ -142,27 +139,26 @@ func (s *Sizes) table() []Row {
 	}, {
 		&s.FreeBytes, "min-free", 256 << 20, 0, sizeMost,
 		Seen{"the put is reset", "452, and the data connection is reset"},
-		"disk space that uploads leave free, so that a full disk breaks nothing else; " +
-			"announced uploads of one address reserve at most half of the rest",
+		"disk space that uploads leave free, so that a full disk breaks nothing else; announced " +
+			"uploads of one address reserve at most half of the rest",
 	}, {
 		&s.SumBytes, "max-sum", 1 << 40, 0, sizeMost,
 		Seen{"nothing: base has no checksums", "552; a new session starts from zero"},
-		"bytes read for the checksums of one session; 0 means no limit; cached checksums of " +
-			"unchanged files do not count",
+		"bytes read for the checksums of one session, 0 for any; cached checksums of unchanged " +
+			"files do not count",
 	}, {
 		&s.ListingBytes, "max-listing", 16 << 20, 4096, 1 << 30,
 		Seen{"the listing is reset", "552"},
 		"longest listing of a folder; the default holds some 800,000 names",
 	}, {
-		&s.ListingsBytes, "max-listing-memory", 128 << 20,
-		listingsLeast * s.ListingBytes, 1 << 40,
+		&s.ListingsBytes, "max-listing-memory", 128 << 20, listingsLeast * s.ListingBytes, 1 << 40,
 		Seen{
 			"the listing is delayed, short ones first; after --stall-timeout it is reset",
 			"150 is delayed, short ones first; after --stall-timeout 450",
 		},
-		"memory of all listings, at least four times --max-listing, since clients may not " +
-			"read theirs; an address may use as much as it leaves to others, and half of " +
-			"that for listings over 256 KiB",
+		"memory of all listings, at least four times --max-listing, since clients may not read " +
+			"theirs; an address may use as much as it leaves to others, half of that for " +
+			"listings over 256 KiB",
 	}, {
 		&s.RateBytes, "min-rate", 16, 1, 1 << 40,
 		Seen{
@@ -181,33 +177,30 @@ func (t *Times) table() []Row {
 	}, {
 		&t.OfferTimeout, "offer-timeout", int64(10 * time.Second), timeLeast, timeMost,
 		Seen{
-			"the port is withdrawn; after three in a row, in classic after the first, " +
-				"control is closed",
+			"the port is gone; after three in a row, in classic after one, control is closed",
 			"425; after three in a row 421, and control is closed",
 		},
-		"withdraw an offer that no client has connected to; a TCP connect makes up to three " +
-			"attempts in that time",
+		"withdraw an offer that no client has connected to; a TCP connect makes three attempts " +
+			"in that time",
 	}, {
 		&t.LeaseRest, "lease-rest", int64(2 * time.Minute), timeLeast, timeMost,
 		Seen{
 			"the port reply is delayed if all other ports are resting too",
 			"nothing: its offers have no lease",
 		},
-		"keep the port of a withdrawn offer unused for its address, since a late connect " +
-			"must not reach another session's offer",
+		"rest the port of a withdrawn offer: a late connect must not reach another session's " +
+			"offer",
 	}, {
 		&t.ClassicRest, "classic-rest", int64(2 * time.Second), timeLeast, timeMost,
 		Seen{"nothing; in classic `CONN` is delayed", "nothing"},
-		"the same for the classic exchange; shorter, since all its sessions share two ports " +
-			"and wait for them",
+		"the same for the classic exchange, shorter since all its sessions wait for the same " +
+			"two ports",
 	}, {
 		&t.StallTimeout, "stall-timeout", int64(time.Minute), timeLeast, timeMost, reset,
-		"reset a transfer that was slower than --min-rate for this long; networks recover " +
-			"sooner",
+		"reset a transfer that is below --min-rate for this long; networks recover sooner",
 	}, {
 		&t.DrainTimeout, "drain-timeout", int64(30 * time.Second), timeLeast, timeMost,
 		Seen{"the data connection is reset", "421, and the data connection is reset"},
-		"let running transfers finish for this long after SIGTERM; supervisors wait that " +
-			"long",
+		"let running transfers finish for this long after SIGTERM; supervisors wait that long",
 	}}
 }

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The README has the generated table of limits.
@@ -40,17 +39,12 @@ func TestValidateNamesEveryLimitOutOfRange(t *testing.T) {
 	for i, r := range new(Limits).Table() {
 		for _, v := range []int64{r.Least - 1, r.Most + 1} {
 			l := Defaults()
-			switch p := l.Table()[i].Value.(type) {
-			case nil:
+			limit := l.Table()[i]
+			if limit.set(v); limit.value() != v {
 				continue // the ports
-			case *int:
-				*p = int(v)
-			case *int64:
-				*p = v
-			case *time.Duration:
-				*p = time.Duration(v)
 			}
-			want := "--" + r.Flag + " " + r.text(v) + ": give from "
+			_, text := limit.unit()
+			want := "--" + r.Flag + " " + text(v) + ": give from "
 			faults := l.Validate()
 			if len(faults) == 0 || !strings.HasPrefix(faults[0].Error(), want) {
 				t.Errorf("got %v, want %s", faults, want)
