@@ -35,6 +35,7 @@ const (
 	CodeUnknown       = 500 // unknown command
 	CodeArgument      = 501 // bad argument
 	CodeOrder         = 503 // wrong order
+	CodeParameter     = 504 // not for this name: no parts across a mount
 	CodeNotAllowed    = 530 // not allowed here
 	CodeNoFile        = 550 // no such file, or not a plain one
 	CodeTooLarge      = 552 // over a size limit, or too large for a field

@@ -11,7 +11,7 @@ func TestCodesArePinned(t *testing.T) {
 		150: CodeOffer, 200: CodeOkay, 213: CodeStatus, 221: CodeGoodbye, 226: CodeComplete,
 		250: CodeDone, 257: CodeFolder, 350: CodeMore, 421: CodeTooBusy, 425: CodeNoConnection,
 		426: CodeAborted, 450: CodeBusy, 451: CodeLocal, 452: CodeNoSpace, 500: CodeUnknown,
-		501: CodeArgument, 503: CodeOrder, 530: CodeNotAllowed, 550: CodeNoFile,
+		501: CodeArgument, 503: CodeOrder, 504: CodeParameter, 530: CodeNotAllowed, 550: CodeNoFile,
 		552: CodeTooLarge, 553: CodeNameForbidden, 554: CodePartSize,
 	} {
 		if got != want {
