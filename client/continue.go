@@ -98,7 +98,7 @@ func (c *Client) putOn(
 	if u.part == (codec.PartID{}) {
 		if u.part, err = c.newPart(ctx, name); err != nil {
 			var e *Error
-			if errors.As(err, &e) && e.Code == codec.CodeBusy {
+			if errors.As(err, &e) && (e.Code == codec.CodeBusy || e.Code == codec.CodeParameter) {
 				err = marked(e, errNoPart)
 			}
 			return 0, err

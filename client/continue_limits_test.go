@@ -75,22 +75,6 @@ func TestUploadThatCannotHaveItsNameIsKept(t *testing.T) {
 	}
 }
 
-// TestUploadsDoWithoutParts where the server keeps as many as it will.
-func TestUploadsDoWithoutParts(t *testing.T) {
-	r := newResuming(t, 40)
-	r.write(t)
-	r.change(func() {
-		r.refuse = func(q codec.Request) int {
-			return map[codec.Verb]int{codec.VerbNewPart: 450}[q.Verb]
-		}
-	})
-	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
-	if err != nil || moved.Kept != 0 || moved.Stored != Confirmed {
-		t.Errorf("%v, %v", moved, err)
-	}
-	r.wantStored(t)
-}
-
 // TestBusyChecksumsAreWaitedFor: a server computes so many at once for an address.
 func TestBusyChecksumsAreWaitedFor(t *testing.T) {
 	r := newResuming(t, 40)
@@ -185,18 +169,20 @@ func TestSmallUploadsAreNoParts(t *testing.T) {
 	r.wantStored(t)
 }
 
-// TestUploadGoesInOnePieceWhereNoPartIsToBeHad: somebody else may have all that a server keeps.
-func TestUploadGoesInOnePieceWhereNoPartIsToBeHad(t *testing.T) {
-	r := newResuming(t, 40)
-	r.write(t)
-	r.refuse = func(q codec.Request) int {
-		return map[codec.Verb]int{codec.VerbNewPart: 450}[q.Verb]
+// TestUploadsDoWithoutParts: the server keeps as many as it will, or none across a mount.
+func TestUploadsDoWithoutParts(t *testing.T) {
+	for _, code := range []int{450, 504} {
+		r := newResuming(t, 40)
+		r.write(t)
+		r.refuse = func(q codec.Request) int {
+			return map[codec.Verb]int{codec.VerbNewPart: code}[q.Verb]
+		}
+		moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		if err != nil || moved.Stored != Confirmed || moved.Kept != 0 {
+			t.Errorf("%d: %v, %v", code, moved, err)
+		}
+		r.wantStored(t)
 	}
-	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
-	if err != nil || moved.Stored != Confirmed || moved.Kept != 0 {
-		t.Errorf("%v, %v", moved, err)
-	}
-	r.wantStored(t)
 }
 
 // TestUnwritableNotesCostNothingElse: the upload itself goes well.

@@ -60,6 +60,7 @@ var kindCodes = map[fsio.Kind]int{
 	fsio.KindBusy:        codec.CodeBusy,
 	fsio.KindWouldBlock:  codec.CodeLocal,
 	fsio.KindUnsupported: codec.CodeLocal,
+	fsio.KindCrossDevice: codec.CodeParameter,
 	fsio.KindIO:          codec.CodeLocal,
 }
 

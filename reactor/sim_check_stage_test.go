@@ -193,12 +193,12 @@ func (s *sim) checkEnd(before []string) {
 	}
 	there, hidden := treeAt(s.t, s.dir)
 	for _, name := range hidden {
-		if !isPartFolder(name) {
+		if filepath.Base(name) != ".ferry-parts" {
 			s.wrong("left behind: %s", name)
 			continue
 		}
 		if !s.anything {
-			s.checkPart(name)
+			s.checkParts(name)
 		}
 	}
 	for name, content := range there {
@@ -208,19 +208,19 @@ func (s *sim) checkEnd(before []string) {
 	}
 }
 
-// checkPart: a part that waits to be gone on with holds the beginning of its upload.
-func (s *sim) checkPart(name string) {
-	files, err := filepath.Glob(filepath.Join(s.dir, name, "*"))
+// checkParts: a part that waits to be gone on with holds the beginning of its upload.
+func (s *sim) checkParts(name string) {
+	files, err := filepath.Glob(filepath.Join(s.dir, name, "????????????????"))
 	check(s.t, err)
 	for _, f := range files {
 		content, err := os.ReadFile(f)
 		check(s.t, err)
 		begins := func(p *simPart) bool {
-			return strings.Contains(name, p.id) && strings.HasPrefix(p.content, string(content))
+			return filepath.Base(f) == p.id && strings.HasPrefix(p.content, string(content))
 		}
 		// One that was never answered is known to nobody, and empty.
 		if !slices.ContainsFunc(s.parts, begins) && len(content) > 0 {
-			s.wrong("the part %s holds %s", name, brief(content))
+			s.wrong("the part %s holds %s", f, brief(content))
 		}
 	}
 }

@@ -434,8 +434,3 @@ func (s *sim) giveBack() {
 	}
 	s.close()
 }
-
-func isPartFolder(name string) bool {
-	base := filepath.Base(name)
-	return strings.HasPrefix(base, ".ferry-") && strings.HasSuffix(base, ".part")
-}
