@@ -14,9 +14,9 @@ import (
 // tally is what came of a batch. Its lock is the shell's report, under which every result of a
 // batch is told.
 type tally struct {
-	done, same  int
-	unconfirmed int
-	bytes       int64
+	done, same, skipped int
+	unconfirmed         int
+	bytes               int64
 	// removed counts what a mirror took away. A dry run found so many files to move, unsized of
 	// which nobody told the size, folders to make, and names to remove.
 	removed                         int
@@ -117,6 +117,7 @@ func (s *Shell) add(t *tally, r *result) {
 	case r.Outcome == outcomeSame:
 		t.same++
 	case r.Outcome == outcomeSkipped:
+		t.skipped++
 	case r.Outcome == outcomePlanned:
 		t.plans(r)
 	case r.err == nil && r.Command == "mkdir":
@@ -141,6 +142,12 @@ func (s *Shell) add(t *tally, r *result) {
 	}
 }
 
+// addFailure adds a failure that is no transfer's own.
+func (s *Shell) addFailure(t *tally, r result, err error) {
+	r.fail(err)
+	s.add(t, &r)
+}
+
 // sum says what came of a batch, and returns an error if it was not all that was wanted.
 func (s *Shell) sum(ctx context.Context, t *tally, files int, took time.Duration) error {
 	text := fmt.Sprintf("%s, %s", countText(t.done, "file", "files"), bytesText(t.bytes))
@@ -152,6 +159,12 @@ func (s *Shell) sum(ctx context.Context, t *tally, files int, took time.Duration
 	}
 	if t.same > 0 {
 		text += fmt.Sprintf("; %d the same already", t.same)
+	}
+	if t.skipped > 0 {
+		text += fmt.Sprintf("; %d skipped", t.skipped)
+		if s.Quiet && !s.JSON {
+			s.complain(fmt.Errorf("%d skipped: neither a plain file nor a folder", t.skipped))
+		}
 	}
 	if files > 0 || t.same > 0 {
 		s.say("%s", text)

@@ -2,7 +2,6 @@ package shell
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -42,22 +41,27 @@ func treeName(remote string) (string, error) {
 	return client.LocalName(path.Base(remote))
 }
 
-// fetchTree fetches what is beneath a remote folder to beneath a local one. A mirror leaves out
-// what is the same on both sides, and removes what is only here if it is asked to.
+// fetchTree fetches everything beneath a remote folder into a local one. A mirror leaves out what
+// is the same on both sides.
 func (s *Shell) fetchTree(
 	ctx context.Context, c *command, remote, root string, mirror bool,
 ) error {
 	t, dry := new(tally), c.has["dry-run"]
-	from, err := s.walk(ctx, s.remote(remote), t)
+	from, err := s.walkRemote(ctx, s.remote(remote), c.has["all"], t)
 	if err != nil {
 		return err
 	}
-	complete := len(t.failed) == 0
-	if !c.has["all"] {
-		if hidden := from.leaveOutHidden(); hidden > 0 {
-			s.say("left out %s beginning with a dot; -a fetches such names too",
-				countText(hidden, "name", "names"))
+	s.sayHidden(c, from, "fetches")
+	var conflicts, surplus []found
+	if c.has["delete"] && len(t.failed) == 0 && isFolder(root) {
+		copied, err := s.walkLocal("mirror", root, false, t)
+		if err != nil {
+			return err
 		}
+		conflicts, surplus = from.surplus(copied)
+	}
+	if err := s.removeLocal(root, conflicts, dry, t); err != nil {
+		return err
 	}
 	if !dry {
 		if err := os.MkdirAll(root, 0o777); err != nil {
@@ -72,61 +76,67 @@ func (s *Shell) fetchTree(
 			command: "get", remote: join(s.remote(remote), f.path), local: local,
 			name: join(remote, f.path), size: f.size, resume: c.has["continue"], time: f.time,
 		}
-		switch {
-		case err != nil:
-			r := result{Command: "get", Remote: j.name}
-			r.fail(err)
-			s.add(t, &r)
-		case mirror && sameHere(local, f.entry):
-			s.addSame(t, &result{Command: "get", Remote: j.name, Local: local, Bytes: f.size})
-		case dry:
-			s.add(t, planned(j))
-		default:
-			jobs = append(jobs, j)
+		if err != nil {
+			s.addFailure(t, result{Command: "get", Remote: j.name}, err)
+			continue
 		}
+		same := mirror && sameHere(local, f.entry)
+		jobs = s.addJob(jobs, j, same, dry, t)
 	}
-	return s.finish(ctx, c, jobs, t, complete, func() error {
-		return s.deleteHere(root, from, dry, t)
+	return s.finish(ctx, jobs, t, dry, func() error {
+		return s.removeLocal(root, surplus, dry, t)
 	})
 }
 
-// finish moves the files of a tree and removes what a mirror has beyond them, or says what a dry
-// run found.
+// sayHidden tells how many hidden names a tree left out.
+func (s *Shell) sayHidden(c *command, from *tree, does string) {
+	if hidden := from.hidden(); hidden > 0 && !c.has["all"] {
+		s.say("left out %s beginning with a dot; -a %s such names too",
+			countText(hidden, "name", "names"), does)
+	}
+}
+
+// addJob adds a file to the jobs of a tree, or reports it where there is nothing to do. People see
+// only the number of files that both sides have.
+func (s *Shell) addJob(jobs []job, j job, same, dry bool, t *tally) []job {
+	r := result{Command: j.command, Remote: j.name, Local: j.local, Bytes: max(j.size, 0)}
+	switch {
+	case same:
+		r.Outcome = outcomeSame
+		if s.JSON {
+			s.tell(&r)
+		}
+		t.same++
+	case dry:
+		r.Outcome, r.unsized = outcomePlanned, j.size < 0
+		s.add(t, &r)
+	default:
+		jobs = append(jobs, j)
+	}
+	return jobs
+}
+
+// finish moves the files of a tree and then deletes what a mirror has beyond them, or says what a
+// dry run found. Nothing is deleted after a failure.
 func (s *Shell) finish(
-	ctx context.Context, c *command, jobs []job, t *tally, complete bool, remove func() error,
+	ctx context.Context, jobs []job, t *tally, dry bool, remove func() error,
 ) error {
-	if !c.has["dry-run"] {
-		if err := s.batch(ctx, jobs, t); err != nil || !c.has["delete"] || !complete {
+	if !dry {
+		if err := s.batch(ctx, jobs, t); err != nil {
 			return err
 		}
-		err := remove()
-		if t.removed > 0 {
-			s.say("removed %s", countText(t.removed, "name", "names"))
-		}
-		return err
 	}
-	err := s.verdict(t)
-	if c.has["delete"] && complete {
-		err = remove()
+	err := remove()
+	if err == nil {
+		err = s.verdict(t)
 	}
-	s.say("%s", t.plan())
+	switch {
+	case dry:
+		s.say("%s", t.plan())
+	case t.removed > 0:
+		s.say("removed %s", countText(t.removed, "name", "names"))
+	}
 	return err
-}
-
-func planned(j job) *result {
-	return &result{
-		Command: j.command, Remote: j.name, Local: j.local, Outcome: outcomePlanned,
-		Bytes: max(j.size, 0), unsized: j.size < 0,
-	}
-}
-
-// addSame notes a file that is on both sides already. People see their number alone.
-func (s *Shell) addSame(t *tally, r *result) {
-	r.Outcome = outcomeSame
-	if s.JSON {
-		s.tell(r)
-	}
-	t.same++
 }
 
 // sameHere says whether a local file is what the server has, as far as size and time tell.
@@ -141,57 +151,6 @@ func sameHere(local string, there entry) bool {
 func sameThere(there entry, here entry) bool {
 	return !there.folder && there.size == here.size && !there.time.IsZero() &&
 		there.time.Unix() >= here.time.Unix()
-}
-
-// deleteHere removes beneath a local folder what a remote tree does not have. Names that begin with
-// a dot stay: servers do not list theirs.
-func (s *Shell) deleteHere(root string, keep *tree, dry bool, t *tally) error {
-	wanted := make(map[string]bool)
-	for _, f := range append(keep.folders, keep.files...) {
-		wanted[f.path] = true
-	}
-	// What is removed lies beneath root, wherever links lead.
-	beneath, err := os.OpenRoot(root)
-	if err != nil {
-		if dry && errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		return &client.Error{Name: root, Kind: client.ErrLocal, Err: err}
-	}
-	defer func() { _ = beneath.Close() }()
-	var visit func(folder string, all bool)
-	visit = func(folder string, all bool) {
-		list, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(folder)))
-		if err != nil {
-			return
-		}
-		for _, e := range list {
-			name := join(folder, e.Name())
-			gone := all || !wanted[name]
-			if strings.HasPrefix(e.Name(), ".") {
-				continue
-			}
-			if e.IsDir() {
-				visit(name, gone)
-			}
-			if !gone {
-				continue
-			}
-			r := result{
-				Command: "rm", Local: filepath.Join(root, filepath.FromSlash(name)),
-				Outcome: outcomePlanned,
-			}
-			if !dry {
-				r.Outcome = outcomeDone
-				if err := beneath.Remove(filepath.FromSlash(name)); err != nil {
-					r.fail(&client.Error{Name: r.Local, Kind: client.ErrLocal, Err: err})
-				}
-			}
-			s.add(t, &r)
-		}
-	}
-	visit("", false)
-	return s.verdict(t)
 }
 
 // verdict is the error that failures beside a batch are.
@@ -213,7 +172,7 @@ func (s *Shell) putTree(ctx context.Context, c *command, words []string) error {
 	if len(words) > 1 {
 		remote = strings.TrimRight(words[1], "/")
 		var t tally
-		if _, err := s.entries(ctx, s.remote(remote), &t); err == nil {
+		if _, err := s.entries(ctx, s.remote(remote), "", &t); err == nil {
 			remote = join(remote, name)
 		} else if endsAll(err) {
 			return err
@@ -234,79 +193,47 @@ func baseName(folder string) string {
 	return ""
 }
 
-// storeTree stores what is beneath a local folder beneath a remote one.
+// storeTree stores everything beneath a local folder in a remote one.
 func (s *Shell) storeTree(
 	ctx context.Context, c *command, root, remote string, mirror bool,
 ) error {
 	t, dry := new(tally), c.has["dry-run"]
-	from, hidden, err := s.localTree("put", root, c.has["all"], t)
+	from, err := s.walkLocal("put", root, c.has["all"], t)
 	if err != nil {
 		return err
 	}
-	complete := len(t.failed) == 0
-	if hidden > 0 {
-		s.say("left out %s beginning with a dot; -a stores such names too",
-			countText(hidden, "name", "names"))
+	for _, f := range from.skipped {
+		if f.special && (!f.hidden() || c.has["all"]) {
+			s.add(t, &result{
+				Command: "put", Outcome: outcomeSkipped, Local: f.path,
+				Note: "neither a plain file nor a folder",
+			})
+		}
 	}
-	there, err := s.makeRemote(ctx, remote, from, dry, t)
-	if err != nil {
+	s.sayHidden(c, from, "stores")
+	to := &remoteCopy{
+		shell: s, tally: t, root: remote, dry: dry,
+		delete: c.has["delete"] && len(t.failed) == 0,
+	}
+	if err := to.prepare(ctx, from); err != nil {
 		return err
 	}
+	has := to.has.names()
 	var jobs []job
 	for _, f := range from.files {
+		if to.blocked[path.Dir(f.path)] {
+			continue // the folder's failure was told
+		}
 		name := join(remote, f.path)
-		old, known := there.files[f.path]
 		j := job{
 			command: "put", remote: s.remote(name), name: name, size: f.size,
 			local:  filepath.Join(root, filepath.FromSlash(f.path)),
 			resume: c.has["continue"],
 		}
 		j.as = j.local
-		switch {
-		case there.blocked[path.Dir(f.path)]:
-			// The folder's failure was told.
-		case mirror && known && sameThere(old, f.entry):
-			s.addSame(t, &result{Command: "put", Remote: name, Local: j.local, Bytes: f.size})
-		case dry:
-			s.add(t, planned(j))
-		default:
-			jobs = append(jobs, j)
-		}
+		there, known := has[folded(f.path)]
+		same := mirror && known && sameThere(there, f.entry)
+		jobs = s.addJob(jobs, j, same, dry, t)
 	}
-	return s.finish(ctx, c, jobs, t, complete, func() error {
-		return s.deleteThere(ctx, remote, there, dry, t)
-	})
-}
-
-func (s *Shell) runMirror(ctx context.Context, c *command) error {
-	words := c.words
-	if c.has["reverse"] {
-		root, remote := s.local("."), ""
-		if len(words) > 0 {
-			root = s.local(words[0])
-			remote = baseName(root)
-		}
-		if len(words) > 1 {
-			remote = strings.TrimRight(words[1], "/")
-		}
-		if !isFolder(root) {
-			return &client.Error{Name: root, Kind: client.ErrLocal, Err: errNotFolder}
-		}
-		return s.storeTree(ctx, c, root, remote, true)
-	}
-	remote, root := "", s.local(".")
-	if len(words) > 0 {
-		if remote = strings.TrimRight(words[0], "/"); remote == "" {
-			remote = "/"
-		}
-		name, err := treeName(remote)
-		if err != nil {
-			return err
-		}
-		root = filepath.Join(s.Dir, name)
-	}
-	if len(words) > 1 {
-		root = s.local(words[1])
-	}
-	return s.fetchTree(ctx, c, remote, root, true)
+	return s.finish(ctx, jobs, t, dry, func() error { return to.remove(ctx, to.surplus) })
 }

@@ -317,3 +317,21 @@ func reset(conn net.Conn) {
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	_ = conn.Close()
 }
+
+// mutexed is a list that goroutines add to.
+type mutexed[T any] struct {
+	mu   sync.Mutex
+	list []T
+}
+
+func (m *mutexed[T]) add(v T) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.list = append(m.list, v)
+}
+
+func (m *mutexed[T]) all() []T {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.list)
+}

@@ -62,13 +62,9 @@ func matchPart(part, name string) bool {
 func (s *Shell) glob(
 	ctx context.Context, p *pattern, relative string, parts []string, into *matches, t *tally,
 ) error {
-	folder := join(s.remote(p.folder), relative)
-	list, err := s.entries(ctx, folder, t)
+	list, err := s.entries(ctx, s.remote(p.folder), relative, t)
 	if err != nil {
 		return err
-	}
-	if strings.Count(relative, "/") >= depthMax {
-		return &client.Error{Name: folder, Kind: client.ErrTooLarge, Err: errTooDeep}
 	}
 	for _, e := range list {
 		at := join(relative, e.name)
@@ -203,9 +199,9 @@ func (s *Shell) distinct(command string, all *matches, t *tally) (kept []match) 
 	taken := make(map[string]bool)
 	for _, m := range all.jobs {
 		if taken[m.path] {
-			r := result{Command: command, Remote: join(m.pattern.folder, m.path)}
-			r.fail(&client.Error{Name: r.Remote, Kind: client.ErrName, Err: errTaken})
-			s.add(t, &r)
+			name := join(m.pattern.folder, m.path)
+			s.addFailure(t, result{Command: command, Remote: name},
+				&client.Error{Name: name, Kind: client.ErrName, Err: errTaken})
 			continue
 		}
 		taken[m.path] = true
@@ -240,11 +236,10 @@ func (s *Shell) runMput(ctx context.Context, c *command) error {
 		}
 	}
 	from := all.tree()
-	to := new(there)
+	to := new(remoteCopy)
 	if len(from.folders) > 0 {
-		var err error
-		to, err = s.makeRemote(ctx, "", &tree{folders: from.folders}, false, t)
-		if err != nil {
+		to = &remoteCopy{shell: s, tally: t}
+		if err := to.prepare(ctx, &tree{folders: from.folders}); err != nil {
 			return err
 		}
 	}

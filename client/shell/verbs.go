@@ -176,7 +176,8 @@ func batchVerbs() []verb {
 			says: "make LOCAL like the folder REMOTE: fetch what differs",
 			more: "What differs is told by size and time, where the server tells them;\n" +
 				"otherwise every file is fetched. Names that begin with a dot are neither\n" +
-				"sent nor removed; -a sends them too. Symbolic links are not followed.",
+				"sent nor deleted; -a sends them too. Symbolic links are not sent, and what\n" +
+				"stands under their names on the other side is not deleted.",
 			examples: []string{
 				"mirror music", "mirror --dry-run --delete music here", "mirror -R photos",
 			},
