@@ -6,8 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
-	"strings"
 	"time"
 
 	"ferry/codec"
@@ -41,7 +39,8 @@ const (
 // session holds the part it is an ErrBusy. A local file that changed while it was sent is an
 // ErrMismatch: what is stored then may be of both.
 func (c *Client) PutFileContinue(ctx context.Context, name, local string) (Moved, error) {
-	if err := c.has(codec.VerbPutPart); err != nil {
+	q := named(codec.VerbPutPart, name)
+	if err := c.supports(q); err != nil {
 		return Moved{}, err
 	}
 	file, info, err := openPlain(local)
@@ -49,17 +48,14 @@ func (c *Client) PutFileContinue(ctx context.Context, name, local string) (Moved
 		return Moved{}, err
 	}
 	defer func() { _ = file.Close() }()
-	if err := c.start(ctx, codec.VerbPutPart, name); err != nil {
+	if err := c.start(ctx, q); err != nil {
 		return Moved{}, err
 	}
 	defer c.end()
 	moved := Moved{Size: info.Size()}
-	about := note{
-		Server: c.serverName(), Name: noteName(c.fromRoot(name)),
-		Size: info.Size(), Modified: info.ModTime().UnixNano(),
-	}
+	about := c.note(name, info.Size(), info.ModTime())
 	if info.Size() < c.continueMin || !c.features.Allows(codec.VerbPutPart) {
-		moved.Stored, err = c.putStatus(ctx, name, file, info.Size())
+		moved.Stored, err = c.put(ctx, name, file, info.Size())
 		return moved, err
 	}
 	for range continueTries {
@@ -70,7 +66,7 @@ func (c *Client) PutFileContinue(ctx context.Context, name, local string) (Moved
 	}
 	if errors.Is(err, errNoPart) && info.Size() <= codec.FieldMax {
 		moved.Kept = 0
-		_, err = c.putStatus(ctx, name, file, info.Size())
+		_, err = c.put(ctx, name, file, info.Size())
 	}
 	if moved.Stored = storedBy(err); err == nil {
 		err = sameFile(file, info)
@@ -210,11 +206,7 @@ func whileBusy(ctx context.Context, name string, most time.Duration, ask func() 
 		if !errors.As(err, &e) || e.Code != codec.CodeBusy || time.Since(first) > most {
 			return err
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if sleep(ctx, wait) != nil {
 			return failure(name, ErrGivenUp, ctx.Err())
 		}
 	}
@@ -229,7 +221,7 @@ func (c *Client) partIsPrefix(
 		return true, nil
 	}
 	q := codec.Request{Verb: codec.VerbPartSum, Part: part, Algo: XXH3}
-	same, err := c.agrees(ctx, q, name, io.NewSectionReader(file, 0, size), size)
+	same, err := c.agrees(ctx, q, name, file, size)
 	return same, refusedOnly(err)
 }
 
@@ -245,14 +237,14 @@ func (c *Client) alreadyThere(
 		return false, refusedOnly(err)
 	}
 	q := codec.Request{Verb: codec.VerbSum, Algo: XXH3, Name: []byte(name)}
-	same, err := c.agrees(ctx, q, name, io.NewSectionReader(file, 0, size), size)
+	same, err := c.agrees(ctx, q, name, file, size)
 	return same, refusedOnly(err)
 }
 
 // agrees asks for a checksum, computes that of r meanwhile, and says whether they are the same. A
 // server that refuses to tell is an error for which refusedOnly is nil.
 func (c *Client) agrees(
-	ctx context.Context, q codec.Request, name string, r io.Reader, size int64,
+	ctx context.Context, q codec.Request, name string, file io.ReaderAt, size int64,
 ) (bool, error) {
 	if !c.features.Allows(q.Verb) {
 		return false, failure(name, ErrUnsupported, errNoSums)
@@ -265,12 +257,13 @@ func (c *Client) agrees(
 	local, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		sum, err := LocalSum(local, q.Algo, r)
+		sum, err := LocalSum(local, q.Algo, io.NewSectionReader(file, 0, size))
 		here <- result{sum, err}
 	}()
 	var theirs Sum
 	err := whileBusy(ctx, name, c.sumWait, func() (err error) {
-		theirs, err = c.sum(ctx, q, name)
+		ev, err := c.simple(ctx, q, name, codec.CodeStatus)
+		theirs, err = c.parseSum(ctx, q, ev, err)
 		return err
 	})
 	if err != nil {
@@ -310,19 +303,3 @@ func sameFile(file *os.File, was fs.FileInfo) error {
 }
 
 var errChangedHere = errors.New("it changed while it was sent")
-
-// serverName is what notes call the server.
-func (c *Client) serverName() string {
-	if c.options.ServerName != "" {
-		return c.options.ServerName
-	}
-	return strings.ToLower(c.target)
-}
-
-// fromRoot is a remote name as it is from the served root, wherever Cd went.
-func (c *Client) fromRoot(name string) string {
-	if strings.HasPrefix(name, "/") {
-		return path.Clean(name)
-	}
-	return path.Join("/", c.folder, name)
-}

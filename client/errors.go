@@ -209,3 +209,26 @@ func isNetwork(err error) bool {
 	return isReset(err) || errors.Is(err, os.ErrDeadlineExceeded) ||
 		errors.Is(err, net.ErrClosed) || errors.As(err, &timeout) && timeout.Timeout()
 }
+
+// dialError says in a few words why nobody answered.
+func dialError(ctx context.Context, addr string, err error) error {
+	if done := ctx.Err(); done != nil {
+		return failure(addr, ErrGivenUp, done)
+	}
+	if isRefused(err) {
+		return failure(addr, ErrConnect, &nobodyListens{err})
+	}
+	if isReset(err) {
+		err = errors.New(errTurnedAway)
+	}
+	return failure(addr, ErrConnect, err)
+}
+
+// nobodyListens puts "connection refused" into words of its own.
+type nobodyListens struct{ error }
+
+// Error says what was refused.
+func (e *nobodyListens) Error() string { return "nobody listens there (connection refused)" }
+
+// Unwrap gives the refusal itself.
+func (e *nobodyListens) Unwrap() error { return e.error }

@@ -81,7 +81,7 @@ func (l *Leftover) Drop() error {
 // KeptOf is how many bytes are kept of a download to the local path, for a call that goes on with
 // it; 0 when there is none.
 func KeptOf(local string) int64 {
-	info, err := os.Lstat((&kept{path: local}).hidden())
+	info, err := os.Lstat(keptPath(local))
 	if err != nil || !info.Mode().IsRegular() {
 		return 0
 	}

@@ -14,10 +14,7 @@ import (
 // They are the server's words: whoever shows or uses them has to expect anything but a line end.
 // ErrNoFolder and ErrUnknownCommand are the server's two messages.
 func (c *Client) List(ctx context.Context, path string) ([]string, error) {
-	if err := c.baseOnly(codec.VerbList); err != nil {
-		return nil, err
-	}
-	if err := c.begin(ctx); err != nil {
+	if err := c.start(ctx, named(codec.VerbList, path)); err != nil {
 		return nil, err
 	}
 	defer c.end()
@@ -25,7 +22,7 @@ func (c *Client) List(ctx context.Context, path string) ([]string, error) {
 }
 
 func (c *Client) list(ctx context.Context, path string) ([]string, error) {
-	text, err := c.listing(ctx, codec.Request{Verb: codec.VerbList, Name: []byte(path)})
+	text, err := c.listing(ctx, named(codec.VerbList, path))
 	if err != nil {
 		if errors.Is(err, ErrNothingSent) {
 			return nil, nil
@@ -53,12 +50,7 @@ func (c *Client) listing(ctx context.Context, q codec.Request) (string, error) {
 		text.Grow(int(min(n, int64(c.options.BufferSize))))
 		return &text, nil
 	}}
-	var err error
-	if c.exchange != Status {
-		_, err = c.fetch(ctx, q.Verb, path, &to)
-	} else {
-		_, _, err = c.bring(ctx, q, listed(path), &to)
-	}
+	_, _, err := c.bring(ctx, q, listed(path), &to)
 	if lines := strings.Count(text.String(), "\n"); err == nil && lines > listingNamesMax {
 		err = failure(listed(path), ErrTooLarge, fmt.Errorf("a listing of %d names", lines))
 	}

@@ -1,11 +1,13 @@
 package client
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -35,6 +37,18 @@ type note struct {
 	Part string `json:"part,omitempty"`
 	// Local is the name that a download is to get in the folder of its note, for people.
 	Local string `json:"local,omitempty"`
+}
+
+// note is about a remote file as a local one, or the remote one itself, is now.
+func (c *Client) note(name string, size int64, modified time.Time) note {
+	if !strings.HasPrefix(name, "/") {
+		name = path.Join(c.folder, name)
+	}
+	return note{
+		Server: cmp.Or(c.options.ServerName, strings.ToLower(c.target)),
+		Name:   noteName(path.Join("/", name)),
+		Size:   size, Modified: modified.UnixNano(),
+	}
 }
 
 const (

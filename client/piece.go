@@ -13,13 +13,11 @@ import (
 // errChanged says that the pieces of a file would not belong together.
 var errChanged = errors.New("it changed while it was fetched")
 
-// fetchStatus fetches a file or a listing. A file that is too large for a field comes by pieces.
-func (c *Client) fetchStatus(
-	ctx context.Context, verb codec.Verb, name string, to *sink,
-) (int64, error) {
-	n, _, err := c.bring(ctx, codec.Request{Verb: verb, Name: []byte(name)}, name, to)
+// fetch gets a file. One that is too large for a field comes in pieces.
+func (c *Client) fetch(ctx context.Context, name string, to *sink) (int64, error) {
+	n, _, err := c.bring(ctx, named(codec.VerbGet, name), name, to)
 	var e *Error
-	if verb != codec.VerbGet || !errors.As(err, &e) || e.Code != codec.CodeTooLarge {
+	if !errors.As(err, &e) || e.Code != codec.CodeTooLarge {
 		return n, err
 	}
 	info, err := c.stat(ctx, name)
@@ -78,47 +76,35 @@ func (c *Client) unchanged(ctx context.Context, name string, was Info) error {
 	return nil
 }
 
-// putStatus stores a file: in one record, or by a part when that does not fit a field.
-func (c *Client) putStatus(
+// put stores a file: in one record, or by a part if that does not fit a field.
+func (c *Client) put(
 	ctx context.Context, name string, r io.Reader, size int64,
 ) (Stored, error) {
-	if size > codec.FieldMax {
-		part, err := c.newPart(ctx, name)
+	if size <= codec.FieldMax {
+		q := named(codec.VerbPut, name)
+		stored, ev, err := c.send(ctx, q, name, r, size, c.progress(0, 0))
+		if err == nil && c.exchange == Status {
+			err = c.complete(ctx, q.Verb, ev, size)
+		}
 		if err != nil {
-			return NotStored, err
+			stored = NotStored
 		}
-		if err = c.putPieces(ctx, name, r, upload{part, 0, size}); err != nil && c.Err() == nil {
-			// Nobody can go on with it: what r gave is gone.
-			c.dropPart(context.WithoutCancel(ctx), part)
-		}
-		return storedBy(err), err
+		return stored, err
 	}
-	q := codec.Request{Verb: codec.VerbPut, Name: []byte(name)}
-	ev, err := c.send(ctx, q, name, r, size, c.progress(0, 0))
-	if err == nil {
-		err = c.complete(ctx, q.Verb, ev, size)
+	part, err := c.newPart(ctx, name)
+	if err != nil {
+		return NotStored, err
+	}
+	if err = c.putPieces(ctx, name, r, upload{part, 0, size}); err != nil && c.Err() == nil {
+		// Nobody can resume it: what r gave is gone.
+		c.dropPart(context.WithoutCancel(ctx), part)
 	}
 	return storedBy(err), err
 }
 
-func storedBy(err error) Stored {
-	if err != nil {
-		return NotStored
-	}
-	return Confirmed
-}
-
-// complete reads the size in the last reply to an upload, which is the server's word for it.
-func (c *Client) complete(ctx context.Context, v codec.Verb, ev codec.Event, size int64) error {
-	if n, ok := codec.ParseSize(ev.Data); !ok || n != size {
-		return c.strange(ctx, v, ev)
-	}
-	return nil
-}
-
 // newPart begins an upload that can be gone on with.
 func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error) {
-	q := codec.Request{Verb: codec.VerbNewPart, Name: []byte(name)}
+	q := named(codec.VerbNewPart, name)
 	ev, err := c.simple(ctx, q, name, codec.CodeDone)
 	if err != nil {
 		return codec.PartID{}, err
@@ -148,7 +134,7 @@ func (c *Client) putPieces(ctx context.Context, name string, r io.Reader, u uplo
 	for {
 		q := codec.Request{Verb: codec.VerbPutPart, Part: u.part, Offset: u.at, Total: u.total}
 		n := min(u.total-u.at, c.pieceMax)
-		ev, err := c.send(ctx, q, name, r, n, c.progress(u.at, u.total))
+		_, ev, err := c.send(ctx, q, name, r, n, c.progress(u.at, u.total))
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,8 @@ const (
 func (c *Client) GetSegments(
 	ctx context.Context, name, local string, segments int,
 ) (Moved, error) {
-	if err := c.has(codec.VerbGetPart); err != nil {
+	q := named(codec.VerbGetPart, name)
+	if err := c.supports(q); err != nil {
 		return Moved{}, err
 	}
 	if segments < 1 || segments > SegmentsMax {
@@ -40,7 +41,7 @@ func (c *Client) GetSegments(
 	if err != nil {
 		return Moved{}, err
 	}
-	if err := c.start(ctx, codec.VerbGetPart, name); err != nil {
+	if err := c.start(ctx, q); err != nil {
 		return Moved{}, err
 	}
 	defer c.end()
@@ -49,28 +50,28 @@ func (c *Client) GetSegments(
 		return Moved{}, err
 	}
 	c.sweepLeftovers(local)
-	p := pending{path: local, old: old}
-	if _, err := p.begin(info.Size); err != nil {
+	d := download{path: local, old: old}
+	if _, err := d.create(info.Size); err != nil {
 		return Moved{}, err
 	}
 	n := int(min(int64(segments), max(info.Size/c.segmentMin, 1)))
-	if err := c.inSegments(ctx, name, &p, info, int64(n)); err != nil {
-		p.abort()
+	if err := c.inSegments(ctx, name, &d, info, int64(n)); err != nil {
+		d.drop()
 		return Moved{Size: info.Size}, err
 	}
-	return Moved{Size: info.Size, Segments: n}, p.commit()
+	return Moved{Size: info.Size, Segments: n}, d.commit()
 }
 
 const errSegments = wording("segments are 1 to 32")
 
-// inSegments fills the pending file and compares it.
+// inSegments fills the file and compares it.
 func (c *Client) inSegments(
-	ctx context.Context, name string, p *pending, info Info, n int64,
+	ctx context.Context, name string, d *download, info Info, n int64,
 ) error {
-	if err := p.file.Truncate(info.Size); err != nil {
-		return failure(p.path, ErrLocal, err)
+	if err := d.file.Truncate(info.Size); err != nil {
+		return failure(d.path, ErrLocal, err)
 	}
-	all := segmented{name: name, path: p.file.Name(), total: info.Size, hook: c.options.Progress}
+	all := segmented{name: name, path: d.file.Name(), total: info.Size, hook: c.options.Progress}
 	running, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var others sync.WaitGroup
@@ -84,7 +85,7 @@ func (c *Client) inSegments(
 		others.Go(func() { fail(c.further(running, &all, all.span(i, n))) })
 	}
 	// This session's own watch is over ctx: the first failure of another ends it too.
-	c.settle()
+	c.end()
 	fail(c.within(running, func() error {
 		return all.fetch(running, c, all.span(0, n))
 	}))
@@ -99,24 +100,15 @@ func (c *Client) inSegments(
 		if err := c.unchanged(ctx, name, info); err != nil {
 			return err
 		}
-		return c.compare(ctx, name, p.file, info.Size)
+		return c.compare(ctx, name, d.file, info.Size)
 	})
-}
-
-// within runs a part of a call under a watch of its own.
-func (c *Client) within(ctx context.Context, run func() error) error {
-	if err := c.begin(ctx); err != nil {
-		return err
-	}
-	defer c.end()
-	return run()
 }
 
 // further fetches a segment over a session of its own.
 func (c *Client) further(ctx context.Context, all *segmented, s span) error {
 	o := c.options
 	o.Exchange = Status
-	other, err := Dial(ctx, c.addr, o)
+	other, err := Dial(ctx, c.Addr(), o)
 	if err != nil {
 		return err
 	}

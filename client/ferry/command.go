@@ -52,6 +52,7 @@ type flags struct {
 	ports      classicPorts
 	config     string
 	noProgress bool
+	classic    bool
 }
 
 func (p *program) command() *cobra.Command {
@@ -139,7 +140,7 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
 		"speak status, base, or whichever of them the server does;\n"+
 			"base is understood by every server, and has get, put and ls")
-	to.BoolVar(&s.Options.Classic, "classic", false,
+	to.BoolVar(&p.flags.classic, "classic", false,
 		"speak the classic exchange, which has get and quit alone")
 	to.Var(&p.flags.ports, "classic-ports",
 		"the classic server's ports for control, files and messages;\n"+

@@ -58,7 +58,7 @@ func (s *Shell) find(word string, follows *typed) (*command, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	if v.base && s.Options.Classic {
+	if v.base && s.Options.Exchange == client.Classic {
 		return nil, &client.Error{Name: v.words[0], Kind: client.ErrUnsupported}
 	}
 	return c, nil

@@ -140,7 +140,7 @@ const classicHint = "; a server of the classic exchange needs ferry --classic"
 // hinted adds to the error of a session with the classic port what may be behind it: such a server
 // closes or says nothing when it is spoken to in another exchange.
 func (l *link) hinted(err error) error {
-	if l == nil || l.status || l.shell.Options.Classic ||
+	if l == nil || l.status || l.shell.Options.Exchange == client.Classic ||
 		!strings.HasSuffix(l.addr, ":"+strconv.Itoa(client.ClassicPort)) ||
 		strings.HasSuffix(err.Error(), classicHint) || errors.Is(err, syscall.ECONNREFUSED) {
 		return err

@@ -247,7 +247,7 @@ func (f *fake) run(s *Shell, dir, args, lines string) ran {
 	target := strings.NewReplacer("HOST:PORT", f.addr,
 		"HOST PORT", strings.Replace(f.addr, ":", " ", 1))
 	var out, errs strings.Builder
-	if s.Options.Exchange == client.Auto && !s.Options.Classic {
+	if s.Options.Exchange == client.Auto {
 		s.Options.Exchange = client.Base
 	}
 	s.Dir, s.In, s.Out, s.Err = dir, strings.NewReader(target.Replace(lines)), &out, &errs

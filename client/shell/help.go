@@ -61,7 +61,7 @@ func (s *Shell) runHelp(_ context.Context, c *command) error {
 		if len(h.Also) > 0 {
 			also = " (also: " + strings.Join(h.Also, ", ") + ")"
 		}
-		if table[i].base && s.Options.Classic {
+		if table[i].base && s.Options.Exchange == client.Classic {
 			also += " (" + client.ErrUnsupported.Error() + ")"
 		}
 		switch {

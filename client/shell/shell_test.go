@@ -398,7 +398,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 }
 
 func TestClassicHasWhatItHas(t *testing.T) {
-	s := func() *Shell { return &Shell{Options: client.Options{Classic: true}} }
+	s := func() *Shell { return &Shell{Options: client.Options{Exchange: client.Classic}} }
 	f := newFake(t, nil)
 	// What cannot be is said before anybody is asked.
 	for _, line := range []string{"ls", "put x", "mget *", "cd x", "mkdir x", "mirror"} {

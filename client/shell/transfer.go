@@ -241,7 +241,7 @@ func (s *Shell) isRemoteFile(ctx context.Context, name string) bool {
 
 func (s *Shell) getOne(ctx context.Context, c *command) error {
 	name := c.words[0]
-	if strings.HasSuffix(name, "/") && !s.Options.Classic {
+	if strings.HasSuffix(name, "/") && s.Options.Exchange != client.Classic {
 		return &client.Error{Name: name, Kind: errFolder}
 	}
 	local, err := s.localTarget(name, c.words[1:])
