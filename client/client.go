@@ -89,11 +89,11 @@ func (c *Client) Quit(ctx context.Context) error {
 	}
 	defer c.end()
 	q := codec.Request{Verb: codec.VerbQuit}
-	ev, err := c.request(ctx, q, "", c.options.ReplyTimeout)
+	ev, err := c.request(ctx, q, c.options.ReplyTimeout)
 	switch {
 	case err != nil:
 	case c.exchange == Status:
-		err = c.expect(ctx, q.Verb, "", ev, codec.CodeGoodbye)
+		err = c.expect(ctx, q, ev, codec.CodeGoodbye)
 	case c.exchange == Classic:
 		err = c.thanked(ctx, ev.Data)
 	}

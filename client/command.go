@@ -32,7 +32,7 @@ func (c *Client) Stat(ctx context.Context, name string) (Info, error) {
 }
 
 func (c *Client) stat(ctx context.Context, name string) (Info, error) {
-	ev, err := c.simple(ctx, named(codec.VerbStat, name), name, codec.CodeStatus)
+	ev, err := c.simple(ctx, named(codec.VerbStat, name), codec.CodeStatus)
 	if err != nil {
 		return Info{}, err
 	}
@@ -88,9 +88,9 @@ func (c *Client) Rename(ctx context.Context, from, to string) error {
 		return err
 	}
 	defer c.end()
-	_, err := c.simple(ctx, named(codec.VerbRenameFrom, from), from, codec.CodeMore)
+	_, err := c.simple(ctx, named(codec.VerbRenameFrom, from), codec.CodeMore)
 	if err == nil {
-		_, err = c.simple(ctx, named(codec.VerbRenameTo, to), to, codec.CodeDone)
+		_, err = c.simple(ctx, named(codec.VerbRenameTo, to), codec.CodeDone)
 	}
 	return err
 }

@@ -151,10 +151,10 @@ func (u *upload) find(ctx context.Context) (part codec.PartID, at int64, err err
 	case err != nil:
 		return codec.PartID{}, 0, err
 	case size <= u.about.Size:
-		q := codec.Request{Verb: codec.VerbPartSum, Part: part, Algo: XXH3}
+		q := codec.Request{Verb: codec.VerbPartSum, Part: part, Algo: XXH3, Name: []byte(u.name)}
 		same := size == 0
 		if !same {
-			same, err = u.agrees(ctx, q, u.name, u.file, size)
+			same, err = u.agrees(ctx, q, u.file, size)
 		}
 		if err := refusedOnly(err); err != nil {
 			return codec.PartID{}, 0, err
@@ -170,9 +170,9 @@ func (u *upload) find(ctx context.Context) (part codec.PartID, at int64, err err
 
 // partSize asks how much of an upload the server has, and waits for a part that is held.
 func (u *upload) partSize(ctx context.Context, part codec.PartID) (size int64, err error) {
-	q := codec.Request{Verb: codec.VerbPartSize, Part: part}
+	q := codec.Request{Verb: codec.VerbPartSize, Part: part, Name: []byte(u.name)}
 	err = whileBusy(ctx, u.name, u.busyWait, func() error {
-		ev, err := u.simple(ctx, q, u.name, codec.CodeStatus)
+		ev, err := u.simple(ctx, q, codec.CodeStatus)
 		if err != nil {
 			return err
 		}
@@ -210,17 +210,17 @@ func (u *upload) stored(ctx context.Context) (bool, error) {
 		return false, refusedOnly(err)
 	}
 	q := codec.Request{Verb: codec.VerbSum, Algo: XXH3, Name: []byte(u.name)}
-	same, err := u.agrees(ctx, q, u.name, u.file, info.Size)
+	same, err := u.agrees(ctx, q, u.file, info.Size)
 	return same, refusedOnly(err)
 }
 
 // agrees asks for a checksum, computes that of the local bytes meanwhile, and compares them. The
 // error of a server that refuses is nil to refusedOnly.
 func (c *Client) agrees(
-	ctx context.Context, q codec.Request, name string, file io.ReaderAt, size int64,
+	ctx context.Context, q codec.Request, file io.ReaderAt, size int64,
 ) (bool, error) {
 	if !c.features.Allows(q.Verb) {
-		return false, failure(name, ErrUnsupported, errNoSums)
+		return false, failure(label(q), ErrUnsupported, errNoSums)
 	}
 	type result struct {
 		sum Sum
@@ -234,8 +234,8 @@ func (c *Client) agrees(
 		here <- result{sum, err}
 	}()
 	var theirs Sum
-	err := whileBusy(ctx, name, c.sumWait, func() (err error) {
-		ev, err := c.simple(ctx, q, name, codec.CodeStatus)
+	err := whileBusy(ctx, label(q), c.sumWait, func() (err error) {
+		ev, err := c.simple(ctx, q, codec.CodeStatus)
 		theirs, err = c.parseSum(ctx, q, ev, err)
 		return err
 	})
@@ -244,7 +244,7 @@ func (c *Client) agrees(
 	}
 	ours := <-here
 	if err == nil && ours.err != nil {
-		err = failure(name, ErrLocal, ours.err)
+		err = failure(label(q), ErrLocal, ours.err)
 	}
 	return err == nil && ours.sum == theirs && theirs.Size == size, err
 }

@@ -30,30 +30,30 @@ const (
 // open sends a command and makes the data connection that its answer offers. The caller gives the
 // connection to done, and in status reads the final reply with concluded or failed.
 func (c *control) open(
-	ctx context.Context, q codec.Request, name string,
+	ctx context.Context, q codec.Request,
 ) (*net.TCPConn, codec.Offer, error) {
-	ev, err := c.request(ctx, q, name, c.options.ReplyTimeout)
+	ev, err := c.request(ctx, q, c.options.ReplyTimeout)
 	if err != nil {
 		return nil, codec.Offer{}, err
 	}
-	offer, err := c.offered(ctx, q, name, ev)
+	offer, err := c.offered(ctx, q, ev)
 	if err != nil {
 		return nil, offer, err
 	}
-	conn, err := c.reach(ctx, q.Verb, name, offer.Port)
+	conn, err := c.reach(ctx, q, offer.Port)
 	if err != nil && c.exchange == Status {
-		err = c.failed(ctx, q.Verb, name, err)
+		err = c.failed(ctx, q, err)
 	}
 	return conn, offer, err
 }
 
 // offered reads the offer in an answer.
 func (c *control) offered(
-	ctx context.Context, q codec.Request, name string, ev codec.Event,
+	ctx context.Context, q codec.Request, ev codec.Event,
 ) (offer codec.Offer, err error) {
 	switch c.exchange {
 	case Status:
-		if err := c.expect(ctx, q.Verb, name, ev, codec.CodeOffer); err != nil {
+		if err := c.expect(ctx, q, ev, codec.CodeOffer); err != nil {
 			return offer, err
 		}
 		offer, ok := codec.ParseOffer(q.Verb, ev.Data)
@@ -76,14 +76,15 @@ func (c *control) offered(
 
 // reach makes a command's data connection, and lets Close and the context interrupt it.
 func (c *control) reach(
-	ctx context.Context, verb codec.Verb, name string, port uint16,
+	ctx context.Context, q codec.Request, port uint16,
 ) (*net.TCPConn, error) {
+	name := label(q)
 	conn, err := c.connect(ctx, port)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		return nil, failure(name, ErrGivenUp, ctx.Err())
-	case isReset(err) && verb == codec.VerbPut && c.exchange == Base:
+	case isReset(err) && q.Verb == codec.VerbPut && c.exchange == Base:
 		// The reset met the connect; it means what it always means.
 		return nil, failure(name, ErrRefused, nil)
 	case isReset(err):
@@ -161,25 +162,23 @@ func (c *control) done(conn *net.TCPConn, failed bool) {
 }
 
 // concluded waits for the final reply of a transfer whose bytes have all moved.
-func (c *control) concluded(
-	ctx context.Context, q codec.Request, name string,
-) (codec.Event, error) {
-	ev, err := c.reply(ctx, q.Verb, name, c.options.ReplyTimeout)
+func (c *control) concluded(ctx context.Context, q codec.Request) (codec.Event, error) {
+	ev, err := c.reply(ctx, q, c.options.ReplyTimeout)
 	if err != nil || ev.N == codec.CodeDone && q.Verb == codec.VerbPutPart {
 		return ev, err
 	}
-	return ev, c.expect(ctx, q.Verb, name, ev, codec.CodeComplete)
+	return ev, c.expect(ctx, q, ev, codec.CodeComplete)
 }
 
 // failed reads the final reply of a transfer whose data connection failed on this side, and returns
 // the error to report: the server's reason if it has one, else the cause.
-func (c *control) failed(ctx context.Context, verb codec.Verb, name string, cause error) error {
+func (c *control) failed(ctx context.Context, q codec.Request, cause error) error {
 	var seen *Error
 	if !errors.As(cause, &seen) {
-		seen = failure(name, ErrBroken, cause)
+		seen = failure(label(q), ErrBroken, cause)
 	}
 	if seen.also == nil {
-		seen.also = baseBreak(verb, seen.Kind)
+		seen.also = baseBreak(q.Verb, seen.Kind)
 	}
 	last, err := c.lastWord(ctx, seen.Kind)
 	if err == nil && last.N == codec.CodeTooBusy {
@@ -187,15 +186,15 @@ func (c *control) failed(ctx context.Context, verb codec.Verb, name string, caus
 	}
 	switch {
 	case ctx.Err() != nil:
-		return c.givenUp(ctx, verb, name, last)
+		return c.givenUp(ctx, q, last)
 	case err != nil && errors.Is(err, ErrLost) && !errors.Is(err, ErrBusy):
 		// The transfer failed as it was seen to, and the session with it.
-		return &Error{Name: name, Kind: ErrLost, Err: seen}
+		return failure(label(q), ErrLost, seen)
 	case err != nil:
 		return err
 	case last.N >= 400 && last.N != codec.CodeAborted && !errors.Is(seen.Kind, ErrLocal):
-		e := replyError(name, verb, last)
-		e.also = baseBreak(verb, e.Kind)
+		e := replyError(q, last)
+		e.also = baseBreak(q.Verb, e.Kind)
 		return e
 	case last.N >= 400:
 		seen.Code = int(last.N)

@@ -70,20 +70,20 @@ func (p *progress) piece() int64 {
 // bring runs a command whose data connection brings one record, or a file or a message of classic.
 // It returns how many bytes came, and the offer that was made for them.
 func (c *control) bring(
-	ctx context.Context, q codec.Request, name string, to *sink,
+	ctx context.Context, q codec.Request, to *sink,
 ) (int64, codec.Offer, error) {
-	conn, offer, err := c.open(ctx, q, name)
+	conn, offer, err := c.open(ctx, q)
 	if err != nil {
 		return 0, offer, err
 	}
 	r := receiver{
-		conn: conn, client: c, name: name, size: -1, expected: -1, progress: to.progress,
+		conn: conn, client: c, name: label(q), size: -1, expected: -1, progress: to.progress,
 		decoder: codec.NewDecoder(codec.Record),
 	}
 	switch {
 	case c.exchange == Status && q.Length > 0 && offer.Size > q.Length:
 		// Surplus bytes would overwrite what others fetch, or fill the disk.
-		err = failure(name, ErrProtocol, fmt.Errorf(
+		err = failure(r.name, ErrProtocol, fmt.Errorf(
 			"%d bytes are offered where %d were asked for", offer.Size, q.Length))
 	case c.exchange == Status:
 		r.expected = offer.Size
@@ -101,9 +101,9 @@ func (c *control) bring(
 	case c.exchange != Status:
 		return r.received, offer, err
 	case err != nil:
-		return r.received, offer, c.failed(ctx, q.Verb, name, err)
+		return r.received, offer, c.failed(ctx, q, err)
 	}
-	ev, err := c.concluded(ctx, q, name)
+	ev, err := c.concluded(ctx, q)
 	if err == nil {
 		err = c.complete(ctx, q.Verb, ev, r.received)
 	}

@@ -143,7 +143,7 @@ func (c *Client) compare(
 	ctx context.Context, name string, file *os.File, size int64,
 ) error {
 	q := codec.Request{Verb: codec.VerbSum, Algo: XXH3, Name: []byte(name)}
-	same, err := c.agrees(ctx, q, name, file, size)
+	same, err := c.agrees(ctx, q, file, size)
 	if err == nil && !same {
 		err = failure(name, ErrMismatch, errSums)
 	}
@@ -168,10 +168,8 @@ func (c *Client) keptPrefix(
 	if n == 0 || n > about.Size {
 		return 0, nil
 	}
-	q := codec.Request{
-		Verb: codec.VerbSumPart, Algo: XXH3, Length: n, Name: []byte(name),
-	}
-	same, err := c.agrees(ctx, q, name, d.file, n)
+	q := codec.Request{Verb: codec.VerbSumPart, Algo: XXH3, Length: n, Name: []byte(name)}
+	same, err := c.agrees(ctx, q, d.file, n)
 	if err != nil || !same {
 		return 0, refusedOnly(err)
 	}

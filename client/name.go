@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// LocalName is the local name of a remote file: what follows the last slash. It is an ErrName unless
+// LocalName is the local name of a remote file: what follows the last slash. It is an ErrName if
 // that is a plain name, which joined to a folder never leaves it, and none of the hidden names of
 // downloads.
 func LocalName(remote string) (string, error) {

@@ -15,7 +15,7 @@ var errChanged = errors.New("it changed while it was fetched")
 
 // fetch gets a file, in pieces if it is too large for a field.
 func (c *Client) fetch(ctx context.Context, name string, to *sink) (int64, error) {
-	n, _, err := c.bring(ctx, named(codec.VerbGet, name), name, to)
+	n, _, err := c.bring(ctx, named(codec.VerbGet, name), to)
 	var e *Error
 	if !errors.As(err, &e) || e.Code != codec.CodeTooLarge {
 		return n, err
@@ -46,12 +46,10 @@ func (c *Client) pieces(
 ) (int64, error) {
 	at := s.begin
 	for at < s.end {
-		q := codec.Request{
-			Verb: codec.VerbGetPart, Offset: at, Length: min(s.end-at, c.pieceMax),
-			Name: []byte(name),
-		}
+		q := named(codec.VerbGetPart, name)
+		q.Offset, q.Length = at, min(s.end-at, c.pieceMax)
 		to := sink{w: w, progress: progress{hook, at, s.total}}
-		n, offer, err := c.bring(ctx, q, name, &to)
+		n, offer, err := c.bring(ctx, q, &to)
 		at += n
 		switch {
 		case err != nil:
@@ -78,7 +76,7 @@ func (c *Client) put(
 ) (Stored, error) {
 	if size <= c.pieceMax {
 		q := named(codec.VerbPut, name)
-		stored, ev, err := c.send(ctx, q, name, r, size, c.progress(0, 0))
+		stored, ev, err := c.send(ctx, q, r, size, c.progress(0, 0))
 		if err == nil && c.exchange == Status {
 			err = c.complete(ctx, q.Verb, ev, size)
 		}
@@ -109,16 +107,15 @@ const (
 // with the cause errNoPart: it may take the file in one piece.
 func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error) {
 	q := named(codec.VerbNewPart, name)
-	ev, err := c.simple(ctx, q, name, codec.CodeDone)
+	ev, err := c.simple(ctx, q, codec.CodeDone)
 	var e *Error
 	if errors.As(err, &e) {
 		switch e.Code {
 		case codec.CodeBusy:
 			return codec.PartID{}, marked(e, errNoPart)
 		case codeNoCommand, codeNotForThose:
-			return codec.PartID{}, marked(
-				&Error{Name: name, Kind: ErrTooLarge, Code: e.Code, Err: errNeedsParts, also: e.also},
-				errNoPart)
+			e.Kind, e.Err = ErrTooLarge, errNeedsParts
+			return codec.PartID{}, marked(e, errNoPart)
 		}
 	}
 	if err != nil {
@@ -136,7 +133,7 @@ const errNeedsParts = wording("too large for one piece, and the server keeps no 
 // dropPart gives up an upload. If that fails the server forgets the part in time.
 func (c *Client) dropPart(ctx context.Context, part codec.PartID) {
 	q := codec.Request{Verb: codec.VerbDropPart, Part: part}
-	_, _ = c.simple(ctx, q, "", codec.CodeDone)
+	_, _ = c.simple(ctx, q, codec.CodeDone)
 }
 
 // putPieces sends a range from r to a part, until the server confirms the whole file. A part that
@@ -145,9 +142,10 @@ func (c *Client) putPieces(
 	ctx context.Context, name string, r io.Reader, part codec.PartID, s span,
 ) error {
 	for at := s.begin; ; {
-		q := codec.Request{Verb: codec.VerbPutPart, Part: part, Offset: at, Total: s.total}
+		q := named(codec.VerbPutPart, name)
+		q.Part, q.Offset, q.Total = part, at, s.total
 		n := min(s.end-at, c.pieceMax)
-		_, ev, err := c.send(ctx, q, name, r, n, c.progress(at, s.total))
+		_, ev, err := c.send(ctx, q, r, n, c.progress(at, s.total))
 		if err != nil {
 			return err
 		}

@@ -93,16 +93,16 @@ func openPlain(local string) (*os.File, fs.FileInfo, error) {
 // send runs a command that takes one record of size bytes from a reader. In status it returns the
 // final reply.
 func (c *control) send(
-	ctx context.Context, q codec.Request, name string, from io.Reader, size int64, p progress,
+	ctx context.Context, q codec.Request, from io.Reader, size int64, p progress,
 ) (stored Stored, last codec.Event, err error) {
-	s := sender{client: c, name: name, from: from, size: size, left: size, progress: p}
+	s := sender{client: c, name: label(q), from: from, size: size, left: size, progress: p}
 	b := c.borrow()
 	defer b.giveBack()
 	first, err := s.first(b.bytes)
 	if err != nil {
 		return NotStored, last, err
 	}
-	conn, offer, err := c.open(ctx, q, name)
+	conn, offer, err := c.open(ctx, q)
 	if err != nil {
 		return NotStored, last, err
 	}
@@ -116,10 +116,10 @@ func (c *control) send(
 	case err != nil && c.exchange == Status:
 		// What a part got is kept; a file that is incomplete is reset.
 		c.done(conn, q.Verb != codec.VerbPutPart)
-		return NotStored, last, c.failed(ctx, q.Verb, name, err)
+		return NotStored, last, c.failed(ctx, q, err)
 	case err == nil && c.exchange == Status:
 		_ = conn.CloseWrite() // a server that broke the connection says why
-		last, err = c.concluded(ctx, q, name)
+		last, err = c.concluded(ctx, q)
 		stored = storedBy(err)
 	case err == nil:
 		stored, err = s.confirm(ctx, b.bytes)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -54,9 +55,17 @@ func (c *control) start(ctx context.Context, q codec.Request) error {
 
 var errNoName = errors.New("a file needs a name")
 
-// named is a command about a name.
+// named is a command about a name, which its errors have too. Commands about parts do not send it.
 func named(verb codec.Verb, name string) codec.Request {
 	return codec.Request{Verb: verb, Name: []byte(name)}
+}
+
+// label is what errors of a command name.
+func label(q codec.Request) string {
+	if len(q.Name) == 0 && q.Verb == codec.VerbList {
+		return q.Verb.String()
+	}
+	return string(q.Name)
 }
 
 // call runs a command that one reply answers, as a call of its own.
@@ -65,7 +74,7 @@ func (c *control) call(ctx context.Context, q codec.Request, want int64) (codec.
 		return codec.Event{}, err
 	}
 	defer c.end()
-	ev, err := c.simple(ctx, q, string(q.Name), want)
+	ev, err := c.simple(ctx, q, want)
 	if err != nil {
 		return codec.Event{}, err
 	}
@@ -73,41 +82,39 @@ func (c *control) call(ctx context.Context, q codec.Request, want int64) (codec.
 }
 
 // simple runs a command that one reply answers, and returns that reply, which has the wanted code.
-func (c *control) simple(
-	ctx context.Context, q codec.Request, name string, want int64,
-) (codec.Event, error) {
+func (c *control) simple(ctx context.Context, q codec.Request, want int64) (codec.Event, error) {
 	wait := c.options.ReplyTimeout
 	if q.Algo != 0 {
 		wait = -1 // a checksum takes as long as reading the file
 	}
-	ev, err := c.request(ctx, q, name, wait)
+	ev, err := c.request(ctx, q, wait)
 	if err != nil {
 		return codec.Event{}, err
 	}
-	return ev, c.expect(ctx, q.Verb, name, ev, want)
+	return ev, c.expect(ctx, q, ev, want)
 }
 
 // request sends a command and returns its first answer, which is valid until the next call. wait
-// bounds the wait; negative means no bound. Errors are about name. A fault on control ends the
-// session, since client and server no longer agree on what comes next.
+// bounds the wait; negative means no bound. A fault on control ends the session, since client and
+// server no longer agree on what comes next.
 func (c *control) request(
-	ctx context.Context, q codec.Request, name string, wait time.Duration,
+	ctx context.Context, q codec.Request, wait time.Duration,
 ) (codec.Event, error) {
 	command, err := c.encode(c.command[:0], q)
 	if c.command = command; err != nil {
-		return codec.Event{}, failure(shortened(name), ErrName, err)
+		return codec.Event{}, failure(shortened(label(q)), ErrName, err)
 	}
 	if err := c.unasked(ctx); err != nil {
 		return codec.Event{}, err
 	}
 	if err := allow(ctx, c.conn, wait); err != nil {
 		// Nothing was sent: the session stands.
-		return codec.Event{}, transferError(ctx, name, err)
+		return codec.Event{}, transferError(ctx, label(q), err)
 	}
 	if _, err := c.conn.Write(command); err != nil {
 		return codec.Event{}, c.lose(ctx, err)
 	}
-	return c.reply(ctx, q.Verb, name, wait)
+	return c.reply(ctx, q, wait)
 }
 
 // encode appends a command as the exchange spells it.
@@ -173,7 +180,7 @@ func (c *control) answer() (codec.Event, error) {
 // reply waits for an answer. If the context of a status command ends first, the command is aborted;
 // the reply is then its final one, unless that only says that it was aborted.
 func (c *control) reply(
-	ctx context.Context, verb codec.Verb, name string, wait time.Duration,
+	ctx context.Context, q codec.Request, wait time.Duration,
 ) (codec.Event, error) {
 	err := allow(ctx, c.conn, wait)
 	if err == nil {
@@ -192,21 +199,16 @@ func (c *control) reply(
 	}
 	last, err := c.abandon(ctx)
 	if err == nil && last.N == codec.CodeAborted {
-		err = c.givenUp(ctx, verb, name, last)
+		err = c.givenUp(ctx, q, last)
 	}
 	return last, err
 }
 
 // givenUp is the error of a command that ended with its context.
-func (c *control) givenUp(
-	ctx context.Context, verb codec.Verb, name string, last codec.Event,
-) error {
-	e := failure(name, ErrGivenUp, ctx.Err())
+func (c *control) givenUp(ctx context.Context, q codec.Request, last codec.Event) error {
+	e := failure(cmp.Or(label(q), q.Verb.String()), ErrGivenUp, ctx.Err())
 	if last.N == codec.CodeAborted {
 		e.Code = int(last.N)
-	}
-	if name == "" {
-		e.Name = verb.String()
 	}
 	return e
 }
@@ -255,15 +257,15 @@ func (c *control) last() (codec.Event, error) {
 
 // expect turns a reply that is not the wanted one into an error.
 func (c *control) expect(
-	ctx context.Context, verb codec.Verb, name string, ev codec.Event, want int64,
+	ctx context.Context, q codec.Request, ev codec.Event, want int64,
 ) error {
 	switch {
 	case ev.N == want:
 		return nil
 	case ev.N >= 400:
-		return replyError(name, verb, ev)
+		return replyError(q, ev)
 	}
-	return c.strange(ctx, verb, ev)
+	return c.strange(ctx, q.Verb, ev)
 }
 
 // strange ends the session because of a reply that does not answer the command.
