@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// LocalName is the local name of a remote file: what follows the last slash. It is an ErrName if
-// that is a plain name, which joined to a folder never leaves it, and none of the hidden names of
-// downloads.
+// LocalName is the local name of a remote file: what follows its last slash. That has to be a plain
+// name, which joined to a folder never leaves it, and none of the hidden names of downloads; other
+// names are an ErrName.
 func LocalName(remote string) (string, error) {
 	base := remote[strings.LastIndexByte(remote, '/')+1:]
 	if err := checkLocal(base, runtime.GOOS == "windows"); err != nil {

@@ -9,7 +9,7 @@ import (
 	"ferry/client"
 )
 
-func (s *Shell) runBookmark(_ context.Context, c *command) error {
+func runBookmark(_ context.Context, s *Shell, c *command) error {
 	if s.Config == nil || s.Config.Path == "" {
 		return &client.Error{Name: "bookmark", Kind: client.ErrLocal, Err: errNoConfig}
 	}

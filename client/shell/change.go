@@ -24,14 +24,14 @@ func (s *Shell) change(ctx context.Context, r result, f func(c *client.Client) e
 	return err
 }
 
-func (s *Shell) runMkdir(ctx context.Context, c *command) error {
+func runMkdir(ctx context.Context, s *Shell, c *command) error {
 	name := c.words[0]
 	return s.change(ctx, result{Command: "mkdir", Remote: name}, func(c *client.Client) error {
 		return c.Mkdir(ctx, trimFolder(s.remote(name)))
 	})
 }
 
-func (s *Shell) runRmdir(ctx context.Context, c *command) error {
+func runRmdir(ctx context.Context, s *Shell, c *command) error {
 	name := c.words[0]
 	return s.change(ctx, result{Command: "rmdir", Remote: name}, func(c *client.Client) error {
 		return c.Rmdir(ctx, trimFolder(s.remote(name)))
@@ -46,7 +46,7 @@ func trimFolder(name string) string {
 	return name
 }
 
-func (s *Shell) runRm(ctx context.Context, c *command) error {
+func runRm(ctx context.Context, s *Shell, c *command) error {
 	name := c.words[0]
 	return s.change(ctx, result{Command: "rm", Remote: name}, func(c *client.Client) error {
 		err := c.Remove(ctx, s.remote(name))
@@ -59,7 +59,7 @@ func (s *Shell) runRm(ctx context.Context, c *command) error {
 	})
 }
 
-func (s *Shell) runMv(ctx context.Context, c *command) error {
+func runMv(ctx context.Context, s *Shell, c *command) error {
 	from, to := trimFolder(c.words[0]), c.words[1]
 	if strings.HasSuffix(to, "/") {
 		to += path.Base(from)
@@ -70,7 +70,7 @@ func (s *Shell) runMv(ctx context.Context, c *command) error {
 	})
 }
 
-func (s *Shell) runStat(ctx context.Context, c *command) error {
+func runStat(ctx context.Context, s *Shell, c *command) error {
 	name := c.words[0]
 	var info client.Info
 	if err := s.main.do(ctx, func(c *client.Client) (err error) {
@@ -98,7 +98,7 @@ func (s *Shell) runStat(ctx context.Context, c *command) error {
 		info.Modified.Local().Format(time.DateTime)))
 }
 
-func (s *Shell) runSum(ctx context.Context, c *command) error {
+func runSum(ctx context.Context, s *Shell, c *command) error {
 	name, algo := c.words[0], client.SHA256
 	if c.has["xxh3"] {
 		algo = client.XXH3

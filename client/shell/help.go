@@ -53,7 +53,7 @@ func (s *Shell) Help(words []string) int {
 	return s.one(context.Background(), c)
 }
 
-func (s *Shell) runHelp(_ context.Context, c *command) error {
+func runHelp(_ context.Context, s *Shell, c *command) error {
 	var b strings.Builder
 	table := verbs()
 	for i, h := range Helps() {

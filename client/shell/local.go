@@ -22,28 +22,28 @@ func localVerbs() []verb {
 			words: []string{"lcd"}, usage: "[FOLDER]", most: 1, bare: true,
 			says:     "go to a local folder; alone, to your home",
 			examples: []string{"lcd Downloads"},
-			takes:    []kind{localFolder}, run: (*Shell).runLocalCd,
+			takes:    []kind{localFolder}, run: runLocalCd,
 		},
 		{
 			words: []string{"lls"}, usage: "[PATH]", most: 1, bare: true,
 			options: []option{{letter: 'l', name: "long", says: "with sizes and times"}, all},
 			says:    "list a local folder",
-			takes:   []kind{localFolder}, run: (*Shell).runLocalList,
+			takes:   []kind{localFolder}, run: runLocalList,
 		},
 		{
-			words: []string{"lpwd"}, says: "show the local folder", run: (*Shell).runLocalPwd,
+			words: []string{"lpwd"}, says: "show the local folder", run: runLocalPwd,
 		},
 		keptVerb(),
 		{
 			words: []string{"!"}, usage: "[COMMAND]",
 			says:     "run a command of this machine's shell, or the shell",
 			examples: []string{"!date", "! df -h ."},
-			run:      (*Shell).runSystem,
+			run:      runSystem,
 		},
 	}
 }
 
-func (s *Shell) runLocalCd(_ context.Context, c *command) error {
+func runLocalCd(_ context.Context, s *Shell, c *command) error {
 	to := ""
 	if len(c.words) > 0 {
 		to = s.local(c.words[0])
@@ -64,7 +64,7 @@ func (s *Shell) runLocalCd(_ context.Context, c *command) error {
 	return nil
 }
 
-func (s *Shell) runLocalPwd(context.Context, *command) error {
+func runLocalPwd(_ context.Context, s *Shell, _ *command) error {
 	whole, err := filepath.Abs(s.Dir)
 	if err != nil {
 		return &client.Error{Name: "lpwd", Kind: client.ErrLocal, Err: err}
@@ -76,7 +76,7 @@ func (s *Shell) runLocalPwd(context.Context, *command) error {
 	return s.put(s.paint(whole) + "\n")
 }
 
-func (s *Shell) runLocalList(_ context.Context, c *command) error {
+func runLocalList(_ context.Context, s *Shell, c *command) error {
 	folder := s.local(".")
 	if len(c.words) > 0 {
 		folder = s.local(c.words[0])
@@ -147,7 +147,7 @@ func (s *Shell) put(text string) error {
 
 // runSystem runs a line of the system's own shell, in the local folder. Ctrl-C is for it: it has
 // the terminal, and this program waits.
-func (s *Shell) runSystem(_ context.Context, c *command) error {
+func runSystem(_ context.Context, s *Shell, c *command) error {
 	cmd := systemShell(c.bare)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.local("."), s.Out, s.Err
 	if s.Prompt {

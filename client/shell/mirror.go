@@ -12,7 +12,7 @@ import (
 	"ferry/client"
 )
 
-func (s *Shell) runMirror(ctx context.Context, c *command) error {
+func runMirror(ctx context.Context, s *Shell, c *command) error {
 	words := c.words
 	if c.has["reverse"] {
 		root, remote := s.local("."), ""

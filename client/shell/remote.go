@@ -16,28 +16,28 @@ func remoteVerbs() []verb {
 		{
 			words: []string{"mkdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
 			says: "make a remote folder", takes: []kind{remoteFolder},
-			connected: true, base: true, run: (*Shell).runMkdir,
+			connected: true, base: true, run: runMkdir,
 		},
 		{
 			words: []string{"rmdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
 			says: "remove an empty remote folder", takes: []kind{remoteFolder},
-			connected: true, base: true, run: (*Shell).runRmdir,
+			connected: true, base: true, run: runRmdir,
 		},
 		{
 			words: []string{"rm", "delete"}, usage: "REMOTE", least: 1, most: 1, bare: true,
 			says: "remove a remote file", takes: []kind{remoteName},
-			connected: true, base: true, run: (*Shell).runRm,
+			connected: true, base: true, run: runRm,
 		},
 		{
 			words: []string{"mv", "rename"}, usage: "REMOTE REMOTE", least: 2, most: 2,
 			says:     "rename or move a remote file or folder",
 			examples: []string{"mv draft.txt final.txt", "mv final.txt archive/"},
-			takes:    []kind{remoteName}, connected: true, base: true, run: (*Shell).runMv,
+			takes:    []kind{remoteName}, connected: true, base: true, run: runMv,
 		},
 		{
 			words: []string{"stat"}, usage: "REMOTE", least: 1, most: 1, bare: true,
 			says: "show type, size and time of a remote name", takes: []kind{remoteName},
-			connected: true, base: true, run: (*Shell).runStat,
+			connected: true, base: true, run: runStat,
 		},
 		{
 			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
@@ -46,12 +46,12 @@ func remoteVerbs() []verb {
 			},
 			says:  "show the SHA-256 of a remote file",
 			more:  "The server computes it. sha256sum or shasum -a 256 do so here.",
-			takes: []kind{remoteName}, connected: true, base: true, run: (*Shell).runSum,
+			takes: []kind{remoteName}, connected: true, base: true, run: runSum,
 		},
 	}
 }
 
-func (s *Shell) runOpen(ctx context.Context, c *command) error {
+func runOpen(ctx context.Context, s *Shell, c *command) error {
 	to := target{}
 	if len(c.words) == 0 {
 		if s.last.addr == "" {
@@ -81,18 +81,18 @@ func (s *Shell) runOpen(ctx context.Context, c *command) error {
 	return nil
 }
 
-func (s *Shell) runClose(ctx context.Context, _ *command) error {
+func runClose(ctx context.Context, s *Shell, _ *command) error {
 	s.leave(ctx)
 	return nil
 }
 
-func (s *Shell) runQuit(ctx context.Context, _ *command) error {
+func runQuit(ctx context.Context, s *Shell, _ *command) error {
 	s.leave(ctx)
 	s.quit = true
 	return nil
 }
 
-func (s *Shell) runList(ctx context.Context, c *command) error {
+func runList(ctx context.Context, s *Shell, c *command) error {
 	name := ""
 	if len(c.words) > 0 {
 		name = c.words[0]
@@ -132,7 +132,7 @@ func (s *Shell) paint(name string) string {
 	return shown
 }
 
-func (s *Shell) runCd(ctx context.Context, c *command) error {
+func runCd(ctx context.Context, s *Shell, c *command) error {
 	if len(c.words) == 0 {
 		s.folder = ""
 		return nil
@@ -167,7 +167,7 @@ func (s *Shell) isRemoteFolder(ctx context.Context, c *client.Client, name strin
 	return err
 }
 
-func (s *Shell) runPwd(_ context.Context, _ *command) error {
+func runPwd(_ context.Context, s *Shell, _ *command) error {
 	if s.JSON {
 		s.tell(&result{Command: "pwd", Remote: "/" + s.folder, Outcome: outcomeDone})
 		return nil

@@ -254,7 +254,7 @@ func (s *Shell) one(ctx context.Context, c *command) int {
 				return err
 			}
 		}
-		return s.asTyped(c, c.verb.run(s, ctx, c))
+		return s.asTyped(c, c.verb.run(ctx, s, c))
 	}))
 }
 

@@ -215,7 +215,7 @@ func (s *Shell) alone(ctx context.Context, j job) error {
 	return r.err
 }
 
-func (s *Shell) runGet(ctx context.Context, c *command) error {
+func runGet(ctx context.Context, s *Shell, c *command) error {
 	if c.has[segmented.name] && (c.has[recursive.name] || c.has[resume.name]) {
 		return errSegmentsAlone
 	}
@@ -317,7 +317,7 @@ func (s *Shell) local(word string) string {
 	return filepath.Join(s.Dir, word)
 }
 
-func (s *Shell) runPut(ctx context.Context, c *command) error {
+func runPut(ctx context.Context, s *Shell, c *command) error {
 	words := c.words
 	if len(words) == 2 && c.bare != "" && !s.isThere(words[0]) && s.isThere(c.bare) {
 		// The two words are one name: such a file is there, and the other is not.
