@@ -10,6 +10,28 @@ import (
 	"ferry/client"
 )
 
+// treeCopy is a folder that is copied from one side to the other.
+type treeCopy struct {
+	*Shell
+	tally *tally
+	// local and remote are the two folders, the latter as the person names it.
+	local, remote string
+	// mirror leaves out what both sides have; delete deletes what the source lacks; dry only
+	// tells what would be done.
+	mirror, delete, dry bool
+	// all copies hidden names too; resume continues interrupted transfers.
+	all, resume bool
+	jobs        []job
+}
+
+func (s *Shell) newTreeCopy(c *command, local, remote string) *treeCopy {
+	return &treeCopy{
+		Shell: s, tally: &tally{shell: s}, local: local, remote: remote,
+		mirror: c.verb.words[0] == "mirror", delete: c.has["delete"], dry: c.has["dry-run"],
+		all: c.has[all.name], resume: c.has[resume.name],
+	}
+}
+
 // getTree fetches a folder: into LOCAL/NAME where LOCAL is a folder, as LOCAL otherwise.
 func (s *Shell) getTree(ctx context.Context, c *command) error {
 	remote := strings.TrimRight(c.words[0], "/")
@@ -26,7 +48,59 @@ func (s *Shell) getTree(ctx context.Context, c *command) error {
 			root = filepath.Join(root, name)
 		}
 	}
-	return s.fetchTree(ctx, c, remote, root, false)
+	return s.newTreeCopy(c, root, remote).fetch(ctx)
+}
+
+// putTree stores a folder: into REMOTE/NAME where REMOTE is a folder, as REMOTE otherwise.
+func (s *Shell) putTree(ctx context.Context, c *command, words []string) error {
+	root := s.local(words[0])
+	if !isFolder(root) {
+		return &client.Error{Name: words[0], Kind: client.ErrLocal, Err: errNotFolder}
+	}
+	name := baseName(root)
+	remote := name
+	if len(words) > 1 {
+		remote = strings.TrimRight(words[1], "/")
+		if _, err := s.entries(ctx, s.remote(remote), "", &tally{shell: s}); err == nil {
+			remote = join(remote, name)
+		} else if endsAll(err) {
+			return err
+		}
+	}
+	return s.newTreeCopy(c, root, remote).store(ctx)
+}
+
+func runMirror(ctx context.Context, s *Shell, c *command) error {
+	words := c.words
+	if c.has["reverse"] {
+		root, remote := s.local("."), ""
+		if len(words) > 0 {
+			root = s.local(words[0])
+			remote = baseName(root)
+		}
+		if len(words) > 1 {
+			remote = strings.TrimRight(words[1], "/")
+		}
+		if !isFolder(root) {
+			return &client.Error{Name: root, Kind: client.ErrLocal, Err: errNotFolder}
+		}
+		return s.newTreeCopy(c, root, remote).store(ctx)
+	}
+	remote, root := "", s.local(".")
+	if len(words) > 0 {
+		if remote = strings.TrimRight(words[0], "/"); remote == "" {
+			remote = "/"
+		}
+		name, err := treeName(remote)
+		if err != nil {
+			return err
+		}
+		root = filepath.Join(s.Dir, name)
+	}
+	if len(words) > 1 {
+		root = s.local(words[1])
+	}
+	return s.newTreeCopy(c, root, remote).fetch(ctx)
 }
 
 // treeName is the name that a remote folder gets on this side, "" for a root.
@@ -41,100 +115,143 @@ func treeName(remote string) (string, error) {
 	return client.LocalName(path.Base(remote))
 }
 
-// fetchTree fetches everything beneath a remote folder into a local one. A mirror leaves out what
-// is the same on both sides.
-func (s *Shell) fetchTree(
-	ctx context.Context, c *command, remote, root string, mirror bool,
-) error {
-	t, dry := new(tally), c.has["dry-run"]
-	from, err := s.walkRemote(ctx, s.remote(remote), c.has["all"], t)
+// baseName is what a local folder is called, "" for the root of a disk.
+func baseName(folder string) string {
+	whole, err := filepath.Abs(folder)
+	if err != nil {
+		whole = folder
+	}
+	if name := filepath.Base(whole); name != string(filepath.Separator) && name != "." {
+		return name
+	}
+	return ""
+}
+
+// fetch copies everything beneath the remote folder to the local one.
+func (y *treeCopy) fetch(ctx context.Context) error {
+	t, root := y.tally, y.local
+	from, err := y.walkRemote(ctx, y.Shell.remote(y.remote), y.all, t)
 	if err != nil {
 		return err
 	}
-	s.sayHidden(c, from, "fetches")
+	y.sayHidden(from, "fetches")
 	var conflicts, surplus []found
-	if c.has["delete"] && len(t.failed) == 0 && isFolder(root) {
-		copied, err := s.walkLocal("mirror", root, false, t)
+	if y.delete && len(t.failed) == 0 && isFolder(root) {
+		copied, err := y.walkLocal("mirror", root, false, t)
 		if err != nil {
 			return err
 		}
 		conflicts, surplus = from.surplus(copied)
 	}
-	if err := s.removeLocal(root, conflicts, dry, t); err != nil {
+	if err := t.removeLocal(root, conflicts, y.dry); err != nil {
 		return err
 	}
-	if !dry {
+	if !y.dry {
 		if err := os.MkdirAll(root, 0o777); err != nil {
 			return &client.Error{Name: root, Kind: client.ErrLocal, Err: err}
 		}
-		from.files = s.makeFolders(root, from, remote, t)
+		from.files = makeFolders(root, from, y.remote, t)
 	}
-	var jobs []job
 	for _, f := range from.files {
 		local, err := localPath(root, f.path)
-		j := job{
-			command: "get", remote: join(s.remote(remote), f.path), local: local,
-			name: join(remote, f.path), size: f.size, resume: c.has["continue"], time: f.time,
-		}
+		name := join(y.remote, f.path)
 		if err != nil {
-			s.addFailure(t, result{Command: "get", Remote: j.name}, err)
+			t.fail(result{Command: "get", Remote: name}, err)
 			continue
 		}
-		same := mirror && sameHere(local, f.entry)
-		jobs = s.addJob(jobs, j, same, dry, t)
+		y.addJob(job{
+			command: "get", remote: y.Shell.remote(name), local: local, name: name, size: f.size,
+			time: f.time,
+		}, y.mirror && sameHere(local, f.entry))
 	}
-	return s.finish(ctx, jobs, t, dry, func() error {
-		return s.removeLocal(root, surplus, dry, t)
-	})
+	return y.finish(ctx, func() error { return t.removeLocal(root, surplus, y.dry) })
 }
 
-// sayHidden tells how many hidden names a tree left out.
-func (s *Shell) sayHidden(c *command, from *tree, does string) {
-	if hidden := from.hidden(); hidden > 0 && !c.has["all"] {
-		s.say("left out %s beginning with a dot; -a %s such names too",
+// store copies everything beneath the local folder to the remote one.
+func (y *treeCopy) store(ctx context.Context) error {
+	t := y.tally
+	from, err := y.walkLocal("put", y.local, y.all, t)
+	if err != nil {
+		return err
+	}
+	for _, f := range from.skipped {
+		if f.special && (!f.hidden() || y.all) {
+			t.add(&result{
+				Command: "put", Outcome: outcomeSkipped, Local: f.path, Note: notPlainNote,
+			})
+		}
+	}
+	y.sayHidden(from, "stores")
+	to := &remoteCopy{
+		shell: y.Shell, tally: t, root: y.remote, dry: y.dry,
+		delete: y.delete && len(t.failed) == 0,
+	}
+	if err := to.prepare(ctx, from); err != nil {
+		return err
+	}
+	has := to.has.names()
+	for _, f := range from.files {
+		if to.blocked[path.Dir(f.path)] {
+			continue // the folder's failure was reported
+		}
+		name, local := join(y.remote, f.path), filepath.Join(y.local, filepath.FromSlash(f.path))
+		there, known := has[folded(f.path)]
+		y.addJob(job{
+			command: "put", remote: y.Shell.remote(name), name: name, size: f.size,
+			local: local, as: local,
+		}, y.mirror && known && sameThere(there, f.entry))
+	}
+	return y.finish(ctx, func() error { return to.remove(ctx, to.surplus) })
+}
+
+const notPlainNote = "neither a plain file nor a folder"
+
+// sayHidden tells how many hidden names the copy leaves out.
+func (y *treeCopy) sayHidden(from *tree, does string) {
+	if hidden := from.hidden(); hidden > 0 && !y.all {
+		y.say("left out %s beginning with a dot; -a %s such names too",
 			countText(hidden, "name", "names"), does)
 	}
 }
 
-// addJob adds a file to the jobs of a tree, or reports it where there is nothing to do. People see
-// only the number of files that both sides have.
-func (s *Shell) addJob(jobs []job, j job, same, dry bool, t *tally) []job {
+// addJob adds a file, or reports it if there is nothing to do. People see only the number of files
+// that both sides have.
+func (y *treeCopy) addJob(j job, same bool) {
 	r := result{Command: j.command, Remote: j.name, Local: j.local, Bytes: max(j.size, 0)}
 	switch {
 	case same:
 		r.Outcome = outcomeSame
-		if s.JSON {
-			s.tell(&r)
+		if y.JSON {
+			y.tell(&r)
 		}
-		t.same++
-	case dry:
+		y.tally.same++
+	case y.dry:
 		r.Outcome, r.unsized = outcomePlanned, j.size < 0
-		s.add(t, &r)
+		y.tally.add(&r)
 	default:
-		jobs = append(jobs, j)
+		j.resume = y.resume
+		y.jobs = append(y.jobs, j)
 	}
-	return jobs
 }
 
-// finish moves the files of a tree and then deletes what a mirror has beyond them, or says what a
-// dry run found. Nothing is deleted after a failure.
-func (s *Shell) finish(
-	ctx context.Context, jobs []job, t *tally, dry bool, remove func() error,
-) error {
-	if !dry {
-		if err := s.batch(ctx, jobs, t); err != nil {
+// finish moves the files and then deletes what a mirror has beyond them, or says what a dry run
+// found. Nothing is deleted after a failure.
+func (y *treeCopy) finish(ctx context.Context, remove func() error) error {
+	t := y.tally
+	if !y.dry {
+		if err := y.batch(ctx, y.jobs, t); err != nil {
 			return err
 		}
 	}
 	err := remove()
 	if err == nil {
-		err = s.verdict(t)
+		err = t.verdict()
 	}
 	switch {
-	case dry:
-		s.say("%s", t.plan())
+	case y.dry:
+		y.say("%s", t.plan())
 	case t.removed > 0:
-		s.say("removed %s", countText(t.removed, "name", "names"))
+		y.say("removed %s", countText(t.removed, "name", "names"))
 	}
 	return err
 }
@@ -151,89 +268,4 @@ func sameHere(local string, there entry) bool {
 func sameThere(there entry, here entry) bool {
 	return !there.folder && there.size == here.size && !there.time.IsZero() &&
 		there.time.Unix() >= here.time.Unix()
-}
-
-// verdict is the error that failures beside a batch are.
-func (s *Shell) verdict(t *tally) error {
-	if t.first == nil {
-		return nil
-	}
-	return &toldError{t.first}
-}
-
-// putTree stores a folder: into REMOTE/NAME where REMOTE is a folder, as REMOTE otherwise.
-func (s *Shell) putTree(ctx context.Context, c *command, words []string) error {
-	root := s.local(words[0])
-	if !isFolder(root) {
-		return &client.Error{Name: words[0], Kind: client.ErrLocal, Err: errNotFolder}
-	}
-	name := baseName(root)
-	remote := name
-	if len(words) > 1 {
-		remote = strings.TrimRight(words[1], "/")
-		var t tally
-		if _, err := s.entries(ctx, s.remote(remote), "", &t); err == nil {
-			remote = join(remote, name)
-		} else if endsAll(err) {
-			return err
-		}
-	}
-	return s.storeTree(ctx, c, root, remote, false)
-}
-
-// baseName is what a local folder is called, "" for the root of a disk.
-func baseName(folder string) string {
-	whole, err := filepath.Abs(folder)
-	if err != nil {
-		whole = folder
-	}
-	if name := filepath.Base(whole); name != string(filepath.Separator) && name != "." {
-		return name
-	}
-	return ""
-}
-
-// storeTree stores everything beneath a local folder in a remote one.
-func (s *Shell) storeTree(
-	ctx context.Context, c *command, root, remote string, mirror bool,
-) error {
-	t, dry := new(tally), c.has["dry-run"]
-	from, err := s.walkLocal("put", root, c.has["all"], t)
-	if err != nil {
-		return err
-	}
-	for _, f := range from.skipped {
-		if f.special && (!f.hidden() || c.has["all"]) {
-			s.add(t, &result{
-				Command: "put", Outcome: outcomeSkipped, Local: f.path,
-				Note: "neither a plain file nor a folder",
-			})
-		}
-	}
-	s.sayHidden(c, from, "stores")
-	to := &remoteCopy{
-		shell: s, tally: t, root: remote, dry: dry,
-		delete: c.has["delete"] && len(t.failed) == 0,
-	}
-	if err := to.prepare(ctx, from); err != nil {
-		return err
-	}
-	has := to.has.names()
-	var jobs []job
-	for _, f := range from.files {
-		if to.blocked[path.Dir(f.path)] {
-			continue // the folder's failure was told
-		}
-		name := join(remote, f.path)
-		j := job{
-			command: "put", remote: s.remote(name), name: name, size: f.size,
-			local:  filepath.Join(root, filepath.FromSlash(f.path)),
-			resume: c.has["continue"],
-		}
-		j.as = j.local
-		there, known := has[folded(f.path)]
-		same := mirror && known && sameThere(there, f.entry)
-		jobs = s.addJob(jobs, j, same, dry, t)
-	}
-	return s.finish(ctx, jobs, t, dry, func() error { return to.remove(ctx, to.surplus) })
 }

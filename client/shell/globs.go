@@ -179,7 +179,7 @@ func (m *matches) tree() *tree {
 }
 
 func runMget(ctx context.Context, s *Shell, c *command) error {
-	t := new(tally)
+	t := &tally{shell: s}
 	m, err := matchAll(c.words, func(folder string) finder {
 		r := &remoteFS{lists: make(map[string][]fs.DirEntry)}
 		r.list = func(below string) ([]entry, error) {
@@ -194,7 +194,7 @@ func runMget(ctx context.Context, s *Shell, c *command) error {
 		s.say("left out %s; get -r fetches a folder", countText(m.folders, "folder", "folders"))
 	}
 	root, here := s.local("."), make(map[string]bool)
-	for _, f := range s.makeFolders(root, m.tree(), "", t) {
+	for _, f := range makeFolders(root, m.tree(), "", t) {
 		here[f.path] = true
 	}
 	return s.batch(ctx, s.distinct("get", m, t, func(j *job, m match) bool {
@@ -214,7 +214,7 @@ func runMput(ctx context.Context, s *Shell, c *command) error {
 	if err != nil {
 		return err
 	}
-	to := &remoteCopy{shell: s, tally: new(tally)}
+	to := &remoteCopy{shell: s, tally: &tally{shell: s}}
 	if from := m.tree(); len(from.folders) > 0 {
 		if err := to.prepare(ctx, &tree{folders: from.folders}); err != nil {
 			return err
@@ -236,7 +236,7 @@ func (s *Shell) distinct(
 	for _, m := range m.jobs {
 		if taken[m.path] {
 			name := join(m.folder, m.path)
-			s.addFailure(t, result{Command: verb, Remote: name},
+			t.fail(result{Command: verb, Remote: name},
 				&client.Error{Name: name, Kind: client.ErrName, Err: errTaken})
 			continue
 		}

@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path"
@@ -11,39 +10,6 @@ import (
 
 	"ferry/client"
 )
-
-func runMirror(ctx context.Context, s *Shell, c *command) error {
-	words := c.words
-	if c.has["reverse"] {
-		root, remote := s.local("."), ""
-		if len(words) > 0 {
-			root = s.local(words[0])
-			remote = baseName(root)
-		}
-		if len(words) > 1 {
-			remote = strings.TrimRight(words[1], "/")
-		}
-		if !isFolder(root) {
-			return &client.Error{Name: root, Kind: client.ErrLocal, Err: errNotFolder}
-		}
-		return s.storeTree(ctx, c, root, remote, true)
-	}
-	remote, root := "", s.local(".")
-	if len(words) > 0 {
-		if remote = strings.TrimRight(words[0], "/"); remote == "" {
-			remote = "/"
-		}
-		name, err := treeName(remote)
-		if err != nil {
-			return err
-		}
-		root = filepath.Join(s.Dir, name)
-	}
-	if len(words) > 1 {
-		root = s.local(words[1])
-	}
-	return s.fetchTree(ctx, c, remote, root, true)
-}
 
 // names are all names of a tree by their path.
 func (t *tree) names() map[string]entry {
@@ -104,8 +70,8 @@ func (t *tree) surplus(copied *tree) (conflicts, rest []found) {
 
 // remove deletes names of a mirror's copy, or says in a dry run that it would. how gives the result
 // that reports a name, and what deletes it.
-func (s *Shell) remove(
-	list []found, dry bool, t *tally, how func(found) (result, func() error),
+func (t *tally) remove(
+	list []found, dry bool, how func(found) (result, func() error),
 ) error {
 	for _, f := range list {
 		r, remove := how(f)
@@ -116,7 +82,7 @@ func (s *Shell) remove(
 				r.fail(err)
 			}
 		}
-		s.add(t, &r)
+		t.add(&r)
 		if r.err != nil && (endsAll(r.err) || errors.Is(r.err, client.ErrUnsupported)) {
 			return &toldError{r.err}
 		}
@@ -125,7 +91,7 @@ func (s *Shell) remove(
 }
 
 // removeLocal deletes names beneath a local folder, wherever links in it lead.
-func (s *Shell) removeLocal(root string, list []found, dry bool, t *tally) error {
+func (t *tally) removeLocal(root string, list []found, dry bool) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -134,7 +100,7 @@ func (s *Shell) removeLocal(root string, list []found, dry bool, t *tally) error
 		return &client.Error{Name: root, Kind: client.ErrLocal, Err: err}
 	}
 	defer func() { _ = beneath.Close() }()
-	return s.remove(list, dry, t, func(f found) (result, func() error) {
+	return t.remove(list, dry, func(f found) (result, func() error) {
 		name := filepath.FromSlash(f.path)
 		r := result{Command: "rm", Local: filepath.Join(root, name)}
 		return r, func() error {

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"ferry/client"
-	"ferry/codec"
 )
 
 // link is a session that comes back: when it was lost, the next use of it makes it anew. It is
@@ -48,7 +46,7 @@ func (l *link) up(ctx context.Context) error {
 	if l.client != nil && l.client.Err() == nil {
 		return nil
 	}
-	c, err := client.Dial(ctx, l.addr, l.shell.options(l))
+	c, err := client.Dial(ctx, l.addr, l.options())
 	if err == nil {
 		l.client, l.status = c, c.Exchange() == client.Status
 	}
@@ -109,26 +107,7 @@ func (l *link) once(ctx context.Context, f func(*client.Client) error) error {
 	if err := l.up(ctx); err != nil {
 		return err
 	}
-	return l.ended(f(l.client))
-}
-
-// ended makes a server's last word what it is: the end of the session. (PROTOCOL, Status exchange:
-// "421 too busy or shutting down".) It may have come before the command that it seems to answer.
-func (l *link) ended(err error) error {
-	var said *client.Error
-	if !errors.As(err, &said) || said.Code != codec.CodeTooBusy || errors.Is(err, client.ErrLost) {
-		return err
-	}
-	_ = l.client.Close()
-	return &client.Error{Kind: client.ErrLost, Err: &lastWords{said}}
-}
-
-// lastWords is a server's reply without the name of a command before it.
-type lastWords struct{ said *client.Error }
-
-// Error is the server's text.
-func (e *lastWords) Error() string {
-	return strings.TrimPrefix(e.said.Error(), e.said.Name+": ")
+	return f(l.client)
 }
 
 // retryWait is how long to wait before a further try. Half of it is chance, so that clients that
@@ -165,8 +144,8 @@ func (l *link) leave(ctx context.Context) {
 }
 
 // options are those of a link's session.
-func (s *Shell) options(l *link) client.Options {
-	o := s.Options
+func (l *link) options() client.Options {
+	o := l.shell.Options
 	if l.exchange != client.Auto {
 		o.Exchange = l.exchange
 	}

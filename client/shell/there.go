@@ -63,7 +63,7 @@ func (r *remoteCopy) block(folder string, err error) error {
 		return err
 	}
 	r.blocked[folder] = true
-	r.shell.addFailure(r.tally, result{Command: "mkdir", Remote: join(r.root, folder)}, err)
+	r.tally.fail(result{Command: "mkdir", Remote: join(r.root, folder)}, err)
 	return nil
 }
 
@@ -130,13 +130,13 @@ func (r *remoteCopy) makeFolder(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	r.shell.add(r.tally, &done)
+	r.tally.add(&done)
 	return nil
 }
 
 // remove deletes names of the copy, which stand after what is in them.
 func (r *remoteCopy) remove(ctx context.Context, list []found) error {
-	return r.shell.remove(list, r.dry, r.tally, func(f found) (result, func() error) {
+	return r.tally.remove(list, r.dry, func(f found) (result, func() error) {
 		name := join(r.root, f.path)
 		if f.folder {
 			return result{Command: "rmdir", Remote: name}, func() error {

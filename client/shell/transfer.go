@@ -44,20 +44,17 @@ func (s *Shell) watch(files int, bytes int64) *progress {
 	return p
 }
 
-// transfer moves one file, and says how it went in the result alone.
-func (s *Shell) transfer(ctx context.Context, l *link, p *progress, j job) result {
+// transfer moves one file, and reports the outcome in the result alone.
+func (l *link) transfer(ctx context.Context, p *progress, j job) result {
 	g := p.begin(j.name, j.size)
 	l.gauge.Store(g)
 	defer l.gauge.Store(nil)
 	r := result{Command: j.command, Remote: j.name, Local: j.local, as: j.as}
-	var err error
-	switch j.command {
-	case "get":
-		err = s.fetch(ctx, l, j, &r)
-	case "put":
-		err = s.store(ctx, l, j, &r)
+	move := l.fetch
+	if j.command == "put" {
+		move = l.store
 	}
-	if err != nil {
+	if err := move(ctx, j, &r); err != nil {
 		if kept := keptOf(j, g, err); r.keeps && kept > 0 {
 			if j.command == "get" {
 				r.Kept = kept
@@ -106,11 +103,11 @@ func (e *keptError) Error() string {
 func (e *keptError) Unwrap() error { return e.error }
 
 // fetch gets one file.
-func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
+func (l *link) fetch(ctx context.Context, j job, r *result) error {
 	r.Outcome = outcomeDone
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
-		moved, err := s.getFile(ctx, c, j, r)
+		moved, err := j.get(ctx, c, r)
 		r.Bytes, r.Kept, r.Segments = moved.Size, moved.Kept, moved.Segments
 		r.took(time.Since(start))
 		if err == nil && r.Bytes > 0 && r.Kept == r.Bytes {
@@ -129,10 +126,8 @@ func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 	})
 }
 
-// getFile fetches a file so that what comes of it stays if the server and the size allow that.
-func (s *Shell) getFile(
-	ctx context.Context, c *client.Client, j job, r *result,
-) (client.Moved, error) {
+// get fetches a file so that what comes of it stays if the server and the size allow that.
+func (j job) get(ctx context.Context, c *client.Client, r *result) (client.Moved, error) {
 	if c.Exchange() == client.Status && j.size < 0 {
 		info, err := c.Stat(ctx, j.remote)
 		switch {
@@ -170,7 +165,7 @@ const (
 const keepMin = 1 << 20
 
 // store puts one file.
-func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
+func (l *link) store(ctx context.Context, j job, r *result) error {
 	// A FIFO would be waited for if it were opened first.
 	info, err := os.Stat(j.local)
 	if err == nil && !info.Mode().IsRegular() {
@@ -181,7 +176,11 @@ func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
 	}
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
-		moved, err := s.putFile(ctx, c, j, info.Size(), r)
+		put := c.PutFile
+		if r.keeps = c.Exchange() == client.Status && info.Size() >= keepMin; r.keeps || j.resume {
+			put = c.PutFileContinue
+		}
+		moved, err := put(ctx, j.remote, j.local)
 		r.Outcome = outcomeDone
 		if moved.Stored != client.Confirmed {
 			r.Outcome = outcomeUnconfirmed
@@ -196,20 +195,9 @@ func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
 
 var errNotPlain = errors.New("not a plain file")
 
-// putFile stores a file so that what came of it stays, as getFile does.
-func (s *Shell) putFile(
-	ctx context.Context, c *client.Client, j job, size int64, r *result,
-) (client.Moved, error) {
-	r.keeps = c.Exchange() == client.Status && size >= keepMin
-	if r.keeps || j.resume {
-		return c.PutFileContinue(ctx, j.remote, j.local)
-	}
-	return c.PutFile(ctx, j.remote, j.local)
-}
-
 // alone runs the one transfer of a command.
 func (s *Shell) alone(ctx context.Context, j job) error {
-	r := s.transfer(ctx, s.main, s.watch(0, -1), j)
+	r := s.main.transfer(ctx, s.watch(0, -1), j)
 	s.screen.clear()
 	s.tell(&r)
 	return r.err

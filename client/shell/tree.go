@@ -77,14 +77,14 @@ func (s *Shell) entries(
 	})
 	if errors.Is(err, client.ErrProtocol) && list != nil {
 		// The unreadable lines count as a failure, so that nothing is deleted for lack of them.
-		s.addFailure(t, result{Command: "ls", Remote: folder}, err)
+		t.fail(result{Command: "ls", Remote: folder}, err)
 		err = nil
 	}
 	kept := list[:0]
 	for _, e := range list {
 		if e.name == "" || e.name == "." || e.name == ".." || strings.ContainsAny(e.name, "/\x00") {
 			name := join(folder, e.name)
-			s.addFailure(t, result{Command: "ls", Remote: name},
+			t.fail(result{Command: "ls", Remote: name},
 				&client.Error{Name: name, Kind: client.ErrName, Err: errNotHere})
 			continue
 		}
@@ -148,7 +148,7 @@ func (s *Shell) remoteWalker(ctx context.Context, root string, all bool, t *tall
 		all:  all,
 		list: func(folder string) ([]entry, error) { return s.entries(ctx, root, folder, t) },
 		report: func(folder string, err error) {
-			s.addFailure(t, result{Command: "ls", Remote: join(root, folder)}, err)
+			t.fail(result{Command: "ls", Remote: join(root, folder)}, err)
 		},
 	}
 }
@@ -172,7 +172,7 @@ func (s *Shell) walkLocal(command, root string, all bool, t *tally) (*tree, erro
 			return entries, nil
 		},
 		report: func(folder string, err error) {
-			s.addFailure(t, result{Command: command, Local: folder}, err)
+			t.fail(result{Command: command, Local: folder}, err)
 		},
 	}
 	return &w.tree, w.walk("")
@@ -250,7 +250,7 @@ var (
 // makeFolders makes the folders of a remote tree beneath root, and leaves files out that cannot be
 // there. No symbolic link beneath root is followed: one that stands where a folder belongs may lead
 // anywhere.
-func (s *Shell) makeFolders(root string, from *tree, remote string, t *tally) []found {
+func makeFolders(root string, from *tree, remote string, t *tally) []found {
 	blocked := make(map[string]bool)
 	for _, f := range from.folders {
 		if blocked[path.Dir(f.path)] {
@@ -259,7 +259,7 @@ func (s *Shell) makeFolders(root string, from *tree, remote string, t *tally) []
 		}
 		if err := makeFolder(root, f.path); err != nil {
 			blocked[f.path] = true
-			s.addFailure(t, result{Command: "get", Remote: join(remote, f.path)}, err)
+			t.fail(result{Command: "get", Remote: join(remote, f.path)}, err)
 		}
 	}
 	files, seen := from.files[:0], make(map[string]bool)
@@ -275,7 +275,7 @@ func (s *Shell) makeFolders(root string, from *tree, remote string, t *tally) []
 			seen[folded] = true
 		}
 		if err != nil {
-			s.addFailure(t, result{Command: "get", Remote: join(remote, f.path)}, err)
+			t.fail(result{Command: "get", Remote: join(remote, f.path)}, err)
 			continue
 		}
 		files = append(files, f)
