@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"ferry/client"
 )
 
@@ -80,13 +78,8 @@ func runStat(ctx context.Context, s *Shell, c *command) error {
 		return err
 	}
 	if s.JSON {
-		r := result{
-			Command: "stat", Remote: name, Outcome: outcomeDone, Bytes: info.Size,
-			Type: "file", Modified: info.Modified.UTC().Format(time.RFC3339),
-		}
-		if info.Folder {
-			r.Type, r.Bytes = "dir", 0
-		}
+		r := result{Command: "stat", Remote: name, Outcome: outcomeDone}
+		r.describe(info)
 		s.tell(&r)
 		return nil
 	}
@@ -118,47 +111,4 @@ func runSum(ctx context.Context, s *Shell, c *command) error {
 		return nil
 	}
 	return s.put(sum.Hex + "  " + s.paint(name) + "\n")
-}
-
-// listLong lists with sizes and times: in columns for people, as the server has it for scripts.
-func (s *Shell) listLong(ctx context.Context, name string) error {
-	var list []client.Entry
-	if err := s.main.do(ctx, func(c *client.Client) (err error) {
-		list, err = c.ListLong(ctx, s.remote(name))
-		return err
-	}); err != nil {
-		return err
-	}
-	if s.JSON {
-		for _, e := range list {
-			r := result{
-				Command: "ls", Remote: e.Name, Outcome: outcomeDone, Bytes: e.Size,
-				Type: "file", Modified: e.Modified.UTC().Format(time.RFC3339),
-			}
-			if e.Folder {
-				r.Type, r.Bytes = "dir", 0
-			}
-			s.tell(&r)
-		}
-		return nil
-	}
-	var b strings.Builder
-	for _, e := range list {
-		kind, size := "file", e.Size
-		if e.Folder {
-			kind = "dir"
-		}
-		if !s.Terminal {
-			fmt.Fprintf(&b, "%s\t%d\t%s\t%s\n", kind, size,
-				e.Modified.UTC().Format(time.RFC3339), e.Name)
-			continue
-		}
-		shown, entry := humanize.Comma(size), e.Name
-		if e.Folder {
-			shown, entry = "", strings.TrimSuffix(entry, "/")+"/"
-		}
-		fmt.Fprintf(&b, "%15s  %s  %s\n", shown, e.Modified.Local().Format(timeShown),
-			s.paint(entry))
-	}
-	return s.put(b.String())
 }

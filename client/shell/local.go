@@ -3,15 +3,11 @@ package shell
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/dustin/go-humanize"
 
 	"ferry/client"
 )
@@ -86,63 +82,26 @@ func runLocalList(_ context.Context, s *Shell, c *command) error {
 		return &client.Error{Name: folder, Kind: client.ErrLocal, Err: err}
 	}
 	var names []string
+	var entries []client.Entry
 	for _, e := range list {
-		name := e.Name()
-		if strings.HasPrefix(name, ".") && !c.has["all"] {
+		if strings.HasPrefix(e.Name(), ".") && !c.has["all"] {
 			continue
 		}
+		name := e.Name()
 		if e.IsDir() {
 			name += "/"
 		}
-		if c.has["long"] {
-			info, err := e.Info()
-			if err != nil {
-				continue
-			}
-			if s.JSON {
-				s.tell(listedHere(info))
-				continue
-			}
-			size := humanize.Comma(info.Size())
-			if e.IsDir() {
-				size = ""
-			}
-			names = append(names, fmt.Sprintf("%15s  %s  %s", size,
-				info.ModTime().Format(timeShown), s.paint(name)))
-			continue
+		names = append(names, name)
+		if info, err := e.Info(); err == nil {
+			entries = append(entries, client.Entry{Name: e.Name(), Info: client.Info{
+				Folder: e.IsDir(), Size: info.Size(), Modified: info.ModTime(),
+			}})
 		}
-		names = append(names, s.paint(name))
 	}
-	if s.JSON {
-		if !c.has["long"] {
-			s.tellNames("lls", folder, names)
-		}
-		return nil
+	if c.has["long"] {
+		return s.showEntries(entries, true)
 	}
-	return s.put(strings.Join(append(names, ""), "\n"))
-}
-
-// listedHere is a line of a long listing as an object, as ls -l has it.
-func listedHere(info os.FileInfo) *result {
-	r := &result{
-		Command: "lls", Local: info.Name(), Outcome: outcomeDone, Bytes: info.Size(),
-		Type: "file", Modified: info.ModTime().UTC().Format(time.RFC3339),
-	}
-	if info.IsDir() {
-		r.Type, r.Bytes = "dir", 0
-	}
-	return r
-}
-
-// timeShown is how listings show a time.
-const timeShown = "2006-01-02 15:04"
-
-// put prints what was asked for.
-func (s *Shell) put(text string) error {
-	if err := s.screen.ask(text); err != nil {
-		return &client.Error{Name: "output", Kind: client.ErrLocal, Err: err}
-	}
-	return nil
+	return s.showNames(result{Command: "lls", Local: folder}, names)
 }
 
 // runSystem runs a line of the system's own shell, in the local folder. Ctrl-C is for it: it has

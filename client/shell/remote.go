@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"path"
@@ -98,7 +97,14 @@ func runList(ctx context.Context, s *Shell, c *command) error {
 		name = c.words[0]
 	}
 	if c.has["long"] {
-		return s.listLong(ctx, name)
+		var list []client.Entry
+		if err := s.main.do(ctx, func(c *client.Client) (err error) {
+			list, err = c.ListLong(ctx, s.remote(name))
+			return err
+		}); err != nil {
+			return err
+		}
+		return s.showEntries(list, false)
 	}
 	var names []string
 	if err := s.main.do(ctx, func(c *client.Client) (err error) {
@@ -107,29 +113,7 @@ func runList(ctx context.Context, s *Shell, c *command) error {
 	}); err != nil {
 		return err
 	}
-	if s.JSON {
-		s.tellNames("ls", name, names)
-		return nil
-	}
-	var b strings.Builder
-	out := bufio.NewWriter(&b)
-	for _, name := range names {
-		_, _ = out.WriteString(s.paint(name) + "\n")
-	}
-	_ = out.Flush()
-	return s.put(b.String())
-}
-
-// paint is a listed name as the output may have it.
-func (s *Shell) paint(name string) string {
-	if !s.Terminal {
-		return name
-	}
-	shown := client.Printable(name)
-	if s.Colour && strings.HasSuffix(name, "/") {
-		return "\x1b[1;34m" + shown + "\x1b[0m"
-	}
-	return shown
+	return s.showNames(result{Command: "ls", Remote: name}, names)
 }
 
 func runCd(ctx context.Context, s *Shell, c *command) error {

@@ -37,6 +37,8 @@ type result struct {
 	Modified string `json:"modified,omitempty"`
 	Algo     string `json:"algo,omitempty"`
 	Sum      string `json:"sum,omitempty"`
+	// Names is a listing.
+	Names *[]string `json:"names,omitempty"`
 	// Note says what is not known; Error and Kind what failed.
 	Note  string `json:"note,omitempty"`
 	Error string `json:"error,omitempty"`
@@ -209,25 +211,4 @@ func (r *result) plan() string {
 		return r.Local + " as " + r.Remote
 	}
 	return r.shown()
-}
-
-// tellNames is a listing as an object.
-func (s *Shell) tellNames(command, path string, names []string) {
-	if names == nil {
-		names = []string{}
-	}
-	listing := struct {
-		Command string   `json:"command"`
-		Remote  string   `json:"remote,omitempty"`
-		Local   string   `json:"local,omitempty"`
-		Outcome string   `json:"outcome"`
-		Names   []string `json:"names"`
-	}{command, path, "", outcomeDone, names}
-	if command == "lls" {
-		listing.Remote, listing.Local = "", path
-	}
-	line, err := json.Marshal(listing)
-	if err == nil {
-		s.screen.out(string(line) + "\n")
-	}
 }
