@@ -44,13 +44,16 @@ type result struct {
 	Error string `json:"error,omitempty"`
 	Kind  string `json:"kind,omitempty"`
 
-	// as is how the person named the other side, "" when nobody did.
+	internal
+}
+
+// internal is the part of a result that scripts do not see.
+type internal struct {
+	// as is how the person named the other side, "" if nobody did.
 	as  string
 	err error
-	// unsized says that nobody told the size.
-	unsized bool
-	// keeps says that what came of it stays when it breaks off.
-	keeps bool
+	// unsized means that the size is unknown; keeps that an interrupted transfer can be resumed.
+	unsized, keeps bool
 }
 
 // The outcomes.

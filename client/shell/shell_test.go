@@ -118,7 +118,7 @@ func TestShellStopsAtTheFirstError(t *testing.T) {
 
 	// A person has seen each error and goes on.
 	writeFile(t, dir, "sub/a", "text")
-	f.run(&Shell{Prompt: true}, dir, "", "ls\nfrob\nopen HOST PORT\nput missing\nput sub\n"+
+	f.run(&Shell{Interactive: Interactive{Prompt: true}}, dir, "", "ls\nfrob\nopen HOST PORT\nput missing\nput sub\n"+
 		"get a\n").want(t, 0,
 		"not connected; open HOST PORT connects, help lists the commands\n"+
 			"ftp> ftp> ftp> connected to HOST:PORT\nftp> ftp> ftp> got a: 4 bytes PACE\nftp> \n",
@@ -153,7 +153,7 @@ func TestShellRunsScripts(t *testing.T) {
 
 func TestShellPromptsAPersonOnly(t *testing.T) {
 	f := newFake(t, map[string]string{"a": "text"})
-	f.run(&Shell{Prompt: true}, t.TempDir(), "HOST PORT", "\nls\nfrob\n").want(t, 0,
+	f.run(&Shell{Interactive: Interactive{Prompt: true}}, t.TempDir(), "HOST PORT", "\nls\nfrob\n").want(t, 0,
 		"connected to HOST:PORT; help lists the commands\nftp> ftp> a\nftp> ftp> \n",
 		"frob: unknown command; help lists the commands\n")
 	f.run(&Shell{}, t.TempDir(), "HOST PORT", "\nls\n").want(t, 0, "a\n", "")
@@ -188,11 +188,11 @@ func TestSessionThatIdledComesBackByItself(t *testing.T) {
 		}
 		return false
 	}
-	s := &Shell{idleMin: 1}
+	s := &Shell{state: state{idleMin: 1}}
 	f.run(s, t.TempDir(), "HOST PORT", "ls\nget a\nls\n").want(t, 0,
 		"a\ngot a: 4 bytes PACE\na\n", "")
 	// Once is enough: who is left again has been answered.
-	f.run(&Shell{idleMin: 1}, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
+	f.run(&Shell{state: state{idleMin: 1}}, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
 		"connection lost: the server closed it; the next command connects again\n")
 }
 
@@ -258,7 +258,7 @@ func TestShellTellsStoredFromSent(t *testing.T) {
 
 func TestHostileListingIsEscapedOnATerminal(t *testing.T) {
 	f := newFake(t, map[string]string{"\x1b[2J\u202egnp": ""})
-	f.run(&Shell{Terminal: true, Colour: true}, "", "HOST PORT ls", "").
+	f.run(&Shell{Interactive: Interactive{Terminal: true, Colour: true}}, "", "HOST PORT ls", "").
 		want(t, 0, "\\x1b[2J\\u202egnp\n", "")
 	f.run(&Shell{}, "", "HOST PORT ls", "").want(t, 0, "\x1b[2J\u202egnp\n", "")
 	// What a person is told is escaped wherever it goes.
@@ -339,7 +339,7 @@ func TestInterruptedTransferEndsOneCommand(t *testing.T) {
 		return true
 	}
 	shell := func() *Shell {
-		return &Shell{Interruptible: func(
+		return &Shell{Interactive: Interactive{Interruptible: func(
 			ctx context.Context,
 		) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
@@ -351,7 +351,7 @@ func TestInterruptedTransferEndsOneCommand(t *testing.T) {
 				}
 			}()
 			return ctx, cancel
-		}}
+		}}}
 	}
 	dir := t.TempDir()
 	f.run(shell(), dir, "HOST PORT get slow", "").want(t, 130, "", "slow: interrupted\n")
