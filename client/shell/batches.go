@@ -61,7 +61,7 @@ func (s *Shell) putTree(ctx context.Context, c *command, words []string) error {
 	remote := name
 	if len(words) > 1 {
 		remote = strings.TrimRight(words[1], "/")
-		if _, err := s.entries(ctx, s.remote(remote), "", &tally{shell: s}); err == nil {
+		if _, err := (&tally{shell: s}).entries(ctx, s.remote(remote), ""); err == nil {
 			remote = join(remote, name)
 		} else if endsAll(err) {
 			return err
@@ -130,14 +130,14 @@ func baseName(folder string) string {
 // fetch copies everything beneath the remote folder to the local one.
 func (y *treeCopy) fetch(ctx context.Context) error {
 	t, root := y.tally, y.local
-	from, err := y.walkRemote(ctx, y.Shell.remote(y.remote), y.all, t)
+	from, err := t.walkRemote(ctx, y.Shell.remote(y.remote), y.all)
 	if err != nil {
 		return err
 	}
 	y.sayHidden(from, "fetches")
 	var conflicts, surplus []found
 	if y.delete && len(t.failed) == 0 && isFolder(root) {
-		copied, err := y.walkLocal("mirror", root, false, t)
+		copied, err := t.walkLocal("mirror", root, false)
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (y *treeCopy) fetch(ctx context.Context) error {
 // store copies everything beneath the local folder to the remote one.
 func (y *treeCopy) store(ctx context.Context) error {
 	t := y.tally
-	from, err := y.walkLocal("put", y.local, y.all, t)
+	from, err := t.walkLocal("put", y.local, y.all)
 	if err != nil {
 		return err
 	}

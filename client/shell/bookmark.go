@@ -3,7 +3,9 @@ package shell
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"ferry/client"
@@ -15,7 +17,7 @@ func runBookmark(_ context.Context, s *Shell, c *command) error {
 	}
 	if len(c.words) == 0 {
 		var b strings.Builder
-		for _, name := range sortedKeys(s.Config.Bookmarks) {
+		for _, name := range slices.Sorted(maps.Keys(s.Config.Bookmarks)) {
 			if s.JSON {
 				s.tell(bookmarked(name, s.Config.Bookmarks[name]))
 				continue
@@ -33,13 +35,7 @@ func runBookmark(_ context.Context, s *Shell, c *command) error {
 			failed := &client.Error{Name: name, Kind: client.ErrNotFound, Err: errNoBookmark}
 			return &typedError{failed, name + ": " + errNoBookmark.Error()}
 		}
-		if err := s.setBookmark(name, ""); err != nil {
-			return err
-		}
-		if s.JSON {
-			s.tell(bookmarked(name, ""))
-		}
-		return nil
+		return s.setBookmark(name, "")
 	}
 	if s.main == nil {
 		return errNoPlace
@@ -55,9 +51,6 @@ func runBookmark(_ context.Context, s *Shell, c *command) error {
 	if err := s.setBookmark(name, place); err != nil {
 		return err
 	}
-	if s.JSON {
-		s.tell(bookmarked(name, place))
-	}
 	s.say("bookmark %s is %s; open %s goes there", name, place, name)
 	return nil
 }
@@ -70,6 +63,9 @@ func bookmarked(name, place string) *result {
 func (s *Shell) setBookmark(name, place string) error {
 	if err := s.Config.SetBookmark(name, place); err != nil {
 		return &client.Error{Name: s.Config.Path, Kind: client.ErrLocal, Err: err}
+	}
+	if s.JSON {
+		s.tell(bookmarked(name, place))
 	}
 	return nil
 }

@@ -183,7 +183,7 @@ func runMget(ctx context.Context, s *Shell, c *command) error {
 	m, err := matchAll(c.words, func(folder string) finder {
 		r := &remoteFS{lists: make(map[string][]fs.DirEntry)}
 		r.list = func(below string) ([]entry, error) {
-			return s.entries(ctx, s.remote(folder), below, t)
+			return t.entries(ctx, s.remote(folder), below)
 		}
 		return finder{r, r.Stat, []doublestar.GlobOption{doublestar.WithFailOnIOErrors()}}
 	})

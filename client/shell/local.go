@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"ferry/client"
@@ -132,14 +131,4 @@ func envOr(name, otherwise string) string {
 		return value
 	}
 	return otherwise
-}
-
-// sortedKeys are a map's keys in order.
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

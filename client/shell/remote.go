@@ -129,7 +129,7 @@ func (s *Shell) enter(ctx context.Context, word string) error {
 	to := strings.TrimPrefix(path.Clean("/"+s.remote(word)), "/")
 	if to != "" {
 		if err := s.main.do(ctx, func(c *client.Client) error {
-			return s.isRemoteFolder(ctx, c, to)
+			return isRemoteFolder(ctx, c, to)
 		}); err != nil {
 			return err
 		}
@@ -139,7 +139,7 @@ func (s *Shell) enter(ctx context.Context, word string) error {
 }
 
 // isRemoteFolder is an error if there is no such folder.
-func (s *Shell) isRemoteFolder(ctx context.Context, c *client.Client, name string) error {
+func isRemoteFolder(ctx context.Context, c *client.Client, name string) error {
 	if c.Exchange() != client.Status {
 		_, err := c.List(ctx, name)
 		return err

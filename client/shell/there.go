@@ -69,7 +69,7 @@ func (r *remoteCopy) block(folder string, err error) error {
 
 // read lists the source's folders on the server.
 func (r *remoteCopy) read(ctx context.Context, source *tree) error {
-	w := r.shell.remoteWalker(ctx, r.shell.remote(r.root), false, r.tally)
+	w := r.tally.remoteWalker(ctx, r.shell.remote(r.root), false)
 	ours := source.names()
 	missing, files := make(map[string]bool), make(map[string]bool)
 	for _, f := range append([]found{{}}, source.folders...) {

@@ -64,15 +64,15 @@ var (
 
 // entries lists a folder beneath a remote root. Names that no listing may hold are left out and
 // reported as failures: names from a server are hostile until they are checked.
-func (s *Shell) entries(
-	ctx context.Context, root, relative string, t *tally,
+func (t *tally) entries(
+	ctx context.Context, root, relative string,
 ) (list []entry, err error) {
 	folder := join(root, relative)
 	if strings.Count(relative, "/") >= depthMax {
 		return nil, &client.Error{Name: folder, Kind: client.ErrTooLarge, Err: errTooDeep}
 	}
-	err = s.main.do(ctx, func(c *client.Client) error {
-		list, err = s.list(ctx, c, folder)
+	err = t.shell.main.do(ctx, func(c *client.Client) error {
+		list, err = listFolder(ctx, c, folder)
 		return err
 	})
 	if errors.Is(err, client.ErrProtocol) && list != nil {
@@ -94,7 +94,7 @@ func (s *Shell) entries(
 }
 
 // list asks for a folder's entries, with sizes and times if the server has them.
-func (s *Shell) list(ctx context.Context, c *client.Client, folder string) ([]entry, error) {
+func listFolder(ctx context.Context, c *client.Client, folder string) ([]entry, error) {
 	if c.Exchange() == client.Status {
 		long, err := c.ListLong(ctx, folder)
 		list := make([]entry, 0, len(long))
@@ -138,15 +138,15 @@ type walker struct {
 
 // walkRemote lists everything beneath a remote folder. Failing to list the root is an error; other
 // folders that fail are reported and skipped.
-func (s *Shell) walkRemote(ctx context.Context, root string, all bool, t *tally) (*tree, error) {
-	w := s.remoteWalker(ctx, root, all, t)
+func (t *tally) walkRemote(ctx context.Context, root string, all bool) (*tree, error) {
+	w := t.remoteWalker(ctx, root, all)
 	return &w.tree, w.walk("")
 }
 
-func (s *Shell) remoteWalker(ctx context.Context, root string, all bool, t *tally) *walker {
+func (t *tally) remoteWalker(ctx context.Context, root string, all bool) *walker {
 	return &walker{
 		all:  all,
-		list: func(folder string) ([]entry, error) { return s.entries(ctx, root, folder, t) },
+		list: func(folder string) ([]entry, error) { return t.entries(ctx, root, folder) },
 		report: func(folder string, err error) {
 			t.fail(result{Command: "ls", Remote: join(root, folder)}, err)
 		},
@@ -155,7 +155,7 @@ func (s *Shell) remoteWalker(ctx context.Context, root string, all bool, t *tall
 
 // walkLocal lists everything beneath a local folder, as walkRemote does. It follows no symbolic
 // link.
-func (s *Shell) walkLocal(command, root string, all bool, t *tally) (*tree, error) {
+func (t *tally) walkLocal(command, root string, all bool) (*tree, error) {
 	w := &walker{
 		all: all,
 		list: func(folder string) ([]entry, error) {
