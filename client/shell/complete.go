@@ -86,7 +86,7 @@ func verbNames() (names []string) {
 // completer finds names for a word.
 type completer struct{ *Shell }
 
-// candidates are the names that the next word of a verb may become: full ones, folders with a slash.
+// candidates are the names that a verb's next word may become: full ones, folders with a slash.
 func (s completer) candidates(v *verb, follows *typed, word string) []string {
 	c, _, _, _ := v.parse(follows)
 	takes := v.takes

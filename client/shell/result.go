@@ -37,8 +37,6 @@ type result struct {
 	Modified string `json:"modified,omitempty"`
 	Algo     string `json:"algo,omitempty"`
 	Sum      string `json:"sum,omitempty"`
-	// Names is a listing.
-	Names *[]string `json:"names,omitempty"`
 	// Note says what is not known; Error and Kind what failed.
 	Note  string `json:"note,omitempty"`
 	Error string `json:"error,omitempty"`
@@ -134,11 +132,7 @@ func (s *Shell) tell(r *result) {
 		if r.err != nil {
 			s.failure = r.err
 		}
-		// Names may be any bytes; those that are no UTF-8 become U+FFFD, as JSON wants it.
-		line, err := json.Marshal(r)
-		if err == nil {
-			s.screen.out(string(line) + "\n")
-		}
+		s.object(r)
 		return
 	}
 	if r.err != nil || s.Quiet {
@@ -146,6 +140,13 @@ func (s *Shell) tell(r *result) {
 	}
 	if text := r.text(); text != "" {
 		s.say("%s", text)
+	}
+}
+
+// object prints a value as a line of JSON. Bytes of names that are no UTF-8 become U+FFFD.
+func (s *Shell) object(v any) {
+	if line, err := json.Marshal(v); err == nil {
+		s.screen.out(string(line) + "\n")
 	}
 }
 

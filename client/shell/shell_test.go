@@ -118,7 +118,8 @@ func TestShellStopsAtTheFirstError(t *testing.T) {
 
 	// A person has seen each error and goes on.
 	writeFile(t, dir, "sub/a", "text")
-	f.run(&Shell{Interactive: Interactive{Prompt: true}}, dir, "", "ls\nfrob\nopen HOST PORT\nput missing\nput sub\n"+
+	person := func() *Shell { return &Shell{Interactive: Interactive{Prompt: true}} }
+	f.run(person(), dir, "", "ls\nfrob\nopen HOST PORT\nput missing\nput sub\n"+
 		"get a\n").want(t, 0,
 		"not connected; open HOST PORT connects, help lists the commands\n"+
 			"ftp> ftp> ftp> connected to HOST:PORT\nftp> ftp> ftp> got a: 4 bytes PACE\nftp> \n",
@@ -153,7 +154,8 @@ func TestShellRunsScripts(t *testing.T) {
 
 func TestShellPromptsAPersonOnly(t *testing.T) {
 	f := newFake(t, map[string]string{"a": "text"})
-	f.run(&Shell{Interactive: Interactive{Prompt: true}}, t.TempDir(), "HOST PORT", "\nls\nfrob\n").want(t, 0,
+	person := &Shell{Interactive: Interactive{Prompt: true}}
+	f.run(person, t.TempDir(), "HOST PORT", "\nls\nfrob\n").want(t, 0,
 		"connected to HOST:PORT; help lists the commands\nftp> ftp> a\nftp> ftp> \n",
 		"frob: unknown command; help lists the commands\n")
 	f.run(&Shell{}, t.TempDir(), "HOST PORT", "\nls\n").want(t, 0, "a\n", "")
@@ -192,7 +194,8 @@ func TestSessionThatIdledComesBackByItself(t *testing.T) {
 	f.run(s, t.TempDir(), "HOST PORT", "ls\nget a\nls\n").want(t, 0,
 		"a\ngot a: 4 bytes PACE\na\n", "")
 	// Once is enough: who is left again has been answered.
-	f.run(&Shell{state: state{idleMin: 1}}, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
+	s = &Shell{state: state{idleMin: 1}}
+	f.run(s, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
 		"connection lost: the server closed it; the next command connects again\n")
 }
 

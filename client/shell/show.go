@@ -36,9 +36,13 @@ func (s *Shell) paint(name string) string {
 // showNames prints a listing: a line a name for people, an object for scripts that want JSON.
 func (s *Shell) showNames(r result, names []string) error {
 	if s.JSON {
-		r.Outcome, r.Names = outcomeDone, new([]string)
-		*r.Names = append([]string{}, names...)
-		s.tell(&r)
+		s.object(struct {
+			Command string   `json:"command"`
+			Remote  string   `json:"remote,omitempty"`
+			Local   string   `json:"local,omitempty"`
+			Outcome string   `json:"outcome"`
+			Names   []string `json:"names"`
+		}{r.Command, r.Remote, r.Local, outcomeDone, append([]string{}, names...)})
 		return nil
 	}
 	var b strings.Builder
