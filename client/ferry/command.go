@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -178,29 +177,22 @@ func (p *program) helpCommand() *cobra.Command {
 
 func completionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "completion bash|zsh|fish|powershell",
-		Short:   "a script that completes names for ferry in a shell",
-		Example: "  source <(ferry completion bash)\n  ferry completion fish | source",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("completion: %w", errUnknownShell)
-			}
-			return nil
-		},
+		Use:       "completion bash|zsh|fish|powershell",
+		Short:     "a script that completes names for ferry in a shell",
+		Example:   "  source <(ferry completion bash)\n  ferry completion fish | source",
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			root := cmd.Root()
-			switch args[0] {
+			switch root := cmd.Root(); args[0] {
 			case "bash":
 				return root.GenBashCompletionV2(os.Stdout, true)
 			case "zsh":
 				return root.GenZshCompletion(os.Stdout)
 			case "fish":
 				return root.GenFishCompletion(os.Stdout, true)
-			case "powershell":
+			default:
 				return root.GenPowerShellCompletionWithDesc(os.Stdout)
 			}
-			return fmt.Errorf("%s: %w", args[0], errUnknownShell)
 		},
 	}
 }
