@@ -183,9 +183,7 @@ func (c *control) dismissed(ev codec.Event) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over == nil {
-		c.over = &Error{
-			Kind: ErrLost, Code: int(ev.N), Err: serverMessage(ev.Data), also: ErrBusy,
-		}
+		c.over = &Error{Kind: ErrLost, Code: int(ev.N), Err: serverMessage(ev.Data), also: ErrBusy}
 		_ = c.conn.Close()
 	}
 	return c.over

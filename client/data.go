@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -29,9 +28,7 @@ const (
 
 // open sends a command and makes the data connection that its answer offers. The caller gives the
 // connection to done, and in status reads the final reply with concluded or failed.
-func (c *control) open(
-	ctx context.Context, q codec.Request,
-) (*net.TCPConn, codec.Offer, error) {
+func (c *control) open(ctx context.Context, q codec.Request) (*net.TCPConn, codec.Offer, error) {
 	ev, err := c.request(ctx, q, c.options.ReplyTimeout)
 	if err != nil {
 		return nil, codec.Offer{}, err
@@ -75,9 +72,7 @@ func (c *control) offered(
 }
 
 // reach makes a command's data connection, and lets Close and the context interrupt it.
-func (c *control) reach(
-	ctx context.Context, q codec.Request, port uint16,
-) (*net.TCPConn, error) {
+func (c *control) reach(ctx context.Context, q codec.Request, port uint16) (*net.TCPConn, error) {
 	name := label(q)
 	conn, err := c.connect(ctx, port)
 	switch {
@@ -90,7 +85,8 @@ func (c *control) reach(
 	case isReset(err):
 		return nil, failure(name, ErrBroken, err)
 	default:
-		return nil, failure(name, ErrNoData, &portError{port, err})
+		return nil, failure(name, ErrNoData,
+			&reworded{err, fmt.Sprintf("port %d: %s", port, causeText(err))})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,20 +97,6 @@ func (c *control) reach(
 	c.data = conn
 	return conn, nil
 }
-
-// portError says which port could not be reached.
-type portError struct {
-	port uint16
-	err  error
-}
-
-// Error names the port and the cause.
-func (e *portError) Error() string {
-	return "port " + strconv.Itoa(int(e.port)) + ": " + causeText(e.err)
-}
-
-// Unwrap gives the cause.
-func (e *portError) Unwrap() error { return e.err }
 
 // connect connects to a port on the address that control reached.
 func (c *control) connect(ctx context.Context, port uint16) (*net.TCPConn, error) {

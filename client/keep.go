@@ -102,9 +102,7 @@ func dropKept(local string, old fs.FileInfo) {
 }
 
 // getRest fetches what is missing, and returns how much was there.
-func (c *Client) getRest(
-	ctx context.Context, name string, d *download, info Info,
-) (int64, error) {
+func (c *Client) getRest(ctx context.Context, name string, d *download, info Info) (int64, error) {
 	about := c.note(name, info.Size, info.Modified)
 	about.Local = noteName(filepath.Base(d.path))
 	at, err := c.keptPrefix(ctx, name, d, about)
@@ -139,9 +137,7 @@ func (c *Client) getRest(
 }
 
 // compare fails unless a local file is the whole remote one.
-func (c *Client) compare(
-	ctx context.Context, name string, file *os.File, size int64,
-) error {
+func (c *Client) compare(ctx context.Context, name string, file *os.File, size int64) error {
 	q := codec.Request{Verb: codec.VerbSum, Algo: XXH3, Name: []byte(name)}
 	same, err := c.agrees(ctx, q, file, size)
 	if err == nil && !same {

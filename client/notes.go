@@ -82,9 +82,7 @@ func (c *Client) notes() notes {
 
 // defaultNotes is the folder for notes of a user, "" when no home is known. The XDG rule has it
 // that a path that is not absolute counts as none.
-func defaultNotes(
-	system string, env func(string) string, home func() (string, error),
-) string {
+func defaultNotes(system string, env func(string) string, home func() (string, error)) string {
 	const below = "ferry/uploads"
 	if base := env("XDG_STATE_HOME"); filepath.IsAbs(base) {
 		return filepath.Join(base, below)

@@ -71,9 +71,7 @@ func (c *Client) unchanged(ctx context.Context, name string, was Info) error {
 }
 
 // put stores a file: in one record, or by a part if that does not fit a field.
-func (c *Client) put(
-	ctx context.Context, name string, r io.Reader, size int64,
-) (Stored, error) {
+func (c *Client) put(ctx context.Context, name string, r io.Reader, size int64) (Stored, error) {
 	if size <= c.pieceMax {
 		q := named(codec.VerbPut, name)
 		stored, ev, err := c.send(ctx, q, r, size, c.progress(0, 0))

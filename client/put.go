@@ -41,9 +41,7 @@ func (s Stored) String() string {
 // an ErrTooLarge before anything is sent. If r ends or fails early the data connection is reset, so
 // that the server stores nothing; ctx does not bound r's own blocking. An r that is an *os.File is
 // read from its current offset, large ones by the system's own copy.
-func (c *Client) Put(
-	ctx context.Context, name string, r io.Reader, size int64,
-) (Stored, error) {
+func (c *Client) Put(ctx context.Context, name string, r io.Reader, size int64) (Stored, error) {
 	switch {
 	case name == "":
 		return NotStored, failure("", ErrName, errNoName)

@@ -256,9 +256,7 @@ func (c *control) last() (codec.Event, error) {
 }
 
 // expect turns a reply that is not the wanted one into an error.
-func (c *control) expect(
-	ctx context.Context, q codec.Request, ev codec.Event, want int64,
-) error {
+func (c *control) expect(ctx context.Context, q codec.Request, ev codec.Event, want int64) error {
 	switch {
 	case ev.N == want:
 		return nil

@@ -23,9 +23,7 @@ const (
 // It serves where a single connection is slower than the network. When all are there the whole
 // file's checksum is compared with the server's, without which the file does not get its name. A
 // server that computes no checksums is an ErrUnsupported.
-func (c *Client) GetSegments(
-	ctx context.Context, name, local string, segments int,
-) (Moved, error) {
+func (c *Client) GetSegments(ctx context.Context, name, local string, segments int) (Moved, error) {
 	q := named(codec.VerbGetPart, name)
 	if err := c.supports(q); err != nil {
 		return Moved{}, err

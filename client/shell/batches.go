@@ -55,7 +55,7 @@ func (s *Shell) getTree(ctx context.Context, c *command) error {
 func (s *Shell) putTree(ctx context.Context, c *command, words []string) error {
 	root := s.local(words[0])
 	if !isFolder(root) {
-		return &client.Error{Name: words[0], Kind: client.ErrLocal, Err: errNotFolder}
+		return failure(words[0], client.ErrLocal, errNotFolder)
 	}
 	name := baseName(root)
 	remote := name
@@ -82,7 +82,7 @@ func runMirror(ctx context.Context, s *Shell, c *command) error {
 			remote = strings.TrimRight(words[1], "/")
 		}
 		if !isFolder(root) {
-			return &client.Error{Name: root, Kind: client.ErrLocal, Err: errNotFolder}
+			return failure(root, client.ErrLocal, errNotFolder)
 		}
 		return s.newTreeCopy(c, root, remote).store(ctx)
 	}
@@ -148,7 +148,7 @@ func (y *treeCopy) fetch(ctx context.Context) error {
 	}
 	if !y.dry {
 		if err := os.MkdirAll(root, 0o777); err != nil {
-			return &client.Error{Name: root, Kind: client.ErrLocal, Err: err}
+			return failure(root, client.ErrLocal, err)
 		}
 		from.files = makeFolders(root, from, y.remote, t)
 	}
@@ -176,9 +176,7 @@ func (y *treeCopy) store(ctx context.Context) error {
 	}
 	for _, f := range from.skipped {
 		if f.special && (!f.hidden() || y.all) {
-			t.add(&result{
-				Command: "put", Outcome: outcomeSkipped, Local: f.path, Note: notPlainNote,
-			})
+			t.add(&result{Command: "put", Outcome: outcomeSkipped, Local: f.path, Note: notPlainNote})
 		}
 	}
 	y.sayHidden(from, "stores")

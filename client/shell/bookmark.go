@@ -13,7 +13,7 @@ import (
 
 func runBookmark(_ context.Context, s *Shell, c *command) error {
 	if s.Config == nil || s.Config.Path == "" {
-		return &client.Error{Name: "bookmark", Kind: client.ErrLocal, Err: errNoConfig}
+		return failure("bookmark", client.ErrLocal, errNoConfig)
 	}
 	if len(c.words) == 0 {
 		var b strings.Builder
@@ -32,7 +32,7 @@ func runBookmark(_ context.Context, s *Shell, c *command) error {
 	name := c.words[0]
 	if c.has["delete"] {
 		if _, there := s.Config.Bookmarks[name]; !there {
-			failed := &client.Error{Name: name, Kind: client.ErrNotFound, Err: errNoBookmark}
+			failed := failure(name, client.ErrNotFound, errNoBookmark)
 			return &typedError{failed, name + ": " + errNoBookmark.Error()}
 		}
 		return s.setBookmark(name, "")
@@ -62,7 +62,7 @@ func bookmarked(name, place string) *result {
 
 func (s *Shell) setBookmark(name, place string) error {
 	if err := s.Config.SetBookmark(name, place); err != nil {
-		return &client.Error{Name: s.Config.Path, Kind: client.ErrLocal, Err: err}
+		return failure(s.Config.Path, client.ErrLocal, err)
 	}
 	if s.JSON {
 		s.tell(bookmarked(name, place))

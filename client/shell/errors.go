@@ -11,6 +11,11 @@ import (
 	"ferry/client"
 )
 
+// failure is an error of the client's kinds.
+func failure(name string, kind, err error) *client.Error {
+	return &client.Error{Name: name, Kind: kind, Err: err}
+}
+
 // usageError is a command or an argument that cannot be.
 type usageError struct{ error }
 

@@ -41,9 +41,7 @@ func matchAll(patterns []string, beneath func(folder string) finder) (*matches, 
 	for _, text := range patterns {
 		text = filepath.ToSlash(text)
 		if !doublestar.ValidatePattern(text) {
-			return nil, &usageError{&client.Error{
-				Name: text, Kind: client.ErrName, Err: errPattern,
-			}}
+			return nil, &usageError{failure(text, client.ErrName, errPattern)}
 		}
 		folder, below := doublestar.SplitPattern(text)
 		if folder == "." {
@@ -94,7 +92,7 @@ func noMatch(text string, folders int) error {
 	if folders > 0 {
 		err = errFolders
 	}
-	failed := &client.Error{Name: text, Kind: client.ErrNotFound, Err: err}
+	failed := failure(text, client.ErrNotFound, err)
 	return &typedError{failed, text + ": " + err.Error()}
 }
 
@@ -237,7 +235,7 @@ func (s *Shell) distinct(
 		if taken[m.path] {
 			name := join(m.folder, m.path)
 			t.fail(result{Command: verb, Remote: name},
-				&client.Error{Name: name, Kind: client.ErrName, Err: errTaken})
+				failure(name, client.ErrName, errTaken))
 			continue
 		}
 		taken[m.path] = true

@@ -130,7 +130,7 @@ func (s *Shell) script(ctx context.Context, path string) int {
 	}
 	f, err := os.Open(filepath.Clean(path))
 	if err != nil {
-		err = &usageError{&client.Error{Name: path, Kind: client.ErrLocal, Err: err}}
+		err = &usageError{failure(path, client.ErrLocal, err)}
 		s.complain(err)
 		return s.status(err)
 	}

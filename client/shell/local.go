@@ -45,7 +45,7 @@ func runLocalCd(_ context.Context, s *Shell, c *command) error {
 	} else {
 		var err error
 		if to, err = os.UserHomeDir(); err != nil {
-			return &client.Error{Name: "lcd", Kind: client.ErrLocal, Err: err}
+			return failure("lcd", client.ErrLocal, err)
 		}
 	}
 	info, err := os.Stat(to)
@@ -53,7 +53,7 @@ func runLocalCd(_ context.Context, s *Shell, c *command) error {
 		err = errNotFolder
 	}
 	if err != nil {
-		return &client.Error{Name: to, Kind: client.ErrLocal, Err: err}
+		return failure(to, client.ErrLocal, err)
 	}
 	s.Dir = to
 	return nil
@@ -62,7 +62,7 @@ func runLocalCd(_ context.Context, s *Shell, c *command) error {
 func runLocalPwd(_ context.Context, s *Shell, _ *command) error {
 	whole, err := filepath.Abs(s.Dir)
 	if err != nil {
-		return &client.Error{Name: "lpwd", Kind: client.ErrLocal, Err: err}
+		return failure("lpwd", client.ErrLocal, err)
 	}
 	if s.JSON {
 		s.tell(&result{Command: "lpwd", Local: whole, Outcome: outcomeDone})
@@ -78,7 +78,7 @@ func runLocalList(_ context.Context, s *Shell, c *command) error {
 	}
 	list, err := os.ReadDir(folder)
 	if err != nil {
-		return &client.Error{Name: folder, Kind: client.ErrLocal, Err: err}
+		return failure(folder, client.ErrLocal, err)
 	}
 	var names []string
 	var entries []client.Entry
@@ -115,13 +115,10 @@ func runSystem(_ context.Context, s *Shell, c *command) error {
 	err := cmd.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return &client.Error{
-			Name: "!" + c.bare, Kind: client.ErrLocal,
-			Err: errors.New(ended.String()),
-		}
+		return failure("!"+c.bare, client.ErrLocal, errors.New(ended.String()))
 	}
 	if err != nil {
-		return &client.Error{Name: "!" + c.bare, Kind: client.ErrLocal, Err: err}
+		return failure("!"+c.bare, client.ErrLocal, err)
 	}
 	return nil
 }

@@ -70,9 +70,7 @@ func (t *tree) surplus(copied *tree) (conflicts, rest []found) {
 
 // remove deletes names of a mirror's copy, or says in a dry run that it would. how gives the result
 // that reports a name, and what deletes it.
-func (t *tally) remove(
-	list []found, dry bool, how func(found) (result, func() error),
-) error {
+func (t *tally) remove(list []found, dry bool, how func(found) (result, func() error)) error {
 	for _, f := range list {
 		r, remove := how(f)
 		r.Outcome = outcomePlanned
@@ -97,7 +95,7 @@ func (t *tally) removeLocal(root string, list []found, dry bool) error {
 	}
 	beneath, err := os.OpenRoot(root)
 	if err != nil {
-		return &client.Error{Name: root, Kind: client.ErrLocal, Err: err}
+		return failure(root, client.ErrLocal, err)
 	}
 	defer func() { _ = beneath.Close() }()
 	return t.remove(list, dry, func(f found) (result, func() error) {
@@ -105,7 +103,7 @@ func (t *tally) removeLocal(root string, list []found, dry bool) error {
 		r := result{Command: "rm", Local: filepath.Join(root, name)}
 		return r, func() error {
 			if err := beneath.Remove(name); err != nil {
-				return &client.Error{Name: r.Local, Kind: client.ErrLocal, Err: err}
+				return failure(r.Local, client.ErrLocal, err)
 			}
 			return nil
 		}

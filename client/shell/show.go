@@ -16,7 +16,7 @@ const timeShown = "2006-01-02 15:04"
 // put prints what was asked for.
 func (s *Shell) put(text string) error {
 	if err := s.screen.ask(text); err != nil {
-		return &client.Error{Name: "output", Kind: client.ErrLocal, Err: err}
+		return failure("output", client.ErrLocal, err)
 	}
 	return nil
 }

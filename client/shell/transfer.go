@@ -59,7 +59,7 @@ func (l *link) transfer(ctx context.Context, p *progress, j job) result {
 			if j.command == "get" {
 				r.Kept = kept
 			}
-			err = &keptError{err, j.command, kept}
+			err = interrupted(err, j.command, kept)
 		}
 		r.fail(err)
 		r.Bytes = 0
@@ -82,25 +82,15 @@ func keptOf(j job, g *gauge, err error) int64 {
 	return g.moved.Load()
 }
 
-// keptError is a transfer that broke off, and can be gone on with.
-type keptError struct {
-	error
-	command string
-	moved   int64
-}
-
-// Error says how.
-func (e *keptError) Error() string {
-	if e.command == "put" {
-		return fmt.Sprintf("%v; of %s sent, the server keeps what it got, and put -c goes on",
-			e.error, humanize.Bytes(uint64(e.moved)))
+// interrupted says how a transfer that broke off can be resumed.
+func interrupted(err error, command string, moved int64) error {
+	size := humanize.Bytes(uint64(moved))
+	if command == "put" {
+		return &typedError{err, fmt.Sprintf(
+			"%v; of %s sent, the server keeps what it got, and put -c goes on", err, size)}
 	}
-	return fmt.Sprintf("%v; %s are kept, and %s -c goes on", e.error,
-		humanize.Bytes(uint64(e.moved)), e.command)
+	return &typedError{err, fmt.Sprintf("%v; %s are kept, and get -c goes on", err, size)}
 }
-
-// Unwrap gives what broke it off.
-func (e *keptError) Unwrap() error { return e.error }
 
 // fetch gets one file.
 func (l *link) fetch(ctx context.Context, j job, r *result) error {
@@ -172,7 +162,7 @@ func (l *link) store(ctx context.Context, j job, r *result) error {
 		err = errNotPlain
 	}
 	if err != nil {
-		return &client.Error{Name: r.as, Kind: client.ErrLocal, Err: err}
+		return failure(r.as, client.ErrLocal, err)
 	}
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
@@ -316,7 +306,7 @@ func runPut(ctx context.Context, s *Shell, c *command) error {
 	}
 	path := s.local(words[0])
 	if isFolder(path) {
-		return &client.Error{Name: words[0], Kind: client.ErrLocal, Err: errFolderHere}
+		return failure(words[0], client.ErrLocal, errFolderHere)
 	}
 	remote := filepath.Base(path)
 	if len(words) > 1 {

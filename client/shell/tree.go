@@ -64,12 +64,10 @@ var (
 
 // entries lists a folder beneath a remote root. Names that no listing may hold are left out and
 // reported as failures: names from a server are hostile until they are checked.
-func (t *tally) entries(
-	ctx context.Context, root, relative string,
-) (list []entry, err error) {
+func (t *tally) entries(ctx context.Context, root, relative string) (list []entry, err error) {
 	folder := join(root, relative)
 	if strings.Count(relative, "/") >= depthMax {
-		return nil, &client.Error{Name: folder, Kind: client.ErrTooLarge, Err: errTooDeep}
+		return nil, failure(folder, client.ErrTooLarge, errTooDeep)
 	}
 	err = t.shell.main.do(ctx, func(c *client.Client) error {
 		list, err = listFolder(ctx, c, folder)
@@ -85,7 +83,7 @@ func (t *tally) entries(
 		if e.name == "" || e.name == "." || e.name == ".." || strings.ContainsAny(e.name, "/\x00") {
 			name := join(folder, e.name)
 			t.fail(result{Command: "ls", Remote: name},
-				&client.Error{Name: name, Kind: client.ErrName, Err: errNotHere})
+				failure(name, client.ErrName, errNotHere))
 			continue
 		}
 		kept = append(kept, e)
@@ -161,9 +159,7 @@ func (t *tally) walkLocal(command, root string, all bool) (*tree, error) {
 		list: func(folder string) ([]entry, error) {
 			list, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(folder)))
 			if err != nil {
-				return nil, &client.Error{
-					Name: cmp.Or(folder, root), Kind: client.ErrLocal, Err: err,
-				}
+				return nil, failure(cmp.Or(folder, root), client.ErrLocal, err)
 			}
 			entries := make([]entry, len(list))
 			for i, e := range list {
@@ -202,7 +198,7 @@ func (w *walker) walk(folder string) error {
 func (w *walker) add(f found) error {
 	switch {
 	case len(w.tree.files)+len(w.tree.folders)+len(w.tree.skipped) >= namesMax:
-		return &client.Error{Name: f.path, Kind: client.ErrTooLarge, Err: errTooMany}
+		return failure(f.path, client.ErrTooLarge, errTooMany)
 	case f.special || f.hidden() && !w.all:
 		w.tree.skipped = append(w.tree.skipped, f)
 		return nil
@@ -270,7 +266,7 @@ func makeFolders(root string, from *tree, remote string, t *tally) []found {
 		_, err := localPath(root, f.path)
 		if folded := strings.ToLower(f.path); err == nil && foldsCase {
 			if seen[folded] {
-				err = &client.Error{Name: f.path, Kind: client.ErrName, Err: errTwins}
+				err = failure(f.path, client.ErrName, errTwins)
 			}
 			seen[folded] = true
 		}
@@ -298,11 +294,11 @@ func makeFolder(root, relative string) error {
 	info, seen := os.Lstat(local)
 	switch {
 	case seen != nil:
-		return &client.Error{Name: local, Kind: client.ErrLocal, Err: err}
+		return failure(local, client.ErrLocal, err)
 	case info.Mode()&os.ModeSymlink != 0:
-		return &client.Error{Name: local, Kind: client.ErrLocal, Err: errLink}
+		return failure(local, client.ErrLocal, errLink)
 	case !info.IsDir():
-		return &client.Error{Name: local, Kind: client.ErrLocal, Err: errNotFolder}
+		return failure(local, client.ErrLocal, errNotFolder)
 	}
 	return nil
 }
