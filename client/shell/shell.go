@@ -60,7 +60,7 @@ type Interactive struct {
 	// Prompt asks for lines, and goes on after an error, which the person sees.
 	Prompt bool
 	// Editor reads a person's lines; nil means In.
-	Editor LineEditor
+	Editor *Editor
 	// Terminal says that Out is a terminal: listings are escaped. Err is always escaped.
 	Terminal bool
 	// Colour allows colours on Out, which must be a terminal.
