@@ -2,28 +2,29 @@ package client
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"ferry/codec"
 )
 
 const (
-	// SegmentsMax is how many segments a file is fetched in at most: more sessions from one
-	// client help nobody.
+	// SegmentsMax is the most segments of a file: more sessions from one client help nobody.
 	SegmentsMax = 32
 	// segmentMin is the least that is worth a session of its own, in bytes.
 	segmentMin = 1 << 20
 )
 
 // GetSegments fetches a file in up to so many segments at once, from 1 to SegmentsMax, each over a
-// session of its own: this one, and others that it makes to the same address with the same options.
-// It serves where a single connection is slower than the network. When all are there the whole
-// file's checksum is compared with the server's, without which the file does not get its name. A
-// server that computes no checksums is an ErrUnsupported.
-func (c *Client) GetSegments(ctx context.Context, name, local string, segments int) (Moved, error) {
+// session of its own: this one, and others to the same address. That helps if a single connection
+// is slower than the network. The file gets its name once its checksum is that of the server's; a
+// server that computes none is an ErrUnsupported.
+func (c *Client) GetSegments(
+	ctx context.Context, name, local string, segments int,
+) (Moved, error) {
 	q := named(codec.VerbGetPart, name)
 	if err := c.supports(q); err != nil {
 		return Moved{}, err
@@ -32,8 +33,7 @@ func (c *Client) GetSegments(ctx context.Context, name, local string, segments i
 		return Moved{}, failure(name, ErrLocal, errSegments)
 	}
 	if !c.features.Allows(codec.VerbSum) {
-		return Moved{}, failure(name, ErrUnsupported, wording(
-			"this server computes no checksums, by which segments are compared"))
+		return Moved{}, failure(name, ErrUnsupported, errSumsNeeded)
 	}
 	old, err := checkTarget(name, local)
 	if err != nil {
@@ -52,15 +52,18 @@ func (c *Client) GetSegments(ctx context.Context, name, local string, segments i
 	if _, err := d.create(info.Size); err != nil {
 		return Moved{}, err
 	}
-	n := int(min(int64(segments), max(info.Size/c.segmentMin, 1)))
-	if err := c.inSegments(ctx, name, &d, info, int64(n)); err != nil {
+	n := min(int64(segments), max(info.Size/c.segmentMin, 1))
+	if err := c.inSegments(ctx, name, &d, info, n); err != nil {
 		d.drop()
 		return Moved{Size: info.Size}, err
 	}
-	return Moved{Size: info.Size, Segments: n}, d.commit()
+	return Moved{Size: info.Size, Segments: int(n)}, d.commit()
 }
 
-const errSegments = wording("segments are 1 to 32")
+const (
+	errSegments   = wording("segments are 1 to 32")
+	errSumsNeeded = wording("this server computes no checksums, by which segments are compared")
+)
 
 // inSegments fills the file and compares it.
 func (c *Client) inSegments(
@@ -69,30 +72,26 @@ func (c *Client) inSegments(
 	if err := d.file.Truncate(info.Size); err != nil {
 		return failure(d.path, ErrLocal, err)
 	}
-	all := segmented{name: name, path: d.file.Name(), total: info.Size, hook: c.options.Progress}
-	running, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var others sync.WaitGroup
-	fail := func(err error) {
-		if err != nil {
-			all.fail(err)
-			cancel()
+	all := segmented{name: name, path: d.file.Name(), hook: c.options.Progress}
+	g, running := errgroup.WithContext(ctx)
+	c.end() // the first failure of another session ends this one's part too
+	for i := range n {
+		s := span{i * (info.Size / n), (i + 1) * (info.Size / n), info.Size}
+		if i == n-1 {
+			s.end = info.Size
 		}
+		g.Go(func() error {
+			if i > 0 {
+				return c.further(running, &all, s)
+			}
+			return c.within(running, func() error { return all.fetch(running, c, s) })
+		})
 	}
-	for i := int64(1); i < n; i++ {
-		others.Go(func() { fail(c.further(running, &all, all.span(i, n))) })
-	}
-	// This session's own watch is over ctx: the first failure of another ends it too.
-	c.end()
-	fail(c.within(running, func() error {
-		return all.fetch(running, c, all.span(0, n))
-	}))
-	others.Wait()
-	if all.failed != nil {
+	if err := g.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return failure(name, ErrGivenUp, ctx.Err())
 		}
-		return all.failed
+		return err
 	}
 	return c.within(ctx, func() error {
 		if err := c.unchanged(ctx, name, info); err != nil {
@@ -120,28 +119,17 @@ func (c *Client) further(ctx context.Context, all *segmented, s span) error {
 	return other.within(ctx, func() error { return all.fetch(ctx, other, s) })
 }
 
-// segmented is one file's way here over several sessions.
+// segmented is a file that comes over several sessions.
 type segmented struct {
 	name, path string
-	total      int64
 
-	mu     sync.Mutex
-	hook   func(moved, total int64)
-	moved  int64
-	failed error
+	// mu guards the sum of what all sessions report to the hook.
+	mu    sync.Mutex
+	hook  func(moved, total int64)
+	moved int64
 }
 
-// span is the segment i of n.
-func (a *segmented) span(i, n int64) span {
-	each := a.total / n
-	s := span{i * each, (i + 1) * each, a.total}
-	if i == n-1 {
-		s.end = a.total
-	}
-	return s
-}
-
-// fetch brings a segment, through an open file of its own: it has a place of its own.
+// fetch gets a segment, through an open file of its own, with an offset of its own.
 func (a *segmented) fetch(ctx context.Context, c *Client, s span) error {
 	file, err := os.OpenFile(a.path, os.O_WRONLY, 0)
 	if err == nil {
@@ -152,30 +140,15 @@ func (a *segmented) fetch(ctx context.Context, c *Client, s span) error {
 		return failure(a.name, ErrLocal, err)
 	}
 	var hook func(moved, total int64)
-	if a.hook != nil {
-		at := s.begin
-		hook = func(moved, _ int64) {
-			a.tell(moved - at)
+	if at := s.begin; a.hook != nil {
+		hook = func(moved, total int64) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.moved += moved - at
 			at = moved
+			a.hook(a.moved, total)
 		}
 	}
 	_, err = c.pieces(ctx, a.name, s, file, hook)
 	return err
-}
-
-// tell adds to what is there.
-func (a *segmented) tell(n int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.moved += n
-	a.hook(a.moved, a.total)
-}
-
-// fail keeps the first failure: those behind it are mostly its consequences.
-func (a *segmented) fail(err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.failed == nil || errors.Is(a.failed, ErrGivenUp) {
-		a.failed = err
-	}
 }

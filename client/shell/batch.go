@@ -78,7 +78,7 @@ feed:
 
 // isOffline reports whether an error means that there is no connection any more.
 func isOffline(err error) bool {
-	return errors.Is(err, client.ErrLost) || errors.Is(err, client.ErrConnect)
+	return isAny(err, client.ErrLost, client.ErrConnect)
 }
 
 // sizes is the sum of all sizes in bytes, -1 if one is unknown.

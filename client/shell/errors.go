@@ -151,13 +151,9 @@ func (l *link) hinted(err error) error {
 		return err
 	}
 	var told *toldError
-	for _, kind := range []error{
-		client.ErrConnect, client.ErrLost, client.ErrStalled, client.ErrNoData,
-		client.ErrProtocol, client.ErrGivenUp,
-	} {
-		if errors.Is(err, kind) && !errors.As(err, &told) {
-			return fmt.Errorf("%w%s", err, classicHint)
-		}
+	if !errors.As(err, &told) && isAny(err, client.ErrConnect, client.ErrLost, client.ErrStalled,
+		client.ErrNoData, client.ErrProtocol, client.ErrGivenUp) {
+		return fmt.Errorf("%w%s", err, classicHint)
 	}
 	return err
 }

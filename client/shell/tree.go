@@ -218,8 +218,7 @@ func (w *walker) add(f found) error {
 
 // endsAll says whether an error is the end of whatever a command still has before it.
 func endsAll(err error) bool {
-	return errors.Is(err, client.ErrLost) || errors.Is(err, client.ErrConnect) ||
-		errors.Is(err, client.ErrGivenUp) || errors.Is(err, client.ErrClosed)
+	return isAny(err, client.ErrLost, client.ErrConnect, client.ErrGivenUp, client.ErrClosed)
 }
 
 // localPath is where a path of a remote tree lies on this side, beneath root. Each part of it has
