@@ -31,7 +31,7 @@ const (
 type classicPorts struct{ files, messages uint16 }
 
 // classicPorts finds the ports of a server whose control is on this one.
-func (o *Options) classicPorts(control uint16) (*classicPorts, error) {
+func (o *Options) classicPorts(control uint16) (classicPorts, error) {
 	files, messages := int(o.ClassicFiles), int(o.ClassicMessages)
 	if files == 0 {
 		files = int(control) + filesBeside
@@ -41,17 +41,17 @@ func (o *Options) classicPorts(control uint16) (*classicPorts, error) {
 	}
 	switch {
 	case files < 1 || messages > dataPortMax:
-		return nil, fmt.Errorf("no ports for files and messages lie beside %d: "+
+		return classicPorts{}, fmt.Errorf("no ports for files and messages lie beside %d: "+
 			"set them with --classic-ports", control)
 	case files == messages:
-		return nil, fmt.Errorf("files and messages cannot both have port %d", files)
+		return classicPorts{}, fmt.Errorf("files and messages cannot both have port %d", files)
 	}
-	return &classicPorts{uint16(files), uint16(messages)}, nil
+	return classicPorts{uint16(files), uint16(messages)}, nil
 }
 
 // told is the port in a CONN line, if it is one that has a meaning: the answer would be taken for
 // what it is not otherwise.
-func (p *classicPorts) told(line []byte) (uint16, error) {
+func (p classicPorts) told(line []byte) (uint16, error) {
 	port, ok := codec.ParseConn(line)
 	switch {
 	case !ok:
@@ -85,7 +85,7 @@ var lineEnd = []byte{'\n'}
 
 // thanked takes the line that answers the last one. What comes before the first comma is enough:
 // servers of others need not have the rest to the letter.
-func (c *Client) thanked(ctx context.Context, line []byte) error {
+func (c *control) thanked(ctx context.Context, line []byte) error {
 	thanks, _, _ := strings.Cut(codec.ClassicThanks, ",")
 	if bytes.HasPrefix(line, []byte(thanks)) {
 		return nil
@@ -94,27 +94,15 @@ func (c *Client) thanked(ctx context.Context, line []byte) error {
 		line[:min(len(line), 64)], thanks)))
 }
 
-// baseOnly refuses a command that the classic exchange does not have.
-func (c *Client) baseOnly(verb codec.Verb) error {
-	if c.classic == nil {
-		return nil
-	}
-	return failure(verb.String(), ErrUnsupported, nil)
-}
-
 // untilClose reads a file to the server's close. A reset before it, or a stall, is a failure.
-func (r *receiver) untilClose(ctx context.Context, to *sink) error {
-	r.progress = to.progress
+func (r *receiver) untilClose(ctx context.Context, b []byte, to *sink) (err error) {
 	if to.begin != nil {
-		var err error
 		if to.w, err = to.begin(r.size); err != nil {
 			return err
 		}
 	}
-	b := r.client.borrow()
-	defer b.giveBack()
 	for {
-		in, err := r.more(ctx, b.bytes, to.w)
+		in, err := r.more(ctx, b, to.w)
 		if errors.Is(err, io.EOF) {
 			return r.closed(ctx)
 		}
@@ -146,7 +134,7 @@ const glance = 20 * time.Millisecond
 
 // standing is an error if control has ended by now. What came on it unasked is the next call's to
 // find.
-func (c *Client) standing(ctx context.Context) error {
+func (c *control) standing(ctx context.Context) error {
 	if len(c.unread) > 0 {
 		return nil
 	}

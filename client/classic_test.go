@@ -49,7 +49,7 @@ func newClassic(t testing.TB, handle func(s *session, f *classicFake, line strin
 
 // set makes o an option of this server's sessions.
 func (f *classicFake) set(o Options) Options {
-	o.Classic = true
+	o.Exchange = Classic
 	o.ClassicFiles = uint16(portOf(f.files))
 	o.ClassicMessages = uint16(portOf(f.messages))
 	return o
@@ -450,9 +450,9 @@ func TestClassicPortsLieBesideControl(t *testing.T) {
 		{control: 5000, files: 5002, wrong: true},
 		{control: 5000, files: 7, messages: 7, wrong: true},
 	} {
-		o := Options{Classic: true, ClassicFiles: test.files, ClassicMessages: test.messages}
+		o := Options{Exchange: Classic, ClassicFiles: test.files, ClassicMessages: test.messages}
 		got, err := o.classicPorts(test.control)
-		if test.wrong != (err != nil) || err == nil && *got != test.want {
+		if test.wrong != (err != nil) || err == nil && got != test.want {
 			t.Errorf("%+v: %+v, %v", test, got, err)
 		}
 		if !test.wrong {

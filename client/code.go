@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -42,11 +43,11 @@ var noFileKinds = map[codec.Verb]error{
 }
 
 // replyError is the error about name that a reply of 400 or more is.
-func replyError(name string, verb codec.Verb, ev codec.Event) *Error {
+func replyError(q codec.Request, ev codec.Event) *Error {
 	kind := codeKinds[ev.N]
 	switch {
 	case ev.N == codec.CodeNoFile:
-		if kind = noFileKinds[verb]; kind == nil {
+		if kind = noFileKinds[q.Verb]; kind == nil {
 			kind = ErrNotDone
 		}
 	case kind != nil:
@@ -57,14 +58,12 @@ func replyError(name string, verb codec.Verb, ev codec.Event) *Error {
 	default:
 		kind = ErrNotDone
 	}
-	e := &Error{Name: name, Kind: kind, Code: int(ev.N), also: baseSign(verb, ev.N)}
-	if name == "" {
-		e.Name = verb.String()
-	}
+	e := failure(cmp.Or(label(q), q.Verb.String()), kind, nil)
+	e.Code, e.also = int(ev.N), baseSign(q.Verb, ev.N)
 	text := string(ev.Data)
 	if ev.N == codec.CodeNotAllowed {
 		// The verb is the protocol's word, and says less than the name before it.
-		text = strings.TrimPrefix(text, verb.String()+": ")
+		text = strings.TrimPrefix(text, q.Verb.String()+": ")
 	}
 	if text != "" {
 		e.Err = serverMessage(text)

@@ -15,18 +15,16 @@ import (
 
 // Info is what a server knows of a file or folder.
 type Info struct {
-	// Folder says that it is a folder.
 	Folder bool
-	// Size is in bytes; it says nothing of a folder.
+	// Size is in bytes; it means nothing for a folder.
 	Size int64
-	// Modified is when it was last written to, to the second; zero when the server tells no time
-	// that can be read.
+	// Modified is the modification time to the second; zero if the server tells no readable one.
 	Modified time.Time
 }
 
-// Stat returns what the server knows of a file or folder; ErrNotFound when there is none.
+// Stat returns what the server knows of a file or folder; ErrNotFound if there is none.
 func (c *Client) Stat(ctx context.Context, name string) (Info, error) {
-	if err := c.start(ctx, codec.VerbStat, name); err != nil {
+	if err := c.start(ctx, named(codec.VerbStat, name)); err != nil {
 		return Info{}, err
 	}
 	defer c.end()
@@ -34,19 +32,27 @@ func (c *Client) Stat(ctx context.Context, name string) (Info, error) {
 }
 
 func (c *Client) stat(ctx context.Context, name string) (Info, error) {
-	q := codec.Request{Verb: codec.VerbStat, Name: []byte(name)}
-	ev, err := c.simple(ctx, q, name, codec.CodeStatus)
+	ev, err := c.simple(ctx, named(codec.VerbStat, name), codec.CodeStatus)
 	if err != nil {
 		return Info{}, err
 	}
 	said, ok := codec.ParseStat(ev.Data)
 	if !ok {
-		return Info{}, c.strange(ctx, q.Verb, ev)
+		return Info{}, c.strange(ctx, codec.VerbStat, ev)
 	}
 	return Info{Folder: said.Dir, Size: said.Size, Modified: parseTime(said.Time)}, nil
 }
 
-// parseTime reads a modification time; one that is none is zero: the file is there all the same.
+// statFile is stat of what must be a file.
+func (c *Client) statFile(ctx context.Context, name string) (Info, error) {
+	info, err := c.stat(ctx, name)
+	if err == nil && info.Folder {
+		err = failure(name, ErrNotFound, wording("it is a folder"))
+	}
+	return info, err
+}
+
+// parseTime reads a modification time; an invalid one is zero: the file exists all the same.
 func parseTime(text string) time.Time {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
@@ -57,132 +63,83 @@ func parseTime(text string) time.Time {
 
 // Mkdir makes a folder.
 func (c *Client) Mkdir(ctx context.Context, name string) error {
-	return c.change(ctx, codec.VerbMkdir, name)
+	_, err := c.call(ctx, named(codec.VerbMkdir, name), codec.CodeDone)
+	return err
 }
 
 // Rmdir removes an empty folder.
 func (c *Client) Rmdir(ctx context.Context, name string) error {
-	return c.change(ctx, codec.VerbRmdir, name)
+	_, err := c.call(ctx, named(codec.VerbRmdir, name), codec.CodeDone)
+	return err
 }
 
 // Remove removes a file.
 func (c *Client) Remove(ctx context.Context, name string) error {
-	return c.change(ctx, codec.VerbRemove, name)
-}
-
-// change runs a command that has a name and is answered by 250.
-func (c *Client) change(ctx context.Context, verb codec.Verb, name string) error {
-	if err := c.start(ctx, verb, name); err != nil {
-		return err
-	}
-	defer c.end()
-	q := codec.Request{Verb: verb, Name: []byte(name)}
-	_, err := c.simple(ctx, q, name, codec.CodeDone)
+	_, err := c.call(ctx, named(codec.VerbRemove, name), codec.CodeDone)
 	return err
 }
 
-// Rename gives a file or a folder another name. What stands under that name, a file, is replaced,
-// if the server allows it.
+// Rename renames a file or a folder. A file of the new name is replaced if the server allows it.
 func (c *Client) Rename(ctx context.Context, from, to string) error {
 	if to == "" {
 		return failure("", ErrName, errNoName)
 	}
-	if err := c.start(ctx, codec.VerbRenameFrom, from); err != nil {
+	if err := c.start(ctx, named(codec.VerbRenameFrom, from)); err != nil {
 		return err
 	}
 	defer c.end()
-	q := codec.Request{Verb: codec.VerbRenameFrom, Name: []byte(from)}
-	if _, err := c.simple(ctx, q, from, codec.CodeMore); err != nil {
-		return err
+	_, err := c.simple(ctx, named(codec.VerbRenameFrom, from), codec.CodeMore)
+	if err == nil {
+		_, err = c.simple(ctx, named(codec.VerbRenameTo, to), codec.CodeDone)
 	}
-	q = codec.Request{Verb: codec.VerbRenameTo, Name: []byte(to)}
-	_, err := c.simple(ctx, q, to, codec.CodeDone)
 	return err
 }
 
 // Cd makes names relative to a folder, and returns that as the server calls it.
 func (c *Client) Cd(ctx context.Context, path string) (string, error) {
-	if err := c.start(ctx, codec.VerbCd, path); err != nil {
-		return "", err
+	ev, err := c.call(ctx, named(codec.VerbCd, path), codec.CodeDone)
+	if err == nil {
+		c.folder = string(ev.Data)
 	}
-	defer c.end()
-	q := codec.Request{Verb: codec.VerbCd, Name: []byte(path)}
-	ev, err := c.simple(ctx, q, path, codec.CodeDone)
-	if err != nil {
-		return "", err
-	}
-	c.folder = string(ev.Data)
-	return c.folder, nil
+	return string(ev.Data), err
 }
 
 // Pwd returns the folder that names are relative to, as the server calls it.
 func (c *Client) Pwd(ctx context.Context) (string, error) {
-	if err := c.start(ctx, codec.VerbPwd, ""); err != nil {
-		return "", err
-	}
-	defer c.end()
-	ev, err := c.simple(ctx, codec.Request{Verb: codec.VerbPwd}, "", codec.CodeFolder)
-	if err != nil {
-		return "", err
-	}
-	return string(ev.Data), nil
+	ev, err := c.call(ctx, codec.Request{Verb: codec.VerbPwd}, codec.CodeFolder)
+	return string(ev.Data), err
 }
 
-// Noop asks for nothing; the server's answer shows that the session stands.
+// Noop does nothing; the server's answer shows that the session stands.
 func (c *Client) Noop(ctx context.Context) error {
-	if err := c.start(ctx, codec.VerbNoop, ""); err != nil {
-		return err
-	}
-	defer c.end()
-	_, err := c.simple(ctx, codec.Request{Verb: codec.VerbNoop}, "", codec.CodeOkay)
+	_, err := c.call(ctx, codec.Request{Verb: codec.VerbNoop}, codec.CodeOkay)
 	return err
 }
 
-// Abort sends abor on a session where nothing runs, which the server answers. A call that runs is
-// ended by its context, and sends abor by itself.
+// Abort sends abor on an idle session. A running call is ended by its context, and sends abor by
+// itself.
 func (c *Client) Abort(ctx context.Context) error {
-	if err := c.start(ctx, codec.VerbAbort, ""); err != nil {
-		return err
-	}
-	defer c.end()
-	_, err := c.simple(ctx, codec.Request{Verb: codec.VerbAbort}, "", codec.CodeComplete)
+	_, err := c.call(ctx, codec.Request{Verb: codec.VerbAbort}, codec.CodeComplete)
 	return err
-}
-
-// start begins a call of the status exchange. A verb that takes a name needs one.
-func (c *Client) start(ctx context.Context, verb codec.Verb, name string) error {
-	if err := c.has(verb); err != nil {
-		return err
-	}
-	switch verb {
-	case codec.VerbPwd, codec.VerbNoop, codec.VerbAbort, codec.VerbList:
-	default:
-		if name == "" {
-			return failure("", ErrName, errNoName)
-		}
-	}
-	return c.begin(ctx)
 }
 
 // Entry is a line of a long listing.
 type Entry struct {
-	// Name is the server's word: whoever shows or uses it has to expect anything but a line
-	// end. No slash stands behind a folder's.
+	// Name is the server's word and may hold anything but a line end. A folder's has no slash.
 	Name string
 	Info
 }
 
-// ListLong returns what is in a folder, "" being the current one, with types, sizes and times. A
-// line that says something else than that is an ErrProtocol, which comes with the entries of all
-// others, and leaves the session as it is. What is of a type that is not known here is no folder.
+// ListLong returns what is in a folder, "" being the current one, with types, sizes and times. An
+// unreadable line is an ErrProtocol, which comes with the entries of all others and leaves the
+// session as it is.
 func (c *Client) ListLong(ctx context.Context, path string) ([]Entry, error) {
-	if err := c.start(ctx, codec.VerbList, path); err != nil {
+	q := codec.Request{Verb: codec.VerbList, Long: true, Name: []byte(path)}
+	if err := c.start(ctx, q); err != nil {
 		return nil, err
 	}
 	defer c.end()
-	text, err := c.listing(ctx, codec.Request{
-		Verb: codec.VerbList, Long: true, Name: []byte(path),
-	})
+	text, err := c.listing(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -200,8 +157,8 @@ func (c *Client) ListLong(ctx context.Context, path string) ([]Entry, error) {
 	return entries, strange
 }
 
-// parseEntry reads a line of a long listing. (PROTOCOL, Status exchange: "`-l`: type, size,
-// modification time (RFC 3339, UTC), name, tab-separated".)
+// parseEntry reads a line of a long listing: type, size, time and name, with tabs between them. A
+// type that is not known here is no folder.
 func parseEntry(line string) (Entry, bool) {
 	kind, rest, _ := strings.Cut(line, "\t")
 	size, rest, _ := strings.Cut(rest, "\t")

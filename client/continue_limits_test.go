@@ -75,6 +75,69 @@ func TestUploadThatCannotHaveItsNameIsKept(t *testing.T) {
 	}
 }
 
+// refuseParts has the keeper refuse newpart with a code.
+func (r *resuming) refuseParts(code int) {
+	r.change(func() {
+		r.refuse = func(q codec.Request) int {
+			return map[codec.Verb]int{codec.VerbNewPart: code}[q.Verb]
+		}
+	})
+}
+
+// TestUploadWithoutPartsGoesInOnePiece: the server keeps no more parts, or none in that place.
+func TestUploadWithoutPartsGoesInOnePiece(t *testing.T) {
+	for _, code := range []int{450, 502, 504} {
+		r := newResuming(t, 40)
+		r.write(t)
+		r.refuseParts(code)
+		moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		if err != nil || moved.Kept != 0 || moved.Stored != Confirmed {
+			t.Errorf("%d: %v, %v", code, moved, err)
+		}
+		r.wantStored(t)
+		if asked := r.asked("put"); len(asked) != 1 {
+			t.Errorf("%d: asked %q", code, asked)
+		}
+	}
+}
+
+// TestOtherRefusalOfAPartIsAnError: a plain put would be refused too.
+func TestOtherRefusalOfAPartIsAnError(t *testing.T) {
+	for code, kind := range map[int]error{
+		452: ErrNoSpace, 501: ErrArgument, 530: ErrNotAllowed, 550: ErrNotDone, 553: ErrName,
+	} {
+		r := newResuming(t, 40)
+		r.write(t)
+		r.refuseParts(code)
+		moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
+		wantKind(t, err, kind)
+		if asked := r.asked("put"); len(asked) != 0 || moved.Stored != NotStored {
+			t.Errorf("%d: %v, asked %q", code, moved, asked)
+		}
+	}
+}
+
+// TestLargeUploadWithoutPartsSaysSo: a file that fits no field needs parts.
+func TestLargeUploadWithoutPartsSaysSo(t *testing.T) {
+	r := newResuming(t, 40)
+	r.write(t)
+	r.refuseParts(504)
+	c := r.session(39)
+	_, one := c.PutFileContinue(t.Context(), "a", r.local)
+	_, two := c.PutFile(t.Context(), "a", r.local)
+	for _, err := range []error{one, two} {
+		var e *Error
+		wantKind(t, err, ErrTooLarge)
+		if !errors.As(err, &e) || e.Code != 504 ||
+			err.Error() != "a: too large for one piece, and the server keeps no parts there" {
+			t.Errorf("%v", err)
+		}
+	}
+	if asked := r.asked("put", "putpart"); len(asked) != 0 {
+		t.Errorf("asked %q", asked)
+	}
+}
+
 // TestBusyChecksumsAreWaitedFor: a server computes so many at once for an address.
 func TestBusyChecksumsAreWaitedFor(t *testing.T) {
 	r := newResuming(t, 40)
@@ -167,22 +230,6 @@ func TestSmallUploadsAreNoParts(t *testing.T) {
 		t.Error(err)
 	}
 	r.wantStored(t)
-}
-
-// TestUploadsDoWithoutParts: the server keeps as many as it will, or none across a mount.
-func TestUploadsDoWithoutParts(t *testing.T) {
-	for _, code := range []int{450, 504} {
-		r := newResuming(t, 40)
-		r.write(t)
-		r.refuse = func(q codec.Request) int {
-			return map[codec.Verb]int{codec.VerbNewPart: code}[q.Verb]
-		}
-		moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
-		if err != nil || moved.Stored != Confirmed || moved.Kept != 0 {
-			t.Errorf("%d: %v, %v", code, moved, err)
-		}
-		r.wantStored(t)
-	}
 }
 
 // TestUnwritableNotesCostNothingElse: the upload itself goes well.

@@ -2,58 +2,91 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
+	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"ferry/codec"
 )
 
+// Data connections: a command, the offer that answers it, the connection, and in status the final
+// reply, which alone says whether the transfer succeeded.
+
 const (
 	dataPortMin = 1024
 	dataPortMax = 65535
-	// A port that refuses is tried again after these waits, each twice the one before: the
-	// first serves a server that is a moment late, the last keeps a second from being a flood.
+	// A port that refuses is tried again after these waits, each twice the one before: the first
+	// suits a server that is a moment late, the last avoids a flood.
 	retryWaitMin = 5 * time.Millisecond
 	retryWaitMax = 160 * time.Millisecond
 )
 
-// open sends a command and makes the data connection that it is answered with, to the port that it
-// returns too. The caller gives the connection back to done.
-func (c *Client) open(
-	ctx context.Context, verb codec.Verb, name string,
-) (*net.TCPConn, uint16, error) {
-	answer, err := c.ask(ctx, verb, name)
+// open sends a command and makes the data connection that its answer offers. The caller gives the
+// connection to done, and in status reads the final reply with concluded or failed.
+func (c *control) open(ctx context.Context, q codec.Request) (*net.TCPConn, codec.Offer, error) {
+	ev, err := c.request(ctx, q, c.options.ReplyTimeout)
 	if err != nil {
-		return nil, 0, err
+		return nil, codec.Offer{}, err
 	}
-	port, err := c.told(answer)
+	offer, err := c.offered(ctx, q, ev)
 	if err != nil {
-		return nil, 0, c.lose(ctx, failure("", ErrProtocol, err))
+		return nil, offer, err
 	}
-	conn, err := c.reach(ctx, verb, name, port)
-	return conn, port, err
+	conn, err := c.reach(ctx, q, offer.Port)
+	if err != nil && c.exchange == Status {
+		err = c.failed(ctx, q, err)
+	}
+	return conn, offer, err
 }
 
-// reach makes the data connection for a command, and has Close and the context reach it.
-func (c *Client) reach(
-	ctx context.Context, verb codec.Verb, name string, port uint16,
-) (*net.TCPConn, error) {
+// offered reads the offer in an answer.
+func (c *control) offered(
+	ctx context.Context, q codec.Request, ev codec.Event,
+) (offer codec.Offer, err error) {
+	switch c.exchange {
+	case Status:
+		if err := c.expect(ctx, q, ev, codec.CodeOffer); err != nil {
+			return offer, err
+		}
+		offer, ok := codec.ParseOffer(q.Verb, ev.Data)
+		if !ok {
+			return offer, c.strange(ctx, q.Verb, ev)
+		}
+		return offer, nil
+	case Classic:
+		offer.Port, err = c.ports.told(ev.Data)
+	default:
+		if offer.Port = uint16(ev.N); ev.N < dataPortMin || ev.N > dataPortMax {
+			err = fmt.Errorf("it told port %d", ev.N)
+		}
+	}
+	if err != nil {
+		err = c.lose(ctx, failure("", ErrProtocol, err))
+	}
+	return offer, err
+}
+
+// reach makes a command's data connection, and lets Close and the context interrupt it.
+func (c *control) reach(ctx context.Context, q codec.Request, port uint16) (*net.TCPConn, error) {
+	name := label(q)
 	conn, err := c.connect(ctx, port)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		return nil, failure(name, ErrGivenUp, ctx.Err())
-	case isReset(err) && verb == codec.VerbPut:
-		// The reset was so quick that it met the connect; it means what it always means.
+	case isReset(err) && q.Verb == codec.VerbPut && c.exchange == Base:
+		// The reset met the connect; it means what it always means.
 		return nil, failure(name, ErrRefused, nil)
 	case isReset(err):
 		return nil, failure(name, ErrBroken, err)
 	default:
-		return nil, failure(name, ErrNoData, &portError{port, err})
+		return nil, failure(name, ErrNoData,
+			&reworded{err, fmt.Sprintf("port %d: %s", port, causeText(err))})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,35 +98,9 @@ func (c *Client) reach(
 	return conn, nil
 }
 
-// told is the port that an answer tells.
-func (c *Client) told(answer codec.Event) (uint16, error) {
-	if c.classic != nil {
-		return c.classic.told(answer.Data)
-	}
-	// PROTOCOL, Base exchange: "field(port), 1024 or more".
-	if answer.N < dataPortMin || answer.N > dataPortMax {
-		return 0, fmt.Errorf("it told port %d", answer.N)
-	}
-	return uint16(answer.N), nil
-}
-
-// portError says which port could not be reached.
-type portError struct {
-	port uint16
-	err  error
-}
-
-// Error names the port and the cause.
-func (e *portError) Error() string {
-	return "port " + strconv.Itoa(int(e.port)) + ": " + causeText(e.err)
-}
-
-// Unwrap gives the cause.
-func (e *portError) Unwrap() error { return e.err }
-
-// connect reaches the data port, on the address that control reached.
-func (c *Client) connect(ctx context.Context, port uint16) (*net.TCPConn, error) {
-	address := netip.AddrPortFrom(c.peer, port).String()
+// connect connects to a port on the address that control reached.
+func (c *control) connect(ctx context.Context, port uint16) (*net.TCPConn, error) {
+	address := netip.AddrPortFrom(c.peer(), port).String()
 	var first time.Time
 	for wait := retryWaitMin; ; wait = min(2*wait, retryWaitMax) {
 		conn, err := c.dialer.DialContext(ctx, "tcp", address)
@@ -106,19 +113,27 @@ func (c *Client) connect(ctx context.Context, port uint16) (*net.TCPConn, error)
 		if !isRefused(err) || time.Since(first)+wait > c.options.DataRetry {
 			return nil, err
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
+		if err := sleep(ctx, wait); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// done gives a data connection up: closed in order, or reset when the transfer failed, so that the
-// server neither waits nor takes a part for the whole.
-func (c *Client) done(conn *net.TCPConn, failed bool) {
+// sleep waits, or returns the error of a context that ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// done gives up a data connection: closed in order, or reset if the transfer failed, so that the
+// server neither waits nor mistakes a part for the whole.
+func (c *control) done(conn *net.TCPConn, failed bool) {
 	c.mu.Lock()
 	c.data = nil
 	c.mu.Unlock()
@@ -128,17 +143,90 @@ func (c *Client) done(conn *net.TCPConn, failed bool) {
 	_ = conn.Close()
 }
 
+// concluded waits for the final reply of a transfer whose bytes have all moved.
+func (c *control) concluded(ctx context.Context, q codec.Request) (codec.Event, error) {
+	ev, err := c.reply(ctx, q, c.options.ReplyTimeout)
+	if err != nil || ev.N == codec.CodeDone && q.Verb == codec.VerbPutPart {
+		return ev, err
+	}
+	return ev, c.expect(ctx, q, ev, codec.CodeComplete)
+}
+
+// failed reads the final reply of a transfer whose data connection failed on this side, and returns
+// the error to report: the server's reason if it has one, else the cause.
+func (c *control) failed(ctx context.Context, q codec.Request, cause error) error {
+	var seen *Error
+	if !errors.As(cause, &seen) {
+		seen = failure(label(q), ErrBroken, cause)
+	}
+	if seen.also == nil {
+		seen.also = baseBreak(q.Verb, seen.Kind)
+	}
+	last, err := c.lastWord(ctx, seen.Kind)
+	if err == nil && last.N == codec.CodeTooBusy {
+		err = c.dismissed(last)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return c.givenUp(ctx, q, last)
+	case err != nil && errors.Is(err, ErrLost) && !errors.Is(err, ErrBusy):
+		// The transfer failed as it was seen to, and the session with it.
+		return failure(label(q), ErrLost, seen)
+	case err != nil:
+		return err
+	case last.N >= 400 && last.N != codec.CodeAborted && !errors.Is(seen.Kind, ErrLocal):
+		e := replyError(q, last)
+		e.also = baseBreak(q.Verb, e.Kind)
+		return e
+	case last.N >= 400:
+		seen.Code = int(last.N)
+	}
+	return seen
+}
+
+// ownKinds are failures of this side, and those that base reports as well.
+var ownKinds = []error{ErrLocal, ErrGivenUp, ErrClosed, ErrNoData}
+
+// baseBreak is the kind that a broken transfer has in base.
+func baseBreak(verb codec.Verb, kind error) error {
+	switch {
+	case slices.Contains(ownKinds, kind):
+		return nil
+	case verb == codec.VerbPut || verb == codec.VerbPutPart:
+		return ErrRefused
+	case !errors.Is(kind, ErrBroken):
+		return ErrBroken
+	}
+	return nil
+}
+
+// lastWord is the final reply of a command whose data connection failed. If the network was at
+// fault the server notices too and says so by itself; otherwise abor tells it.
+func (c *control) lastWord(ctx context.Context, kind error) (codec.Event, error) {
+	if !errors.Is(kind, ErrBroken) || ctx.Err() != nil || allow(ctx, c.conn, lastWordWait) != nil {
+		return c.abandon(ctx)
+	}
+	ev, err := c.last()
+	switch {
+	case err == nil:
+		return ev, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return c.abandon(ctx)
+	}
+	return codec.Event{}, c.lose(ctx, err)
+}
+
 // buffer is memory that moves bytes, borrowed for one transfer.
 type buffer struct{ bytes []byte }
 
-// buffers serves every client of the process: with thousands of them few move bytes at once.
+// buffers serves every client of the process: of thousands, few move bytes at once.
 var buffers = sync.Pool{New: func() any { return new(buffer) }}
 
 // headSize is the room before content: a KEY's and a field's.
 const headSize = codec.KeySize + codec.FieldSize
 
 // borrow gets a buffer of BufferSize bytes and the head's room before them.
-func (c *Client) borrow() *buffer {
+func (c *control) borrow() *buffer {
 	b := buffers.Get().(*buffer)
 	if size := headSize + c.options.BufferSize; cap(b.bytes) < size {
 		b.bytes = make([]byte, size)

@@ -17,7 +17,7 @@
 // transfer leave the session as it was; after [ErrLost] it is gone. A program that asks for base's
 // kinds finds them in the status exchange as well.
 //
-// Classic ([Options.Classic]) fetches files and has nothing else. Its server says in words that a
+// Classic ([Classic]) fetches files and has nothing else. Its server says in words that a
 // file is missing ([ErrNotFound]), so that an empty file is one. But it tells no size: a file ends
 // with the server's clean close, and one that fails with a reset. What a server, or something on
 // the way, cuts off cleanly cannot be told from a whole file.

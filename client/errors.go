@@ -15,65 +15,53 @@ import (
 // The kinds of failure. Every error of this package is an [*Error] of one of these kinds, which
 // errors.Is finds.
 var (
-	// ErrConnect means that no control connection came about.
+	// No control connection was made; the session is gone; Close or Quit ended it; the call's
+	// context ended.
 	ErrConnect = errors.New("cannot connect")
-	// ErrLost means that the control connection is gone, and the session with it.
-	ErrLost = errors.New("connection lost")
-	// ErrClosed means that Close or Quit ended the session.
-	ErrClosed = errors.New("session closed")
-	// ErrNothingSent means that the server announced a size of 0.
+	ErrLost    = errors.New("connection lost")
+	ErrClosed  = errors.New("session closed")
+	ErrGivenUp = errors.New("given up")
+
+	// ErrNothingSent means that a base server announced a size of 0; ErrRefused that it reset an
+	// upload, and stored nothing.
 	ErrNothingSent = errors.New(
 		"nothing sent: missing, unreadable or too large (this server cannot say)")
-	// ErrRefused means that the server reset an upload: it stored nothing.
 	ErrRefused = errors.New("not stored: the server reset the data connection")
-	// ErrNotFound means that the server said so, in the classic exchange or in the status one:
-	// there is no such file, or it is no plain one.
-	ErrNotFound = errors.New("no such file")
-	// ErrMessage means that the server sent a message instead of a file, in the classic
-	// exchange: a message of another meaning than ErrNotFound and ErrUnknownCommand.
-	ErrMessage = errors.New("a message instead of a file")
-	// ErrUnsupported means that the session's exchange has no such command. Nothing was sent.
-	ErrUnsupported = errors.New("the classic exchange has none")
-	// ErrNoFolder means that the server knows no folder of that name.
-	ErrNoFolder = errors.New("no such folder")
-	// ErrUnknownCommand means that the server does not know the command.
-	ErrUnknownCommand = errors.New("unknown command")
-	// ErrNoData means that the data connection could not be made.
-	ErrNoData = errors.New("no data connection")
-	// ErrBroken means that the data connection broke, or ended before the announced bytes.
-	ErrBroken = errors.New("transfer broken off")
-	// ErrStalled means that the server took or sent nothing for too long.
-	ErrStalled = errors.New("transfer stalled")
-	// ErrProtocol means that the server sent what the exchange does not allow.
-	ErrProtocol = errors.New("the server broke the protocol")
-	// ErrTooLarge means that a size does not fit a field, or a listing exceeds the limit.
-	ErrTooLarge = errors.New("too large")
-	// ErrName means that a name cannot be sent, or cannot be a local file.
-	ErrName = errors.New("name not allowed")
-	// ErrLocal means that reading or writing on this side failed.
-	ErrLocal = errors.New("local error")
-	// ErrGivenUp means that the call's context ended.
-	ErrGivenUp = errors.New("given up")
-)
 
-// The kinds that the status exchange alone tells.
-var (
-	// ErrBusy means that the server is too busy, shuts down, or that somebody else holds what
-	// the command is about: the same may go well later.
-	ErrBusy = errors.New("busy")
-	// ErrServer means that the server's own files or memory failed it.
-	ErrServer = errors.New("the server had an error")
-	// ErrNoSpace means that the server has no room for the file.
-	ErrNoSpace = errors.New("no space left on the server")
-	// ErrArgument means that the server takes no such argument, or not now.
-	ErrArgument = errors.New("bad argument")
-	// ErrNotAllowed means that the server does not do this for anybody, or not for this client.
+	// ErrNotFound means that the server has no such plain file; ErrNoFolder no such folder.
+	// ErrMessage is any other message that classic sends in place of a file.
+	ErrNotFound       = errors.New("no such file")
+	ErrNoFolder       = errors.New("no such folder")
+	ErrMessage        = errors.New("a message instead of a file")
+	ErrUnknownCommand = errors.New("unknown command")
+	// ErrUnsupported means that the exchange has no such command. Nothing was sent.
+	ErrUnsupported = errors.New("the classic exchange has none")
+
+	// The data connection was not made; broke, or ended before the announced bytes; moved nothing
+	// for too long.
+	ErrNoData  = errors.New("no data connection")
+	ErrBroken  = errors.New("transfer broken off")
+	ErrStalled = errors.New("transfer stalled")
+
+	// ErrProtocol means that the server sent what the exchange does not allow; ErrTooLarge that a
+	// size does not fit a field, or a listing exceeds its limit; ErrName that a name cannot be
+	// sent, or cannot be a local file; ErrLocal that reading or writing here failed.
+	ErrProtocol = errors.New("the server broke the protocol")
+	ErrTooLarge = errors.New("too large")
+	ErrName     = errors.New("name not allowed")
+	ErrLocal    = errors.New("local error")
+
+	// Only status servers report these. ErrBusy may pass: the server is too busy or shuts down, or
+	// somebody else holds what the command is about. ErrServer is a failure of its own files or
+	// memory. ErrNotDone means that something is missing, of another type, or in the way.
+	ErrBusy       = errors.New("busy")
+	ErrServer     = errors.New("the server had an error")
+	ErrNoSpace    = errors.New("no space left on the server")
+	ErrArgument   = errors.New("bad argument")
 	ErrNotAllowed = errors.New("not allowed here")
-	// ErrNotDone means that a file command cannot be carried out: there is no such thing, it is
-	// of another type, or something is in its way.
-	ErrNotDone = errors.New("not done")
-	// ErrMismatch means that the bytes of two sides differ although all of them were moved, or
-	// that a file changed on the way.
+	ErrNotDone    = errors.New("not done")
+	// ErrMismatch means that the bytes of both sides differ after a transfer, or that a file
+	// changed meanwhile.
 	ErrMismatch = errors.New("the two sides differ")
 )
 
@@ -103,14 +91,14 @@ func (e *Error) Error() string {
 	var said serverMessage
 	var put wording
 	if errors.Is(e.Kind, ErrLost) && e.Code != 0 && errors.As(e.Err, &said) {
-		text += ": " + printable(said.Error())
+		text += ": " + Printable(said.Error())
 	} else if errors.As(e.Err, &said) {
 		text = said.Error()
 		if e.Code != 0 {
 			// Servers begin their words with the name, as far as it can be printed, which
 			// stands there already.
 			named := codec.AppendPrintable(nil, []byte(e.Name))
-			text = printable(strings.TrimPrefix(text, string(named)+": "))
+			text = Printable(strings.TrimPrefix(text, string(named)+": "))
 		}
 	} else if errors.As(e.Err, &put) {
 		text = put.Error()
@@ -146,13 +134,10 @@ func (w wording) Error() string { return string(w) }
 
 // causeText leaves out what packages net and os repeat: operation, addresses, paths.
 func causeText(err error) string {
-	var port *portError
-	var nobody *nobodyListens
+	var said *reworded
 	switch {
-	case errors.As(err, &nobody):
-		return nobody.Error()
-	case errors.As(err, &port):
-		return port.Error()
+	case errors.As(err, &said):
+		return said.text
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "no answer for too long"
 	case errors.Is(err, io.EOF):
@@ -166,23 +151,26 @@ func causeText(err error) string {
 	if errors.As(err, &lookup) {
 		return lookup.Err
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
+	var (
+		op   *net.OpError
+		path *fs.PathError
+		link *os.LinkError
+		call *os.SyscallError
+	)
+	for {
+		switch {
+		case errors.As(err, &op):
+			err = op.Err
+		case errors.As(err, &path):
+			err = path.Err
+		case errors.As(err, &link):
+			err = link.Err
+		case errors.As(err, &call):
+			err = call.Err
+		default:
+			return err.Error()
+		}
 	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	var link *os.LinkError
-	if errors.As(err, &link) {
-		err = link.Err
-	}
-	var call *os.SyscallError
-	if errors.As(err, &call) {
-		err = call.Err
-	}
-	return err.Error()
 }
 
 // transferError turns what a data connection returned into an error about name. A context that
@@ -209,3 +197,29 @@ func isNetwork(err error) bool {
 	return isReset(err) || errors.Is(err, os.ErrDeadlineExceeded) ||
 		errors.Is(err, net.ErrClosed) || errors.As(err, &timeout) && timeout.Timeout()
 }
+
+// dialError says in a few words why nobody answered.
+func dialError(ctx context.Context, addr string, err error) error {
+	if done := ctx.Err(); done != nil {
+		return failure(addr, ErrGivenUp, done)
+	}
+	if isRefused(err) {
+		return failure(addr, ErrConnect, &reworded{err, "nobody listens there (connection refused)"})
+	}
+	if isReset(err) {
+		err = errors.New(errTurnedAway)
+	}
+	return failure(addr, ErrConnect, err)
+}
+
+// reworded is an error in other words.
+type reworded struct {
+	error
+	text string
+}
+
+// Error is the other words.
+func (e *reworded) Error() string { return e.text }
+
+// Unwrap gives the error.
+func (e *reworded) Unwrap() error { return e.error }

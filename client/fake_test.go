@@ -258,7 +258,7 @@ func folderPrefix(path string) string {
 // ends.
 func (f *fake) dial(o Options) *Client {
 	f.t.Helper()
-	if o.Exchange == Auto && !o.Classic {
+	if o.Exchange == Auto {
 		o.Exchange = Base
 	}
 	o.HelloWait = orDefault(o.HelloWait, patience)

@@ -141,7 +141,7 @@ func FuzzClassic(f *testing.F) {
 		said.Store(line)
 		sent.Store(string(data))
 		c, err := Dial(t.Context(), fmt.Sprint("127.0.0.1:", control), Options{
-			Classic: true, ClassicFiles: files, ClassicMessages: messages,
+			Exchange: Classic, ClassicFiles: files, ClassicMessages: messages,
 			ReplyTimeout: time.Minute,
 		})
 		if err != nil {

@@ -16,22 +16,16 @@ import (
 )
 
 // Get fetches a file into w and returns how many bytes w got. In base a size of 0 is an
-// ErrNothingSent, since it says the same of an empty file and of a missing one; the other exchanges
-// tell them apart, and the status exchange fetches a file of any size. When
-// the transfer fails w may hold a part; the session goes on unless the error is an ErrLost. A w
-// that is an *os.File opened by its path gets large content from the system's own copy.
+// ErrNothingSent, since it says the same of an empty file and of a missing one. If the transfer
+// fails, w may hold a part. A w that is an *os.File opened by its path gets large content by the
+// system's own copy.
 func (c *Client) Get(ctx context.Context, name string, w io.Writer) (int64, error) {
-	if name == "" {
-		return 0, failure("", ErrName, errNoName)
-	}
-	if err := c.begin(ctx); err != nil {
+	if err := c.start(ctx, named(codec.VerbGet, name)); err != nil {
 		return 0, err
 	}
 	defer c.end()
-	return c.fetch(ctx, codec.VerbGet, name, &sink{w: w, progress: c.progress(0, 0)})
+	return c.fetch(ctx, name, &sink{w: w, progress: c.progress(0, 0)})
 }
-
-var errNoName = errors.New("a file needs a name")
 
 // sink is where the bytes of a file or a listing go.
 type sink struct {
@@ -50,7 +44,7 @@ type progress struct {
 }
 
 // progress is about a file of total bytes, of which so many are there.
-func (c *Client) progress(before, total int64) progress {
+func (c *control) progress(before, total int64) progress {
 	return progress{c.options.Progress, before, total}
 }
 
@@ -73,30 +67,67 @@ func (p *progress) piece() int64 {
 	return progressPiece
 }
 
-// fetch runs a command whose data connection brings one record, or a file or message of classic.
-func (c *Client) fetch(ctx context.Context, v codec.Verb, name string, to *sink) (int64, error) {
-	if c.exchange == Status {
-		return c.fetchStatus(ctx, v, name, to)
-	}
-	conn, port, err := c.open(ctx, v, name)
+// bring runs a command whose data connection brings one record, or a file or a message of classic.
+// It returns how many bytes came, and the offer that was made for them.
+func (c *control) bring(
+	ctx context.Context, q codec.Request, to *sink,
+) (int64, codec.Offer, error) {
+	conn, offer, err := c.open(ctx, q)
 	if err != nil {
-		return 0, err
+		return 0, offer, err
 	}
-	r := receiver{conn: conn, client: c, name: name, size: -1}
+	r := receiver{
+		conn: conn, client: c, name: label(q), size: -1, expected: -1, progress: to.progress,
+		decoder: codec.NewDecoder(codec.Record),
+	}
 	switch {
-	case c.classic == nil:
-		r.decoder = codec.NewDecoder(codec.Record)
-		err = r.run(ctx, to)
-	case port == c.classic.files:
+	case c.exchange == Status && q.Length > 0 && offer.Size > q.Length:
+		// Surplus bytes would overwrite what others fetch, or fill the disk.
+		err = failure(r.name, ErrProtocol, fmt.Errorf(
+			"%d bytes are offered where %d were asked for", offer.Size, q.Length))
+	case c.exchange == Status:
+		r.expected = offer.Size
+		err = r.unlock(ctx, offer.Key)
+	case c.exchange == Classic && offer.Port == c.ports.files:
 		r.toClose = true
-		err = r.untilClose(ctx, to)
-	default:
-		r.message = true
-		r.decoder = codec.NewDecoder(codec.Lines)
+	case c.exchange == Classic:
+		r.message, r.decoder = true, codec.NewDecoder(codec.Lines)
+	}
+	if err == nil {
 		err = r.run(ctx, to)
 	}
 	c.done(conn, !r.whole)
-	return r.received, err
+	switch {
+	case c.exchange != Status:
+		return r.received, offer, err
+	case err != nil:
+		return r.received, offer, c.failed(ctx, q, err)
+	}
+	ev, err := c.concluded(ctx, q)
+	if err == nil {
+		err = c.complete(ctx, q.Verb, ev, r.received)
+	}
+	return r.received, offer, err
+}
+
+// complete checks the size in the final reply to a transfer.
+func (c *control) complete(ctx context.Context, v codec.Verb, ev codec.Event, size int64) error {
+	if n, ok := codec.ParseSize(ev.Data); !ok || n != size {
+		return c.strange(ctx, v, ev)
+	}
+	return nil
+}
+
+// unlock sends the KEY, the first bytes on a status session's data connection.
+func (r *receiver) unlock(ctx context.Context, key codec.Key) error {
+	if err := allow(ctx, r.conn, r.client.options.StallTimeout); err != nil {
+		return transferError(ctx, r.name, err)
+	}
+	r.client.said = append(r.client.said[:0], key[:]...)
+	if _, err := r.conn.Write(r.client.said); err != nil {
+		return transferError(ctx, r.name, err)
+	}
+	return nil
 }
 
 const (
@@ -115,32 +146,29 @@ const (
 
 // receiver is what comes on one data connection, owned by the call that fetches it.
 type receiver struct {
-	conn   *net.TCPConn
-	client *Client
-	name   string
-	// decoder serves run alone.
+	conn    *net.TCPConn
+	client  *control
+	name    string
 	decoder codec.Decoder
-	// size is what the server announced, -1 until it has.
-	size     int64
-	received int64
-	// told says that the offer announced a size: expected, which may be 0.
-	told     bool
-	expected int64
-	// progress is the sink's.
-	progress progress
-	// message says that a message comes; toClose that a file comes whose end is the close.
+	// size is what the server announced, -1 until it has; expected is what the offer said, -1
+	// where it said nothing.
+	size, expected int64
+	received       int64
+	progress       progress
+	// message says that a message comes; toClose that a file comes that ends with the close.
 	message, toClose bool
-	// whole says that all came that the server had to say, whatever it means.
+	// whole says that everything came that the server had to say.
 	whole bool
 }
 
-// run reads a record or a message to its end, and not beyond: the announced size or the line's end
-// says when it is whole.
+// run reads a record, a message or a file to its end, and not beyond.
 func (r *receiver) run(ctx context.Context, to *sink) error {
 	b := r.client.borrow()
 	defer b.giveBack()
 	defer r.decoder.Release()
-	r.progress = to.progress
+	if r.toClose {
+		return r.untilClose(ctx, b.bytes, to)
+	}
 	var in []byte
 	for {
 		ev, used := r.decoder.Next(in)
@@ -173,15 +201,14 @@ func (r *receiver) run(ctx context.Context, to *sink) error {
 // announced takes the size.
 func (r *receiver) announced(n int64, to *sink) (err error) {
 	r.size = n
-	if r.told && n != r.expected {
+	switch {
+	case r.expected >= 0 && n != r.expected:
 		return failure(r.name, ErrProtocol, fmt.Errorf("it offered %d bytes and sends %d",
 			r.expected, n))
-	}
-	if n == 0 && !r.told {
+	case n == 0 && r.expected < 0:
 		r.whole = true
 		return failure(r.name, ErrNothingSent, nil)
-	}
-	if to.begin != nil {
+	case to.begin != nil:
 		to.w, err = to.begin(n)
 	}
 	return err

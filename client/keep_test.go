@@ -111,7 +111,7 @@ func TestWhatIsNoPrefixIsNotGoneOnWith(t *testing.T) {
 		r.once(20, byClose)
 		_, err := r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", r.local)
 		wantKind(t, err, ErrBroken)
-		r.change(func() { spoil(r, (&kept{path: r.local}).hidden()) })
+		r.change(func() { spoil(r, keptPath(r.local)) })
 		moved, err := r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", r.local)
 		if err != nil || moved.Kept != 0 {
 			t.Errorf("%s: %v, %v", name, moved, err)
@@ -246,7 +246,7 @@ func TestOneCallAtATimeFetchesToAPath(t *testing.T) {
 func TestFilesOnTheirWayKeepTheirPlace(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
-	hidden := (&kept{path: r.local}).hidden()
+	hidden := keptPath(r.local)
 	for _, text := range []string{
 		filepath.Base(hidden), strings.ToUpper(filepath.Base(hidden)) + noteEnd, ".ferry-get-X",
 	} {
@@ -288,7 +288,7 @@ func TestDownloadOverWhatCannotBeWrittenGoesOn(t *testing.T) {
 	_, err := r.session(codec.FieldMax).GetFileContinue(t.Context(), "a", r.local)
 	wantKind(t, err, ErrBroken)
 	// Whoever runs the test may be somebody who can write to everything.
-	info, err := os.Stat((&kept{path: r.local}).hidden())
+	info, err := os.Stat(keptPath(r.local))
 	if err != nil || info.Mode().Perm()&ownerMode != ownerMode {
 		t.Fatalf("%v, %v", info, err)
 	}
@@ -308,7 +308,7 @@ func TestHiddenNameIsNotFollowed(t *testing.T) {
 	if err := os.WriteFile(outside, []byte("outside"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(outside, (&kept{path: r.local}).hidden()); err != nil {
+	if err := os.Symlink(outside, keptPath(r.local)); err != nil {
 		t.Skip(err)
 	}
 	_, err := r.session(7).GetFileContinue(t.Context(), "a", r.local)
@@ -324,7 +324,7 @@ func TestHiddenNameMakesNothingElsewhere(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	elsewhere := t.TempDir()
-	hidden := (&kept{path: r.local}).hidden()
+	hidden := keptPath(r.local)
 	if err := os.Symlink(filepath.Join(elsewhere, "made"), hidden); err != nil {
 		t.Skip(err)
 	}
@@ -338,7 +338,7 @@ func TestHiddenNameMakesNothingElsewhere(t *testing.T) {
 func TestNothingTakesADownloadsPlace(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
-	hidden := (&kept{path: r.local}).hidden()
+	hidden := keptPath(r.local)
 	r.before = func(q codec.Request) {
 		if q.Verb == codec.VerbGetPart && q.Offset == 14 {
 			other := filepath.Join(t.TempDir(), "other")
@@ -357,7 +357,7 @@ func TestNothingTakesADownloadsPlace(t *testing.T) {
 	if _, err := os.Stat(r.local); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("it has the name: %v", err)
 	}
-	for _, name := range []string{filepath.Base(hidden), pendingPrefix + "x", ".Ferry-Part-X"} {
+	for _, name := range []string{filepath.Base(hidden), downloadPrefix + "x", ".Ferry-Part-X"} {
 		if _, err := LocalName("pub/" + name); !errors.Is(err, ErrName) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -374,7 +374,7 @@ func TestReadOnlyFileIsGotAfterABreak(t *testing.T) {
 	r.once(6, byClose)
 	_, err := r.session(7).GetFileContinue(t.Context(), "a", r.local)
 	wantKind(t, err, ErrBroken)
-	info, err := os.Stat((&kept{path: r.local}).hidden())
+	info, err := os.Stat(keptPath(r.local))
 	if err != nil || info.Mode().Perm()&0o200 == 0 {
 		t.Fatalf("%v, %v", info, err)
 	}

@@ -41,9 +41,7 @@ func Leftovers(folder string) ([]Leftover, error) {
 		if err != nil {
 			continue // it got its name since
 		}
-		l := Leftover{
-			Path: filepath.Join(folder, e.Name()), Bytes: info.Size(), Changed: info.ModTime(),
-		}
+		l := Leftover{Path: filepath.Join(folder, e.Name()), Bytes: info.Size(), Changed: info.ModTime()}
 		if noted, err := readNote(l.Path + noteEnd); err == nil {
 			l.Local, l.Server, l.Name, l.Size = noted.Local, noted.Server, noted.Name, noted.Size
 		}
@@ -81,7 +79,7 @@ func (l *Leftover) Drop() error {
 // KeptOf is how many bytes are kept of a download to the local path, for a call that goes on with
 // it; 0 when there is none.
 func KeptOf(local string) int64 {
-	info, err := os.Lstat((&kept{path: local}).hidden())
+	info, err := os.Lstat(keptPath(local))
 	if err != nil || !info.Mode().IsRegular() {
 		return 0
 	}

@@ -20,7 +20,7 @@ func (r *resuming) leave(t *testing.T, name string, age time.Duration) string {
 	c.options.KeptLifetime = -1
 	_, err := c.GetFileContinue(t.Context(), "a", path)
 	wantKind(t, err, ErrBroken)
-	hidden := (&kept{path: path}).hidden()
+	hidden := keptPath(path)
 	at := time.Now().Add(-age)
 	if err := os.Chtimes(hidden, at, at); err != nil {
 		t.Fatal(err)
@@ -32,7 +32,7 @@ func TestLeftoversSayWhatTheyAre(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	hidden := r.leave(t, "one", time.Hour)
-	writeFile(t, r.dir, pendingPrefix+"X", "abc")
+	writeFile(t, r.dir, downloadPrefix+"X", "abc")
 	writeFile(t, r.dir, "other", "abc")
 	list, err := Leftovers(r.dir)
 	if err != nil || len(list) != 2 {
@@ -73,16 +73,16 @@ func TestOldLeftoversGo(t *testing.T) {
 	const month = 31 * 24 * time.Hour
 	old, fresh := r.leave(t, "old", month), r.leave(t, "fresh", month-2*24*time.Hour)
 	busy := r.leave(t, "busy", month)
-	writeFile(t, r.dir, pendingPrefix+"X", "abc")
+	writeFile(t, r.dir, downloadPrefix+"X", "abc")
 	at := time.Now().Add(-month)
-	if err := os.Chtimes(filepath.Join(r.dir, pendingPrefix+"X"), at, at); err != nil {
+	if err := os.Chtimes(filepath.Join(r.dir, downloadPrefix+"X"), at, at); err != nil {
 		t.Fatal(err)
 	}
-	held, err := openKept(filepath.Join(r.dir, "busy"), nil)
+	held, err := resume(filepath.Join(r.dir, "busy"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer held.close()
+	defer held.file.Close()
 	c := r.dialStatus(Options{KeptLifetime: -1})
 	if _, err := c.GetFile(t.Context(), "a", r.local); err != nil {
 		t.Fatal(err)

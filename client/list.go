@@ -11,13 +11,9 @@ import (
 )
 
 // List returns the names in a folder, "" being the served root; names of folders end with a slash.
-// They are the server's words: whoever shows or uses them has to expect anything but a line end.
-// ErrNoFolder and ErrUnknownCommand are the server's two messages.
+// They are the server's words, and may hold anything but a line end.
 func (c *Client) List(ctx context.Context, path string) ([]string, error) {
-	if err := c.baseOnly(codec.VerbList); err != nil {
-		return nil, err
-	}
-	if err := c.begin(ctx); err != nil {
+	if err := c.start(ctx, named(codec.VerbList, path)); err != nil {
 		return nil, err
 	}
 	defer c.end()
@@ -25,60 +21,44 @@ func (c *Client) List(ctx context.Context, path string) ([]string, error) {
 }
 
 func (c *Client) list(ctx context.Context, path string) ([]string, error) {
-	text, err := c.listing(ctx, codec.Request{Verb: codec.VerbList, Name: []byte(path)})
-	if err != nil {
-		if errors.Is(err, ErrNothingSent) {
-			return nil, nil
-		}
-		return nil, err
+	q := named(codec.VerbList, path)
+	text, err := c.listing(ctx, q)
+	if errors.Is(err, ErrNothingSent) {
+		return nil, nil
 	}
-	if c.exchange == Base {
+	if err == nil && c.exchange == Base {
 		if kind := messageKind(text); kind != nil {
-			return nil, failure(listed(path), kind, nil)
+			err = failure(label(q), kind, nil)
 		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return names(text), nil
 }
 
 // listing fetches a listing's text.
 func (c *Client) listing(ctx context.Context, q codec.Request) (string, error) {
-	path := string(q.Name)
 	var text strings.Builder
 	to := sink{begin: func(n int64) (io.Writer, error) {
 		if most := c.options.ListingMax; n > most {
-			return nil, failure(listed(path), ErrTooLarge,
-				fmt.Errorf("a listing of %d bytes", n))
+			return nil, failure(label(q), ErrTooLarge, fmt.Errorf("a listing of %d bytes", n))
 		}
-		// The size is the server's word alone: memory grows with what arrives.
+		// The size is only the server's word: memory grows with what arrives.
 		text.Grow(int(min(n, int64(c.options.BufferSize))))
 		return &text, nil
 	}}
-	var err error
-	if c.exchange != Status {
-		_, err = c.fetch(ctx, q.Verb, path, &to)
-	} else {
-		_, _, err = c.bring(ctx, q, listed(path), &to)
-	}
+	_, _, err := c.bring(ctx, q, &to)
 	if lines := strings.Count(text.String(), "\n"); err == nil && lines > listingNamesMax {
-		err = failure(listed(path), ErrTooLarge, fmt.Errorf("a listing of %d names", lines))
+		err = failure(label(q), ErrTooLarge, fmt.Errorf("a listing of %d names", lines))
 	}
 	return text.String(), err
 }
 
-// listingNamesMax is how many names a listing may have: with what is kept of each it takes far more
-// memory than its text, where they are short.
+// listingNamesMax bounds the names of a listing: short ones take far more memory than their text.
 const listingNamesMax = 4_000_000
 
-// listed is what errors about a listing name.
-func listed(path string) string {
-	if path == "" {
-		return codec.VerbList.String()
-	}
-	return path
-}
-
-// messageKind is the error that a listing is instead of names, or nil. (PROTOCOL, Base exchange:
-// "`550 PATH: no such folder` and LF where there is none", "`500 NAME: unknown command` and LF".)
+// messageKind recognizes the two messages that base sends in place of a listing.
 func messageKind(text string) error {
 	line := strings.TrimRight(text, "\r\n")
 	switch {
@@ -92,7 +72,7 @@ func messageKind(text string) error {
 	return nil
 }
 
-// names takes a listing apart; a last line without its end counts, empty lines do not.
+// names splits a listing into its lines; empty ones do not count.
 func names(text string) []string {
 	list := make([]string, 0, strings.Count(text, "\n")+1)
 	for line := range strings.Lines(text) {

@@ -1,11 +1,13 @@
 package client
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -18,12 +20,11 @@ import (
 	"ferry/codec"
 )
 
-// Notes: what the client remembers of an upload that has begun, so that a later call, of this
-// process or another, can go on with it. Each is a small file of its own, which appears whole, so
-// that no lock is needed: of two processes with the same upload the later one's note stands, and
-// the other's part dies of age.
+// Notes: what the client remembers of an upload, so that a later call, of this process or another,
+// can resume it. Each is a small file, written atomically, so that no lock is needed: of two
+// processes with the same upload the later note stays, and the other's part expires.
 
-// note is what a file in the notes' folder holds. All but Part says which file it is about.
+// note is the content of a note. All but Part says which file it is about.
 type note struct {
 	Server string `json:"server"`
 	// Name is the remote file's, from the served root.
@@ -31,30 +32,42 @@ type note struct {
 	// Size and Modified are the local file's, in bytes and in nanoseconds since 1970.
 	Size     int64 `json:"size"`
 	Modified int64 `json:"modified"`
-	// Part is the server's name for what it keeps: who knows it may go on.
+	// Part is the server's secret name for what it keeps.
 	Part string `json:"part,omitempty"`
-	// Local is the name that a download is to get in the folder of its note, for people.
+	// Local is the name that a download will get in the folder of its note, for people.
 	Local string `json:"local,omitempty"`
 }
 
+// note is about a remote file as a local one, or the remote one itself, is now.
+func (c *Client) note(name string, size int64, modified time.Time) note {
+	if !strings.HasPrefix(name, "/") {
+		name = path.Join(c.folder, name)
+	}
+	return note{
+		Server: cmp.Or(c.options.ServerName, strings.ToLower(c.target)),
+		Name:   noteName(path.Join("/", name)),
+		Size:   size, Modified: modified.UnixNano(),
+	}
+}
+
 const (
-	// noteMost bounds a note in bytes: two names of the longest kind, escaped.
+	// noteMost bounds a note in bytes: two of the longest names, escaped.
 	noteMost = 64 << 10
 	// hashDigits is the length of what hashName makes, in characters.
 	hashDigits = 32
 	// noteEnd ends the names of notes.
 	noteEnd = ".json"
-	// noteBegin begins the names of those that are being written.
+	// noteBegin begins the names of notes that are being written.
 	noteBegin = ".note-"
 )
 
-// notes is the folder of notes; "" where there is none.
+// notes is a folder of notes, "" for none.
 type notes struct {
 	folder   string
 	lifetime time.Duration
 }
 
-// notes is where this client's are.
+// notes is the folder of this client.
 func (c *Client) notes() notes {
 	n := notes{c.options.NotesFolder, c.options.NotesLifetime}
 	if n.folder == "" {
@@ -66,11 +79,9 @@ func (c *Client) notes() notes {
 	return n
 }
 
-// defaultNotes is the folder for notes of a user, "" when no home is known. The XDG rule has it
-// that a path that is not absolute counts as none.
-func defaultNotes(
-	system string, env func(string) string, home func() (string, error),
-) string {
+// defaultNotes is a user's folder for notes, "" if no home is known. By the XDG rule relative paths
+// are ignored.
+func defaultNotes(system string, env func(string) string, home func() (string, error)) string {
 	const below = "ferry/uploads"
 	if base := env("XDG_STATE_HOME"); filepath.IsAbs(base) {
 		return filepath.Join(base, below)
@@ -85,7 +96,7 @@ func defaultNotes(
 	return filepath.Join(base, ".local", "state", below)
 }
 
-// path is where the note of an upload lies.
+// path is the path of an upload's note.
 func (n notes) path(about note) string {
 	key := strings.Join([]string{
 		about.Server, about.Name,
@@ -94,14 +105,13 @@ func (n notes) path(about note) string {
 	return filepath.Join(n.folder, hashName(key)+noteEnd)
 }
 
-// hashName is a file name for a text of any length and content.
+// hashName makes a file name from any text.
 func hashName(text string) string {
 	sum := xxh3.HashString128(text).Bytes()
 	return hex.EncodeToString(sum[:])
 }
 
-// load is the part that was noted for an upload. A note that is too old, or cannot be read, is
-// none.
+// load returns the part that was noted for an upload, unless the note is too old or unreadable.
 func (n notes) load(about note, now time.Time) (codec.PartID, bool) {
 	if n.folder == "" {
 		return codec.PartID{}, false
@@ -123,12 +133,12 @@ func (n notes) load(about note, now time.Time) (codec.PartID, bool) {
 	return part, true
 }
 
-// save notes a part. What has outlived its use is removed.
+// save notes a part, and removes old notes.
 func (n notes) save(about note, part codec.PartID, now time.Time) error {
 	if n.folder == "" {
 		return nil
 	}
-	// Who can read a note can add to the upload.
+	// Whoever can read a note can add to the upload.
 	if err := os.MkdirAll(n.folder, 0o700); err != nil {
 		return err
 	}
@@ -142,30 +152,31 @@ func (n notes) save(about note, part codec.PartID, now time.Time) error {
 	return writeNote(f, path, about)
 }
 
-// renew has the note of an upload live on from now, as the server's part does that more was just
-// sent to.
+// renew lets the note of an upload live on from now, as the server's part does.
 func (n notes) renew(about note, part codec.PartID, now time.Time) {
-	if n.folder == "" {
-		return
-	}
-	path := n.path(about)
-	if noted, err := readNote(path); err == nil && noted.Part == part.String() {
-		_ = os.Chtimes(path, now, now) // without it the upload begins anew some day
+	if path, mine := n.noted(about, part); mine {
+		_ = os.Chtimes(path, now, now) // if that fails the upload starts over some day
 	}
 }
 
 // forget removes the note of an upload, unless another process has noted another part since.
 func (n notes) forget(about note, part codec.PartID) {
-	if n.folder == "" {
-		return
-	}
-	path := n.path(about)
-	if noted, err := readNote(path); err == nil && noted.Part == part.String() {
+	if path, mine := n.noted(about, part); mine {
 		_ = os.Remove(path)
 	}
 }
 
-// sweep removes notes whose parts no server keeps any more, and what a killed process left.
+// noted is the path of an upload's note, and whether that is about the part.
+func (n notes) noted(about note, part codec.PartID) (string, bool) {
+	if n.folder == "" {
+		return "", false
+	}
+	path := n.path(about)
+	noted, err := readNote(path)
+	return path, err == nil && noted.Part == part.String()
+}
+
+// sweep removes notes whose parts have expired, and what a killed process left.
 func (n notes) sweep(now time.Time) {
 	entries, err := os.ReadDir(n.folder)
 	if err != nil {
@@ -173,7 +184,7 @@ func (n notes) sweep(now time.Time) {
 	}
 	for _, e := range entries {
 		if !isNoteName(e.Name()) {
-			continue // the folder may be one where others write too
+			continue // other programs may use the folder too
 		}
 		info, err := e.Info()
 		if err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > n.lifetime {
@@ -182,7 +193,7 @@ func (n notes) sweep(now time.Time) {
 	}
 }
 
-// isNoteName says whether a name is one that path or save makes.
+// isNoteName recognizes the names that path and save make.
 func isNoteName(name string) bool {
 	if unfinished, found := strings.CutPrefix(name, noteBegin); found {
 		_, name, _ = strings.Cut(unfinished, "-")
@@ -208,8 +219,8 @@ func readNote(path string) (note, error) {
 
 var errNote = errors.New("it holds no note")
 
-// noteName is a name as JSON can hold it. One that is no UTF-8 may then look like another; the
-// checksums tell them apart.
+// noteName is a name that JSON can hold. If one that is no UTF-8 looks like another then, the
+// checksums differ.
 func noteName(name string) string {
 	if utf8.ValidString(name) {
 		return name
@@ -217,7 +228,7 @@ func noteName(name string) string {
 	return strconv.QuoteToASCII(name)
 }
 
-// parseNote takes a note's text apart.
+// parseNote reads a note's text.
 func parseNote(text []byte) (note, error) {
 	var n note
 	if len(text) > noteMost || json.Unmarshal(text, &n) != nil {
@@ -229,8 +240,7 @@ func parseNote(text []byte) (note, error) {
 	return n, nil
 }
 
-// writeNote writes a note's file, which appears whole or not at all: f is that of another name
-// beside it, which it takes over.
+// writeNote writes a note atomically: to f, a file of another name in its folder, which it closes.
 func writeNote(f *os.File, path string, n note) error {
 	text, err := json.Marshal(n)
 	if err == nil {

@@ -115,7 +115,9 @@ func TestNotesLiveOnWithTheirPart(t *testing.T) {
 }
 
 func TestNotesCanBeSwitchedOff(t *testing.T) {
-	c := Client{options: Options{NotesLifetime: -1, NotesFolder: t.TempDir()}}
+	c := Client{control: control{
+		options: Options{NotesLifetime: -1, NotesFolder: t.TempDir()},
+	}}
 	n := c.notes()
 	if err := n.save(aNote, aPart, time.Now()); err != nil {
 		t.Error(err)

@@ -37,8 +37,6 @@ type Options struct {
 	// HelloWait is how long Auto waits for the answer to its question before it takes the
 	// server for one of base. 0 means 2 s; negative is refused.
 	HelloWait time.Duration
-	// Classic says the same as an Exchange of Classic: Get, GetFile and Quit alone.
-	Classic bool
 	// ClassicFiles and ClassicMessages are the server's ports for files and for messages in the
 	// classic exchange: which of them it tells is what it says. 0 means the port that lies to
 	// control's as 20020 and 20023 lie to 20021: one below it, and two above.
@@ -100,9 +98,6 @@ func (o *Options) validate() error {
 	if o.Exchange > Classic {
 		faults = append(faults, errors.New("Exchange: none of the package's"))
 	}
-	if o.Classic && o.Exchange != Auto && o.Exchange != Classic {
-		faults = append(faults, errors.New("Exchange: another one than Classic says"))
-	}
 	return errors.Join(faults...)
 }
 
@@ -118,10 +113,6 @@ func (o Options) filled() Options {
 	o.HelloWait = orDefault(o.HelloWait, helloWaitDefault)
 	o.NotesLifetime = orDefault(o.NotesLifetime, notesLifetime)
 	o.KeptLifetime = orDefault(o.KeptLifetime, keptLifetime)
-	if o.Classic {
-		o.Exchange = Classic
-	}
-	o.Classic = o.Exchange == Classic
 	return o
 }
 

@@ -8,18 +8,16 @@ import (
 	"ferry/codec"
 )
 
-// Files in pieces: what does not fit a field, and what goes on where it broke off.
+// Files in pieces: those that do not fit a field, and those that are resumed.
 
-// errChanged says that the pieces of a file would not belong together.
+// errChanged means that the pieces of a file do not belong together.
 var errChanged = errors.New("it changed while it was fetched")
 
-// fetchStatus fetches a file or a listing. A file that is too large for a field comes by pieces.
-func (c *Client) fetchStatus(
-	ctx context.Context, verb codec.Verb, name string, to *sink,
-) (int64, error) {
-	n, _, err := c.bring(ctx, codec.Request{Verb: verb, Name: []byte(name)}, name, to)
+// fetch gets a file, in pieces if it is too large for a field.
+func (c *Client) fetch(ctx context.Context, name string, to *sink) (int64, error) {
+	n, _, err := c.bring(ctx, named(codec.VerbGet, name), to)
 	var e *Error
-	if verb != codec.VerbGet || !errors.As(err, &e) || e.Code != codec.CodeTooLarge {
+	if !errors.As(err, &e) || e.Code != codec.CodeTooLarge {
 		return n, err
 	}
 	info, err := c.stat(ctx, name)
@@ -38,23 +36,20 @@ func (c *Client) fetchStatus(
 	return n, c.unchanged(ctx, name, info)
 }
 
-// span is a range of a file: from begin to end, of total bytes.
+// span is a range of a file of total bytes: from begin to end.
 type span struct{ begin, end, total int64 }
 
-// pieces fetches a range into w, a piece of at most pieceMax bytes after another, and returns how
-// many bytes w got. The hook is told how much of the whole is there, up to the range's begin
-// included; it may be nil.
+// pieces fetches a range into w in pieces of at most pieceMax bytes, and returns how many bytes w
+// got. The hook, if there is one, is told how much of the file is there, from its first byte.
 func (c *Client) pieces(
 	ctx context.Context, name string, s span, w io.Writer, hook func(moved, total int64),
 ) (int64, error) {
 	at := s.begin
 	for at < s.end {
-		q := codec.Request{
-			Verb: codec.VerbGetPart, Offset: at, Length: min(s.end-at, c.pieceMax),
-			Name: []byte(name),
-		}
+		q := named(codec.VerbGetPart, name)
+		q.Offset, q.Length = at, min(s.end-at, c.pieceMax)
 		to := sink{w: w, progress: progress{hook, at, s.total}}
-		n, offer, err := c.bring(ctx, q, name, &to)
+		n, offer, err := c.bring(ctx, q, &to)
 		at += n
 		switch {
 		case err != nil:
@@ -66,60 +61,61 @@ func (c *Client) pieces(
 	return at - s.begin, nil
 }
 
-// unchanged fails when the file is no longer the one that was fetched.
+// unchanged fails if the file is no longer the one that was fetched.
 func (c *Client) unchanged(ctx context.Context, name string, was Info) error {
 	is, err := c.stat(ctx, name)
-	if err != nil {
-		return err
+	if err == nil && (is.Size != was.Size || !is.Modified.Equal(was.Modified)) {
+		err = failure(name, ErrMismatch, errChanged)
 	}
-	if is.Size != was.Size || !is.Modified.Equal(was.Modified) {
-		return failure(name, ErrMismatch, errChanged)
-	}
-	return nil
+	return err
 }
 
-// putStatus stores a file: in one record, or by a part when that does not fit a field.
-func (c *Client) putStatus(
-	ctx context.Context, name string, r io.Reader, size int64,
-) (Stored, error) {
-	if size > codec.FieldMax {
-		part, err := c.newPart(ctx, name)
+// put stores a file: in one record, or by a part if that does not fit a field.
+func (c *Client) put(ctx context.Context, name string, r io.Reader, size int64) (Stored, error) {
+	if size <= c.pieceMax {
+		q := named(codec.VerbPut, name)
+		stored, ev, err := c.send(ctx, q, r, size, c.progress(0, 0))
+		if err == nil && c.exchange == Status {
+			err = c.complete(ctx, q.Verb, ev, size)
+		}
 		if err != nil {
-			return NotStored, err
+			stored = NotStored
 		}
-		if err = c.putPieces(ctx, name, r, upload{part, 0, size}); err != nil && c.Err() == nil {
-			// Nobody can go on with it: what r gave is gone.
-			c.dropPart(context.WithoutCancel(ctx), part)
-		}
-		return storedBy(err), err
+		return stored, err
 	}
-	q := codec.Request{Verb: codec.VerbPut, Name: []byte(name)}
-	ev, err := c.send(ctx, q, name, r, size, c.progress(0, 0))
-	if err == nil {
-		err = c.complete(ctx, q.Verb, ev, size)
+	part, err := c.newPart(ctx, name)
+	if err != nil {
+		return NotStored, err
+	}
+	err = c.putPieces(ctx, name, r, part, span{0, size, size})
+	if err != nil && c.Err() == nil {
+		// It cannot be resumed: what r gave is gone.
+		c.dropPart(context.WithoutCancel(ctx), part)
 	}
 	return storedBy(err), err
 }
 
-func storedBy(err error) Stored {
-	if err != nil {
-		return NotStored
-	}
-	return Confirmed
-}
+// Codes of servers that keep no parts, or none of this file.
+const (
+	codeNoCommand   = 502
+	codeNotForThose = 504
+)
 
-// complete reads the size in the last reply to an upload, which is the server's word for it.
-func (c *Client) complete(ctx context.Context, v codec.Verb, ev codec.Event, size int64) error {
-	if n, ok := codec.ParseSize(ev.Data); !ok || n != size {
-		return c.strange(ctx, v, ev)
-	}
-	return nil
-}
-
-// newPart begins an upload that can be gone on with.
+// newPart starts an upload that can be resumed. A server that keeps none, or no more, is an error
+// with the cause errNoPart: it may take the file in one piece.
 func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error) {
-	q := codec.Request{Verb: codec.VerbNewPart, Name: []byte(name)}
-	ev, err := c.simple(ctx, q, name, codec.CodeDone)
+	q := named(codec.VerbNewPart, name)
+	ev, err := c.simple(ctx, q, codec.CodeDone)
+	var e *Error
+	if errors.As(err, &e) {
+		switch e.Code {
+		case codec.CodeBusy:
+			return codec.PartID{}, marked(e, errNoPart)
+		case codeNoCommand, codeNotForThose:
+			e.Kind, e.Err = ErrTooLarge, errNeedsParts
+			return codec.PartID{}, marked(e, errNoPart)
+		}
+	}
 	if err != nil {
 		return codec.PartID{}, err
 	}
@@ -130,33 +126,32 @@ func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error)
 	return part, nil
 }
 
-// dropPart gives an upload up. What comes of it concerns nobody: the server forgets it in time.
+const errNeedsParts = wording("too large for one piece, and the server keeps no parts there")
+
+// dropPart gives up an upload. If that fails the server forgets the part in time.
 func (c *Client) dropPart(ctx context.Context, part codec.PartID) {
 	q := codec.Request{Verb: codec.VerbDropPart, Part: part}
-	_, _ = c.simple(ctx, q, "", codec.CodeDone)
+	_, _ = c.simple(ctx, q, codec.CodeDone)
 }
 
-// upload is a part of which at bytes are there, of total.
-type upload struct {
-	part      codec.PartID
-	at, total int64
-}
-
-// putPieces sends what is left of an upload from r, a piece after another, until the server says
-// that the file is there. An upload that is all there is sent an empty piece, to the same end.
-func (c *Client) putPieces(ctx context.Context, name string, r io.Reader, u upload) error {
-	for {
-		q := codec.Request{Verb: codec.VerbPutPart, Part: u.part, Offset: u.at, Total: u.total}
-		n := min(u.total-u.at, c.pieceMax)
-		ev, err := c.send(ctx, q, name, r, n, c.progress(u.at, u.total))
+// putPieces sends a range from r to a part, until the server confirms the whole file. A part that
+// is complete is sent an empty piece to the same end.
+func (c *Client) putPieces(
+	ctx context.Context, name string, r io.Reader, part codec.PartID, s span,
+) error {
+	for at := s.begin; ; {
+		q := named(codec.VerbPutPart, name)
+		q.Part, q.Offset, q.Total = part, at, s.total
+		n := min(s.end-at, c.pieceMax)
+		_, ev, err := c.send(ctx, q, r, n, c.progress(at, s.total))
 		if err != nil {
 			return err
 		}
-		if u.at += n; ev.N == codec.CodeComplete {
-			return c.complete(ctx, q.Verb, ev, u.total)
+		if at += n; ev.N == codec.CodeComplete {
+			return c.complete(ctx, q.Verb, ev, s.total)
 		}
 		kept, ok := codec.ParseSize(ev.Data)
-		if !ok || kept != u.at || u.at == u.total {
+		if !ok || kept != at || at == s.end {
 			return c.strange(ctx, q.Verb, ev)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 
@@ -35,15 +36,12 @@ func (s Stored) String() string {
 	}
 }
 
-// Put stores size bytes from r under name. In the status exchange it returns when the server has
-// said that the file is there: Confirmed or an error, nothing else. In base the bytes are one
-// record, and a size over codec.FieldMax is an ErrTooLarge before anything is sent. If r ends or
-// fails early the data connection is reset, so that the server stores nothing; r's own blocking is
-// not bounded by ctx. An r that is an *os.File is read from where it stands, large ones by the
-// system's own copy.
-func (c *Client) Put(
-	ctx context.Context, name string, r io.Reader, size int64,
-) (Stored, error) {
+// Put stores size bytes from r under name. In status it returns when the server has confirmed the
+// file: Confirmed or an error. In base the bytes are one record, and a size over codec.FieldMax is
+// an ErrTooLarge before anything is sent. If r ends or fails early the data connection is reset, so
+// that the server stores nothing; ctx does not bound r's own blocking. An r that is an *os.File is
+// read from its current offset, large ones by the system's own copy.
+func (c *Client) Put(ctx context.Context, name string, r io.Reader, size int64) (Stored, error) {
 	switch {
 	case name == "":
 		return NotStored, failure("", ErrName, errNoName)
@@ -53,43 +51,91 @@ func (c *Client) Put(
 		return NotStored, failure(name, ErrTooLarge, fmt.Errorf(
 			"%d bytes, and this exchange announces %d at most", size, int64(codec.FieldMax)))
 	}
-	if err := c.baseOnly(codec.VerbPut); err != nil {
-		return NotStored, err
-	}
-	if err := c.begin(ctx); err != nil {
+	if err := c.start(ctx, named(codec.VerbPut, name)); err != nil {
 		return NotStored, err
 	}
 	defer c.end()
-	if c.exchange == Status {
-		return c.putStatus(ctx, name, r, size)
-	}
-	return c.putBase(ctx, name, r, size)
+	return c.put(ctx, name, r, size)
 }
 
-func (c *Client) putBase(
-	ctx context.Context, name string, r io.Reader, size int64,
-) (Stored, error) {
-	s := sender{
-		client: c, name: name, from: r, size: size, left: size, progress: c.progress(0, 0),
+// PutFile stores a local file under name. Only plain files are stored.
+func (c *Client) PutFile(ctx context.Context, name, local string) (Moved, error) {
+	file, info, err := openPlain(local)
+	if err != nil {
+		return Moved{}, err
 	}
+	defer func() { _ = file.Close() }()
+	stored, err := c.Put(ctx, name, file, info.Size())
+	return Moved{Size: info.Size(), Stored: stored}, err
+}
+
+// openPlain opens a plain file. It looks at the type first: opening a FIFO would block.
+func openPlain(local string) (*os.File, fs.FileInfo, error) {
+	info, err := os.Stat(local)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotPlain
+	}
+	var file *os.File
+	if err == nil {
+		file, err = os.Open(local)
+	}
+	if err == nil {
+		if info, err = file.Stat(); err == nil {
+			return file, info, nil
+		}
+		_ = file.Close()
+	}
+	return nil, nil, failure(local, ErrLocal, err)
+}
+
+// send runs a command that takes one record of size bytes from a reader. In status it returns the
+// final reply.
+func (c *control) send(
+	ctx context.Context, q codec.Request, from io.Reader, size int64, p progress,
+) (stored Stored, last codec.Event, err error) {
+	s := sender{client: c, name: label(q), from: from, size: size, left: size, progress: p}
 	b := c.borrow()
 	defer b.giveBack()
 	first, err := s.first(b.bytes)
 	if err != nil {
-		return NotStored, err
+		return NotStored, last, err
 	}
-	s.conn, _, err = c.open(ctx, codec.VerbPut, name)
+	conn, offer, err := c.open(ctx, q)
 	if err != nil {
-		return NotStored, err
+		return NotStored, last, err
 	}
-	stored, err := s.run(ctx, first, b.bytes)
-	c.done(s.conn, err != nil)
-	return stored, err
+	s.conn = conn
+	if c.exchange == Status {
+		copy(b.bytes, offer.Key[:])
+		first = b.bytes[:codec.KeySize+len(first)]
+	}
+	err = s.all(ctx, first, b.bytes)
+	switch {
+	case err != nil && c.exchange == Status:
+		// What a part got is kept; a file that is incomplete is reset.
+		c.done(conn, q.Verb != codec.VerbPutPart)
+		return NotStored, last, c.failed(ctx, q, err)
+	case err == nil && c.exchange == Status:
+		_ = conn.CloseWrite() // a server that broke the connection says why
+		last, err = c.concluded(ctx, q)
+		stored = storedBy(err)
+	case err == nil:
+		stored, err = s.confirm(ctx, b.bytes)
+	}
+	c.done(conn, err != nil)
+	return stored, last, err
+}
+
+func storedBy(err error) Stored {
+	if err != nil {
+		return NotStored
+	}
+	return Confirmed
 }
 
 // sender is one record on its way out, owned by the call that puts it.
 type sender struct {
-	client *Client
+	client *control
 	conn   *net.TCPConn
 	from   io.Reader
 	name   string
@@ -125,13 +171,6 @@ func (s *sender) fill(b []byte) error {
 // short says that the reader held less than was announced.
 func (s *sender) short() error {
 	return failure(s.name, ErrLocal, fmt.Errorf("ended %d bytes early", s.left))
-}
-
-func (s *sender) run(ctx context.Context, first, b []byte) (Stored, error) {
-	if err := s.all(ctx, first, b); err != nil {
-		return NotStored, err
-	}
-	return s.confirm(ctx, b)
 }
 
 // all sends what first has begun with, and the rest through b, which first may lie in.
@@ -215,8 +254,8 @@ func (s *sender) failed(ctx context.Context, err error) error {
 	return transferError(ctx, s.name, err)
 }
 
-// confirm ends the sending side and waits for the server's close. (PROTOCOL, Base exchange: "clean
-// close = stored, reset = failed, silence = 'sent, not confirmed'").
+// confirm ends the sending side and waits for the server's close: a clean one means stored, a reset
+// failed, silence unconfirmed.
 func (s *sender) confirm(ctx context.Context, b []byte) (Stored, error) {
 	ended := s.conn.CloseWrite()
 	if s.client.options.ConfirmWait < 0 && ended == nil {

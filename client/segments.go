@@ -2,45 +2,44 @@ package client
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"ferry/codec"
 )
 
 const (
-	// SegmentsMax is how many segments a file is fetched in at most: more sessions from one
-	// client help nobody.
+	// SegmentsMax is the most segments of a file: more sessions from one client help nobody.
 	SegmentsMax = 32
 	// segmentMin is the least that is worth a session of its own, in bytes.
 	segmentMin = 1 << 20
 )
 
 // GetSegments fetches a file in up to so many segments at once, from 1 to SegmentsMax, each over a
-// session of its own: this one, and others that it makes to the same address with the same options.
-// It serves where a single connection is slower than the network. When all are there the whole
-// file's checksum is compared with the server's, without which the file does not get its name. A
-// server that computes no checksums is an ErrUnsupported.
+// session of its own: this one, and others to the same address. That helps if a single connection
+// is slower than the network. The file gets its name once its checksum is that of the server's; a
+// server that computes none is an ErrUnsupported.
 func (c *Client) GetSegments(
 	ctx context.Context, name, local string, segments int,
 ) (Moved, error) {
-	if err := c.has(codec.VerbGetPart); err != nil {
+	q := named(codec.VerbGetPart, name)
+	if err := c.supports(q); err != nil {
 		return Moved{}, err
 	}
 	if segments < 1 || segments > SegmentsMax {
 		return Moved{}, failure(name, ErrLocal, errSegments)
 	}
 	if !c.features.Allows(codec.VerbSum) {
-		return Moved{}, failure(name, ErrUnsupported, wording(
-			"this server computes no checksums, by which segments are compared"))
+		return Moved{}, failure(name, ErrUnsupported, errSumsNeeded)
 	}
 	old, err := checkTarget(name, local)
 	if err != nil {
 		return Moved{}, err
 	}
-	if err := c.start(ctx, codec.VerbGetPart, name); err != nil {
+	if err := c.start(ctx, q); err != nil {
 		return Moved{}, err
 	}
 	defer c.end()
@@ -49,74 +48,64 @@ func (c *Client) GetSegments(
 		return Moved{}, err
 	}
 	c.sweepLeftovers(local)
-	p := pending{path: local, old: old}
-	if _, err := p.begin(info.Size); err != nil {
+	d := download{path: local, old: old}
+	if _, err := d.create(info.Size); err != nil {
 		return Moved{}, err
 	}
-	n := int(min(int64(segments), max(info.Size/c.segmentMin, 1)))
-	if err := c.inSegments(ctx, name, &p, info, int64(n)); err != nil {
-		p.abort()
+	n := min(int64(segments), max(info.Size/c.segmentMin, 1))
+	if err := c.inSegments(ctx, name, &d, info, n); err != nil {
+		d.drop()
 		return Moved{Size: info.Size}, err
 	}
-	return Moved{Size: info.Size, Segments: n}, p.commit()
+	return Moved{Size: info.Size, Segments: int(n)}, d.commit()
 }
 
-const errSegments = wording("segments are 1 to 32")
+const (
+	errSegments   = wording("segments are 1 to 32")
+	errSumsNeeded = wording("this server computes no checksums, by which segments are compared")
+)
 
-// inSegments fills the pending file and compares it.
+// inSegments fills the file and compares it.
 func (c *Client) inSegments(
-	ctx context.Context, name string, p *pending, info Info, n int64,
+	ctx context.Context, name string, d *download, info Info, n int64,
 ) error {
-	if err := p.file.Truncate(info.Size); err != nil {
-		return failure(p.path, ErrLocal, err)
+	if err := d.file.Truncate(info.Size); err != nil {
+		return failure(d.path, ErrLocal, err)
 	}
-	all := segmented{name: name, path: p.file.Name(), total: info.Size, hook: c.options.Progress}
-	running, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var others sync.WaitGroup
-	fail := func(err error) {
-		if err != nil {
-			all.fail(err)
-			cancel()
+	all := segmented{name: name, path: d.file.Name(), hook: c.options.Progress}
+	g, running := errgroup.WithContext(ctx)
+	c.end() // the first failure of another session ends this one's part too
+	for i := range n {
+		s := span{i * (info.Size / n), (i + 1) * (info.Size / n), info.Size}
+		if i == n-1 {
+			s.end = info.Size
 		}
+		g.Go(func() error {
+			if i > 0 {
+				return c.further(running, &all, s)
+			}
+			return c.within(running, func() error { return all.fetch(running, c, s) })
+		})
 	}
-	for i := int64(1); i < n; i++ {
-		others.Go(func() { fail(c.further(running, &all, all.span(i, n))) })
-	}
-	// This session's own watch is over ctx: the first failure of another ends it too.
-	c.settle()
-	fail(c.within(running, func() error {
-		return all.fetch(running, c, all.span(0, n))
-	}))
-	others.Wait()
-	if all.failed != nil {
+	if err := g.Wait(); err != nil {
 		if ctx.Err() != nil {
 			return failure(name, ErrGivenUp, ctx.Err())
 		}
-		return all.failed
+		return err
 	}
 	return c.within(ctx, func() error {
 		if err := c.unchanged(ctx, name, info); err != nil {
 			return err
 		}
-		return c.compare(ctx, name, p.file, info.Size)
+		return c.compare(ctx, name, d.file, info.Size)
 	})
-}
-
-// within runs a part of a call under a watch of its own.
-func (c *Client) within(ctx context.Context, run func() error) error {
-	if err := c.begin(ctx); err != nil {
-		return err
-	}
-	defer c.end()
-	return run()
 }
 
 // further fetches a segment over a session of its own.
 func (c *Client) further(ctx context.Context, all *segmented, s span) error {
 	o := c.options
 	o.Exchange = Status
-	other, err := Dial(ctx, c.addr, o)
+	other, err := Dial(ctx, c.Addr(), o)
 	if err != nil {
 		return err
 	}
@@ -130,28 +119,17 @@ func (c *Client) further(ctx context.Context, all *segmented, s span) error {
 	return other.within(ctx, func() error { return all.fetch(ctx, other, s) })
 }
 
-// segmented is one file's way here over several sessions.
+// segmented is a file that comes over several sessions.
 type segmented struct {
 	name, path string
-	total      int64
 
-	mu     sync.Mutex
-	hook   func(moved, total int64)
-	moved  int64
-	failed error
+	// mu guards the sum of what all sessions report to the hook.
+	mu    sync.Mutex
+	hook  func(moved, total int64)
+	moved int64
 }
 
-// span is the segment i of n.
-func (a *segmented) span(i, n int64) span {
-	each := a.total / n
-	s := span{i * each, (i + 1) * each, a.total}
-	if i == n-1 {
-		s.end = a.total
-	}
-	return s
-}
-
-// fetch brings a segment, through an open file of its own: it has a place of its own.
+// fetch gets a segment, through an open file of its own, with an offset of its own.
 func (a *segmented) fetch(ctx context.Context, c *Client, s span) error {
 	file, err := os.OpenFile(a.path, os.O_WRONLY, 0)
 	if err == nil {
@@ -162,30 +140,15 @@ func (a *segmented) fetch(ctx context.Context, c *Client, s span) error {
 		return failure(a.name, ErrLocal, err)
 	}
 	var hook func(moved, total int64)
-	if a.hook != nil {
-		at := s.begin
-		hook = func(moved, _ int64) {
-			a.tell(moved - at)
+	if at := s.begin; a.hook != nil {
+		hook = func(moved, total int64) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.moved += moved - at
 			at = moved
+			a.hook(a.moved, total)
 		}
 	}
 	_, err = c.pieces(ctx, a.name, s, file, hook)
 	return err
-}
-
-// tell adds to what is there.
-func (a *segmented) tell(n int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.moved += n
-	a.hook(a.moved, a.total)
-}
-
-// fail keeps the first failure: those behind it are mostly its consequences.
-func (a *segmented) fail(err error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.failed == nil || errors.Is(a.failed, ErrGivenUp) {
-		a.failed = err
-	}
 }

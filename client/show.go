@@ -8,13 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Printable is text that a terminal may be given: what would move its cursor, change its state or
-// turn the order of letters round stands there as an escape.
-func Printable(text string) string { return printable(text) }
-
-// printable is text that a terminal may be given: what would move its cursor, change its state or
-// turn the order of letters round stands there as an escape.
-func printable(text string) string {
+// Printable is text that is safe on a terminal: what would move its cursor, change its state or
+// reverse the order of letters is escaped.
+func Printable(text string) string {
 	if !strings.ContainsFunc(text, unshown) {
 		return text
 	}
@@ -35,7 +31,7 @@ func printable(text string) string {
 	return b.String()
 }
 
-// unshown says whether a terminal is to be spared the rune. Bytes that are no UTF-8 count as one.
+// unshown reports whether a rune is escaped. Bytes that are no UTF-8 are.
 func unshown(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) ||
 		r == '\u2028' || r == '\u2029' || r == utf8.RuneError

@@ -12,7 +12,7 @@ func TestWhatATerminalMustNotGetIsEscaped(t *testing.T) {
 		"a\u202egnp.exe":  `a\u202egnp.exe`,
 		"a\u2028b\u2066c": `a\u2028b\u2066c`,
 	} {
-		if got := printable(text); got != want {
+		if got := Printable(text); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)
 		}
 	}

@@ -24,32 +24,29 @@ const (
 // Sum is a checksum in lower-case hexadecimal digits, and how many bytes it is of.
 type Sum = codec.Sum
 
-// Sum has the server compute a file's checksum. Since that takes as long as reading the file, the
-// wait for it has no bound but the context's end and the network's.
+// Sum asks the server for a file's checksum. That takes as long as reading the file, so only the
+// context bounds the wait.
 func (c *Client) Sum(ctx context.Context, algo Algo, name string) (Sum, error) {
-	if err := c.start(ctx, codec.VerbSum, name); err != nil {
-		return Sum{}, err
-	}
-	defer c.end()
-	return c.sum(ctx, codec.Request{Verb: codec.VerbSum, Algo: algo, Name: []byte(name)}, name)
+	q := codec.Request{Verb: codec.VerbSum, Algo: algo, Name: []byte(name)}
+	ev, err := c.call(ctx, q, codec.CodeStatus)
+	return c.parseSum(ctx, q, ev, err)
 }
 
 // SumPart is Sum of length bytes from offset on; a length of 0 reaches to the file's end.
 func (c *Client) SumPart(
 	ctx context.Context, algo Algo, name string, offset, length int64,
 ) (Sum, error) {
-	if err := c.start(ctx, codec.VerbSumPart, name); err != nil {
-		return Sum{}, err
-	}
-	defer c.end()
-	return c.sum(ctx, codec.Request{
+	q := codec.Request{
 		Verb: codec.VerbSumPart, Algo: algo, Offset: offset, Length: length, Name: []byte(name),
-	}, name)
+	}
+	ev, err := c.call(ctx, q, codec.CodeStatus)
+	return c.parseSum(ctx, q, ev, err)
 }
 
-// sum runs a command that is answered by a checksum.
-func (c *Client) sum(ctx context.Context, q codec.Request, name string) (Sum, error) {
-	ev, err := c.simpleWithin(ctx, q, name, codec.CodeStatus, -1)
+// parseSum reads the checksum in a reply.
+func (c *control) parseSum(
+	ctx context.Context, q codec.Request, ev codec.Event, err error,
+) (Sum, error) {
 	if err != nil {
 		return Sum{}, err
 	}

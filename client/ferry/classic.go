@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ferry/client"
 	"ferry/client/shell"
 )
 
@@ -52,7 +53,7 @@ func (p *classicPorts) Type() string { return "C,D,M" }
 
 // apply gives the ports to a shell that speaks classic.
 func (p *classicPorts) apply(s *shell.Shell) error {
-	if !s.Options.Classic {
+	if s.Options.Exchange != client.Classic {
 		if p.files != 0 {
 			return errAlone
 		}

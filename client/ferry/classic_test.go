@@ -22,7 +22,7 @@ func TestClassicPortsAreThree(t *testing.T) {
 	if p.String() != "" || p.apply(&sh) != nil || sh.Port != 0 {
 		t.Errorf("nothing given: %q, %+v", p.String(), &sh)
 	}
-	sh.Options.Classic = true
+	sh.Options.Exchange = client.Classic
 	if err := p.apply(&sh); err != nil || sh.Port != 20021 ||
 		sh.Options.ClassicFiles != 0 || sh.Options.ClassicMessages != 0 {
 		t.Errorf("--classic alone: %v, %+v", err, &sh)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -53,6 +52,7 @@ type flags struct {
 	ports      classicPorts
 	config     string
 	noProgress bool
+	classic    bool
 }
 
 func (p *program) command() *cobra.Command {
@@ -149,7 +149,7 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
 		"speak status, base, or whichever of them the server does;\n"+
 			"base is understood by every server, and has get, put and ls")
-	to.BoolVar(&s.Options.Classic, "classic", false,
+	to.BoolVar(&p.flags.classic, "classic", false,
 		"speak the classic exchange, which has get and quit alone")
 	to.Var(&p.flags.ports, "classic-ports",
 		"the classic server's ports for control, files and messages;\n"+
@@ -187,29 +187,22 @@ func (p *program) helpCommand() *cobra.Command {
 
 func completionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "completion bash|zsh|fish|powershell",
-		Short:   "a script that completes names for ferry in a shell",
-		Example: "  source <(ferry completion bash)\n  ferry completion fish | source",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("completion: %w", errUnknownShell)
-			}
-			return nil
-		},
+		Use:       "completion bash|zsh|fish|powershell",
+		Short:     "a script that completes names for ferry in a shell",
+		Example:   "  source <(ferry completion bash)\n  ferry completion fish | source",
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			root := cmd.Root()
-			switch args[0] {
+			switch root := cmd.Root(); args[0] {
 			case "bash":
 				return root.GenBashCompletionV2(os.Stdout, true)
 			case "zsh":
 				return root.GenZshCompletion(os.Stdout)
 			case "fish":
 				return root.GenFishCompletion(os.Stdout, true)
-			case "powershell":
+			default:
 				return root.GenPowerShellCompletionWithDesc(os.Stdout)
 			}
-			return fmt.Errorf("%s: %w", args[0], errUnknownShell)
 		},
 	}
 }

@@ -143,5 +143,3 @@ func historyFile() string {
 	}
 	return filepath.Join(folder, "ferry", "history")
 }
-
-var errUnknownShell = errors.New("give one of bash, zsh, fish and powershell")

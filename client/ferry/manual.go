@@ -45,11 +45,8 @@ func writeManual(w io.Writer, root *cobra.Command) error {
 	b.WriteString(".SH COMMANDS\n")
 	for _, h := range shell.Helps() {
 		fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(h.Line), roff(h.Says))
-		if len(h.Also) > 0 {
-			fmt.Fprintf(&b, "(also: %s)\n", roff(strings.Join(h.Also, ", ")))
-		}
-		if text := manualText(&h); text != "" {
-			b.WriteString(".br\n.nf\n" + roff(text) + "\n.fi\n")
+		if h.Text != "" {
+			b.WriteString(".br\n.nf\n" + roff(strings.TrimRight(h.Text, "\n")) + "\n.fi\n")
 		}
 	}
 	b.WriteString(".SH EXIT STATUS\n")
@@ -82,17 +79,6 @@ var statuses = []struct {
 	{shell.StatusNoServer, "could not connect"},
 	{shell.StatusLost, "the connection was lost"},
 	{shell.StatusInterrupted, "interrupted"},
-}
-
-func manualText(h *shell.Help) string {
-	lines := append([]string(nil), h.Options...)
-	if h.More != "" {
-		lines = append(lines, h.More)
-	}
-	for _, e := range h.Examples {
-		lines = append(lines, "  "+e)
-	}
-	return strings.Join(lines, "\n")
 }
 
 // roff is text as the formatter takes it: no line of it is a request.

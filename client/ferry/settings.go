@@ -54,8 +54,8 @@ func (p *program) settle(from *pflag.FlagSet) error {
 	if s.Retries < 0 {
 		return fmt.Errorf("--retries %d: give 0 or more", s.Retries)
 	}
-	if s.Options.Classic {
-		s.Options.Exchange = client.Auto
+	if p.flags.classic {
+		s.Options.Exchange = client.Classic
 	}
 	s.Options.ReplyTimeout = bound(p.flags.silence)
 	s.Options.StallTimeout = bound(p.flags.silence)

@@ -11,12 +11,12 @@ import (
 	"ferry/client"
 )
 
-// tally is what came of a batch. Its lock is the shell's report, under which every result of a
-// batch is told.
+// tally is the outcome of a batch. The shell's report lock guards it while sessions share it.
 type tally struct {
-	done, same  int
-	unconfirmed int
-	bytes       int64
+	shell               *Shell
+	done, same, skipped int
+	unconfirmed         int
+	bytes               int64
 	// removed counts what a mirror took away. A dry run found so many files to move, unsized of
 	// which nobody told the size, folders to make, and names to remove.
 	removed                         int
@@ -31,12 +31,9 @@ type tally struct {
 // failuresShown is how many failed files the summary of a batch names: their errors stand above.
 const failuresShown = 5
 
-// batch moves files, over as many sessions as the shell may have, and says what came of each and of
-// all. A failure of one is not the end of the others; the end of the connection is.
-func (s *Shell) batch(ctx context.Context, jobs []job, before *tally) error {
-	if before == nil {
-		before = new(tally)
-	}
+// batch moves files over as many sessions as the shell may have, and reports each and all. After a
+// failure the others go on; the loss of the connection ends the batch.
+func (s *Shell) batch(ctx context.Context, jobs []job, t *tally) error {
 	start := time.Now()
 	p := s.watch(len(jobs), sizes(jobs))
 	next := make(chan job)
@@ -53,7 +50,13 @@ func (s *Shell) batch(ctx context.Context, jobs []job, before *tally) error {
 			l = &link{shell: s, addr: s.main.addr, exchange: spoken}
 		}
 		workers.Go(func() {
-			s.work(ctx, l, p, next, before, stop)
+			for j := range next {
+				r := l.transfer(ctx, p, j)
+				t.count(&r)
+				if isOffline(r.err) {
+					stop(r.err)
+				}
+			}
 			if l != s.main {
 				l.leave(ctx)
 			}
@@ -70,10 +73,15 @@ feed:
 	close(next)
 	workers.Wait()
 	s.screen.clear()
-	return s.sum(ctx, before, len(jobs), time.Since(start))
+	return t.sum(ctx, len(jobs), time.Since(start))
 }
 
-// sizes is how many bytes all jobs have, -1 if a size is not known.
+// isOffline reports whether an error means that there is no connection any more.
+func isOffline(err error) bool {
+	return isAny(err, client.ErrLost, client.ErrConnect)
+}
+
+// sizes is the sum of all sizes in bytes, -1 if one is unknown.
 func sizes(jobs []job) (sum int64) {
 	for _, j := range jobs {
 		if j.size < 0 {
@@ -84,39 +92,32 @@ func sizes(jobs []job) (sum int64) {
 	return sum
 }
 
-// work moves files one after another until there are no more, or the session is gone for good.
-func (s *Shell) work(
-	ctx context.Context, l *link, p *progress, next <-chan job, t *tally,
-	stop context.CancelCauseFunc,
-) {
-	for j := range next {
-		r := s.transfer(ctx, l, p, j)
-		s.count(t, &r)
-		if errors.Is(r.err, client.ErrLost) || errors.Is(r.err, client.ErrConnect) {
-			stop(r.err)
-		}
-	}
-}
-
-// count tells the result of a job and adds it to the tally.
-func (s *Shell) count(t *tally, r *result) {
-	s.report.Lock()
-	defer s.report.Unlock()
-	// What was cut short because the batch ended is no failure of its own.
+// count reports the result of a job and adds it.
+func (t *tally) count(r *result) {
+	t.shell.report.Lock()
+	defer t.shell.report.Unlock()
+	// What was interrupted because the batch ended is no failure of its own.
 	if t.last != nil && r.Outcome == outcomeInterrupted {
 		return
 	}
 	t.tried++
-	s.add(t, r)
+	t.add(r)
 }
 
-// add tells a result and adds it to the tally. It belongs to one goroutine at a time.
-func (s *Shell) add(t *tally, r *result) {
-	s.tell(r)
+// fail reports and adds a failure that is no transfer's own.
+func (t *tally) fail(r result, err error) {
+	r.fail(err)
+	t.add(&r)
+}
+
+// add reports a result and adds it. It belongs to one goroutine at a time.
+func (t *tally) add(r *result) {
+	t.shell.tell(r)
 	switch {
 	case r.Outcome == outcomeSame:
 		t.same++
 	case r.Outcome == outcomeSkipped:
+		t.skipped++
 	case r.Outcome == outcomePlanned:
 		t.plans(r)
 	case r.err == nil && r.Command == "mkdir":
@@ -132,18 +133,26 @@ func (s *Shell) add(t *tally, r *result) {
 		if t.first == nil {
 			t.first = r.err
 		}
-		if errors.Is(r.err, client.ErrLost) || errors.Is(r.err, client.ErrConnect) ||
-			errors.Is(r.err, client.ErrGivenUp) {
+		if isOffline(r.err) || errors.Is(r.err, client.ErrGivenUp) {
 			t.last = r.err
 		}
 		t.failed = append(t.failed, r.shown())
-		s.complain(r.err)
+		t.shell.complain(r.err)
 	}
 }
 
-// sum says what came of a batch, and returns an error if it was not all that was wanted.
-func (s *Shell) sum(ctx context.Context, t *tally, files int, took time.Duration) error {
-	text := fmt.Sprintf("%s, %s", countText(t.done, "file", "files"), bytesText(t.bytes))
+// verdict is the first failure, which was reported.
+func (t *tally) verdict() error {
+	if t.first == nil {
+		return nil
+	}
+	return &toldError{t.first}
+}
+
+// sum reports the outcome of a batch, and returns an error if it was not all that was wanted.
+func (t *tally) sum(ctx context.Context, files int, took time.Duration) error {
+	s := t.shell
+	text := countText(t.done, "file", "files") + ", " + bytesText(t.bytes)
 	if t.done > 0 {
 		text += " " + paceText(t.bytes, took)
 	}
@@ -152,6 +161,12 @@ func (s *Shell) sum(ctx context.Context, t *tally, files int, took time.Duration
 	}
 	if t.same > 0 {
 		text += fmt.Sprintf("; %d the same already", t.same)
+	}
+	if t.skipped > 0 {
+		text += fmt.Sprintf("; %d skipped", t.skipped)
+		if s.Quiet && !s.JSON {
+			s.complain(fmt.Errorf("%d skipped: %s", t.skipped, notPlainNote))
+		}
 	}
 	if files > 0 || t.same > 0 {
 		s.say("%s", text)
@@ -177,7 +192,7 @@ func (s *Shell) sum(ctx context.Context, t *tally, files int, took time.Duration
 		line += fmt.Sprintf("; %d not tried", missing)
 	}
 	s.complain(errors.New(line))
-	return &toldError{t.first}
+	return t.verdict()
 }
 
 // plans adds what a dry run found.

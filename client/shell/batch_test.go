@@ -176,12 +176,17 @@ func TestFolderIsStoredWhereItsFoldersAre(t *testing.T) {
 		"skipped link: neither a plain file nor a folder\n"+
 			"left out 2 names beginning with a dot; -a stores such names too\n"+
 			"stored docs/a: 6 bytes PACE\nstored docs/sub/b: 10 bytes PACE\n"+
-			"2 files, 16 bytes PACE\n",
+			"2 files, 16 bytes PACE; 1 skipped\n",
 		"docs/none: there is no such folder on the server, and it cannot make one\n"+
 			"1 failed: docs/none\n")
 	if len(files) != 4 || files["docs/a"] != "docs/a" || files["docs/sub/b"] != "docs/sub/b" {
 		t.Errorf("the server has %q", files)
 	}
+	f.run(&Shell{Quiet: true}, dir, "HOST PORT put -r docs/sub", "").want(t, 1, "",
+		"sub: there is no such folder on the server, and it cannot make one\n")
+	f.run(&Shell{Quiet: true}, dir, "HOST PORT put -r docs", "").want(t, 1, "",
+		"docs/none: there is no such folder on the server, and it cannot make one\n"+
+			"1 skipped: neither a plain file nor a folder\n1 failed: docs/none\n")
 	f.run(&Shell{}, dir, "HOST PORT put -r docs gone", "").want(t, 1,
 		"skipped link: neither a plain file nor a folder\n"+
 			"left out 2 names beginning with a dot; -a stores such names too\n",

@@ -3,19 +3,21 @@ package shell
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"ferry/client"
 )
 
-func (s *Shell) runBookmark(_ context.Context, c *command) error {
+func runBookmark(_ context.Context, s *Shell, c *command) error {
 	if s.Config == nil || s.Config.Path == "" {
-		return &client.Error{Name: "bookmark", Kind: client.ErrLocal, Err: errNoConfig}
+		return failure("bookmark", client.ErrLocal, errNoConfig)
 	}
 	if len(c.words) == 0 {
 		var b strings.Builder
-		for _, name := range sortedKeys(s.Config.Bookmarks) {
+		for _, name := range slices.Sorted(maps.Keys(s.Config.Bookmarks)) {
 			if s.JSON {
 				s.tell(bookmarked(name, s.Config.Bookmarks[name]))
 				continue
@@ -30,16 +32,10 @@ func (s *Shell) runBookmark(_ context.Context, c *command) error {
 	name := c.words[0]
 	if c.has["delete"] {
 		if _, there := s.Config.Bookmarks[name]; !there {
-			failed := &client.Error{Name: name, Kind: client.ErrNotFound, Err: errNoBookmark}
+			failed := failure(name, client.ErrNotFound, errNoBookmark)
 			return &typedError{failed, name + ": " + errNoBookmark.Error()}
 		}
-		if err := s.setBookmark(name, ""); err != nil {
-			return err
-		}
-		if s.JSON {
-			s.tell(bookmarked(name, ""))
-		}
-		return nil
+		return s.setBookmark(name, "")
 	}
 	if s.main == nil {
 		return errNoPlace
@@ -55,9 +51,6 @@ func (s *Shell) runBookmark(_ context.Context, c *command) error {
 	if err := s.setBookmark(name, place); err != nil {
 		return err
 	}
-	if s.JSON {
-		s.tell(bookmarked(name, place))
-	}
 	s.say("bookmark %s is %s; open %s goes there", name, place, name)
 	return nil
 }
@@ -69,7 +62,10 @@ func bookmarked(name, place string) *result {
 
 func (s *Shell) setBookmark(name, place string) error {
 	if err := s.Config.SetBookmark(name, place); err != nil {
-		return &client.Error{Name: s.Config.Path, Kind: client.ErrLocal, Err: err}
+		return failure(s.Config.Path, client.ErrLocal, err)
+	}
+	if s.JSON {
+		s.tell(bookmarked(name, place))
 	}
 	return nil
 }

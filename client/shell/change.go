@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"ferry/client"
 )
 
@@ -24,14 +22,14 @@ func (s *Shell) change(ctx context.Context, r result, f func(c *client.Client) e
 	return err
 }
 
-func (s *Shell) runMkdir(ctx context.Context, c *command) error {
+func runMkdir(ctx context.Context, s *Shell, c *command) error {
 	name := c.words[0]
 	return s.change(ctx, result{Command: "mkdir", Remote: name}, func(c *client.Client) error {
 		return c.Mkdir(ctx, trimFolder(s.remote(name)))
 	})
 }
 
-func (s *Shell) runRmdir(ctx context.Context, c *command) error {
+func runRmdir(ctx context.Context, s *Shell, c *command) error {
 	name := c.words[0]
 	return s.change(ctx, result{Command: "rmdir", Remote: name}, func(c *client.Client) error {
 		return c.Rmdir(ctx, trimFolder(s.remote(name)))
@@ -46,7 +44,7 @@ func trimFolder(name string) string {
 	return name
 }
 
-func (s *Shell) runRm(ctx context.Context, c *command) error {
+func runRm(ctx context.Context, s *Shell, c *command) error {
 	name := c.words[0]
 	return s.change(ctx, result{Command: "rm", Remote: name}, func(c *client.Client) error {
 		err := c.Remove(ctx, s.remote(name))
@@ -59,18 +57,18 @@ func (s *Shell) runRm(ctx context.Context, c *command) error {
 	})
 }
 
-func (s *Shell) runMv(ctx context.Context, c *command) error {
+func runMv(ctx context.Context, s *Shell, c *command) error {
 	from, to := trimFolder(c.words[0]), c.words[1]
 	if strings.HasSuffix(to, "/") {
 		to += path.Base(from)
 	}
-	r := result{Command: "mv", Remote: from, To: to, as: to}
+	r := result{Command: "mv", Remote: from, To: to, internal: internal{as: to}}
 	return s.change(ctx, r, func(c *client.Client) error {
 		return c.Rename(ctx, s.remote(from), s.remote(to))
 	})
 }
 
-func (s *Shell) runStat(ctx context.Context, c *command) error {
+func runStat(ctx context.Context, s *Shell, c *command) error {
 	name := c.words[0]
 	var info client.Info
 	if err := s.main.do(ctx, func(c *client.Client) (err error) {
@@ -80,13 +78,8 @@ func (s *Shell) runStat(ctx context.Context, c *command) error {
 		return err
 	}
 	if s.JSON {
-		r := result{
-			Command: "stat", Remote: name, Outcome: outcomeDone, Bytes: info.Size,
-			Type: "file", Modified: info.Modified.UTC().Format(time.RFC3339),
-		}
-		if info.Folder {
-			r.Type, r.Bytes = "dir", 0
-		}
+		r := result{Command: "stat", Remote: name, Outcome: outcomeDone}
+		r.describe(info)
 		s.tell(&r)
 		return nil
 	}
@@ -98,7 +91,7 @@ func (s *Shell) runStat(ctx context.Context, c *command) error {
 		info.Modified.Local().Format(time.DateTime)))
 }
 
-func (s *Shell) runSum(ctx context.Context, c *command) error {
+func runSum(ctx context.Context, s *Shell, c *command) error {
 	name, algo := c.words[0], client.SHA256
 	if c.has["xxh3"] {
 		algo = client.XXH3
@@ -118,47 +111,4 @@ func (s *Shell) runSum(ctx context.Context, c *command) error {
 		return nil
 	}
 	return s.put(sum.Hex + "  " + s.paint(name) + "\n")
-}
-
-// listLong lists with sizes and times: in columns for people, as the server has it for scripts.
-func (s *Shell) listLong(ctx context.Context, name string) error {
-	var list []client.Entry
-	if err := s.main.do(ctx, func(c *client.Client) (err error) {
-		list, err = c.ListLong(ctx, s.remote(name))
-		return err
-	}); err != nil {
-		return err
-	}
-	if s.JSON {
-		for _, e := range list {
-			r := result{
-				Command: "ls", Remote: e.Name, Outcome: outcomeDone, Bytes: e.Size,
-				Type: "file", Modified: e.Modified.UTC().Format(time.RFC3339),
-			}
-			if e.Folder {
-				r.Type, r.Bytes = "dir", 0
-			}
-			s.tell(&r)
-		}
-		return nil
-	}
-	var b strings.Builder
-	for _, e := range list {
-		kind, size := "file", e.Size
-		if e.Folder {
-			kind = "dir"
-		}
-		if !s.Terminal {
-			fmt.Fprintf(&b, "%s\t%d\t%s\t%s\n", kind, size,
-				e.Modified.UTC().Format(time.RFC3339), e.Name)
-			continue
-		}
-		shown, entry := humanize.Comma(size), e.Name
-		if e.Folder {
-			shown, entry = "", strings.TrimSuffix(entry, "/")+"/"
-		}
-		fmt.Fprintf(&b, "%15s  %s  %s\n", shown, e.Modified.Local().Format(timeShown),
-			s.paint(entry))
-	}
-	return s.put(b.String())
 }

@@ -58,45 +58,25 @@ func (s *Shell) find(word string, follows *typed) (*command, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	if v.base && s.Options.Classic {
+	if v.base && s.Options.Exchange == client.Classic {
 		return nil, &client.Error{Name: v.words[0], Kind: client.ErrUnsupported}
 	}
 	return c, nil
 }
 
-// settle takes the options off what follows a verb, and counts what is left.
+// settle takes the options off what follows a verb, and checks the number of words.
 func (v *verb) settle(follows *typed) (*command, error) {
-	c := &command{verb: v, has: make(map[string]bool), values: make(map[string]string)}
-	if v.most == 0 && v.words[0] == "!" {
-		c.bare = follows.rest
-		return c, nil
+	if v.words[0] == "!" {
+		return &command{verb: v, bare: follows.rest}, nil
 	}
-	ended, from := false, -1
-	var wants *option
-	for i, word := range follows.words {
-		if wants != nil {
-			c.values[wants.name], wants = word, nil
-			continue
-		}
-		if !ended && !follows.quoted[i] && len(word) > 1 && word[0] == '-' {
-			if ended = word == "--"; ended {
-				continue
-			}
-			var err error
-			if wants, err = c.set(word); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if from < 0 {
-			from = i
-		}
-		c.words = append(c.words, word)
+	c, from, wants, err := v.parse(follows)
+	if err != nil {
+		return nil, err
 	}
 	if wants != nil {
 		return nil, fmt.Errorf("%s %s: %s is missing", v.words[0], wants.short(), wants.value)
 	}
-	// Behind the options the rest may be one bare name, if nothing in it was taken for one.
+	// What follows the options may be one bare name, if nothing in it was taken for one.
 	whole := from >= 0 && from+len(c.words) == len(follows.words)
 	if follows.bare && whole && from < len(follows.at) {
 		c.bare = strings.TrimRight(follows.rest[follows.at[from]:], blanks)
@@ -109,6 +89,31 @@ func (v *verb) settle(follows *typed) (*command, error) {
 		return nil, fmt.Errorf("use: %s", v.line())
 	}
 	return c, nil
+}
+
+// parse separates options from words. from is where the first word is among all; wants is an option
+// whose value is missing.
+func (v *verb) parse(follows *typed) (c *command, from int, wants *option, err error) {
+	c = &command{verb: v, has: make(map[string]bool), values: make(map[string]string)}
+	ended, from := false, -1
+	for i, word := range follows.words {
+		switch {
+		case wants != nil:
+			c.values[wants.name], wants = word, nil
+		case !ended && !follows.quoted[i] && word == "--":
+			ended = true
+		case !ended && !follows.quoted[i] && len(word) > 1 && word[0] == '-':
+			if wants, err = c.set(word); err != nil {
+				return c, from, nil, err
+			}
+		default:
+			if from < 0 {
+				from = i
+			}
+			c.words = append(c.words, word)
+		}
+	}
+	return c, from, wants, nil
 }
 
 // set notes an option, or several letters of one word. It returns an option whose value is the word

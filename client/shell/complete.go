@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,8 +16,8 @@ import (
 // completeWait bounds how long a Tab asks the server: longer is worse than no answer.
 const completeWait = 3 * time.Second
 
-// complete is what may stand at a place of a line: what stays before it, the candidates, and what
-// stays behind it. pos counts runes.
+// complete returns what may stand at a place of a line: what stays before it, the candidates, and
+// what stays behind it. pos counts runes.
 func (s *Shell) complete(line string, pos int) (head string, candidates []string, tail string) {
 	at := len(line)
 	if runes := []rune(line); pos < len(runes) {
@@ -31,10 +32,8 @@ func (s *Shell) complete(line string, pos int) (head string, candidates []string
 		if d, ok := strings.CutPrefix(word, "-"); ok {
 			dash, word = "-", d
 		}
-		for _, name := range verbNames() {
-			if strings.HasPrefix(name, strings.ToLower(word)) {
-				candidates = append(candidates, dash+name)
-			}
+		for _, name := range prefixed(verbNames(), strings.ToLower(word)) {
+			candidates = append(candidates, dash+name)
 		}
 		return head, spaced(candidates), tail
 	}
@@ -45,43 +44,11 @@ func (s *Shell) complete(line string, pos int) (head string, candidates []string
 	}
 	if strings.HasPrefix(word, "-") && !isQuoted {
 		for _, o := range v.options {
-			if strings.HasPrefix("--"+o.name, word) {
-				candidates = append(candidates, "--"+o.name)
-			}
+			candidates = append(candidates, "--"+o.name)
 		}
-		return head, spaced(candidates), tail
+		return head, spaced(prefixed(candidates, word)), tail
 	}
-	takes := v.takes
-	if s.reversed(v, &follows) {
-		takes = []kind{localFolder, remoteFolder}
-	}
-	names := s.candidates(takes, argumentsIn(v, &follows), word)
-	return head, spelled(names, isQuoted), tail
-}
-
-// reversed says that a mirror goes the other way.
-func (s *Shell) reversed(v *verb, follows *typed) bool {
-	return v.words[0] == "mirror" && slices.ContainsFunc(follows.words, func(w string) bool {
-		return w == "-R" || w == "--reverse"
-	})
-}
-
-// argumentsIn counts the words that are no options of a verb, nor their values.
-func argumentsIn(v *verb, follows *typed) (n int) {
-	c := &command{verb: v, has: make(map[string]bool), values: make(map[string]string)}
-	value := false
-	for i, w := range follows.words {
-		switch {
-		case value:
-			value = false
-		case follows.quoted[i] || !strings.HasPrefix(w, "-"):
-			n++
-		default:
-			wants, _ := c.set(w)
-			value = wants != nil
-		}
-	}
-	return n
+	return head, spelled(completer{s}.candidates(v, &follows, word), isQuoted), tail
 }
 
 // lastWord is the word that a text ends in, and where it begins; after a blank it is empty.
@@ -116,19 +83,24 @@ func verbNames() (names []string) {
 	return names
 }
 
-// candidates are the names that a word may become: full ones, folders with a slash.
-func (s *Shell) candidates(takes []kind, n int, word string) []string {
+// completer finds names for a word.
+type completer struct{ *Shell }
+
+// candidates are the names that a verb's next word may become: full ones, folders with a slash.
+func (s completer) candidates(v *verb, follows *typed, word string) []string {
+	c, _, _, _ := v.parse(follows)
+	takes := v.takes
+	if c.has["reverse"] {
+		takes = []kind{localFolder, remoteFolder}
+	}
 	if len(takes) == 0 {
 		return nil
 	}
-	switch what := takes[min(n, len(takes)-1)]; what {
+	switch what := takes[min(len(c.words), len(takes)-1)]; what {
 	case verbName:
 		return prefixed(verbNames(), word)
 	case serverName:
-		if s.Config == nil {
-			return nil
-		}
-		return prefixed(sortedKeys(s.Config.Bookmarks), word)
+		return s.bookmarks(word)
 	case remoteName, remoteFolder:
 		return s.remoteNames(word, what == remoteFolder)
 	case localName, localFolder:
@@ -136,6 +108,13 @@ func (s *Shell) candidates(takes []kind, n int, word string) []string {
 	default:
 		return nil
 	}
+}
+
+func (s completer) bookmarks(word string) []string {
+	if s.Config == nil {
+		return nil
+	}
+	return prefixed(slices.Sorted(maps.Keys(s.Config.Bookmarks)), word)
 }
 
 func prefixed(names []string, word string) (matching []string) {
@@ -149,12 +128,12 @@ func prefixed(names []string, word string) (matching []string) {
 
 // remoteNames completes a remote name. What the server lists is kept until the next command, so
 // that a second Tab asks nobody.
-func (s *Shell) remoteNames(word string, foldersOnly bool) (names []string) {
+func (s completer) remoteNames(word string, foldersOnly bool) (names []string) {
 	if s.main == nil || s.main.client == nil {
 		return nil
 	}
-	folder, base := word[:strings.LastIndexByte(word, '/')+1], ""
-	base = word[len(folder):]
+	folder := word[:strings.LastIndexByte(word, '/')+1]
+	base := word[len(folder):]
 	for _, name := range s.listing(strings.TrimRight(folder, "/"), folder) {
 		if strings.HasPrefix(name, base) && showable(name) &&
 			(!foldersOnly || strings.HasSuffix(name, "/")) {
@@ -167,7 +146,7 @@ func (s *Shell) remoteNames(word string, foldersOnly bool) (names []string) {
 // showable says whether a name may be offered: it would stand on the terminal as it is.
 func showable(name string) bool { return utf8.ValidString(name) && client.Printable(name) == name }
 
-func (s *Shell) listing(folder, typed string) []string {
+func (s completer) listing(folder, typed string) []string {
 	if folder == "" && typed != "" {
 		folder = "/"
 	}
@@ -189,7 +168,7 @@ func (s *Shell) listing(folder, typed string) []string {
 }
 
 // localNames completes a local name.
-func (s *Shell) localNames(word string, foldersOnly bool) (names []string) {
+func (s completer) localNames(word string, foldersOnly bool) (names []string) {
 	folder := word[:strings.LastIndexFunc(word, isSeparator)+1]
 	base := word[len(folder):]
 	from := s.local(folder)
@@ -244,14 +223,11 @@ func spaced(candidates []string) []string {
 	return candidates
 }
 
-// Candidates are what the program's own command line may have behind words, for a system's shell.
-// It asks the server that they name.
+// Candidates are what may follow words on the program's own command line, for a system's shell. It
+// asks the server that they name.
 func (s *Shell) Candidates(ctx context.Context, words []string, word string) []string {
 	if len(words) == 0 {
-		if s.Config == nil {
-			return nil
-		}
-		return prefixed(sortedKeys(s.Config.Bookmarks), word)
+		return completer{s}.bookmarks(word)
 	}
 	to, rest, err := s.parseTarget(words)
 	if err != nil {
@@ -273,5 +249,5 @@ func (s *Shell) Candidates(ctx context.Context, words []string, word string) []s
 		s.main = &link{shell: s, addr: to.addr, client: c}
 		defer s.leave(ctx)
 	}
-	return s.candidates(v.takes, argumentsIn(v, &follows), word)
+	return completer{s}.candidates(v, &follows, word)
 }

@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"os"
@@ -12,9 +11,9 @@ import (
 	"github.com/peterh/liner"
 )
 
-// Editor is a line editor on the program's terminal: history that is kept from run to run, and
-// completion. The terminal is as it was between the lines, so that Ctrl-C is a signal while a
-// command runs, and other programs may use it.
+// Editor is a line editor on the program's terminal, with completion and a history that is kept from
+// run to run. Between lines the terminal is in its usual mode, so that Ctrl-C is a signal while a
+// command runs.
 type Editor struct {
 	mu      sync.Mutex
 	state   *liner.State
@@ -25,10 +24,10 @@ type Editor struct {
 	closed  bool
 }
 
-// historyMost is how many lines of history are kept: more than anybody goes back.
+// historyMost is how many lines of history are kept.
 const historyMost = 1000
 
-// NewEditor makes an editor of stdin and stdout, whose history is in a file; "" keeps none.
+// NewEditor makes an editor on stdin and stdout, with its history in a file; "" keeps none.
 func NewEditor(history string) (*Editor, error) {
 	usual, err := liner.TerminalMode()
 	if err != nil {
@@ -65,15 +64,11 @@ func (e *Editor) load() {
 	}
 }
 
-// Complete sets what completes a line.
-func (e *Editor) Complete(
-	f func(line string, pos int) (head string, candidates []string, tail string),
-) {
-	e.state.SetWordCompleter(f)
-}
+// complete sets what completes a line: f returns the text before the candidates, they, and the rest.
+func (e *Editor) complete(f liner.WordCompleter) { e.state.SetWordCompleter(f) }
 
-// ReadLine shows a prompt and returns what was typed.
-func (e *Editor) ReadLine(prompt string) (string, error) {
+// readLine shows a prompt and returns what was typed; io.EOF if the person wants to leave.
+func (e *Editor) readLine(prompt string) (string, error) {
 	if err := e.raw.ApplyMode(); err != nil {
 		return "", err
 	}
@@ -85,7 +80,7 @@ func (e *Editor) ReadLine(prompt string) (string, error) {
 	}
 	_ = e.usual.ApplyMode()
 	if errors.Is(err, liner.ErrPromptAborted) {
-		return "", ErrAborted
+		return "", errAborted
 	}
 	if err == nil {
 		e.keep(line)
@@ -93,32 +88,26 @@ func (e *Editor) ReadLine(prompt string) (string, error) {
 	return line, err
 }
 
-// keep adds a line to the history, unless it is the last one again or begins with a space.
+// keep adds a line to the history, unless it repeats the last one or begins with a space.
 func (e *Editor) keep(line string) {
 	if strings.TrimSpace(line) == "" || line == e.last || line[0] == ' ' {
 		return
 	}
 	e.last = line
 	e.state.AppendHistory(line)
-	if e.history == "" {
+	if e.history == "" || os.MkdirAll(filepath.Dir(e.history), 0o700) != nil {
 		return
 	}
-	if os.MkdirAll(filepath.Dir(e.history), 0o700) != nil {
-		return
-	}
-	// Each line goes to its end at once: other runs of the program write there too.
+	// Append each line at once: other runs of the program write there too.
 	f, err := os.OpenFile(e.history, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return
+	if err == nil {
+		_, _ = f.WriteString(line + "\n")
+		_ = f.Close()
 	}
-	w := bufio.NewWriter(f)
-	_, _ = w.WriteString(line + "\n")
-	_ = w.Flush()
-	_ = f.Close()
 }
 
-// Close gives the terminal back as it was. A prompt that was about to begin may change it once
-// more, so that a second Close does it again.
+// Close restores the terminal's mode. A prompt that was about to begin may change it again; then a
+// second Close restores it.
 func (e *Editor) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -11,6 +11,11 @@ import (
 	"ferry/client"
 )
 
+// failure is an error of the client's kinds.
+func failure(name string, kind, err error) *client.Error {
+	return &client.Error{Name: name, Kind: kind, Err: err}
+}
+
 // usageError is a command or an argument that cannot be.
 type usageError struct{ error }
 
@@ -140,19 +145,15 @@ const classicHint = "; a server of the classic exchange needs ferry --classic"
 // hinted adds to the error of a session with the classic port what may be behind it: such a server
 // closes or says nothing when it is spoken to in another exchange.
 func (l *link) hinted(err error) error {
-	if l == nil || l.status || l.shell.Options.Classic ||
+	if l == nil || l.status || l.shell.Options.Exchange == client.Classic ||
 		!strings.HasSuffix(l.addr, ":"+strconv.Itoa(client.ClassicPort)) ||
 		strings.HasSuffix(err.Error(), classicHint) || errors.Is(err, syscall.ECONNREFUSED) {
 		return err
 	}
 	var told *toldError
-	for _, kind := range []error{
-		client.ErrConnect, client.ErrLost, client.ErrStalled, client.ErrNoData,
-		client.ErrProtocol, client.ErrGivenUp,
-	} {
-		if errors.Is(err, kind) && !errors.As(err, &told) {
-			return fmt.Errorf("%w%s", err, classicHint)
-		}
+	if !errors.As(err, &told) && isAny(err, client.ErrConnect, client.ErrLost, client.ErrStalled,
+		client.ErrNoData, client.ErrProtocol, client.ErrGivenUp) {
+		return fmt.Errorf("%w%s", err, classicHint)
 	}
 	return err
 }

@@ -247,7 +247,7 @@ func (f *fake) run(s *Shell, dir, args, lines string) ran {
 	target := strings.NewReplacer("HOST:PORT", f.addr,
 		"HOST PORT", strings.Replace(f.addr, ":", " ", 1))
 	var out, errs strings.Builder
-	if s.Options.Exchange == client.Auto && !s.Options.Classic {
+	if s.Options.Exchange == client.Auto {
 		s.Options.Exchange = client.Base
 	}
 	s.Dir, s.In, s.Out, s.Err = dir, strings.NewReader(target.Replace(lines)), &out, &errs
@@ -316,4 +316,22 @@ func wantTree(t *testing.T, dir string, want map[string]string) {
 func reset(conn net.Conn) {
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	_ = conn.Close()
+}
+
+// mutexed is a list that goroutines add to.
+type mutexed[T any] struct {
+	mu   sync.Mutex
+	list []T
+}
+
+func (m *mutexed[T]) add(v T) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.list = append(m.list, v)
+}
+
+func (m *mutexed[T]) all() []T {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.list)
 }

@@ -3,10 +3,12 @@ package shell
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 
@@ -15,127 +17,145 @@ import (
 
 var (
 	errPattern = errors.New("a pattern has * ? [a-z] {a,b} within names and ** for any folders")
-	errBraces  = errors.New("no / and no ** may stand within { } or [ ]")
 	errNoMatch = errors.New("nothing matches")
 	errTaken   = errors.New("another file of this command has that name")
+	errFolders = errors.New("only folders match; get -r and put -r move a folder")
 )
-
-// pattern is a glob taken apart: the folder that it begins with, and what each part below has to
-// match.
-type pattern struct {
-	text   string
-	folder string
-	parts  []string
-}
-
-// parsePattern takes a glob apart. Slashes separate its parts, on every system.
-func parsePattern(text string) (*pattern, error) {
-	if !doublestar.ValidatePattern(text) {
-		return nil, &usageError{&client.Error{Name: text, Kind: client.ErrName, Err: errPattern}}
-	}
-	folder, rest := "", text
-	if dir, below := doublestar.SplitPattern(text); dir != "." {
-		folder, rest = dir, below
-	}
-	p := &pattern{text: text, folder: folder, parts: strings.Split(rest, "/")}
-	for _, part := range p.parts {
-		if strings.Count(part, "{") != strings.Count(part, "}") ||
-			strings.Contains(part, "{") && strings.Contains(part, "**") ||
-			!doublestar.ValidatePattern(part) {
-			return nil, &usageError{&client.Error{Name: text, Kind: client.ErrName, Err: errBraces}}
-		}
-	}
-	return p, nil
-}
-
-// matchPart says whether a name matches one part. As in any shell a leading dot has to be named.
-func matchPart(part, name string) bool {
-	if strings.HasPrefix(name, ".") && !strings.HasPrefix(part, ".") {
-		return false
-	}
-	ok, err := doublestar.Match(part, name)
-	return ok && err == nil
-}
-
-// glob finds the remote files beneath folder that match the parts; into has them by their path
-// beneath the pattern's folder.
-func (s *Shell) glob(
-	ctx context.Context, p *pattern, relative string, parts []string, into *matches, t *tally,
-) error {
-	folder := join(s.remote(p.folder), relative)
-	list, err := s.entries(ctx, folder, t)
-	if err != nil {
-		return err
-	}
-	if strings.Count(relative, "/") >= depthMax {
-		return &client.Error{Name: folder, Kind: client.ErrTooLarge, Err: errTooDeep}
-	}
-	for _, e := range list {
-		at := join(relative, e.name)
-		for _, below := range nextParts(parts, e.name) {
-			switch {
-			case !e.folder && len(below) == 0:
-				into.add(p, found{at, e})
-			case e.folder && len(below) == 0 && parts[0] != "**":
-				into.folders++
-			case e.folder && len(below) == 0:
-				// What is in it matches too, and is found by itself.
-			case e.folder:
-				if err := s.glob(ctx, p, at, below, into, t); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// nextParts are the ways in which a name may be matched by the first of the parts: what is left of
-// them behind each. A part ** stands for any number of folders.
-func nextParts(parts []string, name string) (ways [][]string) {
-	if len(parts) == 0 {
-		return nil
-	}
-	if parts[0] != "**" {
-		if matchPart(parts[0], name) {
-			ways = append(ways, parts[1:])
-		}
-		return ways
-	}
-	if !strings.HasPrefix(name, ".") {
-		// The name is one of its folders; or, as the last part, whatever it is.
-		ways = append(ways, parts)
-		if len(parts) == 1 {
-			ways = append(ways, nil)
-		}
-	}
-	return append(ways, nextParts(parts[1:], name)...)
-}
 
 // matches are the files that patterns found, each once.
 type matches struct {
-	seen    map[string]bool
 	jobs    []match
 	folders int
-	// hits counts files as often as they matched.
-	hits int
+	seen    map[string]bool
 }
 
+// match is a file by its path beneath the folder that its pattern begins with.
 type match struct {
 	found
-	pattern *pattern
+	folder string
 }
 
-func (m *matches) add(p *pattern, f found) {
-	m.hits++
-	whole := join(p.folder, f.path)
-	if m.seen == nil {
-		m.seen = make(map[string]bool)
+// matchAll finds the files of all patterns. stat and folders look beneath a pattern's folder.
+func matchAll(patterns []string, beneath func(folder string) finder) (*matches, error) {
+	m := &matches{seen: make(map[string]bool)}
+	for _, text := range patterns {
+		text = filepath.ToSlash(text)
+		if !doublestar.ValidatePattern(text) {
+			return nil, &usageError{failure(text, client.ErrName, errPattern)}
+		}
+		folder, below := doublestar.SplitPattern(text)
+		if folder == "." {
+			folder = ""
+		}
+		files, folders := 0, 0
+		in := beneath(folder)
+		options := append(in.options, doublestar.WithNoFollow(), doublestar.WithNoHidden())
+		names, err := doublestar.Glob(in.FS, below, options...)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			info, err := in.stat(name)
+			switch {
+			case err != nil:
+			case info.IsDir() && !strings.HasSuffix(below, "**"):
+				folders++
+			case info.Mode().IsRegular():
+				files++
+				m.add(match{found{name, entry{name: path.Base(name), size: info.Size()}}, folder})
+			}
+		}
+		if files == 0 {
+			return nil, noMatch(text, folders)
+		}
+		m.folders += folders
 	}
-	if !m.seen[whole] {
+	return m, nil
+}
+
+// finder looks for names beneath a folder.
+type finder struct {
+	fs.FS
+	stat    func(name string) (fs.FileInfo, error)
+	options []doublestar.GlobOption
+}
+
+func (m *matches) add(j match) {
+	if whole := join(j.folder, j.path); !m.seen[whole] {
 		m.seen[whole] = true
-		m.jobs = append(m.jobs, match{f, p})
+		m.jobs = append(m.jobs, j)
 	}
+}
+
+func noMatch(text string, folders int) error {
+	err := errNoMatch
+	if folders > 0 {
+		err = errFolders
+	}
+	failed := failure(text, client.ErrNotFound, err)
+	return &typedError{failed, text + ": " + err.Error()}
+}
+
+// remoteFS is a remote folder as patterns see it. It keeps each listing.
+type remoteFS struct {
+	list  func(folder string) ([]entry, error)
+	lists map[string][]fs.DirEntry
+}
+
+// Open fails: patterns need listings alone.
+func (r *remoteFS) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+}
+
+// ReadDir lists a folder.
+func (r *remoteFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if list, there := r.lists[name]; there {
+		return list, nil
+	}
+	entries, err := r.list(strings.TrimPrefix(name, "."))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]fs.DirEntry, len(entries))
+	for i := range entries {
+		list[i] = &entries[i]
+	}
+	r.lists[name] = list
+	return list, nil
+}
+
+// Stat finds a name in the listing of its folder.
+func (r *remoteFS) Stat(name string) (fs.FileInfo, error) {
+	if name == "." {
+		return &entry{name: name, folder: true}, nil
+	}
+	list, err := r.ReadDir(path.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range list {
+		if e.Name() == path.Base(name) {
+			return e.Info()
+		}
+	}
+	return nil, fs.ErrNotExist
+}
+
+// An entry is an fs.DirEntry and an fs.FileInfo for patterns.
+
+func (e *entry) Name() string               { return e.name }
+func (e *entry) IsDir() bool                { return e.folder }
+func (e *entry) Type() fs.FileMode          { return e.Mode().Type() }
+func (e *entry) Info() (fs.FileInfo, error) { return e, nil }
+func (e *entry) Size() int64                { return e.size }
+func (e *entry) ModTime() time.Time         { return e.time }
+func (e *entry) Sys() any                   { return nil }
+
+func (e *entry) Mode() fs.FileMode {
+	if e.folder {
+		return fs.ModeDir
+	}
+	return 0
 }
 
 // tree is what the matches are as a tree: their folders, those above first.
@@ -143,12 +163,11 @@ func (m *matches) tree() *tree {
 	t, seen := new(tree), map[string]bool{".": true}
 	var above func(folder string)
 	above = func(folder string) {
-		if seen[folder] {
-			return
+		if !seen[folder] {
+			seen[folder] = true
+			above(path.Dir(folder))
+			t.folders = append(t.folders, found{folder, entry{folder: true}})
 		}
-		seen[folder] = true
-		above(path.Dir(folder))
-		t.folders = append(t.folders, found{folder, entry{folder: true}})
 	}
 	for _, j := range m.jobs {
 		above(path.Dir(j.path))
@@ -157,130 +176,74 @@ func (m *matches) tree() *tree {
 	return t
 }
 
-func (s *Shell) runMget(ctx context.Context, c *command) error {
-	var all matches
-	t := new(tally)
-	for _, text := range c.words {
-		p, err := parsePattern(text)
-		if err != nil {
-			return err
+func runMget(ctx context.Context, s *Shell, c *command) error {
+	t := &tally{shell: s}
+	m, err := matchAll(c.words, func(folder string) finder {
+		r := &remoteFS{lists: make(map[string][]fs.DirEntry)}
+		r.list = func(below string) ([]entry, error) {
+			return t.entries(ctx, s.remote(folder), below)
 		}
-		before := all.hits
-		if err := s.glob(ctx, p, "", p.parts, &all, t); err != nil {
-			return err
-		}
-		if all.hits == before {
-			return s.noMatch(text, all.folders)
-		}
+		return finder{r, r.Stat, []doublestar.GlobOption{doublestar.WithFailOnIOErrors()}}
+	})
+	if err != nil {
+		return err
 	}
-	if all.folders > 0 {
-		s.say("left out %s; get -r fetches a folder",
-			countText(all.folders, "folder", "folders"))
+	if m.folders > 0 {
+		s.say("left out %s; get -r fetches a folder", countText(m.folders, "folder", "folders"))
 	}
-	root := s.local(".")
-	kept := make(map[string]bool)
-	for _, f := range s.makeFolders(root, all.tree(), "", t) {
-		kept[f.path] = true
+	root, here := s.local("."), make(map[string]bool)
+	for _, f := range makeFolders(root, m.tree(), "", t) {
+		here[f.path] = true
 	}
-	var jobs []job
-	for _, m := range s.distinct("get", &all, t) {
-		local, err := localPath(root, m.path)
-		if err != nil || !kept[m.path] {
-			continue
-		}
-		name := join(m.pattern.folder, m.path)
-		jobs = append(jobs, job{
-			command: "get", remote: s.remote(name), local: local, name: name, size: m.size,
-			resume: c.has["continue"],
-		})
-	}
-	return s.batch(ctx, jobs, t)
+	return s.batch(ctx, s.distinct("get", m, t, func(j *job, m match) bool {
+		j.local = filepath.Join(root, filepath.FromSlash(m.path))
+		j.name = join(m.folder, m.path)
+		return here[m.path]
+	}, c), t)
 }
 
-// distinct leaves out matches that would take the place of another: those of two patterns may have
-// one name.
-func (s *Shell) distinct(command string, all *matches, t *tally) (kept []match) {
+func runMput(ctx context.Context, s *Shell, c *command) error {
+	m, err := matchAll(c.words, func(folder string) finder {
+		root := s.local(filepath.FromSlash(folder))
+		return finder{FS: os.DirFS(root), stat: func(name string) (fs.FileInfo, error) {
+			return os.Stat(filepath.Join(root, filepath.FromSlash(name)))
+		}}
+	})
+	if err != nil {
+		return err
+	}
+	to := &remoteCopy{shell: s, tally: &tally{shell: s}}
+	if from := m.tree(); len(from.folders) > 0 {
+		if err := to.prepare(ctx, &tree{folders: from.folders}); err != nil {
+			return err
+		}
+	}
+	return s.batch(ctx, s.distinct("put", m, to.tally, func(j *job, m match) bool {
+		j.local = filepath.Join(s.local(filepath.FromSlash(m.folder)), filepath.FromSlash(m.path))
+		j.name, j.as = m.path, j.local
+		return !to.blocked[path.Dir(m.path)]
+	}, c), to.tally)
+}
+
+// distinct makes jobs of matches that make finishes. It leaves out those that would take another's
+// place: the files of two patterns may have one name.
+func (s *Shell) distinct(
+	verb string, m *matches, t *tally, finish func(*job, match) bool, c *command,
+) (jobs []job) {
 	taken := make(map[string]bool)
-	for _, m := range all.jobs {
+	for _, m := range m.jobs {
 		if taken[m.path] {
-			r := result{Command: command, Remote: join(m.pattern.folder, m.path)}
-			r.fail(&client.Error{Name: r.Remote, Kind: client.ErrName, Err: errTaken})
-			s.add(t, &r)
+			name := join(m.folder, m.path)
+			t.fail(result{Command: verb, Remote: name},
+				failure(name, client.ErrName, errTaken))
 			continue
 		}
 		taken[m.path] = true
-		kept = append(kept, m)
-	}
-	return kept
-}
-
-func (s *Shell) noMatch(text string, folders int) error {
-	err := errNoMatch
-	if folders > 0 {
-		err = errors.New("only folders match; get -r and put -r move a folder")
-	}
-	failed := &client.Error{Name: text, Kind: client.ErrNotFound, Err: err}
-	return &typedError{failed, text + ": " + err.Error()}
-}
-
-func (s *Shell) runMput(ctx context.Context, c *command) error {
-	var all matches
-	t := new(tally)
-	for _, text := range c.words {
-		p, err := parsePattern(filepath.ToSlash(text))
-		if err != nil {
-			return err
-		}
-		before := all.hits
-		if err := s.globHere(p, &all); err != nil {
-			return err
-		}
-		if all.hits == before {
-			return s.noMatch(text, all.folders)
+		j := job{command: verb, size: m.size, resume: c.has[resume.name]}
+		if finish(&j, m) {
+			j.remote = s.remote(j.name)
+			jobs = append(jobs, j)
 		}
 	}
-	from := all.tree()
-	to := new(there)
-	if len(from.folders) > 0 {
-		var err error
-		to, err = s.makeRemote(ctx, "", &tree{folders: from.folders}, false, t)
-		if err != nil {
-			return err
-		}
-	}
-	var jobs []job
-	for _, m := range s.distinct("put", &all, t) {
-		if to.blocked[path.Dir(m.path)] {
-			continue
-		}
-		local := filepath.Join(s.local(filepath.FromSlash(m.pattern.folder)),
-			filepath.FromSlash(m.path))
-		jobs = append(jobs, job{
-			command: "put", remote: s.remote(m.path), local: local, name: m.path, as: local,
-			size: m.size, resume: c.has["continue"],
-		})
-	}
-	return s.batch(ctx, jobs, t)
-}
-
-// globHere finds the local plain files that match.
-func (s *Shell) globHere(p *pattern, into *matches) error {
-	root := s.local(filepath.FromSlash(p.folder))
-	whole := strings.Join(p.parts, "/")
-	names, err := doublestar.Glob(os.DirFS(root), whole,
-		doublestar.WithNoFollow(), doublestar.WithNoHidden())
-	if err != nil {
-		return &client.Error{Name: p.text, Kind: client.ErrLocal, Err: err}
-	}
-	for _, name := range names {
-		info, err := os.Stat(filepath.Join(root, filepath.FromSlash(name)))
-		switch {
-		case err != nil:
-		case info.IsDir():
-			into.folders++
-		case info.Mode().IsRegular():
-			into.add(p, found{name, entry{name: path.Base(name), size: info.Size()}})
-		}
-	}
-	return nil
+	return jobs
 }

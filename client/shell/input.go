@@ -15,20 +15,8 @@ import (
 // lineSource gives a line at a time, and io.EOF behind the last.
 type lineSource func(context.Context) (string, error)
 
-// LineEditor reads a person's lines, with history and completion.
-type LineEditor interface {
-	// ReadLine shows a prompt and returns what was typed. It returns io.EOF when the person
-	// wants to leave, and ErrAborted when a line was given up.
-	ReadLine(prompt string) (string, error)
-	// Complete sets what completes a line: what stands before the candidates, they, and what
-	// stands behind them.
-	Complete(func(line string, pos int) (head string, candidates []string, tail string))
-	// Close gives the terminal back as it was.
-	Close() error
-}
-
-// ErrAborted means that a person gave a line up.
-var ErrAborted = errors.New("line given up")
+// errAborted means that the person gave up a line.
+var errAborted = errors.New("line given up")
 
 // lineMax is the longest line read in bytes: two names of the longest kind, and quotes.
 const lineMax = 64 << 10
@@ -39,7 +27,7 @@ func (s *Shell) input() lineSource {
 		return readLines(s.In)
 	}
 	if s.Editor != nil {
-		s.Editor.Complete(s.complete)
+		s.Editor.complete(s.complete)
 		return s.typed
 	}
 	next := readLines(s.In)
@@ -53,60 +41,53 @@ func (s *Shell) input() lineSource {
 	}
 }
 
-// typed reads a line by the editor. A line that is given up is followed by another prompt; a
-// context that ends, ends the wait, and the editor with it.
+// typed reads a line by the editor. A line that is given up is followed by another prompt; the end
+// of the context closes the editor.
 func (s *Shell) typed(ctx context.Context) (string, error) {
-	type read struct {
-		line string
-		err  error
-	}
 	for {
-		done := make(chan read, 1)
-		go func() {
-			line, err := s.Editor.ReadLine(prompt)
-			done <- read{line, err}
-		}()
-		select {
-		case <-ctx.Done():
-			_ = s.Editor.Close()
-			s.screen.prompt("\n")
-			return "", io.EOF
-		case r := <-done:
-			switch {
-			case errors.Is(r.err, ErrAborted):
-				continue
-			case errors.Is(r.err, io.EOF):
-				s.screen.prompt("\n")
-			}
-			return r.line, r.err
+		line, err := await(ctx, func() (string, error) { return s.Editor.readLine(prompt) })
+		if errors.Is(err, errAborted) {
+			continue
 		}
+		if ctx.Err() != nil {
+			_ = s.Editor.Close()
+		}
+		if errors.Is(err, io.EOF) {
+			s.screen.prompt("\n")
+		}
+		return line, err
 	}
 }
 
-// readLines reads a line at a time. A context that ends, ends the wait for a line: who reads then
-// goes on until the program ends, since nothing wakes it, and no further line may be asked for.
-func readLines(r io.Reader) lineSource {
-	type read struct {
-		line string
-		err  error
+// await reads a line. It returns io.EOF when the context ends; the read goes on then until the
+// program ends, since nothing wakes it, and nothing may be read any more.
+func await(ctx context.Context, read func() (string, error)) (string, error) {
+	done := make(chan struct{})
+	var text string
+	var fault error
+	go func() {
+		defer close(done)
+		text, fault = read()
+	}()
+	select {
+	case <-ctx.Done():
+		return "", io.EOF
+	case <-done:
+		return text, fault
 	}
+}
+
+// readLines reads a line at a time.
+func readLines(r io.Reader) lineSource {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(nil, lineMax)
-	done := make(chan read, 1)
 	return func(ctx context.Context) (string, error) {
-		go func() {
+		return await(ctx, func() (string, error) {
 			if scanner.Scan() {
-				done <- read{scanner.Text(), nil}
-				return
+				return scanner.Text(), nil
 			}
-			done <- read{"", cmp.Or(scanner.Err(), io.EOF)}
-		}()
-		select {
-		case <-ctx.Done():
-			return "", io.EOF
-		case r := <-done:
-			return r.line, r.err
-		}
+			return "", cmp.Or(scanner.Err(), io.EOF)
+		})
 	}
 }
 
@@ -130,7 +111,7 @@ func (s *Shell) script(ctx context.Context, path string) int {
 	}
 	f, err := os.Open(filepath.Clean(path))
 	if err != nil {
-		err = &usageError{&client.Error{Name: path, Kind: client.ErrLocal, Err: err}}
+		err = &usageError{failure(path, client.ErrLocal, err)}
 		s.complain(err)
 		return s.status(err)
 	}

@@ -20,11 +20,11 @@ func keptVerb() verb {
 			"its place, and get -c goes on with it. After --kept-lifetime, 30 days as a\n" +
 			"rule, the next get into that folder removes it.",
 		examples: []string{"kept", "kept -d Downloads"},
-		takes:    []kind{localFolder}, run: (*Shell).runKept,
+		takes:    []kind{localFolder}, run: runKept,
 	}
 }
 
-func (s *Shell) runKept(_ context.Context, c *command) error {
+func runKept(_ context.Context, s *Shell, c *command) error {
 	folder := s.local(".")
 	if len(c.words) > 0 {
 		folder = s.local(c.words[0])

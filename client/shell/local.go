@@ -3,15 +3,10 @@ package shell
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
-
-	"github.com/dustin/go-humanize"
 
 	"ferry/client"
 )
@@ -22,35 +17,35 @@ func localVerbs() []verb {
 			words: []string{"lcd"}, usage: "[FOLDER]", most: 1, bare: true,
 			says:     "go to a local folder; alone, to your home",
 			examples: []string{"lcd Downloads"},
-			takes:    []kind{localFolder}, run: (*Shell).runLocalCd,
+			takes:    []kind{localFolder}, run: runLocalCd,
 		},
 		{
 			words: []string{"lls"}, usage: "[PATH]", most: 1, bare: true,
 			options: []option{{letter: 'l', name: "long", says: "with sizes and times"}, all},
 			says:    "list a local folder",
-			takes:   []kind{localFolder}, run: (*Shell).runLocalList,
+			takes:   []kind{localFolder}, run: runLocalList,
 		},
 		{
-			words: []string{"lpwd"}, says: "show the local folder", run: (*Shell).runLocalPwd,
+			words: []string{"lpwd"}, says: "show the local folder", run: runLocalPwd,
 		},
 		keptVerb(),
 		{
 			words: []string{"!"}, usage: "[COMMAND]",
 			says:     "run a command of this machine's shell, or the shell",
 			examples: []string{"!date", "! df -h ."},
-			run:      (*Shell).runSystem,
+			run:      runSystem,
 		},
 	}
 }
 
-func (s *Shell) runLocalCd(_ context.Context, c *command) error {
+func runLocalCd(_ context.Context, s *Shell, c *command) error {
 	to := ""
 	if len(c.words) > 0 {
 		to = s.local(c.words[0])
 	} else {
 		var err error
 		if to, err = os.UserHomeDir(); err != nil {
-			return &client.Error{Name: "lcd", Kind: client.ErrLocal, Err: err}
+			return failure("lcd", client.ErrLocal, err)
 		}
 	}
 	info, err := os.Stat(to)
@@ -58,16 +53,16 @@ func (s *Shell) runLocalCd(_ context.Context, c *command) error {
 		err = errNotFolder
 	}
 	if err != nil {
-		return &client.Error{Name: to, Kind: client.ErrLocal, Err: err}
+		return failure(to, client.ErrLocal, err)
 	}
 	s.Dir = to
 	return nil
 }
 
-func (s *Shell) runLocalPwd(context.Context, *command) error {
+func runLocalPwd(_ context.Context, s *Shell, _ *command) error {
 	whole, err := filepath.Abs(s.Dir)
 	if err != nil {
-		return &client.Error{Name: "lpwd", Kind: client.ErrLocal, Err: err}
+		return failure("lpwd", client.ErrLocal, err)
 	}
 	if s.JSON {
 		s.tell(&result{Command: "lpwd", Local: whole, Outcome: outcomeDone})
@@ -76,78 +71,41 @@ func (s *Shell) runLocalPwd(context.Context, *command) error {
 	return s.put(s.paint(whole) + "\n")
 }
 
-func (s *Shell) runLocalList(_ context.Context, c *command) error {
+func runLocalList(_ context.Context, s *Shell, c *command) error {
 	folder := s.local(".")
 	if len(c.words) > 0 {
 		folder = s.local(c.words[0])
 	}
 	list, err := os.ReadDir(folder)
 	if err != nil {
-		return &client.Error{Name: folder, Kind: client.ErrLocal, Err: err}
+		return failure(folder, client.ErrLocal, err)
 	}
 	var names []string
+	var entries []client.Entry
 	for _, e := range list {
-		name := e.Name()
-		if strings.HasPrefix(name, ".") && !c.has["all"] {
+		if strings.HasPrefix(e.Name(), ".") && !c.has["all"] {
 			continue
 		}
+		name := e.Name()
 		if e.IsDir() {
 			name += "/"
 		}
-		if c.has["long"] {
-			info, err := e.Info()
-			if err != nil {
-				continue
-			}
-			if s.JSON {
-				s.tell(listedHere(info))
-				continue
-			}
-			size := humanize.Comma(info.Size())
-			if e.IsDir() {
-				size = ""
-			}
-			names = append(names, fmt.Sprintf("%15s  %s  %s", size,
-				info.ModTime().Format(timeShown), s.paint(name)))
-			continue
+		names = append(names, name)
+		if info, err := e.Info(); err == nil {
+			entries = append(entries, client.Entry{Name: e.Name(), Info: client.Info{
+				Folder: e.IsDir(), Size: info.Size(), Modified: info.ModTime(),
+			}})
 		}
-		names = append(names, s.paint(name))
 	}
-	if s.JSON {
-		if !c.has["long"] {
-			s.tellNames("lls", folder, names)
-		}
-		return nil
+	if c.has["long"] {
+		return s.showEntries(entries, true)
 	}
-	return s.put(strings.Join(append(names, ""), "\n"))
-}
-
-// listedHere is a line of a long listing as an object, as ls -l has it.
-func listedHere(info os.FileInfo) *result {
-	r := &result{
-		Command: "lls", Local: info.Name(), Outcome: outcomeDone, Bytes: info.Size(),
-		Type: "file", Modified: info.ModTime().UTC().Format(time.RFC3339),
-	}
-	if info.IsDir() {
-		r.Type, r.Bytes = "dir", 0
-	}
-	return r
-}
-
-// timeShown is how listings show a time.
-const timeShown = "2006-01-02 15:04"
-
-// put prints what was asked for.
-func (s *Shell) put(text string) error {
-	if err := s.screen.ask(text); err != nil {
-		return &client.Error{Name: "output", Kind: client.ErrLocal, Err: err}
-	}
-	return nil
+	return s.showNames(result{Command: "lls", Local: folder}, names)
 }
 
 // runSystem runs a line of the system's own shell, in the local folder. Ctrl-C is for it: it has
 // the terminal, and this program waits.
-func (s *Shell) runSystem(_ context.Context, c *command) error {
+func runSystem(_ context.Context, s *Shell, c *command) error {
 	cmd := systemShell(c.bare)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.local("."), s.Out, s.Err
 	if s.Prompt {
@@ -157,13 +115,10 @@ func (s *Shell) runSystem(_ context.Context, c *command) error {
 	err := cmd.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return &client.Error{
-			Name: "!" + c.bare, Kind: client.ErrLocal,
-			Err: errors.New(ended.String()),
-		}
+		return failure("!"+c.bare, client.ErrLocal, errors.New(ended.String()))
 	}
 	if err != nil {
-		return &client.Error{Name: "!" + c.bare, Kind: client.ErrLocal, Err: err}
+		return failure("!"+c.bare, client.ErrLocal, err)
 	}
 	return nil
 }
@@ -173,14 +128,4 @@ func envOr(name, otherwise string) string {
 		return value
 	}
 	return otherwise
-}
-
-// sortedKeys are a map's keys in order.
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

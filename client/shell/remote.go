@@ -1,7 +1,6 @@
 package shell
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"path"
@@ -16,42 +15,40 @@ func remoteVerbs() []verb {
 		{
 			words: []string{"mkdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
 			says: "make a remote folder", takes: []kind{remoteFolder},
-			connected: true, base: true, run: (*Shell).runMkdir,
+			connected: true, base: true, run: runMkdir,
 		},
 		{
 			words: []string{"rmdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
 			says: "remove an empty remote folder", takes: []kind{remoteFolder},
-			connected: true, base: true, run: (*Shell).runRmdir,
+			connected: true, base: true, run: runRmdir,
 		},
 		{
 			words: []string{"rm", "delete"}, usage: "REMOTE", least: 1, most: 1, bare: true,
 			says: "remove a remote file", takes: []kind{remoteName},
-			connected: true, base: true, run: (*Shell).runRm,
+			connected: true, base: true, run: runRm,
 		},
 		{
 			words: []string{"mv", "rename"}, usage: "REMOTE REMOTE", least: 2, most: 2,
 			says:     "rename or move a remote file or folder",
 			examples: []string{"mv draft.txt final.txt", "mv final.txt archive/"},
-			takes:    []kind{remoteName}, connected: true, base: true, run: (*Shell).runMv,
+			takes:    []kind{remoteName}, connected: true, base: true, run: runMv,
 		},
 		{
 			words: []string{"stat"}, usage: "REMOTE", least: 1, most: 1, bare: true,
 			says: "show type, size and time of a remote name", takes: []kind{remoteName},
-			connected: true, base: true, run: (*Shell).runStat,
+			connected: true, base: true, run: runStat,
 		},
 		{
 			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
-			options: []option{
-				{letter: 'x', name: "xxh3", says: "the quick one, XXH3 with 128 bits"},
-			},
-			says:  "show the SHA-256 of a remote file",
-			more:  "The server computes it. sha256sum or shasum -a 256 do so here.",
-			takes: []kind{remoteName}, connected: true, base: true, run: (*Shell).runSum,
+			options: []option{{letter: 'x', name: "xxh3", says: "the quick one, XXH3 with 128 bits"}},
+			says:    "show the SHA-256 of a remote file",
+			more:    "The server computes it. sha256sum or shasum -a 256 do so here.",
+			takes:   []kind{remoteName}, connected: true, base: true, run: runSum,
 		},
 	}
 }
 
-func (s *Shell) runOpen(ctx context.Context, c *command) error {
+func runOpen(ctx context.Context, s *Shell, c *command) error {
 	to := target{}
 	if len(c.words) == 0 {
 		if s.last.addr == "" {
@@ -81,24 +78,31 @@ func (s *Shell) runOpen(ctx context.Context, c *command) error {
 	return nil
 }
 
-func (s *Shell) runClose(ctx context.Context, _ *command) error {
+func runClose(ctx context.Context, s *Shell, _ *command) error {
 	s.leave(ctx)
 	return nil
 }
 
-func (s *Shell) runQuit(ctx context.Context, _ *command) error {
+func runQuit(ctx context.Context, s *Shell, _ *command) error {
 	s.leave(ctx)
 	s.quit = true
 	return nil
 }
 
-func (s *Shell) runList(ctx context.Context, c *command) error {
+func runList(ctx context.Context, s *Shell, c *command) error {
 	name := ""
 	if len(c.words) > 0 {
 		name = c.words[0]
 	}
 	if c.has["long"] {
-		return s.listLong(ctx, name)
+		var list []client.Entry
+		if err := s.main.do(ctx, func(c *client.Client) (err error) {
+			list, err = c.ListLong(ctx, s.remote(name))
+			return err
+		}); err != nil {
+			return err
+		}
+		return s.showEntries(list, false)
 	}
 	var names []string
 	if err := s.main.do(ctx, func(c *client.Client) (err error) {
@@ -107,32 +111,10 @@ func (s *Shell) runList(ctx context.Context, c *command) error {
 	}); err != nil {
 		return err
 	}
-	if s.JSON {
-		s.tellNames("ls", name, names)
-		return nil
-	}
-	var b strings.Builder
-	out := bufio.NewWriter(&b)
-	for _, name := range names {
-		_, _ = out.WriteString(s.paint(name) + "\n")
-	}
-	_ = out.Flush()
-	return s.put(b.String())
+	return s.showNames(result{Command: "ls", Remote: name}, names)
 }
 
-// paint is a listed name as the output may have it.
-func (s *Shell) paint(name string) string {
-	if !s.Terminal {
-		return name
-	}
-	shown := client.Printable(name)
-	if s.Colour && strings.HasSuffix(name, "/") {
-		return "\x1b[1;34m" + shown + "\x1b[0m"
-	}
-	return shown
-}
-
-func (s *Shell) runCd(ctx context.Context, c *command) error {
+func runCd(ctx context.Context, s *Shell, c *command) error {
 	if len(c.words) == 0 {
 		s.folder = ""
 		return nil
@@ -145,7 +127,7 @@ func (s *Shell) enter(ctx context.Context, word string) error {
 	to := strings.TrimPrefix(path.Clean("/"+s.remote(word)), "/")
 	if to != "" {
 		if err := s.main.do(ctx, func(c *client.Client) error {
-			return s.isRemoteFolder(ctx, c, to)
+			return isRemoteFolder(ctx, c, to)
 		}); err != nil {
 			return err
 		}
@@ -155,7 +137,7 @@ func (s *Shell) enter(ctx context.Context, word string) error {
 }
 
 // isRemoteFolder is an error if there is no such folder.
-func (s *Shell) isRemoteFolder(ctx context.Context, c *client.Client, name string) error {
+func isRemoteFolder(ctx context.Context, c *client.Client, name string) error {
 	if c.Exchange() != client.Status {
 		_, err := c.List(ctx, name)
 		return err
@@ -167,7 +149,7 @@ func (s *Shell) isRemoteFolder(ctx context.Context, c *client.Client, name strin
 	return err
 }
 
-func (s *Shell) runPwd(_ context.Context, _ *command) error {
+func runPwd(_ context.Context, s *Shell, _ *command) error {
 	if s.JSON {
 		s.tell(&result{Command: "pwd", Remote: "/" + s.folder, Outcome: outcomeDone})
 		return nil

@@ -42,13 +42,16 @@ type result struct {
 	Error string `json:"error,omitempty"`
 	Kind  string `json:"kind,omitempty"`
 
-	// as is how the person named the other side, "" when nobody did.
+	internal
+}
+
+// internal is the part of a result that scripts do not see.
+type internal struct {
+	// as is how the person named the other side, "" if nobody did.
 	as  string
 	err error
-	// unsized says that nobody told the size.
-	unsized bool
-	// keeps says that what came of it stays when it breaks off.
-	keeps bool
+	// unsized means that the size is unknown; keeps that an interrupted transfer can be resumed.
+	unsized, keeps bool
 }
 
 // The outcomes.
@@ -129,11 +132,7 @@ func (s *Shell) tell(r *result) {
 		if r.err != nil {
 			s.failure = r.err
 		}
-		// Names may be any bytes; those that are no UTF-8 become U+FFFD, as JSON wants it.
-		line, err := json.Marshal(r)
-		if err == nil {
-			s.screen.out(string(line) + "\n")
-		}
+		s.object(r)
 		return
 	}
 	if r.err != nil || s.Quiet {
@@ -141,6 +140,13 @@ func (s *Shell) tell(r *result) {
 	}
 	if text := r.text(); text != "" {
 		s.say("%s", text)
+	}
+}
+
+// object prints a value as a line of JSON. Bytes of names that are no UTF-8 become U+FFFD.
+func (s *Shell) object(v any) {
+	if line, err := json.Marshal(v); err == nil {
+		s.screen.out(string(line) + "\n")
 	}
 }
 
@@ -209,25 +215,4 @@ func (r *result) plan() string {
 		return r.Local + " as " + r.Remote
 	}
 	return r.shown()
-}
-
-// tellNames is a listing as an object.
-func (s *Shell) tellNames(command, path string, names []string) {
-	if names == nil {
-		names = []string{}
-	}
-	listing := struct {
-		Command string   `json:"command"`
-		Remote  string   `json:"remote,omitempty"`
-		Local   string   `json:"local,omitempty"`
-		Outcome string   `json:"outcome"`
-		Names   []string `json:"names"`
-	}{command, path, "", outcomeDone, names}
-	if command == "lls" {
-		listing.Remote, listing.Local = "", path
-	}
-	line, err := json.Marshal(listing)
-	if err == nil {
-		s.screen.out(string(line) + "\n")
-	}
 }

@@ -5,72 +5,62 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"ferry/client"
-	"ferry/codec"
 )
 
-// link is a session that comes back: when it was lost, the next use of it makes it anew. It is
-// owned by the goroutine that uses it.
+// link is a session that reconnects: if it was lost, its next use connects again. It is owned by the
+// goroutine that uses it.
 type link struct {
 	shell  *Shell
 	addr   string
 	client *client.Client
 	// exchange is what the session speaks, Auto to find out.
 	exchange client.Exchange
-	// status says that the server has spoken the status exchange.
+	// status means that the server has spoken the status exchange.
 	status bool
-	// gauge is that of the file on its way, nil between files.
+	// gauge measures the file that is moving, nil between files.
 	gauge atomic.Pointer[gauge]
 	// used is when the last command on it ended.
 	used time.Time
 }
 
-// idleMin is how long a session has to have been idle for its loss to be no surprise: servers leave
-// those that stay silent, and the command that finds out has not begun there.
+// idleMin is how long a session must be idle for its loss to be no surprise: servers close idle
+// sessions, and a command that notices was not run.
 const idleMin = time.Minute
 
-// Waits between tries: the first is as long as a server takes to start again, each is twice the one
-// before, and none is longer than a person waits for a sign of life.
+// Waits between tries: the first is as long as a server takes to restart, each is twice the one
+// before.
 const (
 	retryWaitFirst = 500 * time.Millisecond
 	retryWaitMost  = 30 * time.Second
 )
 
-// over says that the session has ended by itself.
+// over reports whether the session has ended by itself.
 func (l *link) over() bool { return l.client != nil && l.client.Err() != nil }
 
-// up makes the session unless it stands.
-func (l *link) up(ctx context.Context) error {
-	if l.client != nil && l.client.Err() == nil {
-		return nil
-	}
-	c, err := client.Dial(ctx, l.addr, l.shell.options(l))
-	if err == nil {
-		l.client, l.status = c, c.Exchange() == client.Status
-	}
-	return err
-}
-
-// do calls f with a session that stands, and again after a wait as long as it fails in a way that
-// may pass and tries are left.
+// do calls f with a live session, and again while it fails in a way that may pass and tries are
+// left.
 func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
 	return l.try(ctx, f, true)
 }
 
-// change is do for what changes names at the server. It is not done again when the session was lost
-// under it: it may have been carried out, and would be told to have failed.
+// change is do for what changes names on the server. It is not repeated if the session was lost: the
+// change may have been made.
 func (l *link) change(ctx context.Context, f func(*client.Client) error) error {
 	return l.try(ctx, f, false)
 }
 
 func (l *link) try(ctx context.Context, f func(*client.Client) error, again bool) error {
-	l.probe(ctx)
 	idle := l.client != nil && time.Since(l.used) >= l.shell.idleMin
 	defer func() { l.used = time.Now() }()
+	if idle && l.client.Exchange() == client.Status {
+		// Find out whether it still stands; if not, the next use reconnects.
+		_ = l.once(ctx, func(c *client.Client) error { return c.Noop(ctx) })
+	}
 	for try := 0; ; try++ {
 		err := l.once(ctx, f)
 		lost := errors.Is(err, client.ErrLost)
@@ -85,74 +75,45 @@ func (l *link) try(ctx context.Context, f func(*client.Client) error, again bool
 		}
 		wait := retryWait(try)
 		l.shell.complain(fmt.Errorf("%w; again in %.1f s", err, wait.Seconds()))
-		timer := time.NewTimer(wait)
 		select {
-		case <-timer.C:
+		case <-time.After(wait):
 		case <-ctx.Done():
-			timer.Stop()
 			return &client.Error{Kind: client.ErrGivenUp, Err: ctx.Err()}
 		}
 	}
 }
 
-// probe finds out whether a session that was idle for long still stands, where it can be asked.
-func (l *link) probe(ctx context.Context) {
-	if l.client == nil || l.client.Exchange() != client.Status ||
-		time.Since(l.used) < l.shell.idleMin {
-		return
-	}
-	_ = l.once(ctx, func(c *client.Client) error { return c.Noop(ctx) }) // up makes it anew
-}
-
-// once calls f with a session that stands.
+// once calls f with a live session.
 func (l *link) once(ctx context.Context, f func(*client.Client) error) error {
-	if err := l.up(ctx); err != nil {
-		return err
+	if l.client == nil || l.over() {
+		c, err := client.Dial(ctx, l.addr, l.options())
+		if err != nil {
+			return err
+		}
+		l.client, l.status = c, c.Exchange() == client.Status
 	}
-	return l.ended(f(l.client))
+	return f(l.client)
 }
 
-// ended makes a server's last word what it is: the end of the session. (PROTOCOL, Status exchange:
-// "421 too busy or shutting down".) It may have come before the command that it seems to answer.
-func (l *link) ended(err error) error {
-	var said *client.Error
-	if !errors.As(err, &said) || said.Code != codec.CodeTooBusy || errors.Is(err, client.ErrLost) {
-		return err
-	}
-	_ = l.client.Close()
-	return &client.Error{Kind: client.ErrLost, Err: &lastWords{said}}
-}
-
-// lastWords is a server's reply without the name of a command before it.
-type lastWords struct{ said *client.Error }
-
-// Error is the server's text.
-func (e *lastWords) Error() string {
-	return strings.TrimPrefix(e.said.Error(), e.said.Name+": ")
-}
-
-// retryWait is how long to wait before a further try. Half of it is chance, so that clients that
-// lost one server do not come back at once.
+// retryWait is the wait before another try. Half of it is random, so that clients that lost one
+// server do not return at once.
 func retryWait(try int) time.Duration {
-	wait := retryWaitFirst << min(try, 10)
-	wait = min(wait, retryWaitMost)
+	wait := min(retryWaitFirst<<min(try, 10), retryWaitMost)
 	return wait/2 + rand.N(wait/2)
 }
 
-// mayPass says whether another try may go better.
+// mayPass reports whether another try may succeed.
 func mayPass(err error) bool {
-	for _, kind := range []error{
-		client.ErrConnect, client.ErrLost, client.ErrBroken, client.ErrStalled, client.ErrNoData,
-		client.ErrBusy,
-	} {
-		if errors.Is(err, kind) {
-			return true
-		}
-	}
-	return false
+	return isAny(err, client.ErrConnect, client.ErrLost, client.ErrBroken, client.ErrStalled,
+		client.ErrNoData, client.ErrBusy)
 }
 
-// leave ends the session in order. What goes wrong then concerns nobody any more.
+// isAny reports whether an error is of one of the kinds.
+func isAny(err error, kinds ...error) bool {
+	return slices.ContainsFunc(kinds, func(kind error) bool { return errors.Is(err, kind) })
+}
+
+// leave ends the session in order, and ignores errors.
 func (l *link) leave(ctx context.Context) {
 	if l.client == nil {
 		return
@@ -165,8 +126,8 @@ func (l *link) leave(ctx context.Context) {
 }
 
 // options are those of a link's session.
-func (s *Shell) options(l *link) client.Options {
-	o := s.Options
+func (l *link) options() client.Options {
+	o := l.shell.Options
 	if l.exchange != client.Auto {
 		o.Exchange = l.exchange
 	}
@@ -178,7 +139,7 @@ func (s *Shell) options(l *link) client.Options {
 	return o
 }
 
-// open makes a session and only then leaves the one that was.
+// open makes a session and only then leaves the previous one.
 func (s *Shell) open(ctx context.Context, to target) error {
 	l := &link{shell: s, addr: to.addr}
 	if err := l.do(ctx, func(*client.Client) error { return nil }); err != nil {
@@ -192,7 +153,7 @@ func (s *Shell) open(ctx context.Context, to target) error {
 	return s.enter(ctx, to.folder)
 }
 
-// connected makes sure that there is a session: one that was lost is made anew.
+// connected reconnects a session that was lost.
 func (s *Shell) connected(ctx context.Context) error {
 	if s.main == nil {
 		return errNotConnected
@@ -207,8 +168,8 @@ func (s *Shell) connected(ctx context.Context) error {
 	return nil
 }
 
-// lost notes that the session has ended. Whatever failed, its end is said with it, unless a person
-// ended the command and the session with it.
+// lost notes that the session has ended, and adds that to the error, unless a person interrupted the
+// command and so the session.
 func (s *Shell) lost(err error) error {
 	over := s.main.client.Err()
 	_ = s.main.client.Close()

@@ -23,72 +23,73 @@ const (
 	StatusInterrupted = 130
 )
 
-// Shell is the line-mode program. It is owned by one goroutine; those that a batch starts report
-// through its locked parts.
+// Shell is the line-mode program. It is owned by one goroutine; those of a batch report through
+// locked parts.
 type Shell struct {
 	// Options are those of the sessions it opens.
 	Options client.Options
-	// Port is that of servers named by their host alone, client.ClassicPort as a rule in the
-	// classic exchange; 0 means that a server needs a port.
+	// Port is the port of servers given by host alone; 0 means that a server needs a port.
 	Port uint16
-	// Dir is the local folder that relative local names start from, "" the current one.
+	// Dir is the local folder that relative names start from, "" for the current one.
 	Dir string
 	// In gives the lines of a session. Out gets what was asked for, Err a line for each error.
 	In       io.Reader
 	Out, Err io.Writer
-	// Prompt asks for lines, as suits a person at a terminal, who also sees an error and goes
-	// on after it.
-	Prompt bool
-	// Editor reads a person's lines; nil means that they come from In as they are.
-	Editor LineEditor
-	// Terminal says that Out is one: what it must not be given is escaped in listings. What
-	// Err gets is escaped always.
-	Terminal bool
-	// Colour allows colours on Out, which must be a terminal then.
-	Colour bool
-	// Columns is the width of the terminal that shows progress on Err, asked each time; nil
-	// means that there is none, and no bar.
-	Columns func() int
-	// Interruptible derives the context of one command, for a person to end; nil means that
-	// the context given to Run serves.
-	Interruptible func(context.Context) (context.Context, context.CancelFunc)
+	Interactive
 
-	// Commands are run instead of the lines of In, and then the lines of Scripts, which are
-	// files, "-" meaning In.
+	// Commands run in place of the lines of In, and then the lines of the files Scripts, where
+	// "-" means In.
 	Commands, Scripts []string
 	// Trace prints each command to Err before it runs.
 	Trace bool
-	// Quiet leaves out what went well; JSON says it in objects, one a line.
+	// Quiet leaves out what succeeded; JSON reports it in objects, one a line.
 	Quiet, JSON bool
-	// Retries is how often more a connection or a transfer is tried that broke.
+	// Retries is how often to retry a failed connection or transfer.
 	Retries int
-	// Parallel is how many sessions a batch moves files over at once; 0 means 1.
-	Parallel int
-	// Segments is in how many pieces get fetches a file at once where it is large and the server
-	// can do that, over a session each; 0 means 1.
-	Segments int
+	// Parallel is how many sessions a batch uses; Segments in how many pieces get fetches a large
+	// file at once. 0 means 1.
+	Parallel, Segments int
 	// Config holds bookmarks; nil means none.
 	Config *Config
 
+	state
+}
+
+// Interactive is what a person at a terminal needs; its zero value suits scripts.
+type Interactive struct {
+	// Prompt asks for lines, and goes on after an error, which the person sees.
+	Prompt bool
+	// Editor reads a person's lines; nil means In.
+	Editor *Editor
+	// Terminal says that Out is a terminal: listings are escaped. Err is always escaped.
+	Terminal bool
+	// Colour allows colours on Out, which must be a terminal.
+	Colour bool
+	// Columns returns the width of the terminal that shows progress on Err; nil means no bars.
+	Columns func() int
+	// Interruptible derives the context of one command, which a person can end; nil means that of
+	// Run.
+	Interruptible func(context.Context) (context.Context, context.CancelFunc)
+}
+
+// state is what a shell knows while it runs.
+type state struct {
 	screen screen
 	// main is the session of the prompt, nil before the first open.
 	main *link
-	// single says that the command that runs is the only one.
-	single bool
 	// last is the server that was open last, and its folder.
 	last target
-	// folder is the remote folder that names start from, "" the served root.
+	// folder is the remote folder that names start from, "" for the served root.
 	folder string
-	// session says that lines are read, so that there is a prompt to open anew from.
-	session bool
-	// quit is set by the command that ends the session.
-	quit bool
-	// listings is what completion knows of remote folders until the next command.
+	// single means that the running command is the only one; session that lines are read, so that
+	// the next one can connect again; quit that the session is to end.
+	single, session, quit bool
+	// listings caches remote folders for completion until the next command.
 	listings map[string][]string
-	// failure is the last one that the running command told as an object.
+	// failure is the last one that the running command reported as an object.
 	failure error
 	report  sync.Mutex
-	// idleMin is the constant, but for tests.
+	// idleMin is the constant, except in tests.
 	idleMin time.Duration
 }
 
@@ -254,7 +255,7 @@ func (s *Shell) one(ctx context.Context, c *command) int {
 				return err
 			}
 		}
-		return s.asTyped(c, c.verb.run(s, ctx, c))
+		return s.asTyped(c, c.verb.run(ctx, s, c))
 	}))
 }
 

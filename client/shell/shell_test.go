@@ -118,7 +118,8 @@ func TestShellStopsAtTheFirstError(t *testing.T) {
 
 	// A person has seen each error and goes on.
 	writeFile(t, dir, "sub/a", "text")
-	f.run(&Shell{Prompt: true}, dir, "", "ls\nfrob\nopen HOST PORT\nput missing\nput sub\n"+
+	person := func() *Shell { return &Shell{Interactive: Interactive{Prompt: true}} }
+	f.run(person(), dir, "", "ls\nfrob\nopen HOST PORT\nput missing\nput sub\n"+
 		"get a\n").want(t, 0,
 		"not connected; open HOST PORT connects, help lists the commands\n"+
 			"ftp> ftp> ftp> connected to HOST:PORT\nftp> ftp> ftp> got a: 4 bytes PACE\nftp> \n",
@@ -153,7 +154,8 @@ func TestShellRunsScripts(t *testing.T) {
 
 func TestShellPromptsAPersonOnly(t *testing.T) {
 	f := newFake(t, map[string]string{"a": "text"})
-	f.run(&Shell{Prompt: true}, t.TempDir(), "HOST PORT", "\nls\nfrob\n").want(t, 0,
+	person := &Shell{Interactive: Interactive{Prompt: true}}
+	f.run(person, t.TempDir(), "HOST PORT", "\nls\nfrob\n").want(t, 0,
 		"connected to HOST:PORT; help lists the commands\nftp> ftp> a\nftp> ftp> \n",
 		"frob: unknown command; help lists the commands\n")
 	f.run(&Shell{}, t.TempDir(), "HOST PORT", "\nls\n").want(t, 0, "a\n", "")
@@ -188,11 +190,12 @@ func TestSessionThatIdledComesBackByItself(t *testing.T) {
 		}
 		return false
 	}
-	s := &Shell{idleMin: 1}
+	s := &Shell{state: state{idleMin: 1}}
 	f.run(s, t.TempDir(), "HOST PORT", "ls\nget a\nls\n").want(t, 0,
 		"a\ngot a: 4 bytes PACE\na\n", "")
 	// Once is enough: who is left again has been answered.
-	f.run(&Shell{idleMin: 1}, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
+	s = &Shell{state: state{idleMin: 1}}
+	f.run(s, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
 		"connection lost: the server closed it; the next command connects again\n")
 }
 
@@ -258,7 +261,7 @@ func TestShellTellsStoredFromSent(t *testing.T) {
 
 func TestHostileListingIsEscapedOnATerminal(t *testing.T) {
 	f := newFake(t, map[string]string{"\x1b[2J\u202egnp": ""})
-	f.run(&Shell{Terminal: true, Colour: true}, "", "HOST PORT ls", "").
+	f.run(&Shell{Interactive: Interactive{Terminal: true, Colour: true}}, "", "HOST PORT ls", "").
 		want(t, 0, "\\x1b[2J\\u202egnp\n", "")
 	f.run(&Shell{}, "", "HOST PORT ls", "").want(t, 0, "\x1b[2J\u202egnp\n", "")
 	// What a person is told is escaped wherever it goes.
@@ -339,7 +342,7 @@ func TestInterruptedTransferEndsOneCommand(t *testing.T) {
 		return true
 	}
 	shell := func() *Shell {
-		return &Shell{Interruptible: func(
+		return &Shell{Interactive: Interactive{Interruptible: func(
 			ctx context.Context,
 		) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
@@ -351,7 +354,7 @@ func TestInterruptedTransferEndsOneCommand(t *testing.T) {
 				}
 			}()
 			return ctx, cancel
-		}}
+		}}}
 	}
 	dir := t.TempDir()
 	f.run(shell(), dir, "HOST PORT get slow", "").want(t, 130, "", "slow: interrupted\n")
@@ -398,7 +401,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 }
 
 func TestClassicHasWhatItHas(t *testing.T) {
-	s := func() *Shell { return &Shell{Options: client.Options{Classic: true}} }
+	s := func() *Shell { return &Shell{Options: client.Options{Exchange: client.Classic}} }
 	f := newFake(t, nil)
 	// What cannot be is said before anybody is asked.
 	for _, line := range []string{"ls", "put x", "mget *", "cd x", "mkdir x", "mirror"} {

@@ -89,7 +89,7 @@ func TestChangeIsNotMadeTwice(t *testing.T) {
 		return true
 	})
 	s := &Shell{
-		Options: client.Options{Exchange: client.Status}, Retries: 3, idleMin: 1,
+		Options: client.Options{Exchange: client.Status}, Retries: 3, state: state{idleMin: 1},
 	}
 	f.run(s, t.TempDir(), "HOST PORT", "rm a\n").want(t, StatusLost, "",
 		"connection lost: the server closed it, and whether it was done is not known; "+

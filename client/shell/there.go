@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -8,81 +9,119 @@ import (
 	"ferry/client"
 )
 
-// there is what a server has where a local tree goes.
-type there struct {
-	// files are by their path beneath the folder; blocked are folders that could not be made.
-	files   map[string]entry
-	extra   []found
+// remoteCopy is a remote folder that receives a local tree.
+type remoteCopy struct {
+	shell *Shell
+	tally *tally
+	// root is the folder as the person names it.
+	root string
+	// dry changes nothing; delete deletes what the source lacks.
+	dry, delete bool
+
+	// has is what the server has in the folders that the source has too, and with delete in all
+	// of them. surplus is what is left to delete of it.
+	has     tree
+	surplus []found
+	// missing are folders that the server lacks; blocked are those that cannot be used.
+	missing []string
 	blocked map[string]bool
 }
 
 var errNoMkdir = errors.New("there is no such folder on the server, and it cannot make one")
 
-// makeRemote makes the folders that a local tree needs beneath a remote folder, and finds what is
-// in those that were there.
-func (s *Shell) makeRemote(
-	ctx context.Context, remote string, from *tree, dry bool, t *tally,
-) (*there, error) {
-	have := &there{files: make(map[string]entry), blocked: make(map[string]bool)}
-	ours := make(map[string]bool)
-	for _, f := range append(from.folders, from.files...) {
-		ours[f.path] = true
+// prepare finds out what the server has, deletes what is in the way of a mirror, and makes the
+// folders that the source needs.
+func (r *remoteCopy) prepare(ctx context.Context, source *tree) error {
+	r.blocked = make(map[string]bool)
+	if err := r.read(ctx, source); err != nil {
+		return err
 	}
-	fresh := make(map[string]bool)
-	folders := append([]found{{path: "."}}, from.folders...)
-	for _, f := range folders {
-		relative := f.path
-		if relative == "." {
-			relative = ""
-		} else if have.blocked[path.Dir(relative)] {
-			have.blocked[relative] = true
+	if r.delete {
+		var conflicts []found
+		conflicts, r.surplus = source.surplus(&r.has)
+		if err := r.remove(ctx, conflicts); err != nil {
+			return err
+		}
+	}
+	for _, folder := range r.missing {
+		if r.blocked[path.Dir(folder)] {
+			r.blocked[folder] = true
 			continue
 		}
-		name := join(remote, relative)
-		err := error(&client.Error{Name: name, Kind: client.ErrNoFolder})
-		var list []entry
-		if relative == "" || !fresh[path.Dir(relative)] {
-			list, err = s.entries(ctx, s.remote(name), t)
+		if err := r.makeFolder(ctx, join(r.root, folder)); err != nil {
+			if err := r.block(folder, err); err != nil {
+				return err
+			}
 		}
+	}
+	return nil
+}
+
+// block reports a folder that cannot be used. Its error is returned if nothing else can go on.
+func (r *remoteCopy) block(folder string, err error) error {
+	if folder == "" || endsAll(err) {
+		return err
+	}
+	r.blocked[folder] = true
+	r.tally.fail(result{Command: "mkdir", Remote: join(r.root, folder)}, err)
+	return nil
+}
+
+// read lists the source's folders on the server.
+func (r *remoteCopy) read(ctx context.Context, source *tree) error {
+	w := r.tally.remoteWalker(ctx, r.shell.remote(r.root), false)
+	ours := source.names()
+	missing, files := make(map[string]bool), make(map[string]bool)
+	for _, f := range append([]found{{}}, source.folders...) {
+		above := path.Dir(f.path)
+		switch {
+		case f.path != "" && r.blocked[above]:
+			r.blocked[f.path] = true
+			continue
+		case f.path != "" && missing[above] || r.delete && files[f.path]:
+			missing[f.path] = true
+			r.missing = append(r.missing, f.path)
+			continue
+		}
+		list, err := w.list(f.path)
 		if isMissing(err) {
-			fresh[f.path] = true
-			err = s.makeOne(ctx, name, dry, t)
+			missing[cmp.Or(f.path, ".")] = true
+			r.missing = append(r.missing, f.path)
+			continue
 		}
 		if err != nil {
-			if relative == "" || endsAll(err) {
-				return nil, err
+			if err := r.block(f.path, err); err != nil {
+				return err
 			}
-			have.blocked[relative] = true
-			r := result{Command: "mkdir", Remote: name}
-			r.fail(err)
-			s.add(t, &r)
 			continue
 		}
 		for _, e := range list {
-			at := join(relative, e.name)
-			if !e.folder {
-				have.files[at] = e
+			at := found{join(f.path, e.name), e}
+			files[at.path] = !e.folder
+			have, there := ours[folded(at.path)]
+			if e.folder && (!r.delete || there && (have.folder || have.special)) {
+				continue // it is read in its turn, or stays
 			}
-			if !ours[at] {
-				have.extra = append(have.extra, found{at, e})
+			if err := w.add(at); err != nil {
+				return err
 			}
 		}
 	}
-	return have, nil
+	r.has = w.tree
+	return nil
 }
 
-// isMissing says whether an error means that there is no such folder.
+// isMissing reports whether an error means that there is no such folder.
 func isMissing(err error) bool {
 	return errors.Is(err, client.ErrNoFolder) || errors.Is(err, client.ErrNotFound)
 }
 
-// makeOne makes a remote folder, or says that the server cannot.
-func (s *Shell) makeOne(ctx context.Context, name string, dry bool, t *tally) error {
-	r := result{Command: "mkdir", Remote: name, Outcome: outcomePlanned}
-	if !dry {
-		r.Outcome = outcomeDone
-		err := s.main.change(ctx, func(c *client.Client) error {
-			return c.Mkdir(ctx, s.remote(name))
+func (r *remoteCopy) makeFolder(ctx context.Context, name string) error {
+	done := result{Command: "mkdir", Remote: name, Outcome: outcomePlanned}
+	if !r.dry {
+		done.Outcome = outcomeDone
+		err := r.shell.main.change(ctx, func(c *client.Client) error {
+			return c.Mkdir(ctx, r.shell.remote(name))
 		})
 		if errors.Is(err, client.ErrUnsupported) {
 			return &client.Error{Name: name, Kind: errNoMkdir}
@@ -91,55 +130,25 @@ func (s *Shell) makeOne(ctx context.Context, name string, dry bool, t *tally) er
 			return err
 		}
 	}
-	s.add(t, &r)
+	r.tally.add(&done)
 	return nil
 }
 
-// deleteThere removes beneath a remote folder what a local tree does not have.
-func (s *Shell) deleteThere(
-	ctx context.Context, remote string, have *there, dry bool, t *tally,
-) error {
-	for _, f := range have.extra {
-		if err := s.removeThere(ctx, remote, f, dry, t); err != nil {
-			return err
-		}
-	}
-	return s.verdict(t)
-}
-
-// removeThere removes a remote name, and what is beneath it first.
-func (s *Shell) removeThere(
-	ctx context.Context, remote string, f found, dry bool, t *tally,
-) error {
-	name, command := join(remote, f.path), "rm"
-	if f.folder {
-		command = "rmdir"
-		list, err := s.entries(ctx, s.remote(name), t)
-		if err != nil && endsAll(err) {
-			return err
-		}
-		for _, e := range list {
-			err := s.removeThere(ctx, remote, found{join(f.path, e.name), e}, dry, t)
-			if err != nil {
-				return err
+// remove deletes names of the copy, which stand after what is in them.
+func (r *remoteCopy) remove(ctx context.Context, list []found) error {
+	return r.tally.remove(list, r.dry, func(f found) (result, func() error) {
+		name := join(r.root, f.path)
+		if f.folder {
+			return result{Command: "rmdir", Remote: name}, func() error {
+				return r.shell.main.change(ctx, func(c *client.Client) error {
+					return c.Rmdir(ctx, r.shell.remote(name))
+				})
 			}
 		}
-	}
-	r := result{Command: command, Remote: name, Outcome: outcomePlanned}
-	if !dry {
-		r.Outcome = outcomeDone
-		if err := s.main.change(ctx, func(c *client.Client) error {
-			if f.folder {
-				return c.Rmdir(ctx, s.remote(name))
-			}
-			return c.Remove(ctx, s.remote(name))
-		}); err != nil {
-			r.fail(err)
+		return result{Command: "rm", Remote: name}, func() error {
+			return r.shell.main.change(ctx, func(c *client.Client) error {
+				return c.Remove(ctx, r.shell.remote(name))
+			})
 		}
-	}
-	s.add(t, &r)
-	if r.err != nil && (endsAll(r.err) || errors.Is(r.err, client.ErrUnsupported)) {
-		return &toldError{r.err}
-	}
-	return nil
+	})
 }

@@ -44,25 +44,22 @@ func (s *Shell) watch(files int, bytes int64) *progress {
 	return p
 }
 
-// transfer moves one file, and says how it went in the result alone.
-func (s *Shell) transfer(ctx context.Context, l *link, p *progress, j job) result {
+// transfer moves one file, and reports the outcome in the result alone.
+func (l *link) transfer(ctx context.Context, p *progress, j job) result {
 	g := p.begin(j.name, j.size)
 	l.gauge.Store(g)
 	defer l.gauge.Store(nil)
-	r := result{Command: j.command, Remote: j.name, Local: j.local, as: j.as}
-	var err error
-	switch j.command {
-	case "get":
-		err = s.fetch(ctx, l, j, &r)
-	case "put":
-		err = s.store(ctx, l, j, &r)
+	r := result{Command: j.command, Remote: j.name, Local: j.local, internal: internal{as: j.as}}
+	move := l.fetch
+	if j.command == "put" {
+		move = l.store
 	}
-	if err != nil {
+	if err := move(ctx, j, &r); err != nil {
 		if kept := keptOf(j, g, err); r.keeps && kept > 0 {
 			if j.command == "get" {
 				r.Kept = kept
 			}
-			err = &keptError{err, j.command, kept}
+			err = interrupted(err, j.command, kept)
 		}
 		r.fail(err)
 		r.Bytes = 0
@@ -85,32 +82,22 @@ func keptOf(j job, g *gauge, err error) int64 {
 	return g.moved.Load()
 }
 
-// keptError is a transfer that broke off, and can be gone on with.
-type keptError struct {
-	error
-	command string
-	moved   int64
-}
-
-// Error says how.
-func (e *keptError) Error() string {
-	if e.command == "put" {
-		return fmt.Sprintf("%v; of %s sent, the server keeps what it got, and put -c goes on",
-			e.error, humanize.Bytes(uint64(e.moved)))
+// interrupted says how a transfer that broke off can be resumed.
+func interrupted(err error, command string, moved int64) error {
+	size := humanize.Bytes(uint64(moved))
+	if command == "put" {
+		return &typedError{err, fmt.Sprintf(
+			"%v; of %s sent, the server keeps what it got, and put -c goes on", err, size)}
 	}
-	return fmt.Sprintf("%v; %s are kept, and %s -c goes on", e.error,
-		humanize.Bytes(uint64(e.moved)), e.command)
+	return &typedError{err, fmt.Sprintf("%v; %s are kept, and get -c goes on", err, size)}
 }
-
-// Unwrap gives what broke it off.
-func (e *keptError) Unwrap() error { return e.error }
 
 // fetch gets one file.
-func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
+func (l *link) fetch(ctx context.Context, j job, r *result) error {
 	r.Outcome = outcomeDone
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
-		moved, err := s.getFile(ctx, c, j, r)
+		moved, err := j.get(ctx, c, r)
 		r.Bytes, r.Kept, r.Segments = moved.Size, moved.Kept, moved.Segments
 		r.took(time.Since(start))
 		if err == nil && r.Bytes > 0 && r.Kept == r.Bytes {
@@ -129,10 +116,8 @@ func (s *Shell) fetch(ctx context.Context, l *link, j job, r *result) error {
 	})
 }
 
-// getFile fetches a file so that what comes of it stays if the server and the size allow that.
-func (s *Shell) getFile(
-	ctx context.Context, c *client.Client, j job, r *result,
-) (client.Moved, error) {
+// get fetches a file so that what comes of it stays if the server and the size allow that.
+func (j job) get(ctx context.Context, c *client.Client, r *result) (client.Moved, error) {
 	if c.Exchange() == client.Status && j.size < 0 {
 		info, err := c.Stat(ctx, j.remote)
 		switch {
@@ -170,18 +155,22 @@ const (
 const keepMin = 1 << 20
 
 // store puts one file.
-func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
+func (l *link) store(ctx context.Context, j job, r *result) error {
 	// A FIFO would be waited for if it were opened first.
 	info, err := os.Stat(j.local)
 	if err == nil && !info.Mode().IsRegular() {
 		err = errNotPlain
 	}
 	if err != nil {
-		return &client.Error{Name: r.as, Kind: client.ErrLocal, Err: err}
+		return failure(r.as, client.ErrLocal, err)
 	}
 	return l.do(ctx, func(c *client.Client) error {
 		start := time.Now()
-		moved, err := s.putFile(ctx, c, j, info.Size(), r)
+		put := c.PutFile
+		if r.keeps = c.Exchange() == client.Status && info.Size() >= keepMin; r.keeps || j.resume {
+			put = c.PutFileContinue
+		}
+		moved, err := put(ctx, j.remote, j.local)
 		r.Outcome = outcomeDone
 		if moved.Stored != client.Confirmed {
 			r.Outcome = outcomeUnconfirmed
@@ -196,26 +185,15 @@ func (s *Shell) store(ctx context.Context, l *link, j job, r *result) error {
 
 var errNotPlain = errors.New("not a plain file")
 
-// putFile stores a file so that what came of it stays, as getFile does.
-func (s *Shell) putFile(
-	ctx context.Context, c *client.Client, j job, size int64, r *result,
-) (client.Moved, error) {
-	r.keeps = c.Exchange() == client.Status && size >= keepMin
-	if r.keeps || j.resume {
-		return c.PutFileContinue(ctx, j.remote, j.local)
-	}
-	return c.PutFile(ctx, j.remote, j.local)
-}
-
 // alone runs the one transfer of a command.
 func (s *Shell) alone(ctx context.Context, j job) error {
-	r := s.transfer(ctx, s.main, s.watch(0, -1), j)
+	r := s.main.transfer(ctx, s.watch(0, -1), j)
 	s.screen.clear()
 	s.tell(&r)
 	return r.err
 }
 
-func (s *Shell) runGet(ctx context.Context, c *command) error {
+func runGet(ctx context.Context, s *Shell, c *command) error {
 	if c.has[segmented.name] && (c.has[recursive.name] || c.has[resume.name]) {
 		return errSegmentsAlone
 	}
@@ -241,7 +219,7 @@ func (s *Shell) isRemoteFile(ctx context.Context, name string) bool {
 
 func (s *Shell) getOne(ctx context.Context, c *command) error {
 	name := c.words[0]
-	if strings.HasSuffix(name, "/") && !s.Options.Classic {
+	if strings.HasSuffix(name, "/") && s.Options.Exchange != client.Classic {
 		return &client.Error{Name: name, Kind: errFolder}
 	}
 	local, err := s.localTarget(name, c.words[1:])
@@ -317,7 +295,7 @@ func (s *Shell) local(word string) string {
 	return filepath.Join(s.Dir, word)
 }
 
-func (s *Shell) runPut(ctx context.Context, c *command) error {
+func runPut(ctx context.Context, s *Shell, c *command) error {
 	words := c.words
 	if len(words) == 2 && c.bare != "" && !s.isThere(words[0]) && s.isThere(c.bare) {
 		// The two words are one name: such a file is there, and the other is not.
@@ -328,7 +306,7 @@ func (s *Shell) runPut(ctx context.Context, c *command) error {
 	}
 	path := s.local(words[0])
 	if isFolder(path) {
-		return &client.Error{Name: words[0], Kind: client.ErrLocal, Err: errFolderHere}
+		return failure(words[0], client.ErrLocal, errFolderHere)
 	}
 	remote := filepath.Base(path)
 	if len(words) > 1 {

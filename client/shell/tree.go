@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,21 +9,24 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	"ferry/client"
 )
 
-// entry is a name in a remote folder or in a local one.
+// entry is a name in a folder of either side.
 type entry struct {
 	name   string
 	folder bool
 	// size is -1 and time zero where the server does not tell them.
 	size int64
 	time time.Time
+	// special marks what is neither a plain file nor a folder, such as a symbolic link.
+	special bool
 }
+
+func (e *entry) hidden() bool { return strings.HasPrefix(e.name, ".") }
 
 // found is an entry of a tree; path is relative to the tree's root, with slashes.
 type found struct {
@@ -30,12 +34,23 @@ type found struct {
 	entry
 }
 
-// tree is what a walk found, folders before what is in them.
+// tree is the result of a walk, folders before their contents. skipped are hidden and special
+// names, and folders that could not be read, which are in folders too.
 type tree struct {
-	folders, files []found
+	folders, files, skipped []found
 }
 
-// A server may list folders within folders for ever.
+// hidden counts the skipped names that begin with a dot.
+func (t *tree) hidden() (n int) {
+	for _, f := range t.skipped {
+		if f.hidden() {
+			n++
+		}
+	}
+	return n
+}
+
+// Limits of a remote tree: a server may list folders within folders without end.
 const (
 	depthMax = 100
 	namesMax = 2_000_000
@@ -47,27 +62,28 @@ var (
 	errNotHere = errors.New("a listing may not name it")
 )
 
-// entries lists a remote folder. What a listing must not hold is left out and told to the tally:
-// names are hostile until they are known to be names.
-func (s *Shell) entries(ctx context.Context, folder string, t *tally) (list []entry, err error) {
-	err = s.main.do(ctx, func(c *client.Client) error {
-		list, err = s.list(ctx, c, folder)
+// entries lists a folder beneath a remote root. Names that no listing may hold are left out and
+// reported as failures: names from a server are hostile until they are checked.
+func (t *tally) entries(ctx context.Context, root, relative string) (list []entry, err error) {
+	folder := join(root, relative)
+	if strings.Count(relative, "/") >= depthMax {
+		return nil, failure(folder, client.ErrTooLarge, errTooDeep)
+	}
+	err = t.shell.main.do(ctx, func(c *client.Client) error {
+		list, err = listFolder(ctx, c, folder)
 		return err
 	})
 	if errors.Is(err, client.ErrProtocol) && list != nil {
-		// What cannot be read is missing here and there at the server, so that nothing may be
-		// removed for its lack.
-		r := result{Command: "ls", Remote: folder}
-		r.fail(err)
-		s.add(t, &r)
+		// The unreadable lines count as a failure, so that nothing is deleted for lack of them.
+		t.fail(result{Command: "ls", Remote: folder}, err)
 		err = nil
 	}
 	kept := list[:0]
 	for _, e := range list {
 		if e.name == "" || e.name == "." || e.name == ".." || strings.ContainsAny(e.name, "/\x00") {
-			r := result{Command: "ls", Remote: join(folder, e.name)}
-			r.fail(&client.Error{Name: r.Remote, Kind: client.ErrName, Err: errNotHere})
-			s.add(t, &r)
+			name := join(folder, e.name)
+			t.fail(result{Command: "ls", Remote: name},
+				failure(name, client.ErrName, errNotHere))
 			continue
 		}
 		kept = append(kept, e)
@@ -76,13 +92,13 @@ func (s *Shell) entries(ctx context.Context, folder string, t *tally) (list []en
 }
 
 // list asks for a folder's entries, with sizes and times if the server has them.
-func (s *Shell) list(ctx context.Context, c *client.Client, folder string) ([]entry, error) {
+func listFolder(ctx context.Context, c *client.Client, folder string) ([]entry, error) {
 	if c.Exchange() == client.Status {
 		long, err := c.ListLong(ctx, folder)
 		list := make([]entry, 0, len(long))
 		for _, e := range long {
 			name := strings.TrimSuffix(e.Name, "/")
-			list = append(list, entry{name, e.Folder, e.Size, e.Modified})
+			list = append(list, entry{name: name, folder: e.Folder, size: e.Size, time: e.Modified})
 		}
 		return list, err
 	}
@@ -108,72 +124,101 @@ func join(folder, name string) string {
 	return folder + "/" + name
 }
 
-// walk finds everything beneath a remote folder. A folder that cannot be listed is a failure in the
-// tally, the first one an error.
-func (s *Shell) walk(ctx context.Context, root string, t *tally) (*tree, error) {
-	found := new(tree)
-	top, err := s.entries(ctx, root, t)
-	if err != nil {
-		return nil, err
-	}
-	return found, s.descend(ctx, root, "", top, found, t)
+// walker lists what is beneath a folder of either side.
+type walker struct {
+	// list lists a folder by its path beneath the root; report tells that one failed.
+	list   func(folder string) ([]entry, error)
+	report func(folder string, err error)
+	// all includes names that begin with a dot.
+	all  bool
+	tree tree
 }
 
-func (s *Shell) descend(
-	ctx context.Context, root, folder string, list []entry, into *tree, t *tally,
-) error {
-	for _, e := range list {
-		f := found{join(folder, e.name), e}
-		if len(into.files)+len(into.folders) == namesMax {
-			return &client.Error{Name: root, Kind: client.ErrTooLarge, Err: errTooMany}
-		}
-		if !e.folder {
-			into.files = append(into.files, f)
-			continue
-		}
-		into.folders = append(into.folders, f)
-		remote := join(root, f.path)
-		below, err := s.entries(ctx, remote, t)
-		if err == nil && strings.Count(f.path, "/") >= depthMax {
-			err = &client.Error{Name: remote, Kind: client.ErrTooLarge, Err: errTooDeep}
-		}
-		if err == nil {
-			err = s.descend(ctx, root, f.path, below, into, t)
-		}
-		if err != nil {
-			if endsAll(err) {
-				return err
+// walkRemote lists everything beneath a remote folder. Failing to list the root is an error; other
+// folders that fail are reported and skipped.
+func (t *tally) walkRemote(ctx context.Context, root string, all bool) (*tree, error) {
+	w := t.remoteWalker(ctx, root, all)
+	return &w.tree, w.walk("")
+}
+
+func (t *tally) remoteWalker(ctx context.Context, root string, all bool) *walker {
+	return &walker{
+		all:  all,
+		list: func(folder string) ([]entry, error) { return t.entries(ctx, root, folder) },
+		report: func(folder string, err error) {
+			t.fail(result{Command: "ls", Remote: join(root, folder)}, err)
+		},
+	}
+}
+
+// walkLocal lists everything beneath a local folder, as walkRemote does. It follows no symbolic
+// link.
+func (t *tally) walkLocal(command, root string, all bool) (*tree, error) {
+	w := &walker{
+		all: all,
+		list: func(folder string) ([]entry, error) {
+			list, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(folder)))
+			if err != nil {
+				return nil, failure(cmp.Or(folder, root), client.ErrLocal, err)
 			}
-			r := result{Command: "ls", Remote: remote}
-			r.fail(err)
-			s.add(t, &r)
-		}
+			entries := make([]entry, len(list))
+			for i, e := range list {
+				entries[i] = localEntry(e)
+			}
+			return entries, nil
+		},
+		report: func(folder string, err error) {
+			t.fail(result{Command: command, Local: folder}, err)
+		},
 	}
-	return nil
+	return &w.tree, w.walk("")
 }
 
-// leaveOutHidden takes names that begin with a dot out, with all beneath them, and says how many
-// names those are. A server that lists .ssh or .profile is not to write them into a home folder
-// unasked.
-func (t *tree) leaveOutHidden() (hidden int) {
-	out := func(f found) bool {
-		if !strings.HasPrefix(f.path, ".") && !strings.Contains(f.path, "/.") {
-			return false
-		}
-		if strings.HasPrefix(f.name, ".") {
-			hidden++
-		}
-		return true
+// localEntry is an entry of a local folder. One that vanished since the folder was read is special.
+func localEntry(e os.DirEntry) entry {
+	info, err := e.Info()
+	if err != nil {
+		return entry{name: e.Name(), special: true}
 	}
-	t.folders = slices.DeleteFunc(t.folders, out)
-	t.files = slices.DeleteFunc(t.files, out)
-	return hidden
+	return entry{
+		name: e.Name(), folder: info.IsDir(), size: info.Size(), time: info.ModTime(),
+		special: !info.IsDir() && !info.Mode().IsRegular(),
+	}
+}
+
+func (w *walker) walk(folder string) error {
+	list, err := w.list(folder)
+	for i := 0; err == nil && i < len(list); i++ {
+		err = w.add(found{join(folder, list[i].name), list[i]})
+	}
+	return err
+}
+
+// add takes a name into the tree, with everything beneath it.
+func (w *walker) add(f found) error {
+	switch {
+	case len(w.tree.files)+len(w.tree.folders)+len(w.tree.skipped) >= namesMax:
+		return failure(f.path, client.ErrTooLarge, errTooMany)
+	case f.special || f.hidden() && !w.all:
+		w.tree.skipped = append(w.tree.skipped, f)
+		return nil
+	case !f.folder:
+		w.tree.files = append(w.tree.files, f)
+		return nil
+	}
+	w.tree.folders = append(w.tree.folders, f)
+	err := w.walk(f.path)
+	if err == nil || endsAll(err) || errors.Is(err, errTooMany) {
+		return err
+	}
+	w.report(f.path, err)
+	w.tree.skipped = append(w.tree.skipped, f)
+	return nil
 }
 
 // endsAll says whether an error is the end of whatever a command still has before it.
 func endsAll(err error) bool {
-	return errors.Is(err, client.ErrLost) || errors.Is(err, client.ErrConnect) ||
-		errors.Is(err, client.ErrGivenUp) || errors.Is(err, client.ErrClosed)
+	return isAny(err, client.ErrLost, client.ErrConnect, client.ErrGivenUp, client.ErrClosed)
 }
 
 // localPath is where a path of a remote tree lies on this side, beneath root. Each part of it has
@@ -200,7 +245,7 @@ var (
 // makeFolders makes the folders of a remote tree beneath root, and leaves files out that cannot be
 // there. No symbolic link beneath root is followed: one that stands where a folder belongs may lead
 // anywhere.
-func (s *Shell) makeFolders(root string, from *tree, remote string, t *tally) []found {
+func makeFolders(root string, from *tree, remote string, t *tally) []found {
 	blocked := make(map[string]bool)
 	for _, f := range from.folders {
 		if blocked[path.Dir(f.path)] {
@@ -209,9 +254,7 @@ func (s *Shell) makeFolders(root string, from *tree, remote string, t *tally) []
 		}
 		if err := makeFolder(root, f.path); err != nil {
 			blocked[f.path] = true
-			r := result{Command: "get", Remote: join(remote, f.path)}
-			r.fail(err)
-			s.add(t, &r)
+			t.fail(result{Command: "get", Remote: join(remote, f.path)}, err)
 		}
 	}
 	files, seen := from.files[:0], make(map[string]bool)
@@ -222,14 +265,12 @@ func (s *Shell) makeFolders(root string, from *tree, remote string, t *tally) []
 		_, err := localPath(root, f.path)
 		if folded := strings.ToLower(f.path); err == nil && foldsCase {
 			if seen[folded] {
-				err = &client.Error{Name: f.path, Kind: client.ErrName, Err: errTwins}
+				err = failure(f.path, client.ErrName, errTwins)
 			}
 			seen[folded] = true
 		}
 		if err != nil {
-			r := result{Command: "get", Remote: join(remote, f.path)}
-			r.fail(err)
-			s.add(t, &r)
+			t.fail(result{Command: "get", Remote: join(remote, f.path)}, err)
 			continue
 		}
 		files = append(files, f)
@@ -252,55 +293,11 @@ func makeFolder(root, relative string) error {
 	info, seen := os.Lstat(local)
 	switch {
 	case seen != nil:
-		return &client.Error{Name: local, Kind: client.ErrLocal, Err: err}
+		return failure(local, client.ErrLocal, err)
 	case info.Mode()&os.ModeSymlink != 0:
-		return &client.Error{Name: local, Kind: client.ErrLocal, Err: errLink}
+		return failure(local, client.ErrLocal, errLink)
 	case !info.IsDir():
-		return &client.Error{Name: local, Kind: client.ErrLocal, Err: errNotFolder}
+		return failure(local, client.ErrLocal, errNotFolder)
 	}
 	return nil
-}
-
-// localTree finds everything beneath a local folder. Symbolic links are not followed; they and
-// what is no plain file are told as skipped, names that begin with a dot counted, unless all is
-// wanted.
-func (s *Shell) localTree(command, root string, all bool, t *tally) (*tree, int, error) {
-	into, hidden := new(tree), 0
-	var visit func(folder string) error
-	visit = func(folder string) error {
-		list, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(folder)))
-		if err != nil {
-			return err
-		}
-		for _, e := range list {
-			f := found{join(folder, e.Name()), entry{name: e.Name(), folder: e.IsDir()}}
-			info, err := e.Info()
-			switch {
-			case !all && strings.HasPrefix(f.name, "."):
-				hidden++
-			case err != nil:
-				// It went away since the folder was read.
-			case f.folder:
-				into.folders = append(into.folders, f)
-				if err := visit(f.path); err != nil {
-					r := result{Command: command, Local: f.path}
-					r.fail(&client.Error{Name: f.path, Kind: client.ErrLocal, Err: err})
-					s.add(t, &r)
-				}
-			case !e.Type().IsRegular():
-				s.add(t, &result{
-					Command: command, Outcome: outcomeSkipped,
-					Local: f.path, Note: "neither a plain file nor a folder",
-				})
-			default:
-				f.size, f.time = info.Size(), info.ModTime()
-				into.files = append(into.files, f)
-			}
-		}
-		return nil
-	}
-	if err := visit(""); err != nil {
-		return nil, 0, &client.Error{Name: root, Kind: client.ErrLocal, Err: err}
-	}
-	return into, hidden, nil
 }

@@ -27,7 +27,7 @@ type verb struct {
 	base bool
 	// takes says what each word behind it is, for completion; the last goes for all further.
 	takes []kind
-	run   func(s *Shell, ctx context.Context, c *command) error
+	run   func(ctx context.Context, s *Shell, c *command) error
 }
 
 // kind is what a word may be.
@@ -68,27 +68,27 @@ func sessionVerbs() []verb {
 			more: "Also HOST:PORT, PORT on this machine, ferry://HOST:PORT/FOLDER/, or a\n" +
 				"bookmark. Under ferry --classic HOST alone means its port 20021.",
 			examples: []string{"open example.org 2121", "open 2121"},
-			takes:    []kind{serverName, nothing}, run: (*Shell).runOpen,
+			takes:    []kind{serverName, nothing}, run: runOpen,
 		},
 		{
 			words: []string{"close"}, says: "leave the server, to open another",
-			connected: true, run: (*Shell).runClose,
+			connected: true, run: runClose,
 		},
 		{
 			words: []string{"quit", "exit", "bye"},
-			says:  "leave the program, as Ctrl-D does", run: (*Shell).runQuit,
+			says:  "leave the program, as Ctrl-D does", run: runQuit,
 		},
 		{
 			words: []string{"bookmark"}, usage: "[NAME]", most: 1,
 			options: []option{{letter: 'd', name: "delete", says: "forget NAME"}},
 			says:    "list bookmarks, or keep this server and folder as NAME",
 			more:    "open NAME and ferry NAME go there.", examples: []string{"bookmark lab"},
-			takes: []kind{serverName}, run: (*Shell).runBookmark,
+			takes: []kind{serverName}, run: runBookmark,
 		},
 		{
 			words: []string{"help", "?"}, usage: "[COMMAND]", most: 1,
 			says:  "show the commands, or more about one",
-			takes: []kind{verbName}, run: (*Shell).runHelp,
+			takes: []kind{verbName}, run: runHelp,
 		},
 	}
 }
@@ -106,7 +106,7 @@ func fileVerbs() []verb {
 				"get report.txt", `get "the report.txt" old.txt`, "get the last report.txt",
 				"get -r music", "get -c big.iso", "get -s 4 big.iso",
 			},
-			takes: []kind{remoteName, localName}, connected: true, run: (*Shell).runGet,
+			takes: []kind{remoteName, localName}, connected: true, run: runGet,
 		},
 		{
 			words: []string{"put"}, usage: "LOCAL [REMOTE]", least: 1, most: 2, bare: true,
@@ -121,14 +121,14 @@ func fileVerbs() []verb {
 				"put -c big.iso",
 			},
 			takes: []kind{localName, remoteName}, connected: true, base: true,
-			run: (*Shell).runPut,
+			run: runPut,
 		},
 		{
 			words: []string{"ls", "dir"}, usage: "[PATH]", most: 1, bare: true,
 			options:  []option{{letter: 'l', name: "long", says: "with sizes and times"}},
 			says:     "list a folder; folders end with /",
 			examples: []string{"ls", "ls -l music"},
-			takes:    []kind{remoteFolder}, connected: true, base: true, run: (*Shell).runList,
+			takes:    []kind{remoteFolder}, connected: true, base: true, run: runList,
 		},
 		{
 			words: []string{"cd"}, usage: "[FOLDER]", most: 1, bare: true,
@@ -136,11 +136,11 @@ func fileVerbs() []verb {
 			more: "Names start from there, in every command. cd alone goes to the top.",
 
 			examples: []string{"cd music"},
-			takes:    []kind{remoteFolder}, connected: true, base: true, run: (*Shell).runCd,
+			takes:    []kind{remoteFolder}, connected: true, base: true, run: runCd,
 		},
 		{
 			words: []string{"pwd"}, says: "show the remote folder, and at a terminal the server",
-			connected: true, base: true, run: (*Shell).runPwd,
+			connected: true, base: true, run: runPwd,
 		},
 	}
 }
@@ -155,7 +155,7 @@ func batchVerbs() []verb {
 				"any folders. What is found below the folder that a pattern begins with keeps\n" +
 				"its folders here.",
 			examples: []string{"mget *.txt", "mget music/*.ogg", "mget src/**/*.go"},
-			takes:    []kind{remoteName}, connected: true, base: true, run: (*Shell).runMget,
+			takes:    []kind{remoteName}, connected: true, base: true, run: runMget,
 		},
 		{
 			words: []string{"mput"}, usage: "PATTERN...", least: 1, most: -1,
@@ -163,7 +163,7 @@ func batchVerbs() []verb {
 			says:     "store all files that match",
 			more:     "Patterns are those of mget.",
 			examples: []string{"mput *.txt", "mput {a,b}/*"},
-			takes:    []kind{localName}, connected: true, base: true, run: (*Shell).runMput,
+			takes:    []kind{localName}, connected: true, base: true, run: runMput,
 		},
 		{
 			words: []string{"mirror"}, usage: "[REMOTE [LOCAL]]", most: 2, bare: true,
@@ -176,12 +176,11 @@ func batchVerbs() []verb {
 			says: "make LOCAL like the folder REMOTE: fetch what differs",
 			more: "What differs is told by size and time, where the server tells them;\n" +
 				"otherwise every file is fetched. Names that begin with a dot are neither\n" +
-				"sent nor removed; -a sends them too. Symbolic links are not followed.",
-			examples: []string{
-				"mirror music", "mirror --dry-run --delete music here", "mirror -R photos",
-			},
-			takes: []kind{remoteFolder, localFolder}, connected: true, base: true,
-			run: (*Shell).runMirror,
+				"sent nor deleted; -a sends them too. Symbolic links are not sent, and what\n" +
+				"stands under their names on the other side is not deleted.",
+			examples: []string{"mirror music", "mirror --dry-run --delete music here", "mirror -R photos"},
+			takes:    []kind{remoteFolder, localFolder}, connected: true, base: true,
+			run: runMirror,
 		},
 	}
 }

@@ -1,0 +1,71 @@
+package client
+
+import (
+	"errors"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// LocalName is the local name of a remote file: what follows its last slash. That has to be a plain
+// name, which joined to a folder never leaves it, and none of the hidden names of downloads; other
+// names are an ErrName.
+func LocalName(remote string) (string, error) {
+	base := remote[strings.LastIndexByte(remote, '/')+1:]
+	if err := checkLocal(base, runtime.GOOS == "windows"); err != nil {
+		return "", failure(remote, ErrName, err)
+	}
+	return base, nil
+}
+
+// checkLocal reports why a base name cannot be a file's.
+func checkLocal(base string, windows bool) error {
+	switch {
+	case base == "":
+		return errors.New("it ends in a slash, or is empty")
+	case base == "." || base == "..":
+		return errors.New("it names a folder")
+	case strings.IndexByte(base, 0) >= 0:
+		return errors.New("it holds a NUL")
+	case isHidden(base):
+		return errors.New("it is kept for files on their way")
+	case strings.ContainsRune(base, '/') || strings.ContainsRune(base, filepath.Separator):
+		return errors.New("it holds a separator")
+	case windows:
+		return checkWindows(base)
+	}
+	return nil
+}
+
+// isHidden recognizes the names of downloads: a server that could use them could put one file in
+// another's place. Some systems ignore case.
+func isHidden(base string) bool {
+	base = strings.ToLower(base)
+	return strings.HasPrefix(base, downloadPrefix) || strings.HasPrefix(base, keptPrefix)
+}
+
+// checkWindows refuses what Windows cannot hold, or takes for a device or a stream.
+func checkWindows(base string) error {
+	bad := func(r rune) bool { return r < ' ' || strings.ContainsRune(`\:*?"<>|`, r) }
+	if strings.ContainsFunc(base, bad) {
+		return errors.New(`no name on Windows holds \ : * ? " < > | or a control character`)
+	}
+	if strings.HasSuffix(base, ".") || strings.HasSuffix(base, " ") {
+		return errors.New("a dot or a space at its end is dropped by Windows")
+	}
+	stem, _, _ := strings.Cut(base, ".")
+	stem = strings.ToUpper(strings.TrimRight(stem, " "))
+	if slices.Contains(windowsDevices, stem) {
+		return errors.New("reserved for a device by Windows")
+	}
+	return nil
+}
+
+var windowsDevices = []string{
+	"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$",
+	"COM0", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9",
+	"COM¹", "COM²", "COM³",
+	"LPT0", "LPT1", "LPT2", "LPT3", "LPT4", "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
+	"LPT¹", "LPT²", "LPT³",
+}
