@@ -1,5 +1,7 @@
 package loop
 
+import "golang.org/x/sys/unix"
+
 // Channel is what the bytes of a data connection move over. It belongs to the loop. Its calls never
 // block: one that would have to wait returns ErrAgain, one that may be repeated at once
 // ErrInterrupted. After Close it must not be used any more.
@@ -96,13 +98,23 @@ func (c *Plain) Splice(p *Pipe, n int) (int, error) {
 
 // CloseWrite implements Channel. It fails on a connection that the peer has reset, which the next
 // Recv reports as well.
-func (c *Plain) CloseWrite() { shutdownWrite(c.fd) }
+func (c *Plain) CloseWrite() { _ = unix.Shutdown(c.fd, unix.SHUT_WR) }
 
 // SetReset implements Channel.
-func (c *Plain) SetReset(on bool) { setReset(c.fd, on) }
+func (c *Plain) SetReset(on bool) {
+	l := unix.Linger{}
+	if on {
+		l.Onoff = 1
+	}
+	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &l)
+}
 
 // Empty implements Channel.
-func (c *Plain) Empty() bool { return isEmpty(c.fd) }
+func (c *Plain) Empty() bool {
+	var b [1]byte
+	_, _, err := unix.Recvfrom(c.fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == unix.EAGAIN
+}
 
 // Unsent implements Channel.
 func (c *Plain) Unsent() int64 { return unsent(c.fd) }

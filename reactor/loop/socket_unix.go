@@ -63,28 +63,10 @@ func receiveBytes(fd int, p []byte) (int, error) {
 	return max(n, 0), socketError(err)
 }
 
-// isEmpty says whether nothing is left to read, the end included.
-func isEmpty(fd int) bool {
-	var b [1]byte
-	_, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err == unix.EAGAIN
-}
-
 // sendBytes writes as much as fits.
 func sendBytes(fd int, p []byte) (int, error) {
 	n, err := unix.Write(fd, p)
 	return max(n, 0), socketError(err)
-}
-
-func shutdownWrite(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) }
-
-// setReset makes a close, by us or by the end of this process, a reset or not.
-func setReset(fd int, on bool) {
-	l := unix.Linger{}
-	if on {
-		l.Onoff = 1
-	}
-	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &l)
 }
 
 // closeDescriptor closes a socket.
