@@ -34,7 +34,9 @@ const (
 )
 
 func withCurl(s *ftpScene) {
-	curl := func(args ...string) string { return s.run("curl", append([]string{"-sS"}, args...)...) }
+	curl := func(args ...string) string {
+		return s.run("curl", append([]string{"-sS"}, args...)...)
+	}
 	names := []string{plainName, hardName, "t1.txt", "tree"}
 	s.listed(curl(s.url("")), names...)
 	s.listed(curl("-l", s.url("")), names...)
@@ -46,9 +48,9 @@ func withCurl(s *ftpScene) {
 	curl("-o", plainName, s.url(plainName), "-o", hardName, s.url(hardEscaped))
 	s.downloaded(plainName, hardName)
 	s.check(os.Remove(filepath.Join(s.local, plainName)))
-	s.partLocal(plainName)
+	s.partLocal()
 	curl("-C", "-", "-o", plainName, s.url(plainName))
-	s.resumedDown(plainName)
+	s.resumedDown()
 	curl("-r", "5-9", "-o", "range", s.url(plainName))
 	if string(s.fromLocal("range")) != string(s.fromDisk(plainName)[5:10]) {
 		s.Errorf("a range has %q", s.fromLocal("range"))
@@ -57,9 +59,9 @@ func withCurl(s *ftpScene) {
 	s.downloaded("t1.txt")
 	curl("-T", plainUpload, s.url(plainUpload), "-T", hardUpload, s.url(hardUploadEscaped))
 	s.uploaded(plainUpload, hardUpload)
-	s.partDisk(plainUpload)
+	s.partDisk()
 	curl("-C", "-", "-T", plainUpload, s.url(plainUpload))
-	s.resumedUp(plainUpload)
+	s.resumedUp()
 	s.write(filepath.Join(s.local, "lf.txt"), []byte("one\ntwo\n"))
 	curl("-T", "lf.txt", s.url("lf.txt;type=a"))
 	s.uploaded("lf.txt")
@@ -85,9 +87,9 @@ func withWget(s *ftpScene) {
 	wget(s.url(plainName), s.url(hardEscaped))
 	s.downloaded(plainName, hardName)
 	s.check(os.Remove(filepath.Join(s.local, plainName)))
-	s.partLocal(plainName)
+	s.partLocal()
 	wget("-c", s.url(plainName))
-	s.resumedDown(plainName)
+	s.resumedDown()
 	wget(s.url("*.txt"))
 	s.downloaded("t1.txt", "t2.txt", "t3.txt")
 	wget("-r", "-l", "inf", "-N", "-nH", "--cut-dirs=1", "-np", s.url("tree/"))
@@ -105,15 +107,15 @@ func withLftp(s *ftpScene) {
 		return s.script(strings.Join(append(begin, lines...), "\n")+"\n", "lftp")
 	}
 	s.listed(lftp("ls", "nlist", "cls -l"), plainName, hardName, "tree")
-	s.partLocal(plainName)
+	s.partLocal()
 	lftp("get -c "+plainName, "get '"+hardName+"'", "mget *.txt")
-	s.resumedDown(plainName)
+	s.resumedDown()
 	s.downloaded(hardName, "t1.txt", "t2.txt", "t3.txt")
 	lftp("put "+plainUpload, "put '"+hardUpload+"'")
 	s.uploaded(plainUpload, hardUpload)
-	s.partDisk(plainUpload)
+	s.partDisk()
 	lftp("put -c " + plainUpload)
-	s.resumedUp(plainUpload)
+	s.resumedUp()
 	lftp("pget -n 3 " + plainName)
 	s.downloaded(plainName)
 	lftp("set ftp:use-mlsd no", "mirror tree tree-list", "mirror --parallel=3 tree")
@@ -135,13 +137,13 @@ func withNcftp(s *ftpScene) {
 	with := func(args ...string) []string { return append(login[:len(login):len(login)], args...) }
 	s.listed(s.run("ncftpls", with(s.url(""))...), plainName, "with space", "tree")
 	s.listed(s.run("ncftpls", with("-l", s.url(""))...), plainName, "with space", "tree")
-	s.partLocal(plainName)
+	s.partLocal()
 	get := func(args ...string) {
 		s.run("ncftpget", with(append([]string{"-V", "-t", "20", s.host}, args...)...)...)
 	}
 	at := "/" + s.folder + "/"
 	get(".", at+plainName, at+hardName)
-	s.resumedDown(plainName)
+	s.resumedDown()
 	s.downloaded(hardName)
 	get(".", at+"*.txt")
 	s.downloaded("t1.txt", "t2.txt", "t3.txt")

@@ -196,17 +196,17 @@ func (s *ftpScene) uploaded(names ...string) {
 	}
 }
 
-// partLocal leaves a part of a download behind, whose bytes differ from the server's: so that it
-// shows whether the transfer was resumed or began again.
-func (s *ftpScene) partLocal(name string) {
+// partLocal leaves a part of plainName behind, whose bytes differ from the server's: they tell
+// whether the transfer was resumed or began again.
+func (s *ftpScene) partLocal() {
 	s.Helper()
-	s.write(filepath.Join(s.local, name), bytes.Repeat([]byte{'X'}, partBytes))
+	s.write(filepath.Join(s.local, plainName), bytes.Repeat([]byte{'X'}, partBytes))
 }
 
-// partDisk does the same for an upload.
-func (s *ftpScene) partDisk(name string) {
+// partDisk does the same for the upload of plainUpload.
+func (s *ftpScene) partDisk() {
 	s.Helper()
-	s.write(filepath.Join(s.disk, name), bytes.Repeat([]byte{'X'}, partBytes))
+	s.write(filepath.Join(s.disk, plainUpload), bytes.Repeat([]byte{'X'}, partBytes))
 }
 
 // resumed holds a file against the part and the rest of the whole. Some clients go back to the
@@ -224,16 +224,16 @@ func (s *ftpScene) resumed(got, whole []byte) {
 }
 
 // resumedDown and resumedUp check a transfer after partLocal and partDisk.
-func (s *ftpScene) resumedDown(name string) {
+func (s *ftpScene) resumedDown() {
 	s.Helper()
-	s.resumed(s.fromLocal(name), s.fromDisk(name))
-	s.check(os.Remove(filepath.Join(s.local, name)))
+	s.resumed(s.fromLocal(plainName), s.fromDisk(plainName))
+	s.check(os.Remove(filepath.Join(s.local, plainName)))
 }
 
-func (s *ftpScene) resumedUp(name string) {
+func (s *ftpScene) resumedUp() {
 	s.Helper()
-	s.resumed(s.fromDisk(name), s.fromLocal(name))
-	s.check(os.Remove(filepath.Join(s.disk, name)))
+	s.resumed(s.fromDisk(plainUpload), s.fromLocal(plainUpload))
+	s.check(os.Remove(filepath.Join(s.disk, plainUpload)))
 }
 
 // exist and missing hold which names are on the server.
@@ -279,7 +279,8 @@ func (s *ftpScene) sameTree(local, disk string) {
 		s.Fatalf("%s has %d files, %s on the server has %d", local, len(mine), disk, len(theirs))
 	}
 	for _, path := range mine {
-		if !bytes.Equal(s.fromLocal(filepath.Join(local, path)), s.fromDisk(filepath.Join(disk, path))) {
+		here, there := filepath.Join(local, path), filepath.Join(disk, path)
+		if !bytes.Equal(s.fromLocal(here), s.fromDisk(there)) {
 			s.Errorf("%q has other content", path)
 		}
 	}
