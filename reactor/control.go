@@ -25,6 +25,8 @@ type session struct {
 	dec codec.Decoder
 	// transfer is the one that the session waits for, nil while there is none.
 	transfer *transfer
+	// offer is one that stands without a command, nil while there is none.
+	offer *offer
 	// detached counts the transfers that move without the session waiting for them.
 	detached int
 	// silence runs out when the session may have been silent for too long.
@@ -132,6 +134,7 @@ func (s *session) Closed(err error) {
 	if t := s.transfer; t != nil && !s.dropWaiting() {
 		s.face.gone(t)
 	}
+	s.dropOffer()
 	r.freed(a)
 	r.forget(a)
 	r.checkDrained()

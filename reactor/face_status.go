@@ -197,6 +197,8 @@ func (f *statusFace) bye(s *session, why endReason) {
 	}
 }
 
+func (*statusFace) expired(*session, bool) {}
+
 // gone lets what was offered or moves go on: uploads end at their size.
 func (*statusFace) gone(*transfer) {}
 
