@@ -39,7 +39,11 @@ type session struct {
 	// pumping: commands are being taken, so that the end of one does not begin that anew. greeted:
 	// its first command came.
 	pumping, greeted bool
-	// transfers and bytes are for the log line at the end.
+	totals
+}
+
+// totals are for the log line at a session's end.
+type totals struct {
 	transfers uint64
 	bytes     int64
 }
