@@ -83,7 +83,7 @@ func (r *reactor) look(t *transfer) {
 		return
 	}
 	t.send.name = name
-	err = r.root.OpenCached(&t.send.file, name)
+	err = r.store.OpenCached(&t.send.file, name)
 	switch {
 	case err == nil:
 		r.looked(t, t.send.file.Close())

@@ -266,7 +266,7 @@ var hostileData = []hostileCase{
 			all = append(all, d)
 			s.good.round()
 		}
-		free, err := s.root.Free()
+		free, err := s.store.Free()
 		check(s.t, err)
 		if n := s.limiter.announced.Load(); n > free/spaceShare+1<<30 {
 			s.t.Errorf("%d of %d free bytes are kept for one address", n, free)

@@ -250,7 +250,7 @@ func (s *siege) state() (now state) {
 		}
 	}
 	l.mu.Unlock()
-	now.parts, now.partsHeld = s.root.Parts()
+	now.parts, now.partsHeld = s.store.Parts()
 	left, err := filepath.Glob(filepath.Join(s.dir, ".ferry-*"))
 	check(s.t, err)
 	now.temporaries = len(left)

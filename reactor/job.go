@@ -94,37 +94,37 @@ func (r *reactor) submit(t *transfer, k jobKind) {
 // Run does the work on a worker, and hands the result back to the loop.
 func (j *job) Run() {
 	t := j.t
-	root := t.r.root
+	store := t.r.store
 	s, rc := &t.send, &t.recv
 	switch j.kind {
 	case jobLook:
-		if j.err = root.Open(&s.file, s.name); j.err == nil {
+		if j.err = store.Open(&s.file, s.name); j.err == nil {
 			j.err = s.file.Close()
 		}
 	case jobOpen:
-		j.err = root.Open(&s.file, s.name)
+		j.err = store.Open(&s.file, s.name)
 		// Should the transfer have ended meanwhile, this is what closes the file.
 		s.open, s.size = j.err == nil, s.file.Size()
 	case jobReadSmall:
 		j.n, j.err = readFull(&s.file, (*s.buffer)[codec.FieldSize:][:s.size], s.offset)
 	case jobReadNext:
-		left := min(s.end-s.offset, smallMax)
-		j.n, j.err = readFull(&s.file, (*s.buffer)[:left], s.offset)
+		j.n, j.err = s.readNext()
 	case jobReadAhead:
 		scratch := readAheadScratch.Get().(*[]byte)
 		j.err = s.file.ReadAhead(s.offset, min(quantum, s.end-s.offset), *scratch)
 		readAheadScratch.Put(scratch)
 	case jobList:
-		list := root.List
-		if t.asked != nil && t.asked.Long {
-			list = root.ListLong
+		l := lister{
+			store: store, parser: t.r.server.options.parser(), name: s.name,
+			long: t.asked != nil && t.asked.Long, bytesMax: s.held,
 		}
-		j.listing, j.err = list(s.name, s.held)
+		j.listing, j.err = l.build()
 	case jobClose:
+		s.closeWindow()
 		j.err = s.file.Close()
 		s.open = false
 	case jobCreate:
-		j.create(root, rc)
+		j.create(store, rc)
 	case jobWrite:
 		j.write(rc)
 	case jobDrain:
@@ -134,20 +134,20 @@ func (j *job) Run() {
 			return
 		}
 	case jobStore:
-		if !j.store(root, rc) {
+		if !j.store(store, rc) {
 			return
 		}
 	case jobAbort:
 		j.err = rc.pending.Abort()
 	default:
-		t.asked.work(root, j)
+		t.asked.work(store, j)
 	}
 	t.r.complete(t)
 }
 
 // commit gives a file its name, and says whether that is done: at --durability commit it is done
 // for many at once, and then comes to committed.
-func (j *job) commit(f uploadFile) (done bool) {
+func (j *job) commit(f fsio.Committable) (done bool) {
 	o := fsio.CommitOptions{NoReplace: j.noReplace}
 	if s := j.t.r.server.syncer; s != nil {
 		s.Commit(f, o, j.committed)
@@ -164,17 +164,53 @@ func (j *job) committed(err error) {
 }
 
 // store stores a small file in one go, and says whether that is done.
-func (j *job) store(root *fsio.Root, rc *receiver) (done bool) {
+func (j *job) store(store fsio.Store, rc *receiver) (done bool) {
 	if j.err = j.room(int64(rc.fill)); j.err != nil {
 		return true
 	}
 	if j.t.r.server.syncer == nil {
-		j.err = root.StoreSmall(rc.name, rc.gathered(), fsio.CommitOptions{NoReplace: j.noReplace})
+		j.err = store.StoreSmall(rc.name, rc.gathered(), fsio.CommitOptions{NoReplace: j.noReplace})
 		return true
 	}
-	var p *fsio.Pending
-	p, j.err = root.CreateSmall(rc.name, rc.gathered(), fsio.CreateOptions{NoReplace: j.noReplace})
-	return j.err != nil || j.commit(p)
+	var u fsio.Upload
+	u, j.err = store.Create(rc.name, fsio.CreateOptions{NoReplace: j.noReplace})
+	if j.err != nil {
+		return true
+	}
+	if _, j.err = u.WriteAt(rc.gathered(), 0); j.err != nil {
+		_ = u.Abort() // the first error says why
+		return true
+	}
+	return j.commit(u)
+}
+
+// readNext reads the next piece into the buffer. A store without descriptors may be far away, so
+// that several pieces are read ahead.
+func (s *sender) readNext() (int64, error) {
+	if s.file.FD() >= 0 {
+		left := min(s.end-s.offset, smallMax)
+		return readFull(&s.file, (*s.buffer)[:left], s.offset)
+	}
+	if s.window == nil {
+		s.window = fsio.NewWindow(&s.file, s.offset, s.end, smallMax, readsAhead)
+	}
+	piece, err := s.window.Next()
+	if err == io.EOF {
+		err = nil
+	}
+	return int64(copy(*s.buffer, piece)), err
+}
+
+// readsAhead is how many pieces of smallMax bytes are read ahead: 10 MiB a second from a store that
+// is 50 ms away.
+const readsAhead = 8
+
+// closeWindow waits for the reads ahead.
+func (s *sender) closeWindow() {
+	if s.window != nil {
+		s.window.Close()
+		s.window = nil
+	}
 }
 
 // readFull reads until p is full or the file ends.
@@ -193,11 +229,11 @@ func readFull(f *fsio.File, p []byte, offset int64) (int64, error) {
 	return int64(n), nil
 }
 
-func (j *job) create(root *fsio.Root, rc *receiver) {
+func (j *job) create(store fsio.Store, rc *receiver) {
 	if j.err = j.claimSpace(j.n); j.err != nil {
 		return
 	}
-	rc.pending, j.err = root.Create(rc.name, fsio.CreateOptions{NoReplace: j.noReplace})
+	rc.pending, j.err = store.Create(rc.name, fsio.CreateOptions{NoReplace: j.noReplace})
 	if j.err == nil {
 		j.write(rc)
 	}

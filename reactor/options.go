@@ -14,6 +14,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/fsio/dir"
 )
 
 // Options says what a server serves, to whom, and within which limits. Start from DefaultOptions.
@@ -26,6 +27,8 @@ type Options struct {
 	ClassicPorts ClassicPorts
 	// Root is the folder that is served, with everything beneath it.
 	Root string
+	// Store is served instead of Root if it is not nil. The server closes it.
+	Store fsio.Store
 	// Listen is the address to listen on, a number or a name; empty means all addresses, IPv4
 	// and IPv6.
 	Listen string
@@ -242,6 +245,7 @@ func (o *Options) validate() error {
 	bad(!o.ReadOnly || !o.UploadOnly, "--read-only and --upload-only leave nothing to do")
 	info, err := os.Stat(o.Root)
 	switch {
+	case o.Store != nil:
 	case errors.Is(err, os.ErrNotExist):
 		bad(false, "--root %s: no such folder; create it or name another", o.Root)
 	case err != nil:
@@ -305,10 +309,13 @@ func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
 	}
 }
 
-// rootOptions says how the root is served.
-func (o *Options) rootOptions() fsio.Options {
-	return fsio.Options{
-		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
+// parser turns the names of commands into those of a store.
+func (o *Options) parser() fsio.Parser { return fsio.Parser{Dotfiles: o.Dotfiles} }
+
+// storeOptions says how the root is served.
+func (o *Options) storeOptions() dir.Options {
+	return dir.Options{
+		ReadOnly: o.ReadOnly, Portable: o.Portable,
 		Durable: o.Durability == DurabilityCommit, PartLifetime: o.PartLifetime,
 		PartsMax: o.Limits.Parts,
 	}

@@ -35,8 +35,8 @@ func (r *reactor) openPart(t *transfer) {
 
 // openPart is its work. (PROTOCOL, Status exchange: "written at OFFSET, which must be the part's
 // size".)
-func (a *asked) openPart(root *fsio.Root, rc *receiver) error {
-	p, err := root.OpenPart(a.Part.String())
+func (a *asked) openPart(store fsio.Store, rc *receiver) error {
+	p, err := store.OpenPart(a.Part.String())
 	if err != nil {
 		return err
 	}
@@ -57,8 +57,8 @@ func (r *reactor) openedPart(t *transfer) {
 }
 
 // onPart opens a part, does what ends it, and returns how many bytes it had.
-func onPart(root *fsio.Root, id codec.PartID, end func(*fsio.Part) error) (int64, error) {
-	p, err := root.OpenPart(id.String())
+func onPart(store fsio.Store, id codec.PartID, end func(fsio.Part) error) (int64, error) {
+	p, err := store.OpenPart(id.String())
 	if err != nil {
 		return 0, err
 	}
@@ -149,7 +149,7 @@ type sweepJob struct {
 // Run implements fsio.Job.
 func (j *sweepJob) Run() {
 	defer close(j.done)
-	removed, err := j.s.root.SweepParts()
+	removed, err := j.s.store.SweepParts()
 	if removed > 0 || err != nil {
 		j.s.log.Info().Int("parts", removed).AnErr("error", visibleError(err)).
 			Msg("parts that nobody went on with were removed")

@@ -21,7 +21,7 @@ type reactor struct {
 
 	server  *Server
 	limiter *limiter
-	root    *fsio.Root
+	store   fsio.Store
 	index   int
 	epoch   time.Time
 	// clock tells the time since epoch, or what a test wants it to be; pick draws a number below n.
@@ -121,7 +121,7 @@ func newReactor(s *Server, index int) *reactor {
 	r := &reactor{
 		server:    s,
 		limiter:   s.limiter,
-		root:      s.root,
+		store:     s.store,
 		index:     index,
 		epoch:     time.Now(),
 		addresses: make(map[netip.Addr]*address),

@@ -36,9 +36,9 @@ type receiver struct {
 	pipe   *pipe
 	// piped is how many bytes the pipe holds.
 	piped   int64
-	pending *fsio.Pending
+	pending fsio.Upload
 	// part is what an upload that goes on is written to, instead of pending.
-	part *fsio.Part
+	part fsio.Part
 	// keeping says that the client broke off, and that what came is still written to the part.
 	keeping bool
 	// written is how much of the file was given to jobs; allocated is up to where blocks are.
@@ -70,20 +70,11 @@ func (rc *receiver) gathered() []byte {
 }
 
 // file is what the upload is written to, whichever it is.
-func (rc *receiver) file() uploadFile {
+func (rc *receiver) file() fsio.Writer {
 	if rc.part != nil {
 		return rc.part
 	}
 	return rc.pending
-}
-
-// uploadFile is a file that is being written: an fsio.Pending or fsio.Part.
-type uploadFile interface {
-	fsio.Committable
-	WriteAt(data []byte, off int64) (int, error)
-	SpliceFrom(pipe int, off int64, n int) (int, error)
-	Allocate(off, n int64) error
-	Commit(fsio.CommitOptions) error
 }
 
 // hasFile says whether the upload has been given a file.

@@ -19,6 +19,8 @@ const (
 type sender struct {
 	name fsio.Name
 	file fsio.File
+	// window reads ahead where the file has no descriptor.
+	window *fsio.Window
 	// open says that file is open.
 	open bool
 	// field says that the size is still to be told.
@@ -66,7 +68,7 @@ func (r *reactor) beginGet(t *transfer) {
 		return
 	}
 	t.send.name = name
-	err = r.root.OpenCached(&t.send.file, name)
+	err = r.store.OpenCached(&t.send.file, name)
 	switch {
 	case err == nil:
 		r.opened(t)
@@ -178,7 +180,7 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 		case !s.open || s.offset == s.end:
 			r.sent(t)
 			return false
-		case !r.sendfile || s.plain:
+		case !r.sendfile || s.plain || s.file.FD() < 0:
 			r.submit(t, jobReadNext)
 			return false
 		default:

@@ -17,6 +17,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/fsio/dir"
 )
 
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
@@ -25,10 +26,10 @@ type Server struct {
 	options Options
 	log     zerolog.Logger
 	limiter *limiter
-	root    *fsio.Root
+	store   fsio.Store
 	pool    workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
-	syncer *fsio.Syncer
+	syncer fsio.Syncer
 	// sumPool computes checksums, sums remembers them.
 	sumPool   yielding
 	sums      *fsio.SumCache
@@ -123,24 +124,24 @@ func (s *Server) prepare() error {
 	if s.limiter, err = newLimiter(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
 		return optionError(err)
 	}
-	if s.root, err = openRoot(o); err != nil {
+	if s.store, err = openStore(o); err != nil {
 		return err
 	}
 	slow := time.AfterFunc(time.Second, func() {
 		s.log.Info().Msg("looking for leftovers of a killed server, before clients are served")
 	})
-	s.swept, err = s.root.Sweep()
+	s.swept, err = s.store.Sweep()
 	slow.Stop()
 	if err != nil {
 		s.log.Warn().Err(visibleError(err)).Msg("not every leftover could be looked for")
 	}
 	pool := fsio.NewPool(o.FileWorkers)
 	if s.pool = pool; o.Durability == DurabilityCommit {
-		s.syncer = fsio.NewSyncer(pool)
+		s.syncer = s.store.NewSyncer(pool)
 	}
 	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {
-		r.limiter, r.root = s.limiter, s.root
+		r.limiter, r.store = s.limiter, s.store
 		r.setRests()
 		if r.watcher, err = newWatcher(r.ring); err != nil {
 			return err
@@ -149,9 +150,12 @@ func (s *Server) prepare() error {
 	return nil
 }
 
-// openRoot opens the folder that is served.
-func openRoot(o *Options) (*fsio.Root, error) {
-	root, err := fsio.OpenRoot(o.Root, o.rootOptions())
+// openStore opens the folder that is served, or takes the store that is.
+func openStore(o *Options) (fsio.Store, error) {
+	if o.Store != nil {
+		return o.Store, nil
+	}
+	root, err := dir.Open(o.Root, o.storeOptions())
 	if err == nil {
 		return root, nil
 	}
@@ -354,8 +358,8 @@ func (s *Server) close() {
 		s.sumPool.Close()
 		s.pool.Close()
 	}
-	if s.root != nil {
-		_ = s.root.Close()
+	if s.store != nil {
+		_ = s.store.Close()
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ferry/fsio"
+	"ferry/fsio/dir"
 )
 
 // A simulation has one goroutine: it is the loop, the workers, the clients and the clock. All that
@@ -147,11 +148,11 @@ func newSim(t *testing.T, seed uint64) *sim {
 	server.pool.Close()
 	server.sumPool.Close()
 	server.pool, server.sumPool = s.work, s.work
-	check(t, server.root.Close())
+	check(t, server.store.Close())
 	var err error
-	server.root, err = fsio.OpenRoot(s.dir, fsio.Options{Fault: s.fault})
+	server.store, err = dir.Open(s.dir, dir.Options{Fault: s.fault})
 	check(t, err)
-	s.root = server.root
+	s.store = server.store
 	s.clock = func() instant { return s.elapsed }
 	s.pick = s.rand.IntN
 	s.now = 0
@@ -172,7 +173,7 @@ func (s *sim) fault(op fsio.Op, _ fsio.Name) error {
 		return nil
 	}
 	errs := []error{
-		syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EMFILE, fsio.Short(1 + s.rand.IntN(9)),
+		syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EMFILE, dir.Short(1 + s.rand.IntN(9)),
 	}
 	err := errs[s.rand.IntN(len(errs))]
 	s.note("fault: %v: %v", op, err)

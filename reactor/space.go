@@ -70,7 +70,7 @@ func (j *job) claimSpace(n int64) error {
 	if j.claim == 0 {
 		return j.room(n)
 	}
-	free, err := j.t.r.root.Free()
+	free, err := j.t.r.store.Free()
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (j *job) claimSpace(n int64) error {
 // room says whether n bytes of what was counted, or of a small upload, may be written. It runs on
 // workers.
 func (j *job) room(n int64) error {
-	free, err := j.t.r.root.Free()
+	free, err := j.t.r.store.Free()
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/fsio/dir"
 )
 
 // stage is a reactor without an engine: the test is its loop, and time passes when the test says
@@ -31,7 +32,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 	s := &Server{options: o, log: o.Log, context: context.Background(), features: o.features()}
 	s.options.Reactors = n
 	var err error
-	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{})
+	s.store, err = dir.Open(o.Root, dir.Options{})
 	check(t, err)
 	s.limiter, err = newLimiter(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
 	check(t, err)
@@ -40,7 +41,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 	var all []*stage
 	for i := range n {
 		r := newReactor(s, i)
-		r.limiter, r.root = s.limiter, s.root
+		r.limiter, r.store = s.limiter, s.store
 		r.watcher, err = newWatcher(func() {})
 		check(t, err)
 		var ports []boundPort
@@ -60,7 +61,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 func (s *stage) close() {
 	s.server.sumPool.Close()
 	s.server.pool.Close()
-	check(s.t, s.server.root.Close())
+	check(s.t, s.server.store.Close())
 	for _, r := range s.server.reactors {
 		r.watcher.closeDescriptors()
 	}

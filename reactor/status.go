@@ -40,7 +40,7 @@ type asked struct {
 	// answer is what the command is answered with, once that is known.
 	answer answer
 	// info is what was found out about a name.
-	info fsio.Info
+	info fsio.Entry
 	// total is the size of the whole file where a piece of it is sent.
 	total int64
 	part  partAsked
@@ -228,7 +228,7 @@ func (r *reactor) takeRequest(s *session, text []byte, out *output) *transfer {
 		st.answer = answer{codec.CodeFolder, pathOf(st.folder)}
 		return nil
 	}
-	if name, err = r.root.ParseNameIn(st.folder, q.Name); err != nil {
+	if name, err = r.server.options.parser().ParseIn(st.folder, q.Name); err != nil {
 		st.answer = answerTo(q.Name, err)
 		return nil
 	}
@@ -303,7 +303,7 @@ func (r *reactor) workDone(t *transfer) {
 	case codec.VerbStat:
 		a.answer = answer{codec.CodeStatus, codec.AppendStat(nil, statOf(a.info))}
 	case codec.VerbCd:
-		if !a.info.Folder {
+		if a.info.Kind != fsio.EntryFolder {
 			t.outcome, t.err = outcomeRefused, errNoFolder
 			r.endTransfer(t)
 			return

@@ -153,13 +153,13 @@ func (r *reactor) sum(t *transfer) {
 
 // sumFile is the work of sum and sumpart. (PROTOCOL, Status exchange: "sumpart ALGO OFFSET LENGTH
 // NAME"; as with getpart a LENGTH of 0 reaches to the end.)
-func (a *asked) sumFile(root *fsio.Root, j *job) error {
+func (a *asked) sumFile(store fsio.Store, j *job) error {
 	s, known := &a.sum, j.t.r.server.sums
 	if !s.begin() {
 		return fsio.ErrStopped
 	}
 	var f fsio.File
-	if err := root.Open(&f, a.name); err != nil {
+	if err := store.Open(&f, a.name); err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }() // it was only read
@@ -179,14 +179,14 @@ func (a *asked) sumFile(root *fsio.Root, j *job) error {
 }
 
 // sumPart is the work of partsum.
-func (a *asked) sumPart(root *fsio.Root, j *job) error {
+func (a *asked) sumPart(store fsio.Store, j *job) error {
 	s := &a.sum
 	if !s.begin() {
 		return fsio.ErrStopped
 	}
 	var err error
-	if _, failed := onPart(root, a.Part, func(p *fsio.Part) error {
-		err = s.ended(p.Sum(j.sumStopper(descriptorsPartSum), fsio.Algo(a.Algo)))
+	if _, failed := onPart(store, a.Part, func(p fsio.Part) error {
+		err = s.ended(fsio.SumPart(j.sumStopper(descriptorsPartSum), p, fsio.Algo(a.Algo)))
 		return p.Close()
 	}); failed != nil {
 		return failed

@@ -420,5 +420,5 @@ func (r *reactor) freed(a *address) {
 
 // parseName reads the name of a command against the served root.
 func (t *transfer) parseName() (fsio.Name, error) {
-	return t.r.root.ParseName([]byte(t.name))
+	return t.r.server.options.parser().Parse([]byte(t.name))
 }

@@ -10,34 +10,34 @@ import (
 // The file work of the status exchange, beside what it shares with base.
 
 // work does on a worker what the command asks for.
-func (a *asked) work(root *fsio.Root, j *job) {
+func (a *asked) work(store fsio.Store, j *job) {
 	switch j.kind {
 	case jobStat, jobLookHere:
-		a.info, j.err = root.Stat(a.name)
+		a.info, j.err = store.Stat(a.name)
 	case jobMkdir:
-		j.err = root.Mkdir(a.name)
+		j.err = store.Mkdir(a.name)
 	case jobRmdir:
-		j.err = root.Rmdir(a.name)
+		j.err = store.Rmdir(a.name)
 	case jobRemove:
-		j.err = root.Remove(a.name)
+		j.err = store.Remove(a.name)
 	case jobRename:
-		j.err = root.Rename(a.from, a.name, fsio.CommitOptions{NoReplace: j.noReplace})
+		j.err = store.Rename(a.from, a.name, fsio.CommitOptions{NoReplace: j.noReplace})
 	case jobNewPart:
-		a.part.id, j.err = root.NewPart(a.name, fsio.PartOptions{
+		a.part.id, j.err = store.NewPart(a.name, fsio.PartOptions{
 			NoReplace: j.noReplace, Owner: networkOf(j.t.address.ip).String(),
 		})
 	case jobOpenPart:
-		j.err = a.openPart(root, &j.t.recv)
+		j.err = a.openPart(store, &j.t.recv)
 	case jobPartSize:
-		a.part.size, j.err = onPart(root, a.Part, func(p *fsio.Part) error { return p.Close() })
+		a.part.size, j.err = onPart(store, a.Part, func(p fsio.Part) error { return p.Close() })
 	case jobDropPart:
-		a.part.size, j.err = onPart(root, a.Part, func(p *fsio.Part) error { return p.Drop() })
+		a.part.size, j.err = onPart(store, a.Part, func(p fsio.Part) error { return p.Drop() })
 	case jobKeepPart:
 		j.err = j.t.recv.part.Close()
 	case jobSum:
-		j.err = a.sumFile(root, j)
+		j.err = a.sumFile(store, j)
 	case jobPartSum:
-		j.err = a.sumPart(root, j)
+		j.err = a.sumPart(store, j)
 	default:
 		panic("reactor: a job of no kind")
 	}
@@ -48,7 +48,7 @@ func (a *asked) work(root *fsio.Root, j *job) {
 func (r *reactor) openAsked(t *transfer) {
 	s := &t.send
 	s.name = t.asked.name
-	err := r.root.OpenCached(&s.file, s.name)
+	err := r.store.OpenCached(&s.file, s.name)
 	switch {
 	case err == nil:
 		s.open = true
