@@ -198,13 +198,15 @@ func isNetwork(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
+const nobodyListens = "nobody listens there (connection refused)"
+
 // dialError says in a few words why nobody answered.
 func dialError(ctx context.Context, addr string, err error) error {
 	if done := ctx.Err(); done != nil {
 		return failure(addr, ErrGivenUp, done)
 	}
 	if isRefused(err) {
-		return failure(addr, ErrConnect, &reworded{err, "nobody listens there (connection refused)"})
+		return failure(addr, ErrConnect, &reworded{err, nobodyListens})
 	}
 	if isReset(err) {
 		err = errors.New(errTurnedAway)

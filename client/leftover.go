@@ -41,7 +41,8 @@ func Leftovers(folder string) ([]Leftover, error) {
 		if err != nil {
 			continue // it got its name since
 		}
-		l := Leftover{Path: filepath.Join(folder, e.Name()), Bytes: info.Size(), Changed: info.ModTime()}
+		l := Leftover{Bytes: info.Size(), Changed: info.ModTime()}
+		l.Path = filepath.Join(folder, e.Name())
 		if noted, err := readNote(l.Path + noteEnd); err == nil {
 			l.Local, l.Server, l.Name, l.Size = noted.Local, noted.Server, noted.Name, noted.Size
 		}

@@ -176,7 +176,8 @@ func (y *treeCopy) store(ctx context.Context) error {
 	}
 	for _, f := range from.skipped {
 		if f.special && (!f.hidden() || y.all) {
-			t.add(&result{Command: "put", Outcome: outcomeSkipped, Local: f.path, Note: notPlainNote})
+			r := result{Command: "put", Outcome: outcomeSkipped, Local: f.path, Note: notPlainNote}
+			t.add(&r)
 		}
 	}
 	y.sayHidden(from, "stores")

@@ -12,8 +12,8 @@ import (
 	"ferry/client"
 )
 
-// link is a session that reconnects: if it was lost, its next use connects again. It is owned by the
-// goroutine that uses it.
+// link is a session that reconnects: if it was lost, its next use connects again. It is owned by its
+// goroutine.
 type link struct {
 	shell  *Shell
 	addr   string
@@ -48,8 +48,8 @@ func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
 	return l.try(ctx, f, true)
 }
 
-// change is do for what changes names on the server. It is not repeated if the session was lost: the
-// change may have been made.
+// change is do for what changes names on the server. It is not repeated if the session was lost: it
+// may have succeeded.
 func (l *link) change(ctx context.Context, f func(*client.Client) error) error {
 	return l.try(ctx, f, false)
 }
@@ -168,8 +168,8 @@ func (s *Shell) connected(ctx context.Context) error {
 	return nil
 }
 
-// lost notes that the session has ended, and adds that to the error, unless a person interrupted the
-// command and so the session.
+// lost notes that the session has ended, and adds that to the error, unless a person interrupted
+// command and session.
 func (s *Shell) lost(err error) error {
 	over := s.main.client.Err()
 	_ = s.main.client.Close()

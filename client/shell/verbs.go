@@ -178,8 +178,10 @@ func batchVerbs() []verb {
 				"otherwise every file is fetched. Names that begin with a dot are neither\n" +
 				"sent nor deleted; -a sends them too. Symbolic links are not sent, and what\n" +
 				"stands under their names on the other side is not deleted.",
-			examples: []string{"mirror music", "mirror --dry-run --delete music here", "mirror -R photos"},
-			takes:    []kind{remoteFolder, localFolder}, connected: true, base: true,
+			examples: []string{
+				"mirror music", "mirror --dry-run --delete music here", "mirror -R photos",
+			},
+			takes: []kind{remoteFolder, localFolder}, connected: true, base: true,
 			run: runMirror,
 		},
 	}
