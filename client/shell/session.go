@@ -12,8 +12,8 @@ import (
 	"ferry/client"
 )
 
-// link is a session that reconnects: if it was lost, its next use connects again. It is owned by its
-// goroutine.
+// link is a session that reconnects when it is used after it was lost. It is owned by the goroutine
+// that uses it.
 type link struct {
 	shell  *Shell
 	addr   string
