@@ -43,8 +43,8 @@ func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error)
 	return n, d.commit()
 }
 
-// checkTarget returns what stands under the path that a file is to get, nil for nothing. What is
-// no plain file is an error.
+// checkTarget returns what stands under the path that a file is to get, nil for nothing. What is no
+// plain file is an error.
 func checkTarget(name, local string) (fs.FileInfo, error) {
 	if name == "" || local == "" {
 		return nil, failure(name, ErrName, errNoName)

@@ -95,8 +95,8 @@ func (e *Error) Error() string {
 	} else if errors.As(e.Err, &said) {
 		text = said.Error()
 		if e.Code != 0 {
-			// Servers begin their words with the name, as far as it can be printed, which
-			// stands there already.
+			// Servers begin their words with the name, as far as it can be printed, which stands
+			// there already.
 			named := codec.AppendPrintable(nil, []byte(e.Name))
 			text = Printable(strings.TrimPrefix(text, string(named)+": "))
 		}

@@ -16,8 +16,8 @@ type treeCopy struct {
 	tally *tally
 	// local and remote are the two folders, the latter as the person names it.
 	local, remote string
-	// mirror leaves out what both sides have; delete deletes what the source lacks; dry only
-	// tells what would be done.
+	// mirror leaves out what both sides have; delete deletes what the source lacks; dry only tells
+	// what would be done.
 	mirror, delete, dry bool
 	// all copies hidden names too; resume continues interrupted transfers.
 	all, resume bool

@@ -127,8 +127,8 @@ func checkBookmark(name, place string) error {
 	return nil
 }
 
-// SetBookmark keeps a place under a name, or forgets it if the place is "". It changes the file as it
-// is now, since others may have written to it. After an error the file is as it was.
+// SetBookmark keeps a place under a name, or forgets it if the place is "". It changes the file as
+// it is now, since others may have written to it. After an error the file is as it was.
 func (c *Config) SetBookmark(name, place string) error {
 	if place != "" {
 		if err := checkBookmark(name, place); err != nil {

@@ -12,8 +12,7 @@ import (
 )
 
 // Editor is a line editor on the program's terminal, with completion and a kept history. Between
-// lines the terminal is in its usual mode, so that Ctrl-C is a signal while a
-// command runs.
+// lines the terminal is in its usual mode, so that Ctrl-C is a signal while a command runs.
 type Editor struct {
 	mu      sync.Mutex
 	state   *liner.State

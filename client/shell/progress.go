@@ -31,8 +31,8 @@ func (g *gauge) set(moved, size int64) {
 // progress is how far a command's transfers are.
 type progress struct {
 	began time.Time
-	// files and bytes are what a batch has before it; bytes is -1 when sizes are not known.
-	// files is 0 for a transfer that is no batch's.
+	// files and bytes are what a batch has before it; bytes is -1 when sizes are not known. files
+	// is 0 for a transfer that is no batch's.
 	files int
 	bytes int64
 

@@ -26,8 +26,8 @@ type result struct {
 	Bytes   int64   `json:"bytes"`
 	Seconds float64 `json:"seconds,omitempty"`
 	Rate    float64 `json:"rate,omitempty"`
-	// Kept is how many of the bytes were there before, in a transfer that went on, or stay for
-	// one that goes on, in a transfer that broke off.
+	// Kept is how many of the bytes were there before, in a transfer that went on, or stay for one
+	// that goes on, in a transfer that broke off.
 	Kept int64 `json:"kept,omitempty"`
 	// Segments is how many pieces of the file came at once.
 	Segments int `json:"segments,omitempty"`

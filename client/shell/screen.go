@@ -15,8 +15,8 @@ type screen struct {
 	// columns is nil where no bar is shown.
 	columns func() int
 
-	// progress is what is shown, nil between commands; drawn counts the lines that it takes on
-	// the terminal now, the cursor being at the end of the last.
+	// progress is what is shown, nil between commands; drawn counts the lines that it takes on the
+	// terminal now, the cursor being at the end of the last.
 	progress *progress
 	drawn    int
 	stop     chan struct{}
@@ -24,8 +24,7 @@ type screen struct {
 }
 
 const (
-	// barsAfter is how long a command runs before bars appear: less is over before they are
-	// read.
+	// barsAfter is how long a command runs before bars appear: less is over before they are read.
 	barsAfter = time.Second
 	barsEvery = 200 * time.Millisecond
 	// barsMost bounds the lines of files on their way at once.

@@ -37,8 +37,8 @@ type Shell struct {
 	Out, Err io.Writer
 	Interactive
 
-	// Commands run in place of the lines of In, and then the lines of the files Scripts, where
-	// "-" means In.
+	// Commands run in place of the lines of In, and then the lines of the files Scripts, where "-"
+	// means In.
 	Commands, Scripts []string
 	// Trace prints each command to Err before it runs.
 	Trace bool

@@ -18,8 +18,8 @@ type remoteCopy struct {
 	// dry changes nothing; delete deletes what the source lacks.
 	dry, delete bool
 
-	// has is what the server has in the folders that the source has too, and with delete in all
-	// of them. surplus is what is left to delete of it.
+	// has is what the server has in the folders that the source has too, and with delete in all of
+	// them. surplus is what is left to delete of it.
 	has     tree
 	surplus []found
 	// missing are folders that the server lacks; blocked are those that cannot be used.

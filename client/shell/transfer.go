@@ -30,8 +30,8 @@ type job struct {
 	time time.Time
 	// resume has a transfer go on where an earlier one broke off.
 	resume bool
-	// segments is in how many pieces a file is fetched at once, 0 or 1 for one after another;
-	// asked says that a person wants them and nothing else.
+	// segments is in how many pieces a file is fetched at once, 0 or 1 for one after another; asked
+	// says that a person wants them and nothing else.
 	segments int
 	asked    bool
 }
@@ -104,8 +104,8 @@ func (l *link) fetch(ctx context.Context, j job, r *result) error {
 			r.whole()
 		}
 		if err == nil && r.Bytes == 0 && c.Exchange() == client.Base {
-			// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large
-			// for a field is answered by field(0)". The listing has ruled out the first.
+			// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large for a
+			// field is answered by field(0)". The listing has ruled out the first.
 			r.Note = "empty, unreadable or too large (this server cannot say)"
 		}
 		if err == nil && !j.time.IsZero() {
