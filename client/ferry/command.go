@@ -44,7 +44,7 @@ Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
   ferry --classic localhost get report.txt`
 )
 
-// flags are those that do not stand in the shell itself.
+// flags are those that are no fields of the shell.
 type flags struct {
 	silence, connect, confirm, kept time.Duration
 
@@ -149,7 +149,7 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.Lookup("config").DefValue = "ferry/config in the user's config folder"
 }
 
-// lateFlags takes flags that stand between the server and the command.
+// lateFlags parses flags between the server and the command.
 func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 	at := 1
 	if len(args) > 1 && shell.IsPort(args[1]) {
@@ -164,7 +164,7 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 	return append(args[:at:at], cmd.Flags().Args()...), nil
 }
 
-// helpCommand shows the shell's own help, so that both helps are one.
+// helpCommand shows the shell's own help.
 func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
@@ -197,7 +197,7 @@ func completionCommand() *cobra.Command {
 	}
 }
 
-// candidates completes the program's command line for a system's shell.
+// candidates completes the program's command line.
 func (p *program) candidates(
 	cmd *cobra.Command, args []string, word string,
 ) ([]string, cobra.ShellCompDirective) {
@@ -213,5 +213,5 @@ func (p *program) candidates(
 	return names, directive
 }
 
-// completeWait bounds how long a Tab asks a server.
+// completeWait bounds how long Tab waits for a server.
 const completeWait = 2 * time.Second

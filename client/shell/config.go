@@ -22,10 +22,10 @@ import (
 type Config struct {
 	// Path is the file, "" for none.
 	Path string
-	// Settings are the flags' values by their names, Lines where each stands, from 1.
+	// Settings are values by the names of flags, Lines their line numbers.
 	Settings map[string]string
 	Lines    map[string]int
-	// Bookmarks are places, as open takes them, by their names.
+	// Bookmarks are places by name, as open accepts them.
 	Bookmarks map[string]string
 }
 

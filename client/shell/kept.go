@@ -63,7 +63,7 @@ func (s *Shell) keptLine(l *client.Leftover, removed bool) string {
 		b.WriteString("removed ")
 	}
 	if l.Local == "" {
-		// Nothing is known of it but that nothing goes on with it.
+		// Without a note it cannot be resumed.
 		fmt.Fprintf(&b, "%s: %s of a get that was cut short", s.paint(l.Path),
 			humanize.Bytes(uint64(l.Bytes)))
 	} else {

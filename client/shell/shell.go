@@ -82,7 +82,7 @@ type state struct {
 	// folder is the remote folder that names start from, "" for the served root.
 	folder string
 	// single means that the running command is the only one; session that lines are read, so that
-	// the next one can connect again; quit that the session is to end.
+	// the next can reconnect; quit that the session ends.
 	single, session, quit bool
 	// listings caches remote folders for completion until the next command.
 	listings map[string][]string

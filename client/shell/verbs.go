@@ -6,26 +6,26 @@ import (
 	"slices"
 )
 
-// verb is one of the shell's commands.
+// verb is a command of the shell.
 type verb struct {
-	// words are its names, the one that help shows first.
+	// words are its names; help shows the first.
 	words []string
-	// usage is its arguments, as help shows them.
+	// usage is its arguments in help.
 	usage string
 	says  string
-	// more is what help VERB adds, and examples are lines that may be typed.
+	// more is further help; examples are lines to type.
 	more     string
 	examples []string
-	// least and most bound the words behind it; most is -1 for any number.
+	// least and most bound the number of words; most is -1 for no bound.
 	least, most int
 	options     []option
-	// bare lets the whole rest of a line be one name when it is more words than most.
+	// bare takes the rest of a line for one name if there are more words than most.
 	bare bool
-	// connected says that it needs a session.
+	// connected means that it needs a session.
 	connected bool
-	// base says that the classic exchange has none.
+	// base means that the classic exchange has no such command.
 	base bool
-	// takes says what each word behind it is, for completion; the last goes for all further.
+	// takes is what each word is, for completion; the last counts for all further ones.
 	takes []kind
 	run   func(ctx context.Context, s *Shell, c *command) error
 }
@@ -55,7 +55,7 @@ var (
 	}
 )
 
-// verbs is the table of commands, in the order that help shows.
+// verbs is the table of commands, in the order of help.
 func verbs() []verb {
 	return slices.Concat(sessionVerbs(), fileVerbs(), batchVerbs(), remoteVerbs(), localVerbs())
 }
