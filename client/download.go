@@ -221,7 +221,7 @@ func (d *download) drop() {
 	_ = d.file.Close()
 }
 
-var errTaken = errors.New("another file has taken its place while it was fetched")
+var errTaken = errors.New("another file replaced it during download")
 
 // commit gives the file its name. Systems that can rename an open file keep it locked meanwhile.
 func (d *download) commit() error {

@@ -25,7 +25,7 @@ var (
 	// ErrNothingSent means that a base server announced a size of 0; ErrRefused that it reset an
 	// upload, and stored nothing.
 	ErrNothingSent = errors.New(
-		"nothing sent: missing, unreadable or too large (this server cannot say)")
+		"nothing sent: not found, not readable, or too large (this server does not say which)")
 	ErrRefused = errors.New("not stored: the server reset the data connection")
 
 	// ErrNotFound means that the server has no such plain file; ErrNoFolder no such folder.

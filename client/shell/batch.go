@@ -160,7 +160,7 @@ func (t *tally) sum(ctx context.Context, files int, took time.Duration) error {
 		text += fmt.Sprintf("; %d not confirmed", t.unconfirmed)
 	}
 	if t.same > 0 {
-		text += fmt.Sprintf("; %d the same already", t.same)
+		text += fmt.Sprintf("; %d unchanged", t.same)
 	}
 	if t.skipped > 0 {
 		text += fmt.Sprintf("; %d skipped", t.skipped)
@@ -232,7 +232,7 @@ func (t *tally) plan() string {
 		text = "would " + strings.Join(would, ", ")
 	}
 	if t.same > 0 {
-		text += fmt.Sprintf("; %d the same already", t.same)
+		text += fmt.Sprintf("; %d unchanged", t.same)
 	}
 	return text
 }

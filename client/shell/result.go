@@ -122,7 +122,7 @@ func (r *result) took(d time.Duration) {
 // whole marks a file that was here already.
 func (r *result) whole() {
 	r.Outcome, r.Kept, r.Rate = outcomeSame, 0, 0
-	r.Note = bytesText(r.Bytes) + ", here already by its checksum; nothing was fetched"
+	r.Note = bytesText(r.Bytes) + ", here already, with the same checksum; nothing fetched"
 }
 
 // tell reports a result: as an object, or a success as a line. complain reports failures.

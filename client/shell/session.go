@@ -65,7 +65,7 @@ func (l *link) try(ctx context.Context, f func(*client.Client) error, again bool
 		err := l.once(ctx, f)
 		lost := errors.Is(err, client.ErrLost)
 		if lost && !again {
-			return fmt.Errorf("%w, and whether it was done is not known", err)
+			return fmt.Errorf("%w, and it is not known whether it was done", err)
 		}
 		if idle && try == 0 && lost && ctx.Err() == nil {
 			err = l.once(ctx, f)
@@ -164,7 +164,7 @@ func (s *Shell) connected(ctx context.Context) error {
 	if err := s.main.do(ctx, func(*client.Client) error { return nil }); err != nil {
 		return err
 	}
-	s.say("connected again to %s", s.main.client.Addr())
+	s.say("reconnected to %s", s.main.client.Addr())
 	return nil
 }
 
@@ -176,7 +176,7 @@ func (s *Shell) lost(err error) error {
 	s.main.client = nil
 	again := ""
 	if s.session {
-		again = "; the next command connects again"
+		again = "; the next command reconnects"
 	}
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -84,9 +84,9 @@ func interrupted(err error, command string, moved int64) error {
 	size := humanize.Bytes(uint64(moved))
 	if command == "put" {
 		return &typedError{err, fmt.Sprintf(
-			"%v; of %s sent, the server keeps what it got, and put -c goes on", err, size)}
+			"%v; %s sent; the server kept what it received; put -c resumes", err, size)}
 	}
-	return &typedError{err, fmt.Sprintf("%v; %s are kept, and get -c goes on", err, size)}
+	return &typedError{err, fmt.Sprintf("%v; %s kept; get -c resumes", err, size)}
 }
 
 // fetch gets one file.
@@ -103,7 +103,7 @@ func (l *link) fetch(ctx context.Context, j job, r *result) error {
 		if err == nil && r.Bytes == 0 && c.Exchange() == client.Base {
 			// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large for a
 			// field is answered by field(0)". The listing has ruled out the first.
-			r.Note = "empty, unreadable or too large (this server cannot say)"
+			r.Note = "empty, not readable, or too large (this server does not say which)"
 		}
 		if err == nil && !j.time.IsZero() {
 			// The next mirror compares the time. If it cannot be set, the file comes again.
@@ -235,8 +235,9 @@ func (s *Shell) getOne(ctx context.Context, c *command) error {
 	return err
 }
 
-var errSegmentsAlone = &usageError{errors.New("get -s: segments are of one file, and begin anew: " +
-	"-r takes --parallel N before the server, and -c goes on with one piece")}
+var errSegmentsAlone = &usageError{errors.New(
+	"get -s: segments are for one file, and start over: " +
+		"-r takes --parallel N before the server, and -c resumes with one piece")}
 
 // segments is in how many pieces a get fetches a file.
 func (s *Shell) segments(c *command) (int, error) {

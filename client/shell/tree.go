@@ -239,7 +239,7 @@ func localPath(root, relative string) (string, error) {
 var (
 	errLink      = errors.New("a symbolic link, which a fetch does not follow")
 	errNotFolder = errors.New("not a folder")
-	errTwins     = errors.New("another name is the same here but for its letters' case")
+	errTwins     = errors.New("another name differs only in case")
 )
 
 // makeFolders makes the folders of a remote tree beneath root, and returns the files that can be
