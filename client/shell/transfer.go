@@ -101,8 +101,7 @@ func (l *link) fetch(ctx context.Context, j job, r *result) error {
 			r.whole()
 		}
 		if err == nil && r.Bytes == 0 && c.Exchange() == client.Base {
-			// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large for a
-			// field is answered by field(0)". The listing has ruled out the first.
+			// Base sends the same for a missing file, which the listing has ruled out.
 			r.Note = "empty, not readable, or too large (this server does not say which)"
 		}
 		if err == nil && !j.time.IsZero() {
