@@ -234,7 +234,7 @@ func checkVersion(t *testing.T, root string, w, n int, v *versions) {
 func temporaries(t *testing.T, root string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.HasSuffix(d.Name(), ".part") {
+		if err == nil && d.IsDir() && d.Name() == ".ferry-parts" {
 			return filepath.SkipDir
 		}
 		if err == nil && strings.HasPrefix(d.Name(), ".") {

@@ -232,20 +232,6 @@ func TestSmallUploadsAreNoParts(t *testing.T) {
 	r.wantStored(t)
 }
 
-// TestUploadGoesInOnePieceWhereNoPartIsToBeHad: somebody else may have all that a server keeps.
-func TestUploadGoesInOnePieceWhereNoPartIsToBeHad(t *testing.T) {
-	r := newResuming(t, 40)
-	r.write(t)
-	r.refuse = func(q codec.Request) int {
-		return map[codec.Verb]int{codec.VerbNewPart: 450}[q.Verb]
-	}
-	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
-	if err != nil || moved.Stored != Confirmed || moved.Kept != 0 {
-		t.Errorf("%v, %v", moved, err)
-	}
-	r.wantStored(t)
-}
-
 // TestUnwritableNotesCostNothingElse: the upload itself goes well.
 func TestUnwritableNotesCostNothingElse(t *testing.T) {
 	r := newResuming(t, 40)

@@ -52,7 +52,7 @@ func TestRealPartIsComparedFirst(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		s.kill()
-		found, err := filepath.Glob(filepath.Join(s.root(), ".ferry-*.part", "*"))
+		found, err := filepath.Glob(filepath.Join(s.root(), ".ferry-parts", "????????????????"))
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%s: parts %q, %v", name, found, err)
 		}

@@ -5,80 +5,68 @@ import (
 	"strconv"
 )
 
-// ReplyMax is the longest reply of the status exchange in bytes, its code included. (PROTOCOL,
-// Status exchange: "no line end, at most 8,192 bytes".)
+// ReplyMax is the maximum length of a reply in bytes, including its code. (PROTOCOL.md, Replies.)
 const ReplyMax = 8192
 
 const (
 	// codeDigits is the length of a reply's code in bytes.
 	codeDigits = 3
-	// greetingMax is where the first field of a server is a port of base and no length.
+	// greetingMax separates a reply's length from a port in a server's first field.
+	// (PROTOCOL.md, Hello.)
 	greetingMax = 1000
 )
 
-// The codes of replies, RFC 959's.
+// The reply codes. (PROTOCOL.md, Reply codes.)
 const (
-	CodeOffer         = 150 // connect to this port
-	CodeOkay          = 200 // noop and hello
-	CodeStatus        = 213 // what was asked for
+	CodeOffer         = 150 // an offer follows
+	CodeOkay          = 200 // hello or noop
+	CodeStatus        = 213 // the requested information
 	CodeGoodbye       = 221 // control closes
-	CodeComplete      = 226 // everything is there
-	CodeDone          = 250 // a file command was carried out, or a part is kept
+	CodeComplete      = 226 // transfer complete
+	CodeDone          = 250 // file command done, or part kept
 	CodeFolder        = 257 // the current folder
-	CodeMore          = 350 // a second command is due
+	CodeMore          = 350 // rnto expected
 	CodeTooBusy       = 421 // too busy, or shutting down
-	CodeNoConnection  = 425 // nobody connected to the port in time
-	CodeAborted       = 426 // data connection lost, transfer aborted
-	CodeBusy          = 450 // another holds it
+	CodeNoConnection  = 425 // nobody connected in time
+	CodeAborted       = 426 // data connection lost, or aborted
+	CodeBusy          = 450 // in use, or a limit per address
 	CodeLocal         = 451 // the server's own error
 	CodeNoSpace       = 452 // no space left
 	CodeUnknown       = 500 // unknown command
 	CodeArgument      = 501 // bad argument
 	CodeOrder         = 503 // wrong order
+	CodeParameter     = 504 // not for this name: no parts across a mount
 	CodeNotAllowed    = 530 // not allowed here
 	CodeNoFile        = 550 // no such file, or not a plain one
-	CodeTooLarge      = 552 // over a size limit, or too large for a field
+	CodeTooLarge      = 552 // above a size limit, or too large for a field
 	CodeNameForbidden = 553 // name not allowed
-	CodePartSize      = 554 // the part is not OFFSET bytes long
+	CodePartSize      = 554 // the part does not have OFFSET bytes
 )
 
-// AppendReply appends field(length) and "CODE SP text", ready for the wire. Control characters in
-// the text become question marks, since a reply is one line, and what is over ReplyMax is cut off.
-// It panics when code has not three digits.
+// AppendReply appends a reply with its length. It replaces control characters in the text with
+// question marks and cuts off a text that is too long. It panics unless code has three digits.
 func AppendReply(dst []byte, code int, text []byte) []byte {
 	if code < 100 || code > 999 {
-		panic("codec: a reply's code has three digits")
+		panic("codec: reply code without three digits")
 	}
 	text = text[:min(len(text), ReplyMax-codeDigits-1)]
 	dst = AppendField(dst, int64(codeDigits+1+len(text)))
 	dst = strconv.AppendInt(dst, int64(code), 10)
-	dst = append(dst, ' ')
-	for _, b := range text {
-		if IsControl(b) {
-			b = '?'
-		}
-		dst = append(dst, b)
-	}
-	return dst
+	return AppendPrintable(append(dst, ' '), text)
 }
 
-// parseReply takes "CODE SP text" apart; a code alone is a reply without text.
-func parseReply(text []byte) (code int, rest []byte, ok bool) {
-	for _, b := range text[:codeDigits] {
-		if b < '0' || b > '9' {
-			return 0, nil, false
-		}
-		code = code*10 + int(b-'0')
-	}
+// parseReply splits "CODE SP text". A code alone is valid too.
+func parseReply(text []byte) (code int64, rest []byte, ok bool) {
+	code, ok = parseNumber(text[:codeDigits])
 	rest = text[codeDigits:]
-	if code < 100 || len(rest) > 0 && rest[0] != ' ' {
+	if !ok || code < 100 || len(rest) > 0 && rest[0] != ' ' {
 		return 0, nil, false
 	}
 	return code, bytes.TrimPrefix(rest, []byte{' '}), true
 }
 
-// words reads a reply's text word by word. (PROTOCOL, Status exchange: "a client ignores words that
-// it does not know": those behind the ones that are read.)
+// words reads a reply's text word by word. Further words are ignored, since later servers may add
+// some.
 type words struct {
 	rest []byte
 	bad  bool
@@ -97,12 +85,12 @@ func (w *words) number() int64 {
 	return n
 }
 
-// Offer is the text of a CodeOffer reply: where to connect, what to say there, and what comes.
+// Offer is the text of a CodeOffer reply.
 type Offer struct {
 	Port uint16
 	Key  Key
-	// Size is the bytes that will be sent, -1 where the client sends. Total is the size of the
-	// whole file where Size is that of a piece, -1 otherwise.
+	// Size is the number of bytes that the server will send, -1 for an upload. Total is the size
+	// of the whole file if Size is that of a piece, otherwise -1.
 	Size, Total int64
 }
 
@@ -120,13 +108,13 @@ func AppendOffer(dst []byte, o Offer) []byte {
 }
 
 const (
-	// offerPortMin keeps a server from having its clients connect to what a system's own services
-	// listen on. (PROTOCOL, Ports: "1024 or more".)
+	// offerPortMin keeps a server from sending its clients to the ports of system services.
+	// (PROTOCOL.md, Data ports.)
 	offerPortMin = 1024
 	offerPortMax = 65535
 )
 
-// ParseOffer reads the text of an offer in answer to v, which says how many words it has.
+// ParseOffer reads the text of an offer. The verb that it answers determines the number of words.
 func ParseOffer(v Verb, text []byte) (Offer, bool) {
 	w := words{rest: text}
 	o := Offer{Size: -1, Total: -1}
@@ -146,51 +134,23 @@ func ParseOffer(v Verb, text []byte) (Offer, bool) {
 	return o, true
 }
 
-// AppendSize appends a size in bytes: the text of most CodeComplete and CodeStatus replies.
+// AppendSize appends a size in bytes, the text of most CodeComplete and CodeStatus replies.
 func AppendSize(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
 
-// ParseSize reads the size that a text begins with.
+// ParseSize reads the size at the beginning of a text.
 func ParseSize(text []byte) (int64, bool) {
 	w := words{rest: text}
 	n := w.number()
 	return n, !w.bad
 }
 
-// Sum is the text of a CodeStatus reply to sum, sumpart and partsum.
-type Sum struct {
-	// Hex is the checksum in lower-case hexadecimal digits.
-	Hex string
-	// Size is how many bytes it is of.
-	Size int64
-}
-
-// AppendSum appends the text: "HEX SIZE".
-func AppendSum(dst []byte, s Sum) []byte {
-	dst = append(append(dst, s.Hex...), ' ')
-	return strconv.AppendInt(dst, s.Size, 10)
-}
-
-// ParseSum reads it.
-func ParseSum(text []byte) (Sum, bool) {
-	w := words{rest: text}
-	hex := bytes.ToLower(w.next())
-	s := Sum{Hex: string(hex), Size: w.number()}
-	for _, b := range hex {
-		w.bad = w.bad || bytes.IndexByte([]byte(lowerHex), b) < 0
-	}
-	if w.bad {
-		return Sum{}, false
-	}
-	return s, true
-}
-
 // Stat is the text of a CodeStatus reply to stat.
 type Stat struct {
-	// Dir says that it is a folder.
+	// Dir is set for a folder.
 	Dir bool
-	// Size is in bytes; for a folder it says nothing.
+	// Size is in bytes, 0 for a folder.
 	Size int64
-	// Time is the modification time as 2006-01-02T15:04:05Z: RFC 3339, UTC.
+	// Time is the modification time in UTC by RFC 3339: 2006-01-02T15:04:05Z.
 	Time string
 }
 
@@ -204,7 +164,7 @@ func AppendStat(dst []byte, s Stat) []byte {
 	return append(append(dst, ' '), s.Time...)
 }
 
-// ParseStat reads it. A type that is not known here is none.
+// ParseStat reads such a text. An unknown type is an error.
 func ParseStat(text []byte) (Stat, bool) {
 	w := words{rest: text}
 	kind := string(w.next())

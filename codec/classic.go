@@ -2,70 +2,104 @@ package codec
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 )
 
 const (
-	reasonLineLong = "a line longer than the limit"
+	reasonLineLong = "line exceeds the limit"
 	reasonLineCut  = "input ended inside a line"
 )
 
-// nextLine gives a line that lies whole in the input without copying it, and gathers one that does
-// not. (PROTOCOL, Classic exchange: "Lines end in LF; CR LF is accepted; a line is at most 4,096
-// bytes".)
+// nextLine returns a line without copying it if the input contains all of it, and collects it
+// otherwise. (PROTOCOL.md, Classic lines.)
 func (d *Decoder) nextLine(in []byte) (Event, int) {
-	// room is what may still come before LF: the rest of the line, and a CR.
-	room := int(d.commandMax) + 1 - int(d.kept)
+	// room is how many bytes are allowed before the LF: the rest of the line, and a CR.
+	room := int(d.textMax) + 1 - int(d.partialLen)
 	end := bytes.IndexByte(in[:min(len(in), room+1)], '\n')
 	if end < 0 && len(in) > room {
 		d.offset += int64(room)
 		return d.fail(d.offset, reasonLineLong), room
 	}
 	if end < 0 {
-		d.gatherLine(in)
+		d.collectLine(in)
 		return Event{}, len(in)
 	}
 	text := in[:end]
-	if d.gathered != nil {
-		d.gatherLine(text)
-		d.place = commandGiven
-		text = (*d.gathered)[:d.kept]
+	if d.partial != nil {
+		d.collectLine(text)
+		d.state = textReturned
+		text = (*d.partial)[:d.partialLen]
 		d.offset++
 	} else {
 		d.offset += int64(end) + 1
-		d.place = atField
+		d.state = atField
 	}
 	text = bytes.TrimSuffix(text, []byte{'\r'})
-	if len(text) > int(d.commandMax) {
+	if len(text) > int(d.textMax) {
 		return d.fail(d.offset-2, reasonLineLong), 0
 	}
 	return Event{Kind: EventCommand, Data: text}, end + 1
 }
 
-// gatherLine keeps the beginning of a line.
-func (d *Decoder) gatherLine(in []byte) {
+// collectLine stores the beginning of a line.
+func (d *Decoder) collectLine(in []byte) {
 	if len(in) == 0 {
 		return
 	}
-	if d.gathered == nil {
-		d.gathered = commandBuffers.Get().(*textBuffer)
+	if d.partial == nil {
+		d.partial = commandBuffers.Get().(*textBuffer)
 	}
-	d.kept += uint16(copy((*d.gathered)[d.kept:], in))
+	d.partialLen += uint16(copy((*d.partial)[d.partialLen:], in))
 	d.offset += int64(len(in))
-	d.place = inLine
+	d.state = inLine
 }
+
+// ClassicPorts are the ports of the classic exchange: for commands, for files, and for messages.
+type ClassicPorts struct{ Control, Files, Messages uint16 }
+
+// DefaultClassicPorts returns the ports that clients of the classic exchange know.
+func DefaultClassicPorts() ClassicPorts { return ClassicPorts{20021, 20020, 20023} }
+
+// String returns the ports as ParseClassicPorts reads them.
+func (p ClassicPorts) String() string {
+	return fmt.Sprintf("%d,%d,%d", p.Control, p.Files, p.Messages)
+}
+
+// ParseClassicPorts reads three port numbers with commas between them. 0 is accepted.
+func ParseClassicPorts(text string) (ClassicPorts, error) {
+	var p ClassicPorts
+	to := []*uint16{&p.Control, &p.Files, &p.Messages}
+	words := strings.Split(text, ",")
+	if len(words) != len(to) {
+		return ClassicPorts{}, errClassicPorts
+	}
+	for i, word := range words {
+		n, err := strconv.ParseUint(word, 10, 16)
+		if err != nil {
+			return ClassicPorts{}, errClassicPorts
+		}
+		*to[i] = uint16(n)
+	}
+	return p, nil
+}
+
+var errClassicPorts = errors.New("give three ports, such as 20021,20020,20023")
 
 // The words of the classic exchange.
 const (
 	classicGet  = "RETR "
 	classicBye  = "GOODBYE SERVER"
 	classicConn = "CONN "
-	// ClassicThanks answers GOODBYE SERVER, without its line end.
+	portDigits  = 5
+	// ClassicThanks is the reply to GOODBYE SERVER, without its line end.
 	ClassicThanks = "THANK YOU, ALL CONNECTIONS SUCCESSFULLY TERMINATED"
 )
 
-// ParseClassic takes a line that a classic client sent apart: RETR FILENAME is a get, GOODBYE
-// SERVER is quit, and everything else is unknown.
+// ParseClassic parses a line of a classic client: RETR FILENAME is get, GOODBYE SERVER is quit, and
+// everything else is unknown. (PROTOCOL.md, Classic commands.)
 func ParseClassic(line []byte) Command {
 	c := Command{Text: line}
 	switch {
@@ -79,7 +113,7 @@ func ParseClassic(line []byte) Command {
 	return c
 }
 
-// AppendRetr appends the line that asks for a file.
+// AppendRetr appends the line that requests a file.
 func AppendRetr(dst []byte, name string) []byte {
 	dst = append(dst, classicGet...)
 	dst = append(dst, name...)
@@ -89,37 +123,31 @@ func AppendRetr(dst []byte, name string) []byte {
 // AppendGoodbye appends the line that ends a session.
 func AppendGoodbye(dst []byte) []byte { return append(dst, classicBye+"\n"...) }
 
-// AppendConn appends the line that tells a client where to connect.
+// AppendConn appends the line that makes an offer.
 func AppendConn(dst []byte, port uint16) []byte {
 	dst = append(dst, classicConn...)
 	dst = strconv.AppendUint(dst, uint64(port), 10)
 	return append(dst, '\n')
 }
 
-// ParseConn reads the line that tells a client where to connect.
+// ParseConn reads the line that makes an offer.
 func ParseConn(line []byte) (port uint16, ok bool) {
 	digits, found := bytes.CutPrefix(line, []byte(classicConn))
-	if !found || len(digits) == 0 || len(digits) > 5 {
+	n, ok := parseNumber(digits)
+	if !found || !ok || len(digits) > portDigits || n == 0 || n > offerPortMax {
 		return 0, false
 	}
-	n := 0
-	for _, b := range digits {
-		if b < '0' || b > '9' {
-			return 0, false
-		}
-		n = n*10 + int(b-'0')
-	}
-	return uint16(n), n > 0 && n <= 65535
+	return uint16(n), true
 }
 
-// AppendNotFound appends the message about a file that is not there. now is the server's local time
+// AppendNotFound appends the message for a file that cannot be sent. now is the server's local time
 // as 2006-01-02 15:04:05.
 func AppendNotFound(dst []byte, now string) []byte {
 	dst = append(dst, now...)
 	return append(dst, ": FILE NOT FOUND AT CURRENT WORKING DIRECTORY\n"...)
 }
 
-// AppendClassicUnknown appends the message about a line that is no command.
+// AppendClassicUnknown appends the message for an unknown command.
 func AppendClassicUnknown(dst []byte, now string) []byte {
 	dst = append(dst, now...)
 	return append(dst, ": UNKNOWN COMMAND\n"...)

@@ -1,66 +1,47 @@
 package codec
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Verb is the first word of a command.
 type Verb uint8
 
+// The verbs. Base knows get, put, ls and quit; the status exchange knows all.
 const (
-	// VerbUnknown is any word, or none, that names no command.
+	// VerbUnknown stands for every word that is not a verb.
 	VerbUnknown Verb = iota
-	// VerbGet fetches a file.
 	VerbGet
-	// VerbPut stores a file.
 	VerbPut
-	// VerbList lists a folder: ls.
 	VerbList
-	// VerbQuit ends the session.
 	VerbQuit
-	// VerbHello switches a session to the status exchange. It and all that follow are known to
-	// that exchange alone.
 	VerbHello
-	// VerbGetPart fetches a piece of a file.
 	VerbGetPart
-	// VerbNewPart begins an upload that may be gone on with.
 	VerbNewPart
-	// VerbPutPart sends a piece of such an upload.
 	VerbPutPart
-	// VerbPartSize asks how much of it is kept.
 	VerbPartSize
-	// VerbPartSum asks for the checksum of what is kept.
 	VerbPartSum
-	// VerbDropPart gives it up.
 	VerbDropPart
-	// VerbSum asks for the checksum of a file.
 	VerbSum
-	// VerbSumPart asks for the checksum of a piece of a file.
 	VerbSumPart
-	// VerbStat asks for a file's or folder's type, size and modification time.
 	VerbStat
-	// VerbMkdir makes a folder.
 	VerbMkdir
-	// VerbRmdir removes an empty folder.
 	VerbRmdir
-	// VerbRemove removes a file.
 	VerbRemove
-	// VerbRenameFrom names what is to be renamed.
 	VerbRenameFrom
-	// VerbRenameTo renames it.
 	VerbRenameTo
-	// VerbCd changes the folder that names are relative to.
 	VerbCd
-	// VerbPwd asks for that folder.
 	VerbPwd
-	// VerbNoop does nothing.
 	VerbNoop
-	// VerbAbort ends what runs and what waits.
 	VerbAbort
 	verbCount
+
+	verbBaseLast = VerbQuit
 )
 
-// verbWords are the words of the verbs as we send them.
+// verbWords are the words of the verbs as they are sent.
 var verbWords = [verbCount]string{
-	VerbUnknown:    "",
 	VerbGet:        "get",
 	VerbPut:        "put",
 	VerbList:       "ls",
@@ -86,73 +67,60 @@ var verbWords = [verbCount]string{
 	VerbAbort:      "abor",
 }
 
-// verbLongest is the length of the longest word of base, wordLongest that of any.
-const (
-	verbLongest = 4
-	wordLongest = 8
-)
+// verbLongest is the length of the longest verb.
+const verbLongest = len("partsize")
 
-// String is the verb's word, or "unknown".
+// String returns the verb's word, or "unknown".
 func (v Verb) String() string {
-	if v == VerbUnknown || int(v) >= len(verbWords) {
+	if v == VerbUnknown || v >= verbCount {
 		return "unknown"
 	}
 	return verbWords[v]
 }
 
-// Command is a command's text taken apart.
-type Command struct {
-	Verb Verb
-	// Name is what stands behind the verb and its one space, as it is. It shares Text's memory.
-	Name []byte
-	// Text is the whole command.
-	Text []byte
-}
-
-// ParseCommand takes a command of the base exchange apart; it knows that exchange's words alone.
-// (PROTOCOL, Base exchange: "A verb is letters, upper or lower
-// case; one space; the rest of the command is the name, as it is, inner spaces included").
-func ParseCommand(text []byte) Command {
-	end := 0
-	for end < len(text) && isLetter(text[end]) {
-		end++
-	}
-	c := Command{Text: text}
-	if end < len(text) && text[end] != ' ' {
-		return c
-	}
-	c.Verb = verbOf(text[:end])
-	if c.Verb != VerbUnknown && end < len(text) {
-		c.Name = text[end+1:]
-	}
-	return c
-}
-
+// verbOf finds the verb for a word in upper or lower case.
 func verbOf(word []byte) Verb {
-	if len(word) > verbLongest {
+	if len(word) == 0 || len(word) > verbLongest {
 		return VerbUnknown
 	}
 	var lower [verbLongest]byte
 	for i, b := range word {
+		if !isLetter(b) {
+			return VerbUnknown
+		}
 		lower[i] = b | 0x20
 	}
-	switch string(lower[:len(word)]) {
-	case "get":
-		return VerbGet
-	case "put":
-		return VerbPut
-	case "ls":
-		return VerbList
-	case "quit":
-		return VerbQuit
+	for v := VerbGet; v < verbCount; v++ {
+		if string(lower[:len(word)]) == verbWords[v] {
+			return v
+		}
 	}
 	return VerbUnknown
 }
 
 func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
-// AppendCommand appends field(length) and the command's text, ready for the wire. A name of no
-// bytes leaves the verb alone, without a space. The error is for a command over CommandMax.
+// Command is a parsed command of the base or classic exchange.
+type Command struct {
+	Verb Verb
+	// Name is the rest after the verb and one space. It shares Text's memory.
+	Name []byte
+	// Text is the complete command.
+	Text []byte
+}
+
+// ParseCommand parses a command of the base exchange. (PROTOCOL.md, Commands.)
+func ParseCommand(text []byte) Command {
+	c := Command{Text: text}
+	word, name, _ := bytes.Cut(text, []byte{' '})
+	if v := verbOf(word); v != VerbUnknown && v <= verbBaseLast {
+		c.Verb, c.Name = v, name
+	}
+	return c
+}
+
+// AppendCommand appends a command of the base exchange with its length. An empty name adds nothing,
+// not even a space. It fails if the command is longer than CommandMax.
 func AppendCommand(dst []byte, v Verb, name string) ([]byte, error) {
 	word := verbWords[v]
 	length := len(word)
@@ -160,8 +128,7 @@ func AppendCommand(dst []byte, v Verb, name string) ([]byte, error) {
 		length += 1 + len(name)
 	}
 	if length == 0 || length > CommandMax {
-		return dst, fmt.Errorf("a command of %d bytes: from 1 to %d are allowed",
-			length, CommandMax)
+		return dst, lengthError(length)
 	}
 	dst = AppendField(dst, int64(length))
 	dst = append(dst, word...)
@@ -170,4 +137,8 @@ func AppendCommand(dst []byte, v Verb, name string) ([]byte, error) {
 		dst = append(dst, name...)
 	}
 	return dst, nil
+}
+
+func lengthError(length int) error {
+	return fmt.Errorf("command of %d bytes: the limit is %d", length, CommandMax)
 }

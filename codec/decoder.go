@@ -2,104 +2,97 @@ package codec
 
 import "sync"
 
-// CommandMax is the longest command in bytes. (PROTOCOL, Base exchange: "Length 1 to 4,096; more,
-// or 0, is a protocol error").
+// CommandMax is the maximum length of a command in bytes. (PROTOCOL.md, Commands.)
 const CommandMax = 4096
 
-// Grammar is what a direction of a connection consists of.
+// Grammar describes what one direction of a connection consists of.
 type Grammar uint8
 
 const (
-	// Commands is field(length) and the command's text, repeated: what a server reads from
-	// control.
+	// Commands is any number of commands, each with its length: control, read by a server.
 	Commands Grammar = iota + 1
-	// Fields is one field after another: what a client of the base exchange reads from control.
+	// Fields is any number of fields: control, read by a client of the base exchange.
 	Fields
-	// Record is field(size), that many bytes, and nothing more: what a client reads from the
-	// data connection of a get or an ls.
+	// Record is a single record, field(size) and that many bytes: a download.
 	Record
-	// Records is field(size) and that many bytes, repeated: what a server reads from the data
-	// connection of a base put. (PROTOCOL, Base exchange: "Several such records may follow one
-	// another […]; together they are one file".)
+	// Records is any number of records: an upload in the base exchange.
 	Records
 	// Lines is lines of text that end in LF or CR LF: both directions of classic's control.
 	Lines
-	// Replies is field(length) and a reply's text, repeated: what a client of the status exchange
-	// reads from control.
+	// Replies is any number of replies, each with its length: control, read by a client of the
+	// status exchange.
 	Replies
-	// Greeting is what a client reads that has sent hello and does not know the server yet: a
-	// first field under 1,000 begins Replies, any other is a port of base and begins Fields.
+	// Greeting is control, read by a client that has sent hello: Replies if the first field is
+	// below 1,000, otherwise Fields. (PROTOCOL.md, Hello.)
 	Greeting
-	// KeyedRecord is a KEY, then field(size), that many bytes, and nothing more: what a server
-	// reads from a data connection of the status exchange. For a command that sends nothing to
-	// the server the KEY alone is whole.
+	// KeyedRecord is a key and a single record: a data connection of the status exchange, read by
+	// a server. A key alone is complete too, since downloads send nothing else.
 	KeyedRecord
 )
 
-// EventKind says what a decoder found.
+// EventKind is the type of an Event.
 type EventKind uint8
 
 const (
 	// EventNone means that all input was consumed and more is needed.
 	EventNone EventKind = iota
-	// EventCommand carries a whole command's text in Data; of a line, without its end.
+	// EventCommand has a command's text in Data, or a line without its end.
 	EventCommand
-	// EventField carries a bare field's number in N.
+	// EventField has a field's number in N.
 	EventField
 	// EventSize begins a record of N bytes.
 	EventSize
-	// EventBytes carries a piece of the record's bytes in Data.
+	// EventBytes has a piece of a record in Data.
 	EventBytes
 	// EventRecordEnd follows the last byte of a record.
 	EventRecordEnd
-	// EventError carries a violation in Err; every later call gives it again.
+	// EventError has a protocol error in Err. Every later call returns it again.
 	EventError
-	// EventReply carries a reply's code in N and its text in Data.
+	// EventReply has a reply's code in N and its text in Data.
 	EventReply
-	// EventKey carries a KEY in Data, in the digits that came; ParseKey takes it.
+	// EventKey has a valid key in Data, as it was sent; see ParseKey.
 	EventKey
 )
 
-// Event is one thing found in the input.
+// Event is one element found in the input.
 type Event struct {
 	Kind EventKind
-	// N is the number of an EventField, the bytes announced by an EventSize, or the code of an
-	// EventReply.
+	// N is a number, see the kinds.
 	N int64
-	// Data is a text or a piece of a record. It refers to the input or to a buffer
-	// of the decoder, and is valid until the next call of Next.
+	// Data refers to the input or to a buffer of the decoder. It is valid until the next call of
+	// Next.
 	Data []byte
-	// Err is set for EventError alone.
+	// Err is set for EventError only.
 	Err *ProtocolError
 }
 
-// Decoder takes one direction of one connection apart. It is a plain value of a few words, owned
-// by whoever owns the connection; it holds a buffer only while a command is there in part.
+// Decoder decodes one direction of one connection. It is a small plain value, owned by the owner of
+// the connection, and holds a buffer only while a text is incomplete.
 type Decoder struct {
-	// remain counts the bytes of the command or record that are still to come.
+	// remain is the number of bytes of the text or record that have not arrived yet.
 	remain int64
 	offset int64
 	field  fieldReader
-	// gathered holds the beginning of a text that arrived in pieces, nil otherwise.
-	gathered *textBuffer
-	err      *ProtocolError
-	// commandMax is the longest text accepted, in bytes.
-	commandMax uint16
-	kept       uint16
+	// partial holds the first partialLen bytes of a text that arrives in pieces, otherwise nil.
+	partial *textBuffer
+	err     *ProtocolError
+	// textMax is the maximum length of a text in bytes.
+	textMax    uint16
+	partialLen uint16
 	grammar    Grammar
-	place      place
+	state      decoderState
 }
 
-// place is where in its grammar a decoder stands.
-type place uint8
+// decoderState is the position of a decoder in its grammar.
+type decoderState uint8
 
 const (
-	atField place = iota
-	inCommand
-	commandGiven // a gathered command was given out; its buffer is still held
+	atField decoderState = iota
+	inText
+	textReturned // a text was returned from the buffer, which is still held
 	inRecord
-	atEnd // after the one record of the grammar Record
-	broken
+	atEnd // after a single record
+	failed
 	inLine
 )
 
@@ -117,40 +110,40 @@ var (
 	}}
 )
 
-// NewDecoder returns a decoder that stands before the first byte.
+// NewDecoder returns a decoder for the beginning of a connection.
 func NewDecoder(g Grammar) Decoder {
-	d := Decoder{grammar: g, commandMax: CommandMax}
+	d := Decoder{grammar: g, textMax: CommandMax}
 	if g == Replies || g == Greeting {
-		d.commandMax = ReplyMax
+		d.textMax = ReplyMax
 	}
 	return d
 }
 
-// buffers is the pool that the decoder's texts are gathered in.
+// buffers returns the pool for the decoder's texts.
 func (d *Decoder) buffers() *sync.Pool {
-	if d.commandMax > CommandMax {
+	if d.textMax > CommandMax {
 		return &replyBuffers
 	}
 	return &commandBuffers
 }
 
-// LimitCommand lowers the longest command accepted to n bytes, from 1 to CommandMax.
+// LimitCommand lowers the maximum length of a command to n bytes, from 1 to CommandMax.
 func (d *Decoder) LimitCommand(n int) {
 	if n < 1 || n > CommandMax {
 		panic("codec: command limit outside 1 to 4096")
 	}
-	d.commandMax = uint16(n)
+	d.textMax = uint16(n)
 }
 
-// Next finds the next event in the input and says how many bytes it consumed. The caller offers
-// the bytes that were not consumed again, with whatever followed them, until it gets EventNone.
+// Next returns the next event in the input and the number of bytes that it consumed. The caller
+// passes the remaining bytes again, with whatever has followed them, until it receives EventNone.
 func (d *Decoder) Next(in []byte) (Event, int) {
-	switch d.place {
-	case commandGiven:
-		d.releaseGathered()
-		d.place = atField
+	switch d.state {
+	case textReturned:
+		d.releasePartial()
+		d.state = atField
 		return d.Next(in)
-	case inCommand:
+	case inText:
 		return d.nextText(in)
 	case inRecord:
 		return d.nextRecord(in)
@@ -159,7 +152,7 @@ func (d *Decoder) Next(in []byte) (Event, int) {
 			return Event{}, 0
 		}
 		return d.fail(d.offset, reasonTrailing), 0
-	case broken:
+	case failed:
 		return Event{Kind: EventError, Err: d.err}, 0
 	case inLine:
 		return d.nextLine(in)
@@ -175,39 +168,51 @@ func (d *Decoder) Next(in []byte) (Event, int) {
 	}
 }
 
+// PeekCommand looks ahead in input that was not passed to Next yet. It returns the command at its
+// beginning and the number of bytes that it takes, or 0 if the command is incomplete or invalid,
+// which Next will report in its turn. The text shares the input's memory.
+func (d *Decoder) PeekCommand(in []byte) (text []byte, n int) {
+	ahead := Decoder{grammar: d.grammar, textMax: d.textMax}
+	defer ahead.Release()
+	ev, n := ahead.Next(in)
+	if ev.Kind != EventCommand {
+		return nil, 0
+	}
+	return ev.Data, n
+}
+
 const (
-	reasonCommandEmpty = "a command of no bytes"
-	reasonCommandLong  = "a command longer than the limit"
-	reasonTrailing     = "bytes after the end of the record"
+	reasonCommandEmpty = "command is empty"
+	reasonCommandLong  = "command exceeds the limit"
+	reasonTrailing     = "data after the end of the record"
 	reasonCommandCut   = "input ended inside a command"
 	reasonRecordCut    = "input ended inside a record"
-	reasonReplyShort   = "a reply too short for a code"
-	reasonReplyLong    = "a reply longer than the limit"
-	reasonReplyCode    = "a reply without a code"
+	reasonReplyShort   = "reply is too short for a code"
+	reasonReplyLong    = "reply exceeds the limit"
+	reasonReplyCode    = "reply does not begin with a code"
 	reasonReplyCut     = "input ended inside a reply"
-	reasonKeyByte      = "a key that is not hexadecimal"
+	reasonKeyByte      = "key is not hexadecimal"
 	reasonKeyCut       = "input ended inside a key"
 )
 
 func (d *Decoder) nextField(in []byte) (Event, int) {
 	for i, c := range in {
-		if reason := d.field.take(c); reason != "" {
+		if reason := d.field.add(c); reason != "" {
 			return d.fail(d.offset, reason), i
 		}
 		d.offset++
-		if d.field.whole() {
+		if d.field.complete() {
 			return d.fieldDone(in[i+1:], i+1)
 		}
 	}
 	return Event{}, len(in)
 }
 
-// fieldDone acts on a whole field; rest is the input behind it, used the bytes it took.
+// fieldDone handles a complete field. rest is the input after it, used the bytes consumed so far.
 func (d *Decoder) fieldDone(rest []byte, used int) (Event, int) {
 	n := d.field.value
 	d.field = fieldReader{}
 	if d.grammar == Greeting {
-		// PROTOCOL, Status exchange: "The server is ours if a field under 1,000 comes back".
 		d.grammar = Replies
 		if n >= greetingMax {
 			d.grammar = Fields
@@ -218,13 +223,13 @@ func (d *Decoder) fieldDone(rest []byte, used int) (Event, int) {
 		return Event{Kind: EventField, N: n}, used
 	case Record, Records, KeyedRecord:
 		d.remain = n
-		d.place = inRecord
+		d.state = inRecord
 		return Event{Kind: EventSize, N: n}, used
 	case Commands:
 		if n == 0 {
 			return d.fail(d.offset-FieldSize, reasonCommandEmpty), used
 		}
-		if n > int64(d.commandMax) {
+		if n > int64(d.textMax) {
 			return d.fail(d.offset-FieldSize, reasonCommandLong), used
 		}
 		return d.beginText(n, rest, used)
@@ -241,42 +246,42 @@ func (d *Decoder) fieldDone(rest []byte, used int) (Event, int) {
 	}
 }
 
-// beginText follows the length of a text of n bytes.
+// beginText begins a text of n bytes.
 func (d *Decoder) beginText(n int64, rest []byte, used int) (Event, int) {
 	d.remain = n
-	d.place = inCommand
+	d.state = inText
 	ev, m := d.nextText(rest)
 	return ev, used + m
 }
 
-// nextText gives a command, a reply or a KEY that lies whole in the input without copying it, and
-// gathers one that does not.
+// nextText returns a command, a reply or a key without copying it if the input contains all of it,
+// and collects it otherwise.
 func (d *Decoder) nextText(in []byte) (Event, int) {
-	if d.gathered == nil && int64(len(in)) >= d.remain {
+	if d.partial == nil && int64(len(in)) >= d.remain {
 		text := in[:d.remain]
 		d.offset += d.remain
 		d.remain = 0
-		d.place = atField
+		d.state = atField
 		return d.text(text), len(text)
 	}
 	if len(in) == 0 {
 		return Event{}, 0
 	}
-	if d.gathered == nil {
-		d.gathered = d.buffers().Get().(*textBuffer)
-		d.place = inCommand
+	if d.partial == nil {
+		d.partial = d.buffers().Get().(*textBuffer)
+		d.state = inText
 	}
-	n := copy((*d.gathered)[d.kept:int64(d.kept)+d.remain], in)
-	d.kept += uint16(n)
+	n := copy((*d.partial)[d.partialLen:int64(d.partialLen)+d.remain], in)
+	d.partialLen += uint16(n)
 	d.offset += int64(n)
 	if d.remain -= int64(n); d.remain > 0 {
 		return Event{}, n
 	}
-	d.place = commandGiven
-	return d.text((*d.gathered)[:d.kept]), n
+	d.state = textReturned
+	return d.text((*d.partial)[:d.partialLen]), n
 }
 
-// text is the event of a whole text.
+// text returns the event for a complete text.
 func (d *Decoder) text(text []byte) Event {
 	switch d.grammar {
 	case Replies:
@@ -284,7 +289,7 @@ func (d *Decoder) text(text []byte) Event {
 		if !ok {
 			return d.fail(d.offset-int64(len(text)), reasonReplyCode)
 		}
-		return Event{Kind: EventReply, N: int64(code), Data: rest}
+		return Event{Kind: EventReply, N: code, Data: rest}
 	case KeyedRecord:
 		if _, ok := ParseKey(text); !ok {
 			return d.fail(0, reasonKeyByte)
@@ -297,9 +302,9 @@ func (d *Decoder) text(text []byte) Event {
 
 func (d *Decoder) nextRecord(in []byte) (Event, int) {
 	if d.remain == 0 {
-		d.place = atField
+		d.state = atField
 		if d.grammar == Record || d.grammar == KeyedRecord {
-			d.place = atEnd
+			d.state = atEnd
 		}
 		return Event{Kind: EventRecordEnd}, 0
 	}
@@ -311,50 +316,49 @@ func (d *Decoder) nextRecord(in []byte) (Event, int) {
 	return Event{Kind: EventBytes, Data: piece}, len(piece)
 }
 
-// Skip counts n bytes of the record as received although they did not pass through Next: they
-// were spliced. It panics when the record has fewer bytes to come.
+// Skip counts n bytes of the record that did not pass through Next because they were spliced. It
+// panics if fewer bytes remain.
 func (d *Decoder) Skip(n int64) {
-	if d.place != inRecord || n < 0 || n > d.remain {
+	if d.state != inRecord || n < 0 || n > d.remain {
 		panic("codec: skip outside a record")
 	}
 	d.remain -= n
 	d.offset += n
 }
 
-// Remaining is how many bytes of the record are still to come, 0 outside a record.
+// Remaining returns how many bytes of the record have not arrived yet, 0 outside a record.
 func (d *Decoder) Remaining() int64 {
-	if d.place != inRecord {
+	if d.state != inRecord {
 		return 0
 	}
 	return d.remain
 }
 
-// InRecord says whether a record has begun whose EventRecordEnd was not yet given.
-func (d *Decoder) InRecord() bool { return d.place == inRecord }
+// InRecord reports whether a record has begun and its EventRecordEnd was not returned yet.
+func (d *Decoder) InRecord() bool { return d.state == inRecord }
 
-// Gathering says whether part of a field, of a text or of a line is there.
+// Gathering reports whether a field, a text or a line is incomplete.
 func (d *Decoder) Gathering() bool {
-	return d.field.taken > 0 || d.place == inCommand || d.place == inLine
+	return d.field.count > 0 || d.state == inText || d.state == inLine
 }
 
-// Offset is how many bytes the decoder has taken, skipped ones included.
+// Offset returns the number of bytes consumed, including skipped ones.
 func (d *Decoder) Offset() int64 { return d.offset }
 
-// End says what the end of the input means here: nil at a boundary, where it may end, and a
-// *ProtocolError inside a field, a command or a record, or after a violation.
+// End returns nil if the input may end here, and otherwise the protocol error that its end is.
 func (d *Decoder) End() *ProtocolError {
 	switch {
-	case d.place == broken:
+	case d.state == failed:
 		return d.err
-	case d.place == inLine:
+	case d.state == inLine:
 		return &ProtocolError{d.offset, reasonLineCut}
-	case d.place == inCommand:
+	case d.state == inText:
 		return &ProtocolError{d.offset, d.reasonTextCut()}
-	case d.place == inRecord && d.remain > 0:
+	case d.state == inRecord && d.remain > 0:
 		return &ProtocolError{d.offset, reasonRecordCut}
 	case d.grammar == KeyedRecord && d.offset == 0:
 		return &ProtocolError{0, reasonKeyCut}
-	case d.field.taken > 0, d.grammar == Record && d.place == atField:
+	case d.field.count > 0, d.grammar == Record && d.state == atField:
 		return &ProtocolError{d.offset, reasonFieldCut}
 	}
 	return nil
@@ -371,21 +375,20 @@ func (d *Decoder) reasonTextCut() string {
 	}
 }
 
-// Release gives the buffer of a command back that will not be finished. The decoder is not to be
-// used after.
-func (d *Decoder) Release() { d.releaseGathered() }
+// Release returns the buffer of an incomplete text. The decoder must not be used afterwards.
+func (d *Decoder) Release() { d.releasePartial() }
 
 func (d *Decoder) fail(offset int64, reason string) Event {
-	d.releaseGathered()
-	d.place = broken
+	d.releasePartial()
+	d.state = failed
 	d.err = &ProtocolError{offset, reason}
 	return Event{Kind: EventError, Err: d.err}
 }
 
-func (d *Decoder) releaseGathered() {
-	if d.gathered != nil {
-		d.buffers().Put(d.gathered)
-		d.gathered = nil
-		d.kept = 0
+func (d *Decoder) releasePartial() {
+	if d.partial != nil {
+		d.buffers().Put(d.partial)
+		d.partial = nil
+		d.partialLen = 0
 	}
 }

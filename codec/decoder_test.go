@@ -2,14 +2,13 @@ package codec
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 )
 
-// trace runs a decoder over the input given in pieces and writes down everything it says, pieces
-// of a record joined, the verdict on the end included.
+// trace returns the events of a decoder for input in pieces. It joins consecutive EventBytes and
+// adds the result of End.
 func trace(g Grammar, pieces ...[]byte) []string {
 	var out []string
 	var body []byte
@@ -22,7 +21,7 @@ func trace(g Grammar, pieces ...[]byte) []string {
 	d := NewDecoder(g)
 	defer d.Release()
 	for _, in := range pieces {
-		// The decoder may keep nothing of the input: give it memory that is overwritten after.
+		// The decoder must not keep a reference to the input, which is overwritten below.
 		own := bytes.Clone(in)
 		for rest := own; ; {
 			ev, n := d.Next(rest)
@@ -103,22 +102,22 @@ var decoderCases = []struct {
 		},
 	},
 	{
-		"padding of others", Commands,
+		"other padding", Commands,
 		"         2ls2         ls2" + strings.Repeat("\x00", 9) + "ls",
 		[]string{`command "ls"`, `command "ls"`, `command "ls"`, "end clean", "offset 36"},
 	},
 	{
-		"command of nothing", Commands, "0000000000",
-		[]string{"protocol error at byte 0: a command of no bytes", "offset 10"},
+		"empty command", Commands, "0000000000",
+		[]string{"protocol error at byte 0: command is empty", "offset 10"},
 	},
 	{
-		"command too long", Commands, "ls        ",
+		"letters instead of a field", Commands, "ls        ",
 		[]string{"protocol error at byte 0: " + reasonFieldByte, "offset 0"},
 	},
 	{
-		"longer than the limit", Commands, f(4) + "quit" + f(4097) + "x",
+		"command above the limit", Commands, f(4) + "quit" + f(4097) + "x",
 		[]string{
-			`command "quit"`, "protocol error at byte 14: a command longer than the limit",
+			`command "quit"`, "protocol error at byte 14: command exceeds the limit",
 			"offset 24",
 		},
 	},
@@ -164,7 +163,7 @@ var decoderCases = []struct {
 		[]string{"end: protocol error at byte 0: " + reasonFieldCut, "offset 0"},
 	},
 	{
-		"bytes behind a record", Record, f(1) + "ab",
+		"data after a record", Record, f(1) + "ab",
 		[]string{
 			"size 1", `bytes "a"`, "record end", "protocol error at byte 11: " + reasonTrailing,
 			"offset 11",
@@ -264,7 +263,7 @@ var statusCases = []struct {
 		[]string{"end: protocol error at byte 14: " + reasonReplyCut, "offset 14"},
 	},
 	{
-		"greeting of ours", Greeting, f(11) + "200 ferry/1" + f(8) + "226 1000",
+		"greeting of status", Greeting, f(11) + "200 ferry/1" + f(8) + "226 1000",
 		[]string{`reply 200 "ferry/1"`, `reply 226 "1000"`, "end clean", "offset 39"},
 	},
 	{
@@ -290,7 +289,7 @@ var statusCases = []struct {
 		[]string{"end: protocol error at byte 15: " + reasonKeyCut, "offset 15"},
 	},
 	{
-		"no key but a field", KeyedRecord, f(3) + "ghijklx",
+		"field instead of a key", KeyedRecord, f(3) + "ghijklx",
 		[]string{"protocol error at byte 0: " + reasonKeyByte, "offset 16"},
 	},
 	{
@@ -308,9 +307,9 @@ var statusCases = []struct {
 	},
 }
 
-// TestCutsChangeNothing runs every case whole, byte by byte, in every cut in two, and with an
-// empty read between.
-func TestCutsChangeNothing(t *testing.T) {
+// TestEventsDoNotDependOnCuts runs every case at once, byte by byte, and cut in two at every place
+// with an empty read in between.
+func TestEventsDoNotDependOnCuts(t *testing.T) {
 	for _, c := range append(statusCases, decoderCases...) {
 		t.Run(c.name, func(t *testing.T) {
 			in := []byte(c.in)
@@ -327,9 +326,7 @@ func TestCutsChangeNothing(t *testing.T) {
 	}
 }
 
-// TestEveryTruncationIsToldFromTheWhole checks that no proper beginning of a command or record
-// ends cleanly.
-func TestEveryTruncationIsToldFromTheWhole(t *testing.T) {
+func TestTruncatedInputDoesNotEndCleanly(t *testing.T) {
 	for g, in := range map[Grammar]string{
 		Commands: f(5) + "get a", Fields: f(2121), Record: f(3) + "abc", Records: f(3) + "abc",
 		Lines: "RETR a\n", Replies: f(5) + "200 a", KeyedRecord: someKey,
@@ -369,27 +366,28 @@ func TestSkippedBytesCountAsReceived(t *testing.T) {
 	if d.Offset() != 1010 {
 		t.Fatalf("offset %d", d.Offset())
 	}
-	defer func() {
-		if recover() == nil {
-			t.Error("a skip outside a record passed")
-		}
-	}()
-	d.Skip(1)
+	wantPanic(t, func() { d.Skip(1) })
 }
 
-func TestLoweredCommandLimitHolds(t *testing.T) {
+func TestCommandLimitHolds(t *testing.T) {
 	d := NewDecoder(Commands)
 	d.LimitCommand(5)
-	if ev, _ := d.Next([]byte(f(5) + "get a")); ev.Kind != EventCommand {
-		t.Fatalf("got %v", ev)
+	within, above := []byte(f(5)+"get a"), []byte(f(6)+"get ab")
+	if text, n := d.PeekCommand(within); string(text) != "get a" || n != len(within) {
+		t.Errorf("peeked %q, %d", text, n)
 	}
-	ev, _ := d.Next([]byte(f(6) + "get ab"))
-	if ev.Kind != EventError || !errors.Is(ev.Err, ev.Err) || ev.Err.Reason != reasonCommandLong {
-		t.Fatalf("got %v", ev)
+	if text, n := d.PeekCommand(above); n != 0 {
+		t.Errorf("peeked %q above the limit", text)
+	}
+	if ev, _ := d.Next(within); ev.Kind != EventCommand {
+		t.Errorf("got %v", ev)
+	}
+	if ev, _ := d.Next(above); ev.Kind != EventError || ev.Err.Reason != reasonCommandLong {
+		t.Errorf("got %v", ev)
 	}
 }
 
-func TestDecodingAllocatesNothing(t *testing.T) {
+func TestDecodingDoesNotAllocate(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
@@ -424,7 +422,7 @@ func drain(d *Decoder, in []byte) {
 	}
 }
 
-// FuzzDecoderCuts feeds arbitrary bytes in arbitrary cuts, and compares with the whole.
+// FuzzDecoderCuts compares input in arbitrary pieces with the same input at once.
 func FuzzDecoderCuts(f *testing.F) {
 	for _, c := range append(statusCases, decoderCases...) {
 		f.Add(uint8(c.grammar-Commands), []byte(c.in), []byte{1, 3, 0, 9})

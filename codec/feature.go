@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Features is a set of what a server of the status exchange can do, and is willing to.
+// Features is the set of optional commands that a server accepts. (PROTOCOL.md, Features.)
 type Features uint16
 
 const (
@@ -23,23 +23,23 @@ const (
 	FeatureParts
 	// FeaturePartSum is partsum.
 	FeaturePartSum
-	// FeatureReplace is a put, or a rename, to a name that exists.
+	// FeatureReplace allows uploads and renames to replace files.
 	FeatureReplace
 	// FeatureMkdir is mkdir.
 	FeatureMkdir
 	// FeatureChange is rmdir, rm, rnfr and rnto.
 	FeatureChange
-	// FeatureCommit says that a 226 follows the file's being on disk.
+	// FeatureCommit promises that changes are on disk when they are answered.
 	FeatureCommit
 	featureEnd
 )
 
-// featureWords are the features' words in a server's greeting, in the order in which they are sent.
+// featureWords are the features' words, in the order of the constants.
 var featureWords = []string{
 	"get", "ls", "stat", "sum", "put", "parts", "partsum", "replace", "mkdir", "change", "commit",
 }
 
-// verbFeatures are the features that verbs need; the others are always there.
+// verbFeatures are the features that verbs require. Verbs that are not listed require none.
 var verbFeatures = [verbCount]Features{
 	VerbGet:        FeatureGet,
 	VerbGetPart:    FeatureGet,
@@ -60,13 +60,13 @@ var verbFeatures = [verbCount]Features{
 	VerbRenameTo:   FeatureChange,
 }
 
-// Has says whether all of the wanted are there.
+// Has reports whether f includes all of wanted.
 func (f Features) Has(wanted Features) bool { return f&wanted == wanted }
 
-// Allows says whether a verb can be had.
+// Allows reports whether a server with these features accepts the verb.
 func (f Features) Allows(v Verb) bool { return v < verbCount && f.Has(verbFeatures[v]) }
 
-// String is the words, a space between each.
+// String returns the features' words, separated by spaces.
 func (f Features) String() string {
 	var words []string
 	for i, word := range featureWords {
@@ -77,10 +77,10 @@ func (f Features) String() string {
 	return strings.Join(words, " ")
 }
 
-// helloWord begins the text of the reply to hello. (PROTOCOL, Status exchange: "200 ferry/1".)
+// helloWord begins the text of the reply to hello. (PROTOCOL.md, Hello.)
 const helloWord = "ferry/"
 
-// AppendHello appends the text of the reply to hello: "ferry/1" and the features, a word each.
+// AppendHello appends the text of the reply to hello: "ferry/1" and the features.
 func AppendHello(dst []byte, f Features) []byte {
 	dst = append(dst, helloWord+"1"...)
 	if f == 0 {
@@ -89,8 +89,8 @@ func AppendHello(dst []byte, f Features) []byte {
 	return append(append(dst, ' '), f.String()...)
 }
 
-// ParseHello reads the text of the reply to hello: whether the server is one of ours, and its
-// features as far as they are known here.
+// ParseHello reads the text of the reply to hello. It reports whether the server speaks the status
+// exchange, and the features known to this version.
 func ParseHello(text []byte) (f Features, ok bool) {
 	if !bytes.HasPrefix(text, []byte(helloWord)) {
 		return 0, false

@@ -2,21 +2,18 @@ package codec
 
 import "strconv"
 
-// FieldSize is the length of a field on the wire in bytes. (PROTOCOL, Fields: "A field is exactly
-// ten bytes that hold one decimal number".)
+// FieldSize is the length of a field in bytes. (PROTOCOL.md, Fields.)
 const FieldSize = 10
 
-// FieldMax is the largest number that a field can hold: ten nines. A file of more bytes cannot be
-// announced in one field.
+// FieldMax is the largest number that a field can hold. Larger files need getpart and putpart.
 const FieldMax = 9_999_999_999
 
-// ProtocolError says that the peer sent something that its exchange does not allow. It ends the
-// connection it came from.
+// ProtocolError reports input that the protocol does not allow. It ends the connection.
 type ProtocolError struct {
-	// Offset is the place of the byte at fault, counted from the first byte of that direction
+	// Offset is the position of the first invalid byte, counted from the start of this direction
 	// of the connection. For input that ended too early it is the length of the input.
 	Offset int64
-	// Reason says what was wrong, in lower case and without the offending bytes.
+	// Reason is in lower case and does not repeat the input.
 	Reason string
 }
 
@@ -25,8 +22,8 @@ func (e *ProtocolError) Error() string {
 	return "protocol error at byte " + strconv.FormatInt(e.Offset, 10) + ": " + e.Reason
 }
 
-// AppendField appends n as a field, padded with zeros on the left. It panics when n is outside 0
-// to FieldMax: what may be announced is checked before it is encoded.
+// AppendField appends n as a field, padded with zeros on the left. It panics unless n is from 0 to
+// FieldMax; callers check sizes before they encode them.
 func AppendField(dst []byte, n int64) []byte {
 	if n < 0 || n > FieldMax {
 		panic("codec: number outside a field: " + strconv.FormatInt(n, 10))
@@ -39,65 +36,64 @@ func AppendField(dst []byte, n int64) []byte {
 	return append(dst, b[:]...)
 }
 
-// ParseField reads a whole field: spaces, digits, then spaces or NULs, ten bytes in all with at
-// least one digit. The error is a *ProtocolError whose offset counts from the start of b.
+// ParseField reads a complete field. The error is a *ProtocolError whose offset counts from the
+// start of b.
 func ParseField(b []byte) (int64, error) {
 	var f fieldReader
 	for i, c := range b {
 		if i == FieldSize {
-			return 0, &ProtocolError{FieldSize, "more than ten bytes in a field"}
+			return 0, &ProtocolError{FieldSize, reasonFieldLong}
 		}
-		if reason := f.take(c); reason != "" {
+		if reason := f.add(c); reason != "" {
 			return 0, &ProtocolError{int64(i), reason}
 		}
 	}
-	if !f.whole() {
+	if !f.complete() {
 		return 0, &ProtocolError{int64(len(b)), reasonFieldCut}
 	}
 	return f.value, nil
 }
 
 const (
-	reasonFieldByte  = "a field holds something other than digits and padding"
-	reasonFieldEmpty = "a field holds no digit"
+	reasonFieldByte  = "field contains a byte that is neither digit nor padding"
+	reasonFieldEmpty = "field contains no digit"
+	reasonFieldLong  = "field is longer than ten bytes"
 	reasonFieldCut   = "input ended inside a field"
 )
 
-// fieldReader gathers one field byte by byte. Its zero value waits for a first byte.
+// fieldReader collects one field byte by byte. Its zero value is ready for the first byte.
 type fieldReader struct {
-	value int64
-	taken uint8
-	part  fieldPart
+	value   int64
+	count   uint8
+	section fieldSection
 }
 
-// fieldPart is where in a field the reader stands. (PROTOCOL, Fields: "We accept zeros or spaces
-// on the left, spaces or NULs on the right").
-type fieldPart uint8
+// fieldSection is the part of a field that the reader is in.
+type fieldSection uint8
 
 const (
-	padLeft fieldPart = iota
+	padLeft fieldSection = iota
 	digits
 	padRight
 )
 
-// take adds one byte, and returns why it cannot stand there, or nothing.
-func (f *fieldReader) take(c byte) (reason string) {
+// add reads one byte. It returns the reason if the byte is not allowed here, otherwise "".
+func (f *fieldReader) add(c byte) (reason string) {
 	switch {
-	case c >= '0' && c <= '9' && f.part != padRight:
-		f.part = digits
+	case c >= '0' && c <= '9' && f.section != padRight:
+		f.section = digits
 		f.value = f.value*10 + int64(c-'0')
-	case c == ' ' && f.part == padLeft:
-	case (c == ' ' || c == 0) && f.part != padLeft:
-		f.part = padRight
+	case c == ' ' && f.section == padLeft:
+	case (c == ' ' || c == 0) && f.section != padLeft:
+		f.section = padRight
 	default:
 		return reasonFieldByte
 	}
-	f.taken++
-	if f.taken == FieldSize && f.part == padLeft {
+	f.count++
+	if f.complete() && f.section == padLeft {
 		return reasonFieldEmpty
 	}
 	return ""
 }
 
-// whole says whether all ten bytes are there.
-func (f *fieldReader) whole() bool { return f.taken == FieldSize }
+func (f *fieldReader) complete() bool { return f.count == FieldSize }

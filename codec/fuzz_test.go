@@ -8,16 +8,15 @@ import (
 	"testing"
 )
 
-// fieldShape is the protocol's own sentence: "zeros or spaces on the left, spaces or NULs on the
-// right", and digits in between.
+// fieldShape is the grammar of PROTOCOL.md, Fields.
 var fieldShape = regexp.MustCompile(`\A *([0-9]+)[ \x00]*\z`)
 
-// FuzzField holds what is taken for a field against the protocol's sentence, and what is written
-// against what is read.
+// FuzzField compares ParseField with the grammar, and reads what AppendField writes.
 func FuzzField(f *testing.F) {
 	for _, text := range []string{
 		"0000000011", "        11", "11      \x00 ", "9999999999", "-000000001", "          ",
-		"12345678901", "1 1       ", "00000000\x0011", "\x00        1", "",
+		"12345678901", "1 1       ", "00000000\x0011", "\x00        1", "", "  0011 \x00 \x00",
+		"11\x00\x00\x00\x00\x00\x00\x00\x00", "         0", "0\x00        ",
 	} {
 		f.Add([]byte(text))
 	}
@@ -41,12 +40,11 @@ func FuzzField(f *testing.F) {
 	})
 }
 
-// FuzzCommand holds a command of base against the protocol's sentence: letters, one space, the
-// rest is the name.
+// FuzzCommand compares ParseCommand with the grammar of PROTOCOL.md, Commands.
 func FuzzCommand(f *testing.F) {
 	for _, text := range []string{
 		"get a", "GeT  a b ", "put", "ls ", "LS\t", "quit now", "gets a", "get\x00a", " get a", "",
-		"g\xe5t a", "@et a",
+		"g\xe5t a", "@et a", "get", "get ", "put x/y", "LS -l", "ls\n", "[]T a", "frobnicate",
 	} {
 		f.Add([]byte(text))
 	}
@@ -80,30 +78,26 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
-// FuzzNextCommand holds what is seen of waiting input against what a decoder makes of it later.
-func FuzzNextCommand(f *testing.F) {
+// FuzzPeekCommand compares looking ahead with decoding the same input byte by byte.
+func FuzzPeekCommand(f *testing.F) {
 	for _, in := range []string{
 		"0000000004noopabor", "0000000004noo", "4         noop", "0000000000", "0000004097x", "x",
 	} {
 		f.Add([]byte(in))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		text, n := NextCommand(in)
 		d := NewDecoder(Commands)
 		defer d.Release()
+		text, n := d.PeekCommand(in)
 		var ev Event
-		taken := 0
-		for ev.Kind == EventNone && taken < len(in) {
-			var m int
-			if ev, m = d.Next(in[taken:]); m == 0 && ev.Kind == EventNone {
-				break
-			}
-			taken += m
+		used := 0
+		for ; ev.Kind == EventNone && used < len(in); used++ {
+			ev, _ = d.Next(in[used : used+1])
 		}
 		switch {
 		case ev.Kind == EventCommand:
-			if n != taken || !bytes.Equal(text, ev.Data) {
-				t.Fatalf("%q: %q of %d, decoded %q of %d", in, text, n, ev.Data, taken)
+			if n != used || !bytes.Equal(text, ev.Data) {
+				t.Fatalf("%q: %q of %d, decoded %q of %d", in, text, n, ev.Data, used)
 			}
 		case n != 0 || text != nil:
 			t.Fatalf("%q: %q of %d, decoded %v", in, text, n, ev)
@@ -111,11 +105,12 @@ func FuzzNextCommand(f *testing.F) {
 	})
 }
 
-// FuzzLine holds a line of classic, either way, against the protocol's words.
+// FuzzLine compares lines of both directions with the grammar of PROTOCOL.md, Classic commands.
 func FuzzLine(f *testing.F) {
 	for _, line := range []string{
 		"RETR a", "retr  a b ", "RETR ", "RETRa", "GOODBYE SERVER", "goodbye server ", "", "\r",
 		"CONN 20020", "CONN 0", "CONN 65536", "CONN 00021", "CONN  1", "CONN +1", "conn 1",
+		"RETR", "GOODBYE", "get a", "CONN", "CONN ", "CONN 123456", "CONN 1 ", "CONN x",
 	} {
 		f.Add([]byte(line))
 	}
@@ -154,12 +149,14 @@ func FuzzLine(f *testing.F) {
 	})
 }
 
-// FuzzReply sends a reply with any code and text: it comes as one line, whole or cut at its limit.
+// FuzzReply sends replies with any code and text: each arrives as one line, complete or cut off at
+// the limit.
 func FuzzReply(f *testing.F) {
 	f.Add(uint16(226), []byte("12"))
 	f.Add(uint16(550), []byte("a\nb: no such\x7f file\x00"))
 	f.Add(uint16(999), bytes.Repeat([]byte{'x'}, ReplyMax))
 	f.Add(uint16(100), []byte(" "))
+	f.Add(uint16(250), []byte(""))
 	f.Fuzz(func(t *testing.T, code uint16, text []byte) {
 		code = 100 + code%900
 		wire := AppendReply(nil, int(code), text)
@@ -180,14 +177,13 @@ func FuzzReply(f *testing.F) {
 	})
 }
 
-// sumShape is "HEX SIZE", with other words behind; no size has more digits. keyShape is a KEY.
+// sumShape is "HEX SIZE" and further words. keyShape is a key.
 var (
 	sumShape = regexp.MustCompile(`\A([0-9a-fA-F]+) [0-9]{1,18}(?: (?s:.*))?\z`)
 	keyShape = regexp.MustCompile(`\A[0-9a-fA-F]{16}\z`)
 )
 
-// FuzzAnswer reads any text as each of the answers that have words: what is one can be sent, and
-// then reads the same.
+// FuzzAnswer reads any text as each kind of answer. What is valid can be sent and reads the same.
 func FuzzAnswer(f *testing.F) {
 	for _, text := range []string{
 		"20000 0123456789abcdef", "20000 0123456789ABCDEF 12", "20000 0123456789abcdef 12 13 more",
@@ -228,12 +224,12 @@ func FuzzAnswer(f *testing.F) {
 		key, ok := ParseKey(text)
 		same(t, ok, key, func(k Key) (Key, bool) { return ParseKey([]byte(k.String())) })
 		if ok != keyShape.Match(text) {
-			t.Errorf("%q as a KEY: %v", text, ok)
+			t.Errorf("%q as a key: %v", text, ok)
 		}
 	})
 }
 
-// same demands that what was read is sent and read again as it is.
+// same requires that a value is unchanged after it was sent and read again.
 func same[T comparable](t *testing.T, ok bool, first T, again func(T) (T, bool)) {
 	t.Helper()
 	if !ok {

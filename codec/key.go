@@ -1,63 +1,59 @@
 package codec
 
-// KeySize is the length of a KEY and of a PART on the wire in bytes. (PROTOCOL, Status exchange:
-// "KEY, 16 hexadecimal digits drawn at random".)
+import (
+	"encoding/binary"
+	"encoding/hex"
+)
+
+// KeySize is the length of a key and of a part's id in bytes. (PROTOCOL.md, Keys.)
 const KeySize = 16
 
-// Key names an offer of the status exchange: the digits as we send them, in lower case. The zero
-// Key is none.
+// Key identifies an offer of the status exchange: hexadecimal digits in lower case. The zero Key is
+// invalid.
 type Key [KeySize]byte
 
-// PartID names the kept beginning of an upload: digits as in a Key. The zero PartID is none.
+// PartID identifies a part, in the same form as a Key. (PROTOCOL.md, Parts.)
 type PartID [KeySize]byte
 
-// NewKey returns the KEY for a number that the caller has drawn at random.
-func NewKey(random uint64) Key { return Key(hexDigits(random)) }
+// NewKey returns the key for a random number.
+func NewKey(random uint64) Key { return Key(formatDigits(random)) }
 
-// NewPartID returns the PART for a number that the caller has drawn at random.
-func NewPartID(random uint64) PartID { return PartID(hexDigits(random)) }
+// NewPartID returns the part id for a random number.
+func NewPartID(random uint64) PartID { return PartID(formatDigits(random)) }
 
-// ParseKey reads a KEY: 16 hexadecimal digits, upper or lower case, and nothing else.
+// ParseKey reads a key. Upper case digits are accepted.
 func ParseKey(text []byte) (Key, bool) {
 	digits, ok := parseDigits(text)
 	return Key(digits), ok
 }
 
-// ParsePartID reads a PART: 16 hexadecimal digits, upper or lower case, and nothing else.
+// ParsePartID reads a part id. Upper case digits are accepted.
 func ParsePartID(text []byte) (PartID, bool) {
 	digits, ok := parseDigits(text)
 	return PartID(digits), ok
 }
 
-// String is the digits.
+// String returns the digits.
 func (k Key) String() string { return string(k[:]) }
 
-// String is the digits.
+// String returns the digits.
 func (p PartID) String() string { return string(p[:]) }
 
-const lowerHex = "0123456789abcdef"
-
-func hexDigits(n uint64) (out [KeySize]byte) {
-	for i := KeySize - 1; i >= 0; i-- {
-		out[i] = lowerHex[n&15]
-		n >>= 4
-	}
+func formatDigits(n uint64) (out [KeySize]byte) {
+	var value [KeySize / 2]byte
+	binary.BigEndian.PutUint64(value[:], n)
+	hex.Encode(out[:], value[:])
 	return out
 }
 
 func parseDigits(text []byte) (out [KeySize]byte, ok bool) {
+	var value [KeySize / 2]byte
 	if len(text) != KeySize {
 		return out, false
 	}
-	for i, b := range text {
-		switch {
-		case b >= '0' && b <= '9', b >= 'a' && b <= 'f':
-			out[i] = b
-		case b >= 'A' && b <= 'F':
-			out[i] = b | 0x20
-		default:
-			return [KeySize]byte{}, false
-		}
+	if _, err := hex.Decode(value[:], text); err != nil {
+		return out, false
 	}
+	hex.Encode(out[:], value[:]) // in lower case
 	return out, true
 }

@@ -2,63 +2,31 @@ package codec
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 )
 
-// Request is a command of the status exchange taken apart. Which fields a command has is in
-// verbShapes; the others are zero.
+// Request is a parsed command of the status exchange. The table arguments lists what each verb
+// uses; other fields are zero.
 type Request struct {
 	Verb Verb
-	// Long asks for a listing with type, size and modification time.
+	// Long requests a listing with type, size and modification time.
 	Long bool
-	// Algo is the checksum asked for.
+	// Algo is the requested checksum.
 	Algo Algo
-	// Part is the upload that the command is about.
 	Part PartID
-	// Offset and Length are a range in bytes; a Length of 0 reaches to the end. Total is the
-	// size of the whole upload in bytes.
+	// Offset and Length are a range in bytes; a Length of 0 means up to the end of the file.
+	// Total is the size of the complete upload in bytes.
 	Offset, Length, Total int64
-	// Name is the file or folder as it came. It shares the text's memory.
+	// Name is the unparsed name. It shares the text's memory.
 	Name []byte
 }
 
-// Algo is a checksum.
-type Algo uint8
-
-const (
-	// AlgoXXH3 is xxh3 with 128 bits.
-	AlgoXXH3 Algo = iota + 1
-	// AlgoSHA256 is SHA-256.
-	AlgoSHA256
-)
-
-var algoWords = [...]string{AlgoXXH3: "xxh3", AlgoSHA256: "sha256"}
-
-// String is the checksum's word on the wire, or "none".
-func (a Algo) String() string {
-	if a == 0 || int(a) >= len(algoWords) {
-		return "none"
-	}
-	return algoWords[a]
-}
-
-// ParseAlgo reads a checksum's word.
-func ParseAlgo(word []byte) (Algo, bool) {
-	for a := AlgoXXH3; int(a) < len(algoWords); a++ {
-		if string(word) == algoWords[a] {
-			return a, true
-		}
-	}
-	return 0, false
-}
-
-// RequestError says why a text is no command. There are few of them, all made beforehand, so that
-// a client's nonsense allocates nothing.
+// RequestError says why a command is invalid. All values are predefined, so that invalid input does
+// not allocate.
 type RequestError struct {
 	// Code is CodeUnknown or CodeArgument.
 	Code int
-	// Reason says what was wrong, in a few words.
+	// Reason is in lower case and does not repeat the input.
 	Reason string
 }
 
@@ -66,34 +34,33 @@ type RequestError struct {
 func (e *RequestError) Error() string { return strconv.Itoa(e.Code) + " " + e.Reason }
 
 var (
-	errUnknown   = &RequestError{CodeUnknown, "unknown command"}
-	errFewWords  = &RequestError{CodeArgument, "a word is missing"}
-	errManyWords = &RequestError{CodeArgument, "this command takes no further words"}
-	errName      = &RequestError{CodeArgument, "a name is missing"}
-	errNumber    = &RequestError{CodeArgument, "a number is wrong"}
-	errPart      = &RequestError{CodeArgument, "a part is 16 hexadecimal digits"}
-	errAlgo      = &RequestError{CodeArgument, "a checksum is xxh3 or sha256"}
-	errVersion   = &RequestError{CodeArgument, "this server speaks version 1"}
-	errTotal     = &RequestError{CodeArgument, "an offset beyond the total"}
+	errUnknown = &RequestError{CodeUnknown, "unknown command"}
+	errTooFew  = &RequestError{CodeArgument, "an argument is missing"}
+	errTooMany = &RequestError{CodeArgument, "too many arguments"}
+	errName    = &RequestError{CodeArgument, "a name is missing"}
+	errNumber  = &RequestError{CodeArgument, "invalid number"}
+	errPart    = &RequestError{CodeArgument, "a part is 16 hexadecimal digits"}
+	errAlgo    = &RequestError{CodeArgument, "a checksum is xxh3 or sha256"}
+	errVersion = &RequestError{CodeArgument, "this server speaks version 1"}
+	errTotal   = &RequestError{CodeArgument, "the offset is beyond the total"}
 )
 
-// argument is what a word of a command says.
+// argument is the meaning of one argument of a command.
 type argument uint8
 
 const (
-	argNothing argument = iota
-	argVersion          // the 1 of hello 1
+	argVersion argument = iota // the 1 of hello 1
 	argAlgo
 	argPart
 	argOffset
 	argLength
 	argTotal
-	argName  // all the rest, inner spaces included
-	argNames // the same, or nothing, after an optional -l
+	argName    // the rest of the text, including spaces
+	argListing // an optional -l, then an optional name
 )
 
-// verbShapes are the words that stand behind each verb, in order.
-var verbShapes = [verbCount][]argument{
+// arguments lists the arguments of each verb in order.
+var arguments = [verbCount][]argument{
 	VerbHello:      {argVersion},
 	VerbGet:        {argName},
 	VerbGetPart:    {argOffset, argLength, argName},
@@ -103,7 +70,7 @@ var verbShapes = [verbCount][]argument{
 	VerbPartSize:   {argPart},
 	VerbPartSum:    {argPart, argAlgo},
 	VerbDropPart:   {argPart},
-	VerbList:       {argNames},
+	VerbList:       {argListing},
 	VerbSum:        {argAlgo, argName},
 	VerbSumPart:    {argAlgo, argOffset, argLength, argName},
 	VerbStat:       {argName},
@@ -119,29 +86,28 @@ var verbShapes = [verbCount][]argument{
 	VerbQuit:       {},
 }
 
-// IsHello says whether a first command switches its session to the status exchange. (PROTOCOL,
-// Status exchange: "The client's first command is hello 1".)
+// IsHello reports whether a session's first command selects the status exchange. (PROTOCOL.md,
+// Hello.)
 func IsHello(text []byte) bool {
 	const hello = "hello 1"
 	return len(text) == len(hello) && bytes.EqualFold(text, []byte(hello))
 }
 
-// ParseRequest takes a command of the status exchange apart. The error is a *RequestError; the
-// request then still tells the verb, unless that is unknown.
+// ParseRequest parses a command of the status exchange. The error is a *RequestError; the request
+// then still has its verb, unless that is unknown.
 func ParseRequest(text []byte) (Request, error) {
 	word, rest, more := bytes.Cut(text, []byte{' '})
-	q := Request{Verb: requestVerb(word)}
+	q := Request{Verb: verbOf(word)}
 	if q.Verb == VerbUnknown {
 		return q, errUnknown
 	}
-	shape := verbShapes[q.Verb]
-	for _, a := range shape {
-		if err := q.takeArgument(a, &rest, &more); err != nil {
+	for _, a := range arguments[q.Verb] {
+		if err := q.parseArgument(a, &rest, &more); err != nil {
 			return q, err
 		}
 	}
 	if more {
-		return q, errManyWords
+		return q, errTooMany
 	}
 	if q.Verb == VerbPutPart && q.Offset > q.Total {
 		return q, errTotal
@@ -149,10 +115,10 @@ func ParseRequest(text []byte) (Request, error) {
 	return q, nil
 }
 
-// takeArgument reads one argument off the text; more says whether a space announced any.
-func (q *Request) takeArgument(a argument, rest *[]byte, more *bool) *RequestError {
+// parseArgument reads one argument and advances rest; more is set if a space announced another one.
+func (q *Request) parseArgument(a argument, rest *[]byte, more *bool) *RequestError {
 	switch a {
-	case argNames:
+	case argListing:
 		if !*more {
 			return nil
 		}
@@ -170,18 +136,18 @@ func (q *Request) takeArgument(a argument, rest *[]byte, more *bool) *RequestErr
 		return nil
 	default:
 		if !*more {
-			return errFewWords
+			return errTooFew
 		}
 		var word []byte
 		word, *rest, *more = bytes.Cut(*rest, []byte{' '})
-		return q.takeWord(a, word)
+		return q.parseWord(a, word)
 	}
 }
 
-// longFlag asks for a long listing. (PROTOCOL, Status exchange: "A folder called -l is ./-l".)
+// longFlag requests a long listing. (PROTOCOL.md, Listings.)
 const longFlag = "-l"
 
-func (q *Request) takeWord(a argument, word []byte) *RequestError {
+func (q *Request) parseWord(a argument, word []byte) *RequestError {
 	ok := false
 	switch a {
 	case argVersion:
@@ -189,7 +155,7 @@ func (q *Request) takeWord(a argument, word []byte) *RequestError {
 			return errVersion
 		}
 	case argAlgo:
-		if q.Algo, ok = ParseAlgo(word); !ok {
+		if q.Algo, ok = parseAlgo(word); !ok {
 			return errAlgo
 		}
 	case argPart:
@@ -203,12 +169,12 @@ func (q *Request) takeWord(a argument, word []byte) *RequestError {
 		}
 		*q.number(a) = n
 	default:
-		panic("codec: an argument of no kind")
+		panic("codec: unknown kind of argument")
 	}
 	return nil
 }
 
-// number is where an argument's number lies.
+// number returns the field for a numeric argument.
 func (q *Request) number(a argument) *int64 {
 	switch a {
 	case argOffset:
@@ -220,45 +186,8 @@ func (q *Request) number(a argument) *int64 {
 	}
 }
 
-// numberDigits bounds a decimal number of bytes: 18 digits always fit 63 bits.
-const numberDigits = 18
-
-// parseNumber reads a number from 0 to 999,999,999,999,999,999.
-func parseNumber(word []byte) (n int64, ok bool) {
-	if len(word) == 0 || len(word) > numberDigits {
-		return 0, false
-	}
-	for _, b := range word {
-		if b < '0' || b > '9' {
-			return 0, false
-		}
-		n = n*10 + int64(b-'0')
-	}
-	return n, true
-}
-
-// requestVerb finds the verb of a word, upper or lower case.
-func requestVerb(word []byte) Verb {
-	if len(word) == 0 || len(word) > wordLongest {
-		return VerbUnknown
-	}
-	var lower [wordLongest]byte
-	for i, b := range word {
-		if !isLetter(b) {
-			return VerbUnknown
-		}
-		lower[i] = b | 0x20
-	}
-	for v := VerbGet; v < verbCount; v++ {
-		if string(lower[:len(word)]) == verbWords[v] {
-			return v
-		}
-	}
-	return VerbUnknown
-}
-
-// AppendRequest appends field(length) and the request's text, ready for the wire. The error is for
-// a request that ParseRequest would not give back, or that is longer than CommandMax.
+// AppendRequest appends a request with its length. It fails if ParseRequest would not return the
+// same request, or if the command is longer than CommandMax.
 func AppendRequest(dst []byte, q Request) ([]byte, error) {
 	if q.Verb == VerbUnknown || q.Verb >= verbCount {
 		return dst, errUnknown
@@ -266,7 +195,7 @@ func AppendRequest(dst []byte, q Request) ([]byte, error) {
 	start := len(dst)
 	out := append(dst, "0000000000"...)
 	out = append(out, verbWords[q.Verb]...)
-	for _, a := range verbShapes[q.Verb] {
+	for _, a := range arguments[q.Verb] {
 		var err error
 		if out, err = q.appendArgument(out, a); err != nil {
 			return dst, err
@@ -274,8 +203,7 @@ func AppendRequest(dst []byte, q Request) ([]byte, error) {
 	}
 	length := len(out) - start - FieldSize
 	if length > CommandMax {
-		return dst, fmt.Errorf("a command of %d bytes: from 1 to %d are allowed",
-			length, CommandMax)
+		return dst, lengthError(length)
 	}
 	if q.Verb == VerbPutPart && q.Offset > q.Total {
 		return dst, errTotal
@@ -309,15 +237,12 @@ func (q *Request) appendArgument(dst []byte, a argument) ([]byte, error) {
 			return dst, errName
 		}
 		return append(append(dst, ' '), q.Name...), nil
-	default:
+	default: // argListing
 		return q.appendListing(dst), nil
 	}
 }
 
-// numberMax is the largest number of bytes in a command: numberDigits nines.
-const numberMax = 999_999_999_999_999_999
-
-// appendListing appends what stands behind ls.
+// appendListing appends the arguments of ls. A name that looks like the flag gets ./ in front.
 func (q *Request) appendListing(dst []byte) []byte {
 	if q.Long {
 		dst = append(dst, " "+longFlag...)
@@ -330,19 +255,4 @@ func (q *Request) appendListing(dst []byte) []byte {
 		dst = append(dst, "./"...)
 	}
 	return append(dst, q.Name...)
-}
-
-// NextCommand finds the whole command that waiting input begins with, for whoever has to know what
-// waits before its turn has come. n is how many bytes it takes with its length, 0 where it is not
-// whole yet, or broken: then a Decoder says so in its turn. The text shares the input's memory.
-func NextCommand(in []byte) (text []byte, n int) {
-	if len(in) < FieldSize {
-		return nil, 0
-	}
-	length, err := ParseField(in[:FieldSize])
-	if err != nil || length == 0 || length > CommandMax || int64(len(in)-FieldSize) < length {
-		return nil, 0
-	}
-	n = FieldSize + int(length)
-	return in[FieldSize:n], n
 }

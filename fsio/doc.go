@@ -1,8 +1,7 @@
 // Package fsio is the file layer of ferry's server: a root folder that no name leaves, plain
-// files opened for reading, uploads that appear whole or not at all, the kept beginnings of
-// uploads that broke off (Part), file commands, listings, sums, the sweep of leftovers, and the
-// pool of workers for whatever may wait for a disk. Package fault, beside it, makes tests of
-// what fails.
+// files opened for reading, atomic uploads, resumable uploads (Part), file commands, listings,
+// sums, the sweep of leftovers, and the pool of workers for whatever may wait for a disk. Package
+// fault makes tests of what fails.
 //
 // # Two paths
 //

@@ -194,20 +194,19 @@ func (d *draft) trim() error {
 
 // rename moves the file from where it is kept to its name.
 func (d *draft) rename(from folder, base string, noReplace bool) error {
-	if err := d.root.fault(OpRename, d.name); err != nil {
-		return newError(OpRename, d.name, err)
-	}
-	var err error
-	if noReplace {
+	err := d.root.fault(OpRename, d.name)
+	switch {
+	case err != nil:
+	case noReplace:
 		err = from.renameNew(base, d.home, d.base)
-	} else {
+	default:
 		err = from.rename(base, d.home, d.base)
 	}
 	if errors.Is(err, syscall.EEXIST) {
 		err = errTaken
 	}
 	d.placed = err == nil
-	return newError(OpRename, d.name, err)
+	return newError(OpRename, d.name, asCrossDevice(err))
 }
 
 // sync brings the file's bytes to the disk.

@@ -66,7 +66,7 @@ type folder interface {
 	open(base string) (*os.File, error)     // A plain file for reading.
 	openBoth(base string) (*os.File, error) // The same for reading and writing.
 	remove(base string) error               // A file or a link.
-	makeFolder(base string) error
+	makeFolder(base string, mode uint32) error
 	removeFolder(base string) error    // An empty one, never a link to one.
 	inner(base string) (folder, error) // A folder in it, to list and to work in.
 	inode() (inode, error)             // The folder's own.
@@ -85,6 +85,11 @@ func (r *Root) openFolder(n Name, u use) (folder, error) {
 	if err := r.fault(OpFolder, n); err != nil {
 		return nil, err
 	}
+	return r.folder(n, u)
+}
+
+// folder is openFolder without its fault.
+func (r *Root) folder(n Name, u use) (folder, error) {
 	if r.kernel != nil {
 		return r.kernel.folder(n, u)
 	}

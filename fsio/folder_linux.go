@@ -150,7 +150,9 @@ func (d kernelFolder) linkNew(from string, to kernelFolder, base string) error {
 
 func (d kernelFolder) remove(base string) error { return unix.Unlinkat(d.fd, base, 0) }
 
-func (d kernelFolder) makeFolder(base string) error { return unix.Mkdirat(d.fd, base, 0o777) }
+func (d kernelFolder) makeFolder(base string, mode uint32) error {
+	return unix.Mkdirat(d.fd, base, mode)
+}
 
 func (d kernelFolder) removeFolder(base string) error {
 	return unix.Unlinkat(d.fd, base, unix.AT_REMOVEDIR)

@@ -207,7 +207,9 @@ func wantNothing(d folder, base string) error {
 
 func (d rootFolder) remove(base string) error { return d.root.Remove(base) }
 
-func (d rootFolder) makeFolder(base string) error { return d.root.Mkdir(base, 0o777) }
+func (d rootFolder) makeFolder(base string, mode uint32) error {
+	return d.root.Mkdir(base, os.FileMode(mode))
+}
 
 func (d rootFolder) removeFolder(base string) error { return removeFolderIn(d, base) }
 

@@ -33,6 +33,7 @@ const (
 	KindWouldBlock              // ErrWouldBlock.
 	KindBusy                    // It is in use, or changing too fast: later may do.
 	KindUnsupported             // The system or the filesystem does not do this.
+	KindCrossDevice             // A mount lies between: what is there cannot be renamed here.
 	KindIO                      // Anything else, a failing disk among it.
 	kindCount
 )
@@ -53,6 +54,7 @@ var kindNames = [kindCount]string{
 	KindWouldBlock:  "would block",
 	KindBusy:        "busy",
 	KindUnsupported: "unsupported",
+	KindCrossDevice: "across a mount",
 	KindIO:          "input/output",
 }
 
@@ -257,9 +259,19 @@ var (
 	errFolderHere  = &cause{KindExists, "a folder has that name"}
 	errOverFile    = &cause{KindExists, "a folder never replaces a file"}
 	errIntoItself  = &cause{KindBadName, "a folder does not fit into itself"}
+	errCrossDevice = &cause{KindCrossDevice, "no parts across a mount, use put"}
 	errElsewhere   = &cause{KindUnsupported, "the names are on different filesystems"}
 	errRefused     = &cause{KindBadName, "the filesystem does not take that name"}
 )
+
+// asCrossDevice tells a rename across a mount from a name that leads out of the root: both are
+// EXDEV.
+func asCrossDevice(err error) error {
+	if errors.Is(err, syscall.EXDEV) {
+		return errCrossDevice
+	}
+	return err
+}
 
 // newError makes an *Error of whatever a system call, os or Fault returned. Errors of os name
 // paths, so that only the errno in them is kept.

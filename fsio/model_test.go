@@ -18,15 +18,8 @@ type model struct {
 	parts    map[string]*modelPart
 }
 
-// modelPart is a part: where it is, and what for. Its folder's entries hold it under its id, so
-// that it moves with the folder, and keeps it from being empty.
-type modelPart struct {
-	folder *node
-	base   string
-	text   string
-}
-
-const hiddenPrefix = "part "
+// modelPart is a part: the name that it commits under, and its bytes.
+type modelPart struct{ path, text string }
 
 // in returns the folder that the path is in, and the path's last part.
 func (m *model) in(path string) (*node, string, Kind) {
@@ -162,42 +155,29 @@ func (m *model) store(path, text string, noReplace bool) Kind {
 }
 
 func (m *model) newPart(id, path string) Kind {
-	folder, base, kind := m.writable(path, false)
+	_, _, kind := m.writable(path, false)
 	if kind == KindNone {
-		m.parts[id] = &modelPart{folder: folder, base: base}
-		folder.entries[hiddenPrefix+id] = &node{}
+		m.parts[id] = &modelPart{path: path}
 	}
 	return kind
 }
 
 func (m *model) commitPart(id string, noReplace bool) Kind {
 	p := m.parts[id]
-	found := p.folder.entries[p.base]
-	switch {
-	case found != nil && found.entries != nil:
-		return KindNotPlain
-	case found != nil && noReplace:
-		return KindExists
+	kind := m.store(p.path, p.text, noReplace)
+	if kind == KindNone {
+		delete(m.parts, id)
 	}
-	p.folder.entries[p.base] = &node{text: p.text}
-	m.dropPart(id)
-	return KindNone
+	return kind
 }
 
-func (m *model) dropPart(id string) {
-	delete(m.parts[id].folder.entries, hiddenPrefix+id)
-	delete(m.parts, id)
-}
-
-// lines writes the tree down, hidden entries aside.
+// lines writes the tree down.
 func (n *node) lines(path string) (lines []string) {
 	switch {
 	case n.entries != nil:
 		lines = append(lines, path+"/")
 		for base, entry := range n.entries {
-			if !strings.HasPrefix(base, hiddenPrefix) {
-				lines = append(lines, entry.lines(path+"/"+base)...)
-			}
+			lines = append(lines, entry.lines(path+"/"+base)...)
 		}
 		slices.Sort(lines)
 	case n.target != "":
@@ -311,13 +291,11 @@ func (s *stepper) path() (string, Name) {
 	return path, n
 }
 
-// paths lists the names of all that is beneath a folder, sorted, hidden entries aside.
+// paths lists the names of all that is beneath a folder, sorted.
 func (n *node) paths(prefix string) (paths []string) {
 	for base, entry := range n.entries {
-		if !strings.HasPrefix(base, hiddenPrefix) {
-			paths = append(paths, prefix+base)
-			paths = append(paths, entry.paths(prefix+base+"/")...)
-		}
+		paths = append(paths, prefix+base)
+		paths = append(paths, entry.paths(prefix+base+"/")...)
 	}
 	slices.Sort(paths)
 	return paths
@@ -371,21 +349,16 @@ func (s *stepper) goOn(noReplace bool) {
 	}
 	slices.SortFunc(ids, func(a, b string) int { // Ids differ from run to run; texts do not.
 		p, q := s.m.parts[a], s.m.parts[b]
-		return strings.Compare(p.base+" "+p.text, q.base+" "+q.text)
+		return strings.Compare(p.path+" "+p.text, q.path+" "+q.text)
 	})
 	id := rapid.SampledFrom(ids).Draw(s.t, "part")
 	model := s.m.parts[id]
 	p, err := s.r.OpenPart(id)
-	if KindOf(err) == KindNotFound || KindOf(err) == KindNotFolder || KindOf(err) == KindDenied {
-		// The links that led there lead elsewhere now: a sweep finds it where it is.
-		_, _ = s.r.Sweep()
-		p, err = s.r.OpenPart(id)
-	}
 	if err != nil {
-		s.t.Fatalf("part of %s: %v", model.base, err)
+		s.t.Fatalf("part of %s: %v", model.path, err)
 	}
 	if p.Size() != int64(len(model.text)) {
-		s.t.Fatalf("part of %s: %d bytes, want %q", model.base, p.Size(), model.text)
+		s.t.Fatalf("part of %s: %d bytes, want %q", model.path, p.Size(), model.text)
 	}
 	more := fmt.Sprint("more ", s.step, ".")
 	if _, err := p.WriteAt([]byte(more), p.Size()); err != nil {
@@ -395,7 +368,7 @@ func (s *stepper) goOn(noReplace bool) {
 	switch rapid.IntRange(0, 3).Draw(s.t, "end") {
 	case 0:
 		s.want("drop", p.Drop(), KindNone)
-		s.m.dropPart(id)
+		delete(s.m.parts, id)
 	case 1, 2:
 		err := p.Commit(CommitOptions{NoReplace: noReplace})
 		s.want("commit", err, s.m.commitPart(id, noReplace))
@@ -442,13 +415,7 @@ func (s *stepper) look() {
 	if wantList != KindNone {
 		return
 	}
-	visible := &node{entries: map[string]*node{}}
-	for base, entry := range found.entries {
-		if !strings.HasPrefix(base, hiddenPrefix) {
-			visible.entries[base] = entry
-		}
-	}
-	lines := listing(s.m.root, strings.TrimSuffix(path, "/"), visible, s.m.linksMax)
+	lines := listing(s.m.root, strings.TrimSuffix(path, "/"), found, s.m.linksMax)
 	if string(list) != lines {
 		s.t.Fatalf("ls %s: got %q, want %q", path, list, lines)
 	}

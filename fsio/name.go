@@ -180,9 +180,8 @@ func hasControl(s string) bool {
 	return false
 }
 
-// Temporary files are called .ferry-<16 hexadecimal digits>.tmp, and parts end in .part: hidden
-// from listings, told from everything a user would choose, and random, so that servers that share
-// a folder do not meet.
+// Temporary files are called .ferry-<16 hexadecimal digits>.tmp: hidden from listings, unlike any
+// name that a user would choose, and random, so that servers may share a folder.
 const (
 	ownPrefix       = ".ferry-"
 	ownDigits       = 16
@@ -194,11 +193,16 @@ const (
 // do not tell them apart.
 func isTemporary(part string) bool { return isOwnWith(part, temporarySuffix) }
 
-// isPart tells the names of the folders that parts are kept in.
+// isPart tells the names of the folders that servers before this version kept parts in.
 func isPart(part string) bool { return isOwnWith(part, partSuffix) }
 
+// partsFolderName is the folder of parts in the root.
+const partsFolderName = ".ferry-parts"
+
 // isOwn tells every name that is ours, and that no command reaches.
-func isOwn(part string) bool { return isTemporary(part) || isPart(part) }
+func isOwn(part string) bool {
+	return isTemporary(part) || isPart(part) || strings.EqualFold(part, partsFolderName)
+}
 
 func isOwnWith(part, suffix string) bool {
 	if len(part) != len(ownPrefix)+ownDigits+len(suffix) ||
@@ -206,12 +210,12 @@ func isOwnWith(part, suffix string) bool {
 		!strings.EqualFold(part[len(part)-len(suffix):], suffix) {
 		return false
 	}
-	for _, c := range []byte(part[len(ownPrefix) : len(ownPrefix)+ownDigits]) {
-		if !strings.ContainsRune("0123456789abcdefABCDEF", rune(c)) {
-			return false
-		}
-	}
-	return true
+	return isHexadecimal(strings.ToLower(part[len(ownPrefix) : len(ownPrefix)+ownDigits]))
+}
+
+// isHexadecimal tells what hexadecimal returns.
+func isHexadecimal(text string) bool {
+	return len(text) == ownDigits && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 // temporaryName writes the random number as a temporary file's name.

@@ -160,11 +160,11 @@ func crash(t *testing.T, way, put, old string, at int) bool {
 	r := openDefault(t, dir, Options{Portable: way == "portable"})
 	_, err = r.Sweep()
 	check(t, err)
-	parts := r.parts.all()
+	parts := partIDs(r)
 	if len(parts) > 1 || put != "" && len(parts) > 0 {
 		t.Fatalf("call %d: %d parts", at, len(parts))
 	}
-	for id := range parts {
+	for _, id := range parts {
 		p, err := r.OpenPart(id)
 		check(t, err)
 		got := make([]byte, p.Size())
@@ -235,7 +235,7 @@ func TestFaultsOfPartsLeaveAPartOrNothing(t *testing.T) {
 				after := open(t, dir, Options{})
 				_, err = after.Sweep()
 				check(t, err)
-				for id := range after.parts.all() {
+				for _, id := range partIDs(after) {
 					p, err := after.OpenPart(id)
 					check(t, err)
 					check(t, p.Drop())

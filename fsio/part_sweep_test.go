@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,10 +28,7 @@ func TestPartsExpireAfterTheirLastByte(t *testing.T) {
 			check(t, err)
 			long := time.Now().Add(-time.Hour - time.Minute)
 			for _, text := range []string{"old", "sub/old", "held", "touched"} {
-				path := strings.Replace("/"+text, "old", partFolder(id[text])+"/old", 1)
-				path = strings.Replace(path, "/held", "/"+partFolder(id[text])+"/held", 1)
-				path = strings.Replace(path, "/touched", "/"+partFolder(id[text])+"/touched", 1)
-				check(t, os.Chtimes(dir+path, long, long))
+				check(t, os.Chtimes(partPath(dir, id[text]), long, long))
 			}
 			finishLater, err := r.OpenPart(id["touched"])
 			check(t, err)

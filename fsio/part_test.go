@@ -37,6 +37,18 @@ func finish(t testing.TB, r *Root, id, kept, rest string) {
 	check(t, p.Commit(CommitOptions{}))
 }
 
+// partPath is where a part's bytes are.
+func partPath(dir, id string) string { return dir + "/" + partsFolderName + "/" + id }
+
+func partIDs(r *Root) (ids []string) {
+	r.parts.mu.Lock()
+	defer r.parts.mu.Unlock()
+	for id := range r.parts.parts {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 func wantNoParts(t testing.TB, dir string) {
 	t.Helper()
 	wantNoTemporaries(t, dir)
@@ -72,8 +84,7 @@ func TestPartsOutliveTheServer(t *testing.T) {
 			}
 			p, err := r.OpenPart(ids[i])
 			check(t, err)
-			want := strings.Replace(text, "tob/", "a/b/", 1)
-			if p.Name().String() != want || p.ID() != ids[i] || p.FD() < 0 {
+			if p.Name().String() != text || p.ID() != ids[i] || p.FD() < 0 {
 				t.Fatalf("part %q of %q, descriptor %d", p.ID(), p.Name(), p.FD())
 			}
 			if got, _ := os.ReadFile(dir + "/" + text); string(got) != "old" && got != nil {
@@ -209,27 +220,32 @@ func TestPartsAreReachedByTheirIDAlone(t *testing.T) {
 		if len(id) != 16 || strings.Trim(id, "0123456789abcdef") != "" {
 			t.Fatalf("the id is %q", id)
 		}
-		folder := partFolder(id)
-		if _, err := os.Lstat(dir + "/a/" + folder + "/new"); err != nil {
-			t.Fatal(err)
+		if info, err := os.Lstat(dir + "/.ferry-parts"); err != nil || info.Mode().Perm() != 0o700 {
+			t.Fatalf("got %v, %v", info, err)
 		}
-		for _, text := range []string{"a/" + folder, "a/" + folder + "/new", folder} {
+		if got := content(t, dir+"/.ferry-parts/"+id); got != "text" {
+			t.Fatalf("the part holds %q", got)
+		}
+		for _, text := range []string{
+			".ferry-parts", ".ferry-parts/" + id, ".FERRY-Parts/x", "a/.ferry-parts/x",
+		} {
 			if _, err := r.ParseName([]byte(text)); KindOf(err) != KindBadName {
 				t.Errorf("%q: got %v", text, err)
 			}
 		}
-		list, err := r.List(name(t, r, "a"), listMax)
-		if string(list) != "plain\n" || err != nil {
-			t.Errorf("listed: %q, %v", list, err)
+		for text, want := range map[string]string{"": "a/\n", "a": "plain\n"} {
+			list, err := r.List(name(t, r, text), listMax)
+			if string(list) != want || err != nil {
+				t.Errorf("%q: listed %q, %v", text, list, err)
+			}
+			list, err = r.ListLong(name(t, r, text), listMax)
+			if err != nil || strings.Count(string(list), "\n") != 1 {
+				t.Errorf("%q: listed %q, %v", text, list, err)
+			}
 		}
-		list, err = r.ListLong(name(t, r, "a"), listMax)
-		if err != nil || strings.Count(string(list), "\n") != 1 {
-			t.Errorf("listed: %q, %v", list, err)
-		}
-		wantKind(t, r.Rmdir(name(t, r, "a")), KindNotEmpty)
 		for _, other := range []string{
 			"", "0", "0000000000000000", strings.ToUpper(id), id + "0",
-			"../" + id, "\x00", folder,
+			"../" + id, "\x00", id + noteSuffix,
 		} {
 			if _, err := r.OpenPart(other); KindOf(err) != KindNotFound && other != id {
 				t.Errorf("%q: got %v", other, err)
@@ -238,7 +254,7 @@ func TestPartsAreReachedByTheirIDAlone(t *testing.T) {
 		// Nor does an error tell the id.
 		p, err := r.OpenPart(id)
 		check(t, err)
-		check(t, os.RemoveAll(dir+"/a/"+folder))
+		check(t, os.RemoveAll(dir+"/.ferry-parts"))
 		if err := p.Commit(CommitOptions{}); err == nil || strings.Contains(err.Error(), id) {
 			t.Errorf("got %v", err)
 		}
@@ -301,25 +317,64 @@ func TestPartsReplaceNoDevicesOrFolders(t *testing.T) {
 	})
 }
 
-func TestPartsGoWithTheirFolder(t *testing.T) {
+func TestPartCommitsUnderTheNameThatItBeganWith(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		dir := scratch(t)
-		furnish(t, dir)
 		r := open(t, dir, Options{})
-		ids := []string{keep(t, r, "full/new", "x"), keep(t, r, "full/sub/new", "x")}
-		check(t, r.Rename(name(t, r, "full"), name(t, r, "empty/moved"), CommitOptions{}))
-		finish(t, r, ids[0], "x", "y")
-		if got := content(t, dir+"/empty/moved/new"); got != "xy" {
-			t.Fatalf("got %q", got)
-		}
-		// By somebody else: a sweep finds it.
-		check(t, os.Rename(dir+"/empty/moved", dir+"/there"))
-		_, err := r.Sweep()
+		d := name(t, r, "d")
+		check(t, r.Mkdir(d))
+		id := keep(t, r, "d/new", "x")
+		check(t, r.Rename(d, name(t, r, "moved"), CommitOptions{}))
+		p, err := r.OpenPart(id)
 		check(t, err)
-		finish(t, r, ids[1], "x", "y")
-		if got := content(t, dir+"/there/sub/new"); got != "xy" {
+		err = p.Commit(CommitOptions{})
+		if wantKind(t, err, KindNotFound); !strings.HasSuffix(err.Error(), ": no such folder") {
+			t.Errorf("got %q", err)
+		}
+		if kept, held := r.Parts(); kept != 1 || held != 0 {
+			t.Fatalf("%d parts, %d held", kept, held)
+		}
+		check(t, r.Mkdir(d))
+		finish(t, r, id, "x", "y")
+		if got := content(t, dir+"/d/new"); got != "xy" {
 			t.Fatalf("got %q", got)
 		}
+		wantNoParts(t, dir)
+	})
+}
+
+func TestFolderOfAPartsNameCanBeRemoved(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		r := open(t, scratch(t), Options{})
+		check(t, r.Mkdir(name(t, r, "d")))
+		keep(t, r, "d/new", "x")
+		check(t, r.Rmdir(name(t, r, "d")))
+	})
+}
+
+// TestPartsAcrossAMountAreRefused has renames fail as they do across a mount.
+func TestPartsAcrossAMountAreRefused(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		mounted := false
+		r := open(t, dir, Options{Fault: func(op Op, _ Name) error {
+			if op == OpRename && mounted {
+				return syscall.EXDEV
+			}
+			return nil
+		}})
+		mounted = true
+		_, err := r.NewPart(name(t, r, "a"), PartOptions{})
+		wantKind(t, err, KindCrossDevice)
+		wantNoParts(t, dir)
+		mounted = false
+		id := keep(t, r, "a", "x")
+		mounted = true
+		p, err := r.OpenPart(id)
+		check(t, err)
+		wantKind(t, p.Commit(CommitOptions{}), KindCrossDevice)
+		mounted = false
+		finish(t, r, id, "x", "y")
 		wantNoParts(t, dir)
 	})
 }
@@ -328,42 +383,128 @@ func TestPartsGoWithTheirFolder(t *testing.T) {
 func TestNoPartIsWhatItSeems(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		dir := scratch(t)
-		write(t, dir+"/../outside/new", "outside")
-		write(t, dir+"/inside/new", "inside")
-		folders := make([]string, 7)
-		for i := range folders {
-			folders[i] = partFolder(hexadecimal(uint64(i)))
-		}
-		link(t, "../outside", dir+"/"+folders[0])
-		link(t, "inside", dir+"/"+folders[1])
-		link(t, "../../secret", dir+"/"+folders[2]+"/new")
-		link(t, "../inside/new", dir+"/"+folders[3]+"/new")
-		check(t, os.Mkdir(dir+"/"+folders[4], 0o777))
-		check(t, syscall.Mkfifo(dir+"/"+folders[4]+"/new", 0o666))
-		write(t, dir+"/"+folders[5]+"/sub/new", "x")
-		write(t, dir+"/"+folders[6], "a plain file")
-		before := tree(t, dir)
+		write(t, dir+"/inside", "inside")
 		r := open(t, dir, Options{PartLifetime: time.Nanosecond})
-		n, err := r.Sweep()
-		if kept, _ := r.Parts(); n != 0 || err != nil || kept != 0 {
-			t.Fatalf("removed %d, learned %d, %v", n, kept, err)
+		ids := make([]string, 4)
+		for i := range ids {
+			ids[i] = keep(t, r, "new", "x")
 		}
-		// Even if the server believed in them.
-		for i := range folders {
-			id := hexadecimal(uint64(i))
-			r.parts.met(id, name(t, r, "new"), inode{}, meta{}, walk{number: 1})
+		for _, id := range ids {
+			check(t, os.Remove(partPath(dir, id)))
+		}
+		link(t, "../../secret", partPath(dir, ids[0]))
+		link(t, "../inside", partPath(dir, ids[1]))
+		check(t, syscall.Mkfifo(partPath(dir, ids[2]), 0o666))
+		write(t, partPath(dir, ids[3])+"/sub/new", "x")
+		write(t, partPath(dir, "not-ours"), "x")
+		before := tree(t, dir)
+		for _, id := range ids {
 			p, err := r.OpenPart(id)
 			if err == nil {
-				t.Errorf("%s was opened: %v", folders[i], p.Close())
+				t.Errorf("%s was opened: %v", id, p.Close())
 			}
-			r.parts.met(id, name(t, r, "new"), inode{}, meta{}, walk{number: 1})
 		}
-		if n, err := r.SweepParts(); n != 0 || err != nil {
-			t.Fatalf("removed %d, %v", n, err)
+		again := open(t, dir, Options{PartLifetime: time.Nanosecond})
+		n, err := again.Sweep()
+		if kept, _ := again.Parts(); n != 0 || err != nil || kept != 0 {
+			t.Fatalf("removed %d, learned %d, %v", n, kept, err)
 		}
 		if got := changed(before, tree(t, dir)); got != nil {
 			t.Fatalf("changed %q", got)
 		}
+	})
+}
+
+// TestFolderOfPartsIsNoLink plants a link where the folder of parts would be.
+func TestFolderOfPartsIsNoLink(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		check(t, os.Mkdir(dir+"/mine", 0o777))
+		link(t, "mine", dir+"/.ferry-parts")
+		r := open(t, dir, Options{})
+		if id, err := r.NewPart(name(t, r, "a"), PartOptions{}); err == nil {
+			t.Errorf("began %s", id)
+		}
+		if entries, err := os.ReadDir(dir + "/mine"); err != nil || len(entries) != 0 {
+			t.Errorf("the folder holds %v, %v", entries, err)
+		}
+		wantNoTemporaries(t, dir)
+	})
+}
+
+// TestPartWithoutWholeNoteIsRemoved cuts notes short, as a full disk or a power cut may.
+func TestPartWithoutWholeNoteIsRemoved(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		r := open(t, dir, Options{})
+		whole := content(t, partPath(dir, keep(t, r, "a\xff\"", "x"))+noteSuffix)
+		for n := range len(whole) {
+			id := keep(t, r, "b", "x")
+			write(t, partPath(dir, id)+noteSuffix, whole[:n])
+		}
+		again := open(t, dir, Options{})
+		removed, err := again.Sweep()
+		if kept, _ := again.Parts(); removed != len(whole) || kept != 1 || err != nil {
+			t.Fatalf("%d removed, %d kept, %v", removed, kept, err)
+		}
+		finish(t, again, partIDs(again)[0], "x", "y")
+		if got := content(t, dir+"/a\xff\""); got != "xy" {
+			t.Fatalf("got %q", got)
+		}
+		if _, err := os.Lstat(dir + "/.ferry-parts"); !os.IsNotExist(err) {
+			t.Errorf("the folder of parts stayed: %v", err)
+		}
+	})
+}
+
+// TestOldPartsNextToTheirTargets is about parts of servers before the folder of parts.
+func TestOldPartsNextToTheirTargets(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		long := time.Now().Add(-2 * time.Hour)
+		old := func(number uint64, entries ...string) string {
+			path := dir + "/a/" + ownPrefix + hexadecimal(number) + partSuffix
+			check(t, os.MkdirAll(path, 0o777))
+			for _, base := range entries {
+				write(t, path+"/"+base, "x")
+				check(t, os.Chtimes(path+"/"+base, long, long))
+			}
+			return path
+		}
+		expired, empty := old(1, "file"), old(2)
+		young, other := old(3, "file"), old(4, "file", "more")
+		check(t, os.Chtimes(young+"/file", time.Now(), time.Now()))
+		r := open(t, dir, Options{PartLifetime: time.Hour})
+		if n, err := r.Sweep(); n != 2 || err != nil {
+			t.Fatalf("%d removed, %v", n, err)
+		}
+		for path, want := range map[string]bool{
+			expired: false, empty: false, young + "/file": true, other + "/more": true,
+		} {
+			if _, err := os.Stat(path); (err == nil) != want {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	})
+}
+
+func TestOwnersAreKnownAfterARestart(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		o := Options{PartsMax: 4}
+		r := open(t, dir, o)
+		mine := PartOptions{Owner: "a \"b\"\n"}
+		for range 2 {
+			_, err := r.NewPart(name(t, r, "x"), mine)
+			check(t, err)
+		}
+		again := open(t, dir, o)
+		_, err := again.Sweep()
+		check(t, err)
+		_, err = again.NewPart(name(t, r, "x"), mine)
+		wantKind(t, err, KindTooMany)
+		_, err = again.NewPart(name(t, r, "x"), PartOptions{Owner: "c"})
+		check(t, err)
 	})
 }
 
@@ -374,7 +515,7 @@ func TestPartsCommittedByHalfAreEnded(t *testing.T) {
 		dir := scratch(t)
 		r := open(t, dir, Options{})
 		id := keep(t, r, "a", "whole")
-		check(t, os.Link(dir+"/"+partFolder(id)+"/a", dir+"/a"))
+		check(t, os.Link(partPath(dir, id), dir+"/a"))
 		_, err := r.OpenPart(id)
 		wantKind(t, err, KindNotFound)
 		if got := content(t, dir+"/a"); got != "whole" {
@@ -391,7 +532,7 @@ func TestLookingAtAPartDoesNotKeepIt(t *testing.T) {
 		dir := scratch(t)
 		r := open(t, dir, Options{PartLifetime: time.Hour})
 		id := keep(t, r, "a", "abc")
-		file := dir + "/" + partFolder(id) + "/a"
+		file := partPath(dir, id)
 		long := time.Now().Add(-2 * time.Hour)
 		check(t, os.Chtimes(file, long, long))
 		p, err := r.OpenPart(id)

@@ -35,7 +35,7 @@ func TestPartsOfOneOwnerLeaveRoomForOthers(t *testing.T) {
 		check(t, err) // one is everybody's as long as there is any
 		_, err = begin("")
 		wantKind(t, err, KindTooMany) // all are kept
-		for id := range r.parts.all() {
+		for _, id := range partIDs(r) {
 			p, err := r.OpenPart(id)
 			check(t, err)
 			check(t, p.Drop())
@@ -69,7 +69,7 @@ func TestEmptyPartsMakeRoom(t *testing.T) {
 		}
 		age := func(ids ...string) {
 			for _, id := range ids {
-				r.parts.parts[id].had = time.Now().Add(-emptyRest)
+				r.parts.parts[id].used = time.Now().Add(-emptyRest)
 			}
 		}
 		first, second, third := begin("a"), begin("a"), begin("a")

@@ -4,7 +4,7 @@ import (
 	"container/list"
 	"crypto/rand"
 	"encoding/binary"
-	"strings"
+	"errors"
 	"sync"
 	"time"
 )
@@ -22,52 +22,53 @@ func (o *Options) partsMax() int {
 
 var (
 	errNoPart   = &cause{KindNotFound, "no such part"}
+	errNoFolder = &cause{KindNotFound, "no such folder"}
 	errHeld     = &cause{KindBusy, "another session has the part"}
 	errPartsMax = &cause{KindTooMany, "too many parts are kept"}
 	errPartsOne = &cause{KindTooMany, "too many parts are kept for this address"}
 	errNotAtEnd = &cause{KindOffset, "the part is not that long"}
 )
 
-// partStore knows the parts beneath a root by their ids. What it knows is on the disk as well, in
-// the names of folders and files: a sweep reads it back. It may be used by any number of
-// goroutines.
+// partStore indexes the parts of a root by id. Sweeps rebuild it from the notes on disk. It may be
+// used by any number of goroutines.
 type partStore struct {
 	mu    sync.Mutex
 	parts map[string]*partEntry
-	// owned counts the parts of each owner that is known.
+	// owned counts the parts of each known owner.
 	owned map[string]int
-	// empties are the ids of the parts that nobody has and that have no byte, the one that nobody
-	// has had for the longest first.
+	// empties are the ids of parts that nobody holds and that have no byte, least recently held
+	// first.
 	empties list.List
-	// sweep counts sweeps, so that one finds out which parts it has not met.
+	// sweep counts sweeps, so that one finds out which parts it has not seen.
 	sweep uint64
-	// moving counts the renames of folders under way, moves those that ended: a sweep that one
-	// of them met may have passed a part by.
-	moving int
-	moves  uint64
-	// walked is when a sweep last began to walk the tree.
-	walked time.Time
 }
 
-// partEntry is what is known of a part. Where it lies is its folder's inode: the name may have
-// been by way of a link that is there no more, or a folder above it may have been renamed by
-// somebody else, and then a walk finds the name that the part has now.
+// partEntry is what is known of a part.
 type partEntry struct {
-	name  Name   // That the file will have, the root's own if that is too long to be opened.
-	home  inode  // Of the folder that the name is in; zero where the system tells none.
-	owner string // That asked for it, empty if that is not known.
-	held  bool
-	size  int64     // When it was last met, or had.
-	had   time.Time // When somebody last had it.
-	seen  uint64    // The sweep that met it, or that ran or had run last when it was made.
+	note
+	held bool
+	size int64     // When it was last seen or held.
+	used time.Time // When it was last held, or written to by an earlier server.
+	seen uint64    // The last sweep that saw it, or the last one before it began.
 
-	empty *list.Element // Its place among the empties, nil if it is none of them.
+	empty *list.Element // Its place in empties; nil if it has none.
 }
 
-// reserve draws an id for a part of that name, and holds it. An owner may have as many parts as it
-// leaves to others, and one if there is room at all: who begins parts and never goes on leaves
-// room, and however many do so, no few of them have it all.
-func (s *partStore) reserve(n Name, home inode, owner string, partsMax int) (string, error) {
+// reserve draws an id for a part of that name, and holds it. If the limit is reached, empty parts
+// make room.
+func (r *Root) reserve(n Name, owner string) (id string, err error) {
+	for range emptyTries {
+		id, err = r.parts.reserve(note{n, owner}, r.options.partsMax())
+		if err == nil || !r.makeRoom(owner, err) {
+			break
+		}
+	}
+	return id, err
+}
+
+// reserve lets an owner have as many parts as remain for others, and one if there is room at all:
+// however many parts some owners begin, they cannot take all of the room.
+func (s *partStore) reserve(c note, partsMax int) (string, error) {
 	var random [8]byte
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,16 +77,15 @@ func (s *partStore) reserve(n Name, home inode, owner string, partsMax int) (str
 		if left < 0 {
 			return "", errPartsMax
 		}
-		if owner != "" && s.owned[owner]+1 > max(1, left) {
+		if c.owner != "" && s.owned[c.owner]+1 > max(1, left) {
 			return "", errPartsOne
 		}
 		_, _ = rand.Read(random[:]) // It never fails: the program ends instead.
 		id := hexadecimal(binary.NativeEndian.Uint64(random[:]))
-		if s.parts[id] != nil {
-			continue
+		if s.parts[id] == nil {
+			s.add(id, &partEntry{note: c, held: true, seen: s.sweep})
+			return id, nil
 		}
-		s.add(id, &partEntry{name: n, home: home, owner: owner, held: true, seen: s.sweep})
-		return id, nil
 	}
 }
 
@@ -100,10 +100,10 @@ func (s *partStore) add(id string, e *partEntry) {
 	}
 }
 
-// remove takes out a part that is there.
+// remove removes a part that is there. The caller holds mu.
 func (s *partStore) remove(id string) {
 	owner := s.parts[id].owner
-	s.fill(s.parts[id])
+	s.unlist(s.parts[id])
 	delete(s.parts, id)
 	if owner == "" {
 		return
@@ -113,24 +113,23 @@ func (s *partStore) remove(id string) {
 	}
 }
 
-// hold takes the part for one opener, and returns what is known of it, and how many folders were
-// renamed before.
-func (s *partStore) hold(id string) (partEntry, uint64, error) {
+// hold takes the part for one holder, and returns its name.
+func (s *partStore) hold(id string) (Name, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := s.parts[id]
 	switch {
 	case e == nil:
-		return partEntry{}, s.moves, errNoPart
+		return Name{}, errNoPart
 	case e.held:
-		return partEntry{}, s.moves, errHeld
+		return Name{}, errHeld
 	}
 	e.held = true
-	s.fill(e)
-	return *e, s.moves, nil
+	s.unlist(e)
+	return e.name, nil
 }
 
-// release lets others have the part.
+// release lets others hold the part.
 func (s *partStore) release(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,7 +148,27 @@ func (s *partStore) leave(id string, size int64) {
 	}
 }
 
-// forget is for a part that is no more.
+// free and the rest of the list's methods are called with mu held.
+func (s *partStore) free(id string, e *partEntry) {
+	// A sweep that is running may have listed the folder before the part was there.
+	e.held, e.used, e.seen = false, time.Now(), s.sweep
+	s.list(id, e)
+}
+
+func (s *partStore) list(id string, e *partEntry) {
+	if e.size == 0 && e.empty == nil {
+		e.empty = s.empties.PushBack(id)
+	}
+}
+
+func (s *partStore) unlist(e *partEntry) {
+	if e.empty != nil {
+		s.empties.Remove(e.empty)
+		e.empty = nil
+	}
+}
+
+// forget removes a part that has ended.
 func (s *partStore) forget(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,123 +177,48 @@ func (s *partStore) forget(id string) {
 	}
 }
 
-// forgetFree is forget, unless somebody has the part: then he finds out.
-func (s *partStore) forgetFree(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.parts[id]; e != nil && !e.held {
-		s.remove(id)
-	}
-}
-
-// holds reports whether somebody in this process has the part.
-func (s *partStore) holds(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.parts[id]
-	return e != nil && e.held
-}
-
-// begin begins a sweep that walks the tree, and returns its number and how many folders were
-// renamed before it.
-func (s *partStore) begin(now time.Time) (sweep, moves uint64) {
+// beginSweep returns the number of a new sweep.
+func (s *partStore) beginSweep() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep++
-	s.walked = now
-	return s.sweep, s.moves
+	return s.sweep
 }
 
-// walkDue reports whether the last walk was as long ago as said.
-func (s *partStore) walkDue(now time.Time, every time.Duration) bool {
+// sees marks a part as seen by a sweep, and reports whether somebody in this process holds it.
+func (s *partStore) sees(id string, sweep uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return now.Sub(s.walked) >= every
-}
-
-// still reports whether no folder was renamed since a sweep began. The lock is held.
-func (s *partStore) still(moves uint64) bool { return s.moving == 0 && s.moves == moves }
-
-// unmoved is still, for who has not got the lock.
-func (s *partStore) unmoved(moves uint64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.still(moves)
-}
-
-// met takes in a part that a sweep has met, under the name that it has there: n, in the folder
-// home. A part that has strayed is not where its entry says. A name that is known to be good is
-// not given up for one that a rename may have overtaken.
-func (s *partStore) met(id string, n Name, home inode, m meta, w walk) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(n.String()) > nameBytesMax {
-		n = Name{} // Names that long are not kept: folders may lie in folders without end.
-	}
 	e := s.parts[id]
-	if e == nil {
-		e = &partEntry{name: n, home: home, seen: w.number, size: m.size, had: m.changed}
+	if e != nil {
+		e.seen = max(e.seen, sweep)
+	}
+	return e != nil && e.held
+}
+
+// learn adds a part that a sweep found, unless it is known.
+func (s *partStore) learn(id string, c note, m meta, sweep uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parts[id] == nil {
+		e := &partEntry{note: c, size: m.size, used: m.changed, seen: sweep}
 		s.add(id, e)
 		s.list(id, e)
-		return
-	}
-	e.seen = max(e.seen, w.number)
-	if !e.held && (s.still(w.moves) || w.strayed[id]) {
-		e.name, e.home = n, home
 	}
 }
 
-// end forgets the parts that were there before the sweep and that it has not met: they are gone.
-// If a folder was renamed meanwhile they may have been carried past it, and a further sweep looks.
-func (s *partStore) end(w walk) {
+// endSweep forgets the parts that began before the sweep and that it did not see: they are gone.
+func (s *partStore) endSweep(sweep uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.still(w.moves) {
-		return
-	}
 	for id, e := range s.parts {
-		if e.seen < w.number && !e.held {
+		if e.seen < sweep && !e.held {
 			s.remove(id)
 		}
 	}
 }
 
-// all returns what is known of all parts, by their ids.
-func (s *partStore) all() map[string]partEntry {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	entries := make(map[string]partEntry, len(s.parts))
-	for id, e := range s.parts {
-		entries[id] = *e
-	}
-	return entries
-}
-
-// move renames a folder, or a link to one, and takes note that what is in it has another name.
-func (s *partStore) move(from, to Name, rename func() error) error {
-	s.mu.Lock()
-	s.moving++
-	s.mu.Unlock()
-	err := rename()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.moving--
-	s.moves++
-	if err != nil {
-		return err
-	}
-	prefix := from.String() + "/"
-	for _, e := range s.parts {
-		rest, ok := strings.CutPrefix(e.name.String(), prefix)
-		// One whose name becomes too long has strayed: a sweep finds it all the same.
-		if ok && len(to.String())+1+len(rest) <= nameBytesMax {
-			e.name = to.join(rest)
-		}
-	}
-	return nil
-}
-
-// Parts returns how many parts are kept, and how many of them somebody has open.
+// Parts returns how many parts are kept, and how many of them are held.
 func (r *Root) Parts() (kept, held int) {
 	s := &r.parts
 	s.mu.Lock()
@@ -287,10 +231,51 @@ func (r *Root) Parts() (kept, held int) {
 	return len(s.parts), held
 }
 
-// partFolder returns the name of a part's folder.
-func partFolder(id string) string { return ownPrefix + id + partSuffix }
+// Empty parts make room for others: nothing is lost with one but a few bytes of traffic. Its
+// client begins anew.
+const (
+	// emptyRest is how long an empty part must be unused before it makes room: a client that has
+	// just begun one is about to connect.
+	emptyRest = time.Minute
+	// emptyTries is how often NewPart tries to make room. Others may begin parts at the same time.
+	emptyTries = 4
+)
 
-// partID returns the id of the part whose folder has that name.
-func partID(folder string) string {
-	return strings.ToLower(folder[len(ownPrefix) : len(ownPrefix)+ownDigits])
+// makeRoom drops an empty part in favour of an owner that was refused a new one. It reports
+// whether there may be more room than before.
+func (r *Root) makeRoom(owner string, refused error) bool {
+	if !errors.Is(refused, errPartsOne) {
+		owner = "" // Anybody's will do.
+	}
+	id := r.parts.oldestEmpty(owner, time.Now().Add(-emptyRest))
+	if id == "" {
+		return false
+	}
+	p, err := r.OpenPart(id)
+	switch {
+	case err != nil: // Another server holds it, or it is gone.
+	case p.Size() > 0:
+		_ = p.Close() // Nothing was written to it.
+	default:
+		_ = p.Drop() // If that fails, it was used just now, and another one is the oldest.
+	}
+	return true
+}
+
+// oldestEmpty returns the empty part that was unused for the longest, since the given time at
+// least, or "". If owner is not empty it is one of that owner.
+func (s *partStore) oldestEmpty(owner string, since time.Time) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := s.empties.Front(); at != nil; at = at.Next() {
+		id := at.Value.(string)
+		e := s.parts[id]
+		if e.used.After(since) {
+			break
+		}
+		if owner == "" || e.owner == owner {
+			return id
+		}
+	}
+	return ""
 }

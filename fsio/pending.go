@@ -126,7 +126,7 @@ func (p *Pending) createTemporary() (err error) {
 		if err != nil {
 			return newError(OpCreate, d.name, err)
 		}
-		ours, err := p.lock(file)
+		ours, err := d.root.lockNew(file, d.name)
 		if err == nil && ours {
 			d.file, p.temporary, d.order = file, name, drafts.Add(1)
 			return nil
@@ -141,16 +141,16 @@ func (p *Pending) createTemporary() (err error) {
 	return newError(OpCreate, d.name, errBusy)
 }
 
-// lock locks a file that was just made. Before that, the sweep of another server may have taken
-// it for a leftover: it is ours only if it still has its name.
-func (p *Pending) lock(file *os.File) (bool, error) {
-	if err := p.draft.root.fault(OpLock, p.draft.name); err != nil {
+// lockNew locks a file that was just created. The sweep of another server may have taken it for a
+// leftover before that: false says that it has, and removes it.
+func (r *Root) lockNew(file *os.File, n Name) (bool, error) {
+	if err := r.fault(OpLock, n); err != nil {
 		return false, err
 	}
 	locked, err := tryLock(file)
 	switch {
 	case err != nil:
-		// Some filesystems lock nothing. Then no sweep can lock, and so none can take, a file.
+		// Some filesystems support no locks. Then no sweep can lock, and so remove, a file.
 		return true, nil
 	case !locked:
 		return false, nil

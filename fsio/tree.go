@@ -17,7 +17,7 @@ func (r *Root) Mkdir(n Name) error {
 		return newError(OpMkdir, n, errFolderHere)
 	}
 	return r.inFolder(OpMkdir, n, func(d folder, base string) error {
-		err := d.makeFolder(base)
+		err := d.makeFolder(base, 0o777)
 		switch {
 		case errors.Is(err, syscall.EEXIST):
 			return errTaken
@@ -28,8 +28,8 @@ func (r *Root) Mkdir(n Name) error {
 	})
 }
 
-// Rmdir removes the folder n, which must be empty. Temporary files, parts and files that begin
-// with a dot count, although no listing shows them: somebody may be storing there. It may block.
+// Rmdir removes the folder n, which must be empty. Temporary files and files that begin with a dot
+// count, although no listing shows them: somebody may be storing there. It may block.
 // Errors: KindNotEmpty, KindNotFound, KindNotFolder (a link to a folder among it: it is not
 // followed), KindDenied also for the root, KindBusy for a folder that a filesystem is mounted on,
 // and others.
@@ -134,7 +134,7 @@ func (r *Root) syncFolder(n Name, d folder, file *os.File) error {
 // folder of the new one, KindNotFolder when a slash says folder and it is none, KindDenied also for
 // the root, and others.
 //
-// Uploads and parts under way in a folder that is renamed go on, and end in it.
+// Uploads under way in a folder that is renamed end in it; parts keep the name that they have.
 func (r *Root) Rename(from, to Name, o CommitOptions) error {
 	switch {
 	case r.options.ReadOnly:
@@ -201,16 +201,10 @@ func (m *move) run(base, targetBase string) error {
 	if err := m.root.fault(OpRename, m.from); err != nil {
 		return newError(OpRename, m.from, err)
 	}
-	rename := func() error {
-		if kind == typeFolder || m.noReplace {
-			return m.source.renameNew(base, m.target, targetBase)
-		}
-		return m.source.rename(base, m.target, targetBase)
-	}
-	if kind == typePlain {
-		err = rename()
+	if kind == typeFolder || m.noReplace {
+		err = m.source.renameNew(base, m.target, targetBase)
 	} else {
-		err = m.root.parts.move(m.from, m.to, rename)
+		err = m.source.rename(base, m.target, targetBase)
 	}
 	if err != nil {
 		return m.explain(kind, err)
@@ -224,7 +218,9 @@ func (m *move) settle() error {
 	if err := m.root.settleFolder(m.to, m.target); err != nil {
 		return err
 	}
-	if from, err := m.source.inode(); err == nil && isFolder(m.target, from) {
+	from, err := m.source.inode()
+	to, failed := m.target.inode()
+	if err == nil && failed == nil && from == to && from != (inode{}) {
 		return nil
 	}
 	return m.root.settleFolder(m.from, m.source)

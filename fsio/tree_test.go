@@ -243,7 +243,9 @@ func TestFileCommandsChangeWhatTheyNameAndNothingElse(t *testing.T) {
 func TestFileCommandsReachNoNameOfOurs(t *testing.T) {
 	dir := scratchInMemory(t)
 	r := openDefault(t, dir, Options{Dotfiles: true})
-	for _, own := range []string{temporaryName(1), ownPrefix + hexadecimal(1) + partSuffix} {
+	for _, own := range []string{
+		temporaryName(1), partsFolderName, ownPrefix + hexadecimal(1) + partSuffix,
+	} {
 		for _, text := range []string{own, "a/" + own, own + "/a", strings.ToUpper(own)} {
 			if _, err := r.ParseName([]byte(text)); KindOf(err) != KindBadName {
 				t.Errorf("%q: got %v", text, err)

@@ -168,7 +168,7 @@ func (ts *testServer) aborting() {
 		seen := false
 		onLoop(ts.t, ts.reactors[0], func() {
 			for s := range ts.reactors[0].sessions {
-				seen = s.status.aborting
+				seen = s.aborting()
 			}
 		})
 		return seen
@@ -231,4 +231,17 @@ func TestWhoseControlIsGoneIsNotAnswered(t *testing.T) {
 	eventually(t, "three sessions over", func() bool {
 		return len(ts.log.all("session ended")) == 3
 	})
+}
+
+// An abor behind a command that is too long is not seen before that command's turn.
+func TestAbortDoesNotPassCommandAboveLimit(t *testing.T) {
+	ts := serve(t, func(o *Options) {
+		o.Limits.CommandBytes, o.Limits.OfferTimeout = 32, 200*time.Millisecond
+	})
+	ts.file("a", []byte("abc"))
+	c := ts.greet()
+	c.offered("get a")
+	c.say(framed("stat "+strings.Repeat("x", 40)) + framed("abor"))
+	c.want(425, "") // the offer ends unused
+	c.want(501, "") // protocol error
 }

@@ -43,9 +43,8 @@ func FuzzClassicConversation(f *testing.F) {
 		c.ask("a").wantWhole(classicFuzzed[:7])
 		c.goodbye()
 		ts.wantQuiet(ts.reactors)
-		l := ts.limiter
-		if l.sessions.Load() != 0 || l.transfers.Load() != 0 || l.descriptors.Load() != ts.start {
-			t.Fatal("limits are not back")
+		if text := ts.limiter.InUse(); text != "" {
+			t.Fatal("still in use: ", text)
 		}
 		there, err := filepath.Glob(filepath.Join(ts.dir, "*"))
 		if err != nil || len(there) != 2 {

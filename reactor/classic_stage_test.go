@@ -4,7 +4,6 @@ package reactor
 
 import (
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"ferry/codec"
+	"ferry/reactor/loop"
 )
 
 // classicModel is what PROTOCOL says of classic's two ports, kept beside a reactor whose time
@@ -26,7 +26,7 @@ type classicModel struct {
 	clients []*classicClient
 	offers  map[classicLease]*classicOffer
 	// rested is when a lease has rested.
-	rested map[classicLease]instant
+	rested map[classicLease]loop.Instant
 	// late are offers that ended untaken and whose clients may still connect.
 	late []*classicOffer
 	// serial numbers commands in the order in which the server took them up.
@@ -44,7 +44,7 @@ type classicOffer struct {
 	classicLease
 	client *classicClient
 	want   string
-	until  instant
+	until  loop.Instant
 }
 
 // classicClient is one session as its client sees it.
@@ -84,7 +84,7 @@ func (m *classicModel) calm() {
 // heard takes what the server has said, and holds it against the rules.
 func (m *classicModel) heard(t *rapid.T) {
 	m.calm()
-	now := m.now
+	now := m.loop.Now
 	for l, o := range m.offers {
 		if o.until <= now {
 			m.ended(o)
@@ -101,7 +101,7 @@ func (m *classicModel) heard(t *rapid.T) {
 		m.told(t, c, line)
 	}
 	for _, c := range m.clients {
-		if gone := c.conn.context.(*session).conn == nil; gone != c.over {
+		if gone := c.conn.session.conn == nil; gone != c.over {
 			t.Fatalf("%s: control is closed: %v, should be: %v", c.file, gone, c.over)
 		}
 		if c.over || len(c.queue) == 0 || m.offered(c) {
@@ -118,7 +118,7 @@ func (m *classicModel) heard(t *rapid.T) {
 
 // ended lays an untaken offer's lease to rest.
 func (m *classicModel) ended(o *classicOffer) {
-	m.rested[o.classicLease] = m.now + m.limiter.limits.ClassicRest
+	m.rested[o.classicLease] = m.loop.Now + m.limiter.Limits.ClassicRest
 	m.late = append(m.late, o)
 }
 
@@ -144,8 +144,8 @@ func (m *classicModel) told(t *rapid.T, c *classicClient, line string) {
 		t.Fatalf("%s was told %v, which %s was told before", c.file, l, m.offers[l].client.file)
 	}
 	const drift = 100 * time.Millisecond // real time passes too
-	if m.now < m.rested[l]-drift {
-		t.Fatalf("%s was told %v, which rests for %v more", c.file, l, m.rested[l]-m.now)
+	if m.loop.Now < m.rested[l]-drift {
+		t.Fatalf("%s was told %v, which rests for %v more", c.file, l, m.rested[l]-m.loop.Now)
 	}
 	for _, o := range m.clients {
 		if o.over || len(o.queue) == 0 || m.offered(o) || o.serial >= c.serial {
@@ -155,7 +155,7 @@ func (m *classicModel) told(t *rapid.T, c *classicClient, line string) {
 			t.Fatalf("%s was served before %s", c.file, o.file)
 		}
 	}
-	m.offers[l] = &classicOffer{l, c, want, m.now + m.limiter.limits.OfferTimeout}
+	m.offers[l] = &classicOffer{l, c, want, m.loop.Now + m.limiter.Limits.OfferTimeout}
 }
 
 // connect makes a data connection and demands what it is for, or nothing of an offer that has
@@ -175,8 +175,8 @@ func (m *classicModel) connect(t *rapid.T, o *classicOffer) {
 		delete(m.offers, o.classicLease)
 		m.next(o.client)
 	}
-	m.now = m.clock()
-	m.meet(m.pools[kind].ports[0], fds[0], netip.MustParseAddr(o.from))
+	m.tick()
+	m.arrive(m.pools[kind].ports[0], fds[0], o.from)
 	m.calm()
 	var got strings.Builder
 	for b := make([]byte, 4096); ; {
@@ -210,7 +210,7 @@ func (m *classicModel) next(c *classicClient) {
 // say sends a line.
 func (m *classicModel) say(c *classicClient, line, end string) {
 	c.conn.in = append(c.conn.in, line+end...)
-	m.OnTraffic(c.conn)
+	m.input(c.conn)
 }
 
 func (m *classicModel) opened(t *rapid.T) {
@@ -268,7 +268,7 @@ func (m *classicModel) connected(t *rapid.T) {
 // meet another's file, which this exchange cannot prevent.
 func (m *classicModel) tooLate(t *rapid.T) {
 	m.late = slices.DeleteFunc(m.late, func(o *classicOffer) bool {
-		return m.rested[o.classicLease] <= m.now || m.offers[o.classicLease] != nil
+		return m.rested[o.classicLease] <= m.loop.Now || m.offers[o.classicLease] != nil
 	})
 	if len(m.late) == 0 {
 		t.Skip("nobody is late")
@@ -305,7 +305,7 @@ func TestClassicPortsFollowTheProtocol(t *testing.T) {
 		s.serveClassic()
 		m := &classicModel{
 			stage: s, offers: make(map[classicLease]*classicOffer),
-			rested: make(map[classicLease]instant),
+			rested: make(map[classicLease]loop.Instant),
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"open":    m.opened,
@@ -332,9 +332,9 @@ func TestClassicPortsFollowTheProtocol(t *testing.T) {
 		m.advance(time.Minute)
 		m.calm()
 		m.advance(time.Minute)
-		if len(m.addresses) > 0 || len(m.transfers) > 0 || len(m.deadlines) > 0 {
+		if len(m.addresses) > 0 || len(m.transfers) > 0 || len(m.loop.Deadlines) > 0 {
 			rt.Errorf("%d addresses, %d transfers, %d deadlines are left", len(m.addresses),
-				len(m.transfers), len(m.deadlines))
+				len(m.transfers), len(m.loop.Deadlines))
 		}
 	})
 }

@@ -3,12 +3,11 @@ package reactor
 import (
 	"errors"
 	"io"
-	"net"
 	"net/netip"
 
-	"github.com/panjf2000/gnet/v2"
-
 	"ferry/codec"
+	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // session is one control connection and what it asked for. It is owned by the loop. While it idles
@@ -18,85 +17,74 @@ type session struct {
 	r       *reactor
 	id      uint64
 	address *address
-	// conn is nil once gnet has called OnClose: its descriptor's number may be another's then.
-	conn gnet.Conn
+	// conn is nil once it is closed.
+	conn loop.Control
 	peer netip.AddrPort
-	dec  codec.Decoder
-	// transfer is the one that the session waits for, nil while it is Idle.
+	face face
+	*rights
+	dec codec.Decoder
+	// transfer is the one that the session waits for, nil while there is none.
 	transfer *transfer
-	// detached counts the transfers that move without the session waiting for them: classic's.
+	// detached counts the transfers that move without the session waiting for them.
 	detached int
-	// idle runs out when the session may have been silent for too long.
-	idle deadline
+	// silence runs out when the session may have been silent for too long.
+	silence loop.Deadline
 	// began is when control was accepted, heard when the last whole command came.
-	began, heard instant
+	began, heard loop.Instant
 	// ahead is how many bytes were sent ahead of the answer to the last command.
 	ahead int
-	// queued says that it stands in the reactor's list of those that can move.
-	queued bool
-	// fresh says that no command came yet, so that hello may.
-	fresh bool
-	// status is what a session of the status exchange has beside this, nil for all others.
-	status *statusSession
+	loop.Entry
+	// pumping: commands are being taken, so that the end of one does not begin that anew. greeted:
+	// its first command came.
+	pumping, greeted bool
 	// transfers and bytes are for the log line at the end.
 	transfers uint64
 	bytes     int64
 }
 
-// OnOpen takes a new control connection in, or closes it at once.
-func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
-	if c.LocalAddr().Network() == "unix" {
-		return nil, gnet.None // our own, see reactor.kick
-	}
-	r.now = r.clock()
+// Opened admits a new control connection, or has it closed at once.
+func (r *reactor) Opened(c loop.Control) loop.Session {
 	r.count.controlConnections++
-	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return nil, gnet.Close
-	}
-	peer := tcp.AddrPort()
-	ip := peer.Addr().Unmap().WithZone("")
+	peer := c.Peer()
+	ip := peer.Addr()
 	if r.draining || !r.admits(ip) {
 		r.count.refused++
-		return nil, gnet.Close
+		return nil
 	}
-	if !r.limiter.rates.allow(ip, r.now) {
+	if !r.limiter.Rates.Allow(ip, r.loop.Now) {
 		r.count.hurried++
-		return nil, gnet.Close
+		return nil
 	}
 	a := r.addressOf(ip)
-	if !r.limiter.takeSession(a.use) {
+	if r.limiter.Take(a.use, limit.Sessions, 1) != limit.Enough {
 		r.count.surplus++
 		r.forget(a)
-		return nil, gnet.Close
+		return nil
 	}
 	a.sessions++
-	f, grammar := faceBase, codec.Commands
-	if local, ok := c.LocalAddr().(*net.TCPAddr); ok && local.Port == r.server.ClassicPort() {
-		f, grammar = faceClassic, codec.Lines
-	}
+	f := r.server.faceAt(c.Port())
 	s := &session{
-		machine: newMachine(f),
+		machine: newMachine(f.properties()),
 		r:       r,
 		id:      r.server.sessionID.Add(1),
 		address: a,
 		conn:    c,
-		peer:    netip.AddrPortFrom(ip, peer.Port()),
-		dec:     codec.NewDecoder(grammar),
-		began:   r.now,
-		heard:   r.now,
-		fresh:   f == faceBase && len(r.pools[poolKeyed].ports) > 0,
+		peer:    peer,
+		face:    f,
+		rights:  &r.server.rights,
+		began:   r.loop.Now,
+		heard:   r.loop.Now,
 	}
-	s.dec.LimitCommand(r.limiter.limits.CommandBytes)
-	s.idle.owner = s
-	r.deadlines.set(&s.idle, r.now+r.limiter.limits.IdleTimeout)
+	s.dec = codec.NewDecoder(s.grammar)
+	s.dec.LimitCommand(r.limiter.Limits.CommandBytes)
+	s.silence.Owner = s
+	r.loop.Deadlines.Set(&s.silence, r.loop.Now+r.limiter.Limits.IdleTimeout)
 	r.sessions[s] = struct{}{}
-	c.SetContext(s)
-	r.rearm()
-	return nil, gnet.None
+	s.write(f.greeting(s))
+	return s
 }
 
-// admits says whether an address may connect: Deny goes first, an empty Allow admits all others.
+// admits reports whether an address may connect: Deny wins, and an empty Allow admits all others.
 func (r *reactor) admits(ip netip.Addr) bool {
 	for _, p := range r.server.options.Deny {
 		if p.Contains(ip) {
@@ -111,226 +99,248 @@ func (r *reactor) admits(ip netip.Addr) bool {
 	return len(r.server.options.Allow) == 0
 }
 
-// OnTraffic takes what came on a control connection.
-func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
-	s, ok := c.Context().(*session)
-	if !ok || s.conn == nil {
-		_, _ = c.Discard(-1)
-		if !ok && c.LocalAddr().Network() == "unix" {
-			r.turn()
-		}
-		return gnet.None
+// Input takes what came on the control connection.
+func (s *session) Input() {
+	if s.over() {
+		s.conn.Discard(s.conn.Buffered())
+		return
 	}
-	r.now = r.clock()
-	if s.exchange.State() == codec.Over {
-		_, _ = c.Discard(-1)
-		return gnet.None
+	s.pump()
+	if s.conn != nil && int64(s.conn.Buffered()) > s.r.limiter.Limits.ControlBufferBytes {
+		s.feed(inFlood)
 	}
-	r.pump(s)
-	if s.conn == nil {
-		return gnet.None
-	}
-	waiting := c.InboundBuffered()
-	if int64(waiting) > r.limiter.limits.ControlBufferBytes {
-		r.feed(s, input{kind: inFlood})
-	} else if t := s.transfer; t != nil && t.asked == nil && waiting > s.ahead+codec.FieldSize {
-		r.furtherCommand(t)
-	}
-	r.rearm()
-	return gnet.None
 }
 
-// OnClose takes the end of a control connection. What was offered or moves goes on without it.
-// (PROTOCOL, Base exchange: "An offer outlives its control connection".)
-func (r *reactor) OnClose(c gnet.Conn, err error) gnet.Action {
-	s, ok := c.Context().(*session)
-	if !ok || s.conn == nil {
-		return gnet.None
-	}
-	r.now = r.clock()
+// Closed takes the end of the control connection. What was offered or moves goes on without it.
+// (PROTOCOL.md, Offers.)
+func (s *session) Closed(err error) {
+	r := s.r
 	s.conn = nil
-	if s.exchange.State() != codec.Over {
-		var out output
-		s.step(input{kind: inEnd}, &out)
+	if !s.over() {
+		s.step(inEnd)
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.reason = endLost
 		}
 	}
-	r.deadlines.clear(&s.idle)
+	r.loop.Deadlines.Clear(&s.silence)
 	s.dec.Release()
 	r.logSession(s)
 	delete(r.sessions, s)
 	a := s.address
-	r.limiter.giveSession(a.use)
+	r.limiter.Give(a.use, limit.Sessions, 1)
 	a.sessions--
-	if t := s.transfer; t != nil {
-		if t.state == transferWaiting {
-			r.withdraw(t)
-			r.endTransfer(t)
-		} else if t.asked == nil {
-			r.furtherCommand(t)
-		}
+	if t := s.transfer; t != nil && !s.dropWaiting() {
+		s.face.gone(t)
 	}
 	r.freed(a)
 	r.forget(a)
 	r.checkDrained()
-	r.rearm()
-	return gnet.None
 }
 
-// pump takes commands from what the client sent, as long as the session is Idle.
-func (r *reactor) pump(s *session) {
-	if s.status != nil {
-		r.pumpStatus(s)
+// over reports whether the session has ended; control may still be open for its last answer.
+func (s *session) over() bool { return s.state == sessionOver }
+
+// pump takes commands from what the client sent, as long as the session waits for one.
+func (s *session) pump() {
+	if s.pumping {
 		return
 	}
-	for s.conn != nil && (s.exchange.State() == codec.Idle || s.byeWaits()) {
-		in, _ := s.conn.Peek(-1)
-		ev, n := s.dec.Next(in)
-		var t *transfer
-		var out output
-		switch ev.Kind {
-		case codec.EventCommand:
-			s.heard = r.now
-			if s.fresh && r.greet(s, ev.Data, n) {
-				return
-			}
-			s.fresh = false
-			t = r.command(s, s.parse(ev.Data), &out)
-		case codec.EventError:
-			s.step(input{kind: inViolation}, &out)
-		default: // no more for now: this grammar has no other events
-		}
-		// Discard takes 0 for everything.
-		if n > 0 {
-			_, _ = s.conn.Discard(n)
-		}
-		r.perform(s, &out)
-		if t != nil {
-			r.prepare(t)
-		}
-		if ev.Kind == codec.EventNone {
-			return
+	s.pumping = true
+	first := s.r.batch.begin(s)
+	for n := 0; s.conn != nil && !s.over() && s.takeCommand(); n++ {
+		if n == commandsATurn {
+			s.r.loop.Enqueue(s)
+			break
 		}
 	}
+	if first {
+		s.r.batch.end()
+	}
+	s.pumping = false
 }
 
-// command steps the session, and returns the transfer that the command asks for, if any. The
-// command's bytes are not used after it.
-func (r *reactor) command(s *session, c codec.Command, out *output) *transfer {
-	r.count.commands++
-	s.step(input{kind: inCommand, verb: c.Verb}, out)
-	if !out.ask {
-		return nil
+// commandsATurn is how many commands of a session may be answered before others have their turn: an
+// answer can be a hundred times longer than its command.
+const commandsATurn = 32
+
+// Move goes on with commands that were sent ahead.
+func (s *session) Move() (more bool) {
+	if s.conn != nil && !s.over() {
+		s.pump()
 	}
-	return r.newTransfer(s, c)
+	return false // pump has it queued if there is more
+}
+
+// takeCommand takes one command, and reports whether there may be another.
+func (s *session) takeCommand() bool {
+	if !s.awaitsCommand() && !s.face.ahead(s) {
+		return false
+	}
+	in := s.conn.Peek()
+	d, n := s.face.next(s, in)
+	s.conn.Discard(n)
+	if d.kind != decideWait && d.kind != decideViolation {
+		s.heard = s.r.loop.Now
+		s.r.count.commands++
+	}
+	switch d.kind {
+	case decideBegin:
+		s.step(inAsk)
+		s.face.prepare(d.transfer)
+	case decideFollow:
+		s.step(inFollow)
+		s.face.prepare(d.transfer)
+	case decideAnswer:
+		s.step(inAsk)
+		s.face.reply(s, d.answer)
+		s.feed(inAnswer)
+	case decideQuit:
+		s.feed(inQuit)
+	case decideViolation:
+		s.feed(inViolation)
+	default:
+	}
+	return d.kind != decideWait
 }
 
 // feed steps the session's machine and performs what it asks for.
-func (r *reactor) feed(s *session, in input) {
-	var out output
-	s.step(in, &out)
-	r.perform(s, &out)
-}
-
-func (r *reactor) perform(s *session, out *output) {
-	switch {
-	case out.tell:
-		t := s.transfer
-		r.tell(s, t.line.pool.ports[t.port].number)
-	case out.part:
-		r.tell(s, r.parting.number)
-	case out.farewell:
-		r.farewell(s)
+func (s *session) feed(in inputKind) {
+	out := s.step(in)
+	if out.tell {
+		s.ahead = s.waiting()
+		s.face.offered(s, s.transfer.offer)
 	}
 	if out.end != endNot {
-		if s.status != nil {
-			r.lastWords(s, out)
-		}
-		r.endSession(s)
+		s.face.bye(s, out.end)
+		s.end()
 	}
 	if out.resume {
-		r.pump(s)
+		s.pump()
 	}
 }
 
-// parse takes a command apart as the session's face writes it.
-func (s *session) parse(text []byte) codec.Command {
-	if s.face == faceClassic {
-		return codec.ParseClassic(text)
-	}
-	return codec.ParseCommand(text)
-}
-
-// tell sends a port.
-func (r *reactor) tell(s *session, port uint16) {
+// waiting is how many bytes wait on control.
+func (s *session) waiting() int {
 	if s.conn == nil {
-		return
+		return 0
 	}
-	s.ahead = s.conn.InboundBuffered()
-	switch s.face {
-	case faceClassic:
-		r.write(s, codec.AppendConn(r.lineBuffer[:0], port))
-		return
-	case faceStatus:
-		r.tellOffer(s, port)
-		return
-	default:
-	}
-	r.write(s, codec.AppendField(r.fieldBuffer[:0], int64(port)))
+	return s.conn.Buffered()
 }
 
 // write answers on control. A write that fails ends the session before it returns.
-func (r *reactor) write(s *session, answer []byte) {
-	c := s.conn
-	if _, err := c.Write(answer); err != nil || s.conn == nil {
+func (s *session) write(text []byte) {
+	if s.conn == nil || len(text) == 0 || s.r.batch.add(s, text) {
 		return
 	}
-	if int64(c.OutboundBuffered()) > r.limiter.limits.ControlBufferBytes {
-		r.feed(s, input{kind: inFlood})
+	s.writeNow(text)
+}
+
+func (s *session) writeNow(text []byte) {
+	c := s.conn
+	if c.Write(text) != nil || s.conn == nil {
+		return
+	}
+	if int64(c.Unsent()) > s.r.limiter.Limits.ControlBufferBytes {
+		s.feed(inFlood)
 	}
 }
 
-// endSession closes control once our last answer has left, since a close before would cut it off.
-func (r *reactor) endSession(s *session) {
+// dropWaiting ends a transfer that has not been offered yet: nobody would be told of its port.
+func (s *session) dropWaiting() bool {
+	t := s.transfer
+	if t == nil || t.state != transferWaiting {
+		return false
+	}
+	t.end()
+	return true
+}
+
+// end closes control once our last answer has left, since a close before would cut it off.
+func (s *session) end() {
+	s.r.batch.flush(s)
 	if s.conn == nil {
 		return
 	}
-	if t := s.transfer; t != nil && t.state == transferWaiting {
-		// Its port would be told to nobody, and rest for nothing.
-		r.withdraw(t)
-		r.endTransfer(t)
-	}
-	if s.conn.OutboundBuffered() > 0 {
-		r.deadlines.set(&s.idle, r.now+closingGrace)
+	s.dropWaiting()
+	if s.conn.Unsent() > 0 {
+		s.r.loop.Deadlines.Set(&s.silence, s.r.loop.Now+closingGrace)
 		return
 	}
-	_ = r.loop.Close(s.conn)
+	s.conn.Close()
 }
 
-// expire ends a session that has been silent for too long, or whose last answer did not leave.
-func (s *session) expire(*deadline) {
+// Expire ends a session that has been silent for too long, or whose last answer did not leave.
+func (s *session) Expire(*loop.Deadline) {
 	r := s.r
-	if s.exchange.State() == codec.Over {
+	if s.over() {
 		if s.conn != nil {
-			_ = r.loop.Close(s.conn)
+			s.conn.Close()
 		}
 		return
 	}
-	timeout := r.limiter.limits.IdleTimeout
-	if s.busy() || s.detached > 0 {
-		s.heard = r.now
+	timeout := r.limiter.Limits.IdleTimeout
+	if !s.awaitsCommand() || s.detached > 0 {
+		s.heard = r.loop.Now
 	}
-	if r.now-s.heard < timeout {
-		r.deadlines.set(&s.idle, s.heard+timeout)
+	if r.loop.Now-s.heard < timeout {
+		r.loop.Deadlines.Set(&s.silence, s.heard+timeout)
 		return
 	}
-	r.feed(s, input{kind: inIdle})
+	s.feed(inIdle)
 }
 
 // moved counts a finished transfer for the session's log line.
 func (s *session) moved(t *transfer) {
 	s.transfers++
 	s.bytes += t.moved
-	s.heard = s.r.now
+	s.heard = s.r.loop.Now
+}
+
+// batch gathers the replies of the session whose commands are being taken, to send them in one
+// write. What is done for one session may let another go on: that one's replies are not gathered.
+// It is owned by the loop.
+type batch struct {
+	s   *session
+	out []byte
+}
+
+// batchBytes is how much leaves in one write: the replies of hundreds of commands, so that a client
+// that sends very many at once does not keep the loop busy with system calls.
+const batchBytes = 16 << 10
+
+// begin gathers the replies of a session, unless those of another are gathered already.
+func (b *batch) begin(s *session) bool {
+	if b.s != nil {
+		return false
+	}
+	b.s = s
+	return true
+}
+
+// add takes a reply in, and reports whether it did.
+func (b *batch) add(s *session, text []byte) bool {
+	if b.s != s {
+		return false
+	}
+	if b.out = append(b.out, text...); len(b.out) >= batchBytes {
+		b.flush(s)
+	}
+	return true
+}
+
+// flush sends what was gathered for the session.
+func (b *batch) flush(s *session) {
+	out := b.out
+	if b.s != s || len(out) == 0 {
+		return
+	}
+	b.out = out[:0]
+	if s.conn != nil {
+		s.writeNow(out)
+	}
+}
+
+func (b *batch) end() {
+	b.flush(b.s)
+	b.s = nil
 }

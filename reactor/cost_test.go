@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"ferry/reactor/loop"
 )
 
 // A small get on the loop allocates the command's text, the name that is opened, and what the log's
@@ -25,13 +27,13 @@ func TestSmallGetAllocatesLittle(t *testing.T) {
 	transfers := func() {
 		c.in = append(c.in[:0], command...)
 		c.out = c.out[:0]
-		s.OnTraffic(c)
+		s.input(c)
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 		check(t, err)
-		s.now = s.clock()
+		s.tick()
 		for _, p := range s.pools[poolData].ports {
 			if l := s.addresses[loopback].lines[poolData]; l.offers[p.index] != nil {
-				s.meet(p, fds[0], loopback)
+				s.arrive(p, fds[0], loopback.String())
 			}
 		}
 		n, err := unix.Read(fds[1], sink)
@@ -39,12 +41,12 @@ func TestSmallGetAllocatesLittle(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		check(t, unix.Close(fds[1]))
-		s.moveQueued()
+		s.loop.Step()
 		if len(s.transfers) != 0 {
 			t.Fatal("it has not ended")
 		}
 	}
-	if s.sendfile {
+	if loop.HaveSendfile {
 		if n := testing.AllocsPerRun(500, transfers); n > 8 {
 			t.Errorf("a small get allocates %v times", n)
 		}

@@ -1,6 +1,11 @@
 package reactor
 
-import "github.com/rs/zerolog"
+import (
+	"github.com/rs/zerolog"
+
+	"ferry/reactor/limit"
+	"ferry/reactor/loop"
+)
 
 // counters count what happened on one reactor since its start.
 type counters struct {
@@ -17,31 +22,31 @@ type counters struct {
 	bytesIn, bytesOut  uint64
 	jobs               uint64
 	acceptFailures     uint64
-	acceptLogged       instant
+	acceptLogged       loop.Instant
 	restarts           uint64
 }
 
 // logStatus writes the reactor's counters, and a line for every session and transfer.
 func (r *reactor) logStatus() {
 	log := &r.server.log
-	r.now = r.clock()
+	r.loop.Now = r.loop.Clock()
 	for s := range r.sessions {
 		e := log.Info().Uint64("session", s.id).Str("peer", s.peerText()).
-			Stringer("state", s.exchange.State()).
-			Float64("seconds", (r.now-s.began).Seconds()).
+			Stringer("state", s.state).
+			Float64("seconds", (r.loop.Now-s.began).Seconds()).
 			Uint64("transfers", s.transfers).Int64("bytes", s.bytes)
 		if s.conn != nil {
-			e = e.Int("control_in", s.conn.InboundBuffered()).
-				Int("control_out", s.conn.OutboundBuffered())
+			e = e.Int("control_in", s.conn.Buffered()).
+				Int("control_out", s.conn.Unsent())
 		}
 		e.Msg("session")
 	}
 	for _, t := range r.transfers {
 		log.Info().Uint64("session", t.session.id).Str("peer", t.session.peerText()).
-			Stringer("state", t.state).Stringer("command", t.verb).
-			Str("name", cut(t.name, logNameMax)).
+			Stringer("state", t.state).Stringer("command", t.Verb).
+			Str("name", cut(t.called, logNameMax)).
 			Int64("bytes", t.moved).Bool("file_work", t.job.busy).
-			Float64("seconds", (r.now - t.began).Seconds()).Msg("transfer")
+			Float64("seconds", (r.loop.Now - t.began).Seconds()).Msg("transfer")
 	}
 	resting, waiting := 0, 0
 	for _, a := range r.addresses {
@@ -56,10 +61,10 @@ func (r *reactor) logStatus() {
 	log.Info().Int("reactor", r.index).Dict("now", zerolog.Dict().
 		Int("sessions", len(r.sessions)).Int("transfers", len(r.transfers)).
 		Int("addresses", len(r.addresses)).Int("leases_resting", resting).
-		Int("commands_waiting", waiting).Int("deadlines", len(r.deadlines)).
-		Int64("descriptors_free", r.limiter.descriptors.Load()).
-		Int64("bytes_announced", r.limiter.announced.Load()).
-		Int("keys_standing", len(r.keys)).Int("without_key", r.keyless.Len())).
+		Int("commands_waiting", waiting).Int("deadlines", len(r.loop.Deadlines)).
+		Int64("descriptors_free", r.limiter.Free(limit.Descriptors)).
+		Int64("bytes_announced", r.limiter.Used(limit.Reserved)).
+		Int("keys_standing", len(r.keys.offers)).Int("without_key", r.keys.pending.Len())).
 		Dict("total", zerolog.Dict().
 			Uint64("control_connections", c.controlConnections).Uint64("refused", c.refused).
 			Uint64("surplus", c.surplus).Uint64("hurried", c.hurried).

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ferry/reactor/limit"
 )
 
 func TestSurplusSessionsAreClosed(t *testing.T) {
@@ -30,7 +32,7 @@ func TestSurplusSessionsAreClosed(t *testing.T) {
 		c.ask("ls").wantRecord(nil)
 	}
 	kept[0].quit()
-	eventually(t, "the end of one", func() bool { return ts.limiter.sessions.Load() == 4 })
+	eventually(t, "the end of one", func() bool { return ts.limiter.Used(limit.Sessions) == 4 })
 	c := ts.dialFrom(t, "127.0.0.1")
 	c.ask("ls").wantRecord(nil)
 	if n := ts.counted().surplus; n != 2 {

@@ -1,22 +1,17 @@
-// Package reactor is ferry's server: one goroutine that owns all state, on a gnet event loop.
+// Package reactor is ferry's server: sessions, offers and transfers on event loops (package loop).
 //
-// Control connections are gnet connections. Data sockets are plain non-blocking descriptors in the
-// reactor's own watcher, a second epoll set (poll, where there is no epoll), because a gnet
-// connection can neither be slowed nor say that it has drained. A doorbell goroutine waits on the
-// watcher and rings: the loop then takes one turn, in which it
+// A reactor is everything that runs on one loop, and belongs to that loop's goroutine unless its
+// comment says otherwise. What may block is a job for the pool (package fsio), whose result returns
+// to the loop as a task. Several reactors share nothing but the counts of package limit, and the
+// pool.
 //
-//  1. handles what the watcher saw: connections to data ports, sockets that can be read or written;
-//  2. takes the results of file work that the pool has finished;
-//  3. lets run out what has run out;
-//  4. gives every transfer that can move one quantum.
+// Bytes take this way: loop (a control connection or a channel) → face (codec) → session (rights,
+// state) → offer (ports, limits) → transfer (state, a quantum a turn) → fsio, and back as one task.
 //
-// Everything here is owned by that goroutine unless its comment says otherwise. What may block is a
-// job of the pool (package fsio); its result comes back in a turn. Several reactors share nothing
-// but limits, which are atomic counters, and the pool.
-//
-// The files: server starts and stops reactors; reactor is the loop and its turn; control, session
-// and offer are one session from its bytes to the lease of a data port; transfer, send and receive
-// move the bytes; watcher, deadline, limits, log and counters are what these stand on. classic and
-// status are faces of the session beside base's; with status go keyed, which knows offers by their
-// KEY, abort, work, part and sum, and reply, where what went wrong becomes a code.
+// The files: server starts and stops reactors; reactor is what runs on a loop, and end is how it
+// ends; listener has the list of exchanges. control and session take a session from its bytes to a
+// command, face says what an exchange is, and each face_ file is one. lease and offer give a command
+// its data port, keyed those that are known by a KEY, dataport accepts. transfer is a command from
+// its bytes to its end, with send, listing, receive and commit for its two directions; job and work
+// are its file work, sum its checksums. rights, reply, space, log and counters support them.
 package reactor

@@ -214,7 +214,7 @@ func TestOfferTakenWhileServerEnds(t *testing.T) {
 func TestPortTakenBeforeTheStart(t *testing.T) {
 	s, err := New(testOptions(t.TempDir()))
 	check(t, err)
-	s.reserved.release()
+	s.listeners[0].Release()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	check(t, err)
 	defer func() { _ = unix.Close(fd) }()

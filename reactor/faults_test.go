@@ -10,6 +10,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 var (
@@ -274,7 +275,7 @@ func testFaults(
 	}
 	t.Logf("faults by call: %v", struck)
 	for _, op := range ops {
-		if haveSendfile && struck[op] == 0 {
+		if loop.HaveSendfile && struck[op] == 0 {
 			t.Errorf("no fault struck %v", op)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 // opSendfile stands for sendfile among the calls that faults are put into.
@@ -69,7 +70,7 @@ func serveFaulty(t *testing.T, f *faulty, change ...func(*Options)) *testServer 
 	return serveWith(t, func(s *Server) {
 		faults(t, s, f.ask)
 		for _, r := range s.reactors {
-			r.sendfileCall = func(socket, file int, offset, n int64) (int, error) {
+			r.wrap = sendfileBy(func(c loop.Channel, file int, offset, n int64) (int, error) {
 				err := f.ask(opSendfile, fsio.Name{})
 				var short fsio.Short
 				switch {
@@ -78,10 +79,27 @@ func serveFaulty(t *testing.T, f *faulty, change ...func(*Options)) *testServer 
 				case err != nil:
 					return 0, err
 				}
-				return sendFile(socket, file, offset, n)
-			}
+				return c.Sendfile(file, offset, n)
+			})
 		}
 	}, change...)
+}
+
+// sendfileCall stands in for a channel's Sendfile.
+type sendfileCall func(c loop.Channel, file int, offset, n int64) (int, error)
+
+// sendfileBy makes channels send files with another call.
+func sendfileBy(call sendfileCall) func(loop.Channel) loop.Channel {
+	return func(c loop.Channel) loop.Channel { return &otherSendfile{c, call} }
+}
+
+type otherSendfile struct {
+	loop.Channel
+	call sendfileCall
+}
+
+func (c *otherSendfile) Sendfile(file int, offset, n int64) (int, error) {
+	return c.call(c.Channel, file, offset, n)
 }
 
 // tree is what a folder holds: the content of files by their name, folderMark for folders. What is

@@ -23,7 +23,7 @@ type folderModel struct {
 // modelClient is one of them.
 type modelClient struct {
 	talker
-	face face
+	face dialect
 	// folder is what names are relative to, "" for the root.
 	folder string
 }
@@ -184,7 +184,7 @@ func (m *folderModel) expectRename(from, to string) said {
 
 // compare holds what came of a command against what was to come.
 func (c *modelClient) compare(t *rapid.T, command string, got, want said) {
-	if c.face == faceBase {
+	if c.face == speaksBase {
 		if want.code/100 != 2 {
 			want.code = codec.CodeLocal
 		}
@@ -205,9 +205,9 @@ func (m *folderModel) act(t *rapid.T) {
 	c := rapid.SampledFrom(m.clients).Draw(t, "client")
 	verbs := []string{"put", "put", "get", "ls"}
 	switch c.face {
-	case faceClassic:
+	case speaksClassic:
 		verbs = []string{"get"}
-	case faceStatus:
+	case speaksStatus:
 		verbs = append(verbs,
 			"getpart 1 2", "stat", "mkdir", "mkdir", "rmdir", "rm", "cd", "rename")
 	default:
@@ -249,17 +249,17 @@ func TestFolderIsAsItsModel(t *testing.T) {
 	a, b := ts.greet(), ts.greet()
 	c, d, e := ts.dial(), ts.dial(), ts.classic()
 	m.clients = []*modelClient{
-		{talker: statusTalker{a}, face: faceStatus},
-		{talker: statusTalker{b}, face: faceStatus},
-		{talker: baseTalker{c}, face: faceBase},
-		{talker: baseTalker{d}, face: faceBase},
-		{talker: classicTalker{e}, face: faceClassic},
+		{talker: statusTalker{a}, face: speaksStatus},
+		{talker: statusTalker{b}, face: speaksStatus},
+		{talker: baseTalker{c}, face: speaksBase},
+		{talker: baseTalker{d}, face: speaksBase},
+		{talker: classicTalker{e}, face: speaksClassic},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		m.tree = make(tree)
 		m.lay(ts.t.(*testing.T), ts.dir)
 		for _, c := range m.clients {
-			if c.folder = ""; c.face == faceStatus {
+			if c.folder = ""; c.face == speaksStatus {
 				c.ask("cd /", "")
 			}
 		}

@@ -21,39 +21,39 @@ func FuzzStagedConversation(f *testing.F) {
 		}
 		return []byte(text)
 	}
-	f.Add(uint8(faceStatus), one("put n", "get n", "ls -l", "quit"), []byte(record("abc")),
+	f.Add(uint8(speaksStatus), one("put n", "get n", "ls -l", "quit"), []byte(record("abc")),
 		uint16(3))
-	f.Add(uint8(faceStatus), one("newpart n", "abor", "rnfr f2", "rnto n"), []byte(record("")),
+	f.Add(uint8(speaksStatus), one("newpart n", "abor", "rnfr f2", "rnto n"), []byte(record("")),
 		uint16(90))
-	f.Add(uint8(faceStatus), one("get f4", "noop", "abor", "getpart 3 0 f3", "cd d", "sum xxh3 f4"),
+	f.Add(uint8(speaksStatus), one("get f4", "noop", "abor", "getpart 3 0 f3", "cd d", "sum xxh3 f4"),
 		[]byte{}, uint16(7))
-	f.Add(uint8(faceStatus), one("mkdir d", "put d/a", "rmdir d", "rm d/a", "stat d"),
+	f.Add(uint8(speaksStatus), one("mkdir d", "put d/a", "rmdir d", "rm d/a", "stat d"),
 		[]byte(record(string(pattern(70_000)))), uint16(60_000))
-	f.Add(uint8(faceBase), one("put n", "put n", "ls", "get n", "quit"),
+	f.Add(uint8(speaksBase), one("put n", "put n", "ls", "get n", "quit"),
 		[]byte(record("a")+record("b")), uint16(11))
-	f.Add(uint8(faceBase), []byte("9999999999"), []byte("9999999999"), uint16(1))
-	f.Add(uint8(faceClassic), []byte("RETR f4\r\nRETR nothing\nHELLO\nRETR f2\nGOODBYE SERVER\n"),
+	f.Add(uint8(speaksBase), []byte("9999999999"), []byte("9999999999"), uint16(1))
+	f.Add(uint8(speaksClassic), []byte("RETR f4\r\nRETR nothing\nHELLO\nRETR f2\nGOODBYE SERVER\n"),
 		[]byte("unasked"), uint16(8))
-	f.Add(uint8(faceClassic), []byte("RETR d0\nGOODBYE SERVER\nRETR f1\n"), []byte{}, uint16(99))
-	f.Add(uint8(faceClassic), []byte("RETR ../x\n\nRETR \x00\n"+strings.Repeat("R", 5000)),
+	f.Add(uint8(speaksClassic), []byte("RETR d0\nGOODBYE SERVER\nRETR f1\n"), []byte{}, uint16(99))
+	f.Add(uint8(speaksClassic), []byte("RETR ../x\n\nRETR \x00\n"+strings.Repeat("R", 5000)),
 		[]byte{}, uint16(4000))
 	f.Fuzz(func(t *testing.T, exchange uint8, control, data []byte, cut uint16) {
 		s := newSim(t, 1)
 		defer s.giveBack()
 		s.calm, s.anything = true, true
 		before := descriptors()
-		c := s.enterFrom("10.0.0.1", face(exchange%3))
+		c := s.enterFrom("10.0.0.1", dialect(exchange%3))
 		c.rude = true
 		s.clients = append(s.clients, c)
-		if c.face == faceStatus {
+		if c.face == speaksStatus {
 			c.conn.in = append(c.conn.in, framed("hello 1")...)
-			s.OnTraffic(c.conn)
+			s.input(c.conn)
 		}
 		for rest := control; len(rest) > 0 && c.there(); {
 			n := min(int(cut)+1, len(rest))
 			c.conn.in = append(c.conn.in, rest[:n]...)
 			rest = rest[n:]
-			s.OnTraffic(c.conn)
+			s.input(c.conn)
 			s.serve(c, data)
 		}
 		s.serve(c, data)

@@ -40,10 +40,8 @@ func FuzzConversation(f *testing.F) {
 		c.ask("nothing").wantRecord([]byte("500 nothing: unknown command\n"))
 		check(t, c.Close())
 		ts.wantQuiet(ts.reactors)
-		l := ts.limiter
-		if l.sessions.Load() != 0 || l.transfers.Load() != 0 || l.announced.Load() != 0 ||
-			l.descriptors.Load() != ts.start {
-			t.Fatal("limits are not back")
+		if text := ts.limiter.InUse(); text != "" {
+			t.Fatal("still in use: ", text)
 		}
 		ts.wantNoTemporaries()
 		outside, err := filepath.Glob(filepath.Join(ts.dir, "..", "*"))

@@ -13,6 +13,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 // eachWay runs a test with what Linux has and with what other systems have.
@@ -60,7 +61,7 @@ func TestColdFileIsReadByThePool(t *testing.T) {
 		c.get("file", content)
 	}
 	least := int64(4 + 2) // every file is opened, a small one read
-	if haveSendfile {
+	if loop.HaveSendfile {
 		least += 1 + 3 // and every quantum of a large one is looked for
 	}
 	if n := asked.Load(); n < least {
@@ -274,24 +275,24 @@ func TestListingIsSortedAndComplete(t *testing.T) {
 
 // A filesystem that does not do sendfile is read and written; one that fails is reset and said.
 func TestFileThatIsNotSentByTheSystem(t *testing.T) {
-	if !haveSendfile {
+	if !loop.HaveSendfile {
 		t.Skip("files are read and written here anyway")
 	}
 	var calls atomic.Int32
 	var fail atomic.Value // of error
 	ts := serveWith(t, func(s *Server) {
 		r := s.reactors[0]
-		r.sendfileCall = func(socket, file int, offset, n int64) (int, error) {
+		r.wrap = sendfileBy(func(c loop.Channel, file int, offset, n int64) (int, error) {
 			if calls.Add(1) > 1 {
 				return 0, *fail.Load().(*error)
 			}
-			return sendFile(socket, file, offset, min(n, 100_000))
-		}
+			return c.Sendfile(file, offset, min(n, 100_000))
+		})
 	})
 	content := pattern(3 * quantum)
 	ts.file("large", content)
 	c := ts.dial()
-	plain, broken := errNoSendfile, error(syscall.EIO)
+	plain, broken := loop.ErrNoSendfile, error(syscall.EIO)
 	fail.Store(&plain)
 	c.get("large", content)
 	ts.wantTransfer(1, outcomeComplete)

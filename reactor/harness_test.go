@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,6 +17,9 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // patience is how long a test waits for something that must happen. It is never waited out.
@@ -65,12 +69,29 @@ func endsOf(descriptor string) string {
 	}
 	var text string
 	if sa, err := unix.Getsockname(fd); err == nil {
-		text += " from " + addrPort(sa).String()
+		text += " from " + socketName(sa)
 	}
 	if sa, err := unix.Getpeername(fd); err == nil {
-		text += " to " + addrPort(sa).String()
+		text += " to " + socketName(sa)
 	}
 	return text
+}
+
+func socketName(sa unix.Sockaddr) string {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)).String()
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port)).String()
+	}
+	return "a local socket"
+}
+
+// skip lets time pass on a reactor's clock.
+func skip(r *reactor, d time.Duration) {
+	was := r.loop.Clock
+	r.loop.Clock = func() loop.Instant { return was() + d }
+	r.loop.Now = r.loop.Clock()
 }
 
 // logLine is one line of a server's log.
@@ -148,7 +169,7 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 		prepare(s)
 	}
 	ts.Server = s
-	ts.start = s.limiter.descriptors.Load()
+	ts.start = s.limiter.Free(limit.Descriptors)
 	listening := make(chan struct{})
 	go func() { ts.ran <- s.Run(func() { close(listening) }) }()
 	select {
@@ -193,17 +214,12 @@ func (ts *testServer) end(reactors []*reactor) {
 			t.Errorf("the server ended with: %v", err)
 		}
 	}
-	l := ts.limiter
-	if l.sessions.Load() != 0 || l.transfers.Load() != 0 || l.announced.Load() != 0 ||
-		l.descriptors.Load() != ts.start || len(l.addresses) != 0 {
-		t.Errorf("limits are not back: %d sessions, %d transfers, %d bytes announced, "+
-			"%d of %d descriptors, %d addresses", l.sessions.Load(), l.transfers.Load(),
-			l.announced.Load(), l.descriptors.Load(), ts.start, len(l.addresses))
+	if text, n := ts.limiter.InUse(), ts.limiter.Addresses(); text != "" || n != 0 {
+		t.Errorf("in use: %s%d addresses", text, n)
 	}
 	for _, r := range reactors {
 		for i, s := range r.spare {
-			if s.state != transferEnded || s.send.open || s.recv.pending != nil || s.fd != -1 &&
-				s.fd != 0 {
+			if !s.holdsNothing() {
 				t.Errorf("spare transfer %d still holds something", i)
 			}
 		}
@@ -232,7 +248,7 @@ func (ts *testServer) wait() error {
 func onLoop(t testing.TB, r *reactor, f func()) {
 	t.Helper()
 	done := make(chan struct{})
-	r.order(func() {
+	r.loop.Order(func() {
 		defer close(done)
 		f()
 	})
@@ -267,8 +283,8 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 					t.Errorf("%v is remembered for nothing", ip)
 				}
 			}
-			if len(r.deadlines) != rest {
-				t.Errorf("%d deadlines are set for %d lines that rest", len(r.deadlines), rest)
+			if len(r.loop.Deadlines) != rest {
+				t.Errorf("%d deadlines are set for %d lines that rest", len(r.loop.Deadlines), rest)
 			}
 			// What rests is not waited for.
 			for _, a := range r.addresses {
@@ -279,14 +295,11 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 				}
 				r.forget(a)
 			}
-			l := &r.limiter.listings
-			if r.listingsWaiting() > 0 || ts.reactors[0] == r && (l.bytes.Load() != 0 ||
-				l.large.Load() != 0) {
-				t.Errorf("listings: %d wait, %d bytes are held, %d large ones are built",
-					r.listingsWaiting(), l.bytes.Load(), l.large.Load())
+			if n := r.listingsWaiting(); n > 0 {
+				t.Errorf("%d listings wait", n)
 			}
-			if len(r.starving) > 0 || len(r.queued) > 0 {
-				t.Errorf("%d starve, %d are queued", len(r.starving), len(r.queued))
+			if len(r.starving) > 0 || r.loop.Queued() > 0 {
+				t.Errorf("%d starve, %d are queued", len(r.starving), r.loop.Queued())
 			}
 		})
 	}
@@ -309,7 +322,7 @@ func wantLine(t testing.TB, l *line) {
 	for i, o := range l.offers {
 		if o != nil {
 			held[i]++
-			if o.state != transferOffered || int(o.port) != i || o.address != l.a || o.line != l {
+			if o.transfer.state != transferOffered || int(o.port) != i || o.line != l {
 				t.Errorf("port %d has a stale offer", i)
 			}
 		}

@@ -85,13 +85,13 @@ var hostileClassicData = []hostileCase{
 		late, next := s.lines(), s.lines()
 		late.wantOffered(s, "kept/file")
 		next.say("RETR secret\n")
-		s.leap(s.limiter.limits.OfferTimeout)
+		s.leap(s.limiter.Limits.OfferTimeout)
 		late.wantEOF()
 		// While the lease rests no other session's offer stands that it could meet.
 		for range 10 {
 			wantResetAt(s.t, late.from, s.classicPort(poolFiles), 0)
 		}
-		s.pass(s.limiter.limits.ClassicRest)
+		s.pass(s.limiter.Limits.ClassicRest)
 		(&data{next.told(), s.t}).wantWhole([]byte(secret))
 		next.goodbye()
 	}},
@@ -102,7 +102,7 @@ var hostileClassicData = []hostileCase{
 		s.wantUnread()
 		for range 4 {
 			_, _ = byByte.Read(make([]byte, 1))
-			s.pass(s.limiter.limits.StallTimeout)
+			s.pass(s.limiter.Limits.StallTimeout)
 		}
 		s.wantLogged(string(outcomeStalled), 2)
 		wantResetWithin(s.t, d, 64<<20-1)
@@ -163,7 +163,7 @@ var hostileClassicData = []hostileCase{
 			reset(s.t, c.TCPConn)
 		}
 		s.wantTransfers(2)
-		s.pass(s.limiter.limits.OfferTimeout)
+		s.pass(s.limiter.Limits.OfferTimeout)
 		s.wantLogged(string(outcomeUntaken), 2)
 	}},
 	{name: "more classic transfers than it may", change: func(o *Options) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // lines opens a classic session of a hostile client.
@@ -133,9 +134,11 @@ var hostileClassicControl = []hostileCase{
 				c.say("RETR kept/fi")
 			}
 		}
-		eventually(s.t, "all of them", func() bool { return s.limiter.sessions.Load() >= many })
+		eventually(s.t, "all of them", func() bool {
+			return s.limiter.Used(limit.Sessions) >= many
+		})
 		s.good.round()
-		s.pass(s.limiter.limits.IdleTimeout)
+		s.pass(s.limiter.Limits.IdleTimeout)
 		s.wantLogged(string(endIdle), many)
 	}},
 	{name: "a crowd that keeps the files port", change: withClassic, attack: func(s *siege) {
@@ -149,11 +152,11 @@ var hostileClassicControl = []hostileCase{
 		}
 		for n := range many {
 			eventually(s.t, "the next offer", func() bool {
-				s.leap(s.limiter.limits.ClassicRest)
+				s.leap(s.limiter.Limits.ClassicRest)
 				return s.offersAt(poolFiles, hostileFrom) == 1
 			})
 			s.good.round()
-			s.leap(s.limiter.limits.OfferTimeout)
+			s.leap(s.limiter.Limits.OfferTimeout)
 			// A line for the transfer and one for the session.
 			s.wantLogged(string(endUntaken1), 2*(n+1))
 		}

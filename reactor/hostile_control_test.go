@@ -76,7 +76,7 @@ var hostileControl = []hostileCase{
 		c, status := s.dial(), s.hello()
 		c.say("00000")
 		status.say("00000")
-		s.pass(s.limiter.limits.IdleTimeout)
+		s.pass(s.limiter.Limits.IdleTimeout)
 		c.wantEOF()
 		status.want(421, string(endIdle))
 		status.wantEOF()
@@ -84,12 +84,12 @@ var hostileControl = []hostileCase{
 	{name: "half a command, then silence", attack: func(s *siege) {
 		c := s.dial()
 		c.say("0000000100put half a na")
-		s.pass(s.limiter.limits.IdleTimeout)
+		s.pass(s.limiter.Limits.IdleTimeout)
 		c.wantEOF()
 	}},
 	{name: "nothing at all", attack: func(s *siege) {
 		c := s.dial()
-		s.pass(s.limiter.limits.IdleTimeout)
+		s.pass(s.limiter.Limits.IdleTimeout)
 		c.wantEOF()
 	}},
 	{name: "thousands of commands sent ahead", attack: func(s *siege) {
@@ -141,20 +141,20 @@ var hostileControl = []hostileCase{
 	}},
 	{name: "never connects", attack: func(s *siege) {
 		c := s.dial()
-		for range untakenMax {
+		for range int(baseProperties.unusedMax) {
 			c.command("ls kept")
 			c.wantPort()
 			s.good.round()
-			s.pass(s.limiter.limits.OfferTimeout)
+			s.pass(s.limiter.Limits.OfferTimeout)
 		}
 		c.wantEOF()
 		s.wantLogged(string(endUntaken), 1)
 	}},
 	{name: "never connects, in status", attack: func(s *siege) {
 		c := s.hello()
-		for range untakenMax {
+		for range int(baseProperties.unusedMax) {
 			c.offered("put never")
-			s.pass(s.limiter.limits.OfferTimeout)
+			s.pass(s.limiter.Limits.OfferTimeout)
 			c.want(425, "nobody connected")
 		}
 		c.want(421, string(endUntaken))

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"ferry/reactor/limit"
 )
 
 // hole makes a file called large, of 64 MiB, that takes no room on the disk.
@@ -114,7 +116,7 @@ var hostileData = []hostileCase{
 		c := s.dial()
 		c.command("get kept/file")
 		port := c.wantPort()
-		s.pass(s.limiter.limits.OfferTimeout)
+		s.pass(s.limiter.Limits.OfferTimeout)
 		c.connect(port).wantEOF()
 		// The port rests: whoever comes even later meets no other's offer.
 		for range 20 {
@@ -149,9 +151,9 @@ var hostileData = []hostileCase{
 		c := s.dial()
 		d := c.ask("get large")
 		s.wantUnread()
-		s.pass(s.limiter.limits.StallTimeout) // what the sockets took is not silence
-		s.pass(s.limiter.limits.StallTimeout)
-		s.pass(s.limiter.limits.StallTimeout)
+		s.pass(s.limiter.Limits.StallTimeout) // what the sockets took is not silence
+		s.pass(s.limiter.Limits.StallTimeout)
+		s.pass(s.limiter.Limits.StallTimeout)
 		s.wantLogged(string(outcomeStalled), 1)
 		wantResetWithin(s.t, d, 64<<20)
 	}},
@@ -161,7 +163,7 @@ var hostileData = []hostileCase{
 		s.wantUnread()
 		for range 4 {
 			_, _ = d.Read(make([]byte, 1))
-			s.pass(s.limiter.limits.StallTimeout)
+			s.pass(s.limiter.Limits.StallTimeout)
 		}
 		s.wantLogged(string(outcomeStalled), 1)
 		wantResetWithin(s.t, d, 64<<20)
@@ -176,7 +178,7 @@ var hostileData = []hostileCase{
 		for range 20 {
 			s.wantUnread()
 			_, _ = io.CopyN(io.Discard, d, 4<<20) // it may have ended
-			s.pass(s.limiter.limits.StallTimeout)
+			s.pass(s.limiter.Limits.StallTimeout)
 			if s.log.count(string(outcomeStalled)) > 0 {
 				break
 			}
@@ -191,7 +193,7 @@ var hostileData = []hostileCase{
 		for i := range int64(3) {
 			_, _ = io.WriteString(d, "x") // it may have ended
 			s.wantMoved(i + 1)
-			s.pass(s.limiter.limits.StallTimeout)
+			s.pass(s.limiter.Limits.StallTimeout)
 		}
 		wantOver(s.t, d)
 		s.wantLogged(string(outcomeStalled), 1)
@@ -200,7 +202,7 @@ var hostileData = []hostileCase{
 	{name: "sends nothing", attack: func(s *siege) {
 		c := s.dial()
 		d := c.ask("put nothing")
-		s.pass(s.limiter.limits.StallTimeout)
+		s.pass(s.limiter.Limits.StallTimeout)
 		d.wantReset()
 		s.wantNoFile("nothing")
 	}},
@@ -219,8 +221,8 @@ var hostileData = []hostileCase{
 		c := s.dial()
 		d := c.ask("put open")
 		d.say(record("whole"))
-		s.pass(s.limiter.limits.StallTimeout)
-		s.pass(s.limiter.limits.StallTimeout)
+		s.pass(s.limiter.Limits.StallTimeout)
+		s.pass(s.limiter.Limits.StallTimeout)
 		wantOver(s.t, d)
 		s.wantTransfers(0)
 		s.wantNoFile("open")
@@ -252,7 +254,7 @@ var hostileData = []hostileCase{
 			}
 		}
 		s.good.round()
-		s.pass(s.limiter.limits.StallTimeout)
+		s.pass(s.limiter.Limits.StallTimeout)
 		wantResetWithin(s.t, d, 0)
 		s.wantNoFile("huge")
 	}},
@@ -266,12 +268,12 @@ var hostileData = []hostileCase{
 			all = append(all, d)
 			s.good.round()
 		}
-		free, err := s.root.Free()
+		free, err := s.store().Free()
 		check(s.t, err)
-		if n := s.limiter.announced.Load(); n > free/spaceShare+1<<30 {
+		if n := s.limiter.Used(limit.Reserved); n > free/2+1<<30 {
 			s.t.Errorf("%d of %d free bytes are kept for one address", n, free)
 		}
-		s.pass(s.limiter.limits.StallTimeout)
+		s.pass(s.limiter.Limits.StallTimeout)
 		for _, d := range all {
 			wantOver(s.t, d)
 		}
@@ -359,7 +361,7 @@ var hostileData = []hostileCase{
 			c.wantPort()
 		}
 		s.good.round() // leases are an address's own
-		s.pass(s.limiter.limits.OfferTimeout)
+		s.pass(s.limiter.Limits.OfferTimeout)
 		s.pass(leaseRestMin)
 		for _, c := range waiting[ports:] {
 			c.connect(c.wantPort()).wantRecord([]byte("file\n"))

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"ferry/reactor/limit"
 )
 
 // hostileFloods are crowds.
@@ -20,10 +22,10 @@ var hostileFloods = []hostileCase{
 			}
 		}
 		eventually(s.t, "all of them", func() bool {
-			return s.limiter.sessions.Load() >= many
+			return s.limiter.Used(limit.Sessions) >= many
 		})
 		s.good.round()
-		s.pass(s.limiter.limits.IdleTimeout)
+		s.pass(s.limiter.Limits.IdleTimeout)
 		s.wantLogged(string(endIdle), many)
 	}},
 	{name: "a flood of sessions that come and go", attack: func(s *siege) {
@@ -124,7 +126,7 @@ var hostileClassic = []hostileCase{
 		c := s.classicFrom(s.t, hostileFrom)
 		c.say("RETR kept/file\n")
 		c.port()
-		s.pass(s.limiter.limits.OfferTimeout)
+		s.pass(s.limiter.Limits.OfferTimeout)
 		c.wantEOF()
 		s.wantLogged(string(endUntaken1), 1)
 	}},

@@ -105,8 +105,8 @@ func shortSockets(t testing.TB) func(*Server) {
 	return func(s *Server) {
 		for _, kind := range []poolKind{poolData, poolKeyed} {
 			for _, p := range s.reactors[0].pools[kind].ports {
-				for _, socket := range p.sockets {
-					check(t, unix.SetsockoptInt(socket.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 64<<10))
+				for _, l := range p.listeners {
+					check(t, unix.SetsockoptInt(l.FD(), unix.SOL_SOCKET, unix.SO_SNDBUF, 64<<10))
 				}
 			}
 		}
@@ -137,7 +137,7 @@ func (s *siege) outwait() {
 	s.t.Helper()
 	for range 3 {
 		s.wantUnread()
-		s.pass(s.limiter.limits.StallTimeout)
+		s.pass(s.limiter.Limits.StallTimeout)
 	}
 }
 
@@ -148,7 +148,7 @@ func (s *siege) waitsForMemory(c *wire) (waits bool) {
 		onLoop(s.t, r, func() {
 			for o := range r.sessions {
 				if o.transfer != nil && o.peer == netip.MustParseAddrPort(peer) {
-					waits = o.transfer.send.waits
+					waits = o.transfer.waitsForMemory()
 				}
 			}
 		})

@@ -52,7 +52,7 @@ func (s *siege) wantUnreachable(name string, codes ...int) {
 	for _, command := range []string{
 		"get ", "stat ", "rnfr ", "rm ", "sum sha256 ", "getpart 0 0 ",
 	} {
-		if len(command)+len(name) > s.limiter.limits.CommandBytes {
+		if len(command)+len(name) > s.limiter.Limits.CommandBytes {
 			continue
 		}
 		status.command(command + name)

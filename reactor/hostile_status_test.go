@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // wantKeyless waits until so many connections wait with no KEY.
 func (s *siege) wantKeyless(n int64) {
 	s.t.Helper()
 	eventually(s.t, fmt.Sprint("connections without a KEY: ", n), func() bool {
-		return s.limiter.keyless.Load() == n
+		return s.limiter.Used(limit.Keyless) == n
 	})
 }
 
@@ -48,7 +49,7 @@ var hostileStatus = []hostileCase{
 	{name: "a KEY of another's offer that is over", attack: func(s *siege) {
 		c := s.hello()
 		o := c.offered("put late")
-		s.pass(s.limiter.limits.OfferTimeout)
+		s.pass(s.limiter.Limits.OfferTimeout)
 		c.want(425, "")
 		s.stranger(hostileFrom, o.Port, o.Key.String()+record("late"))
 		s.wantNoFile("late")
@@ -60,7 +61,7 @@ var hostileStatus = []hostileCase{
 		d.say(o.Key.String()[:8])
 		s.wantKeyless(1)
 		s.good.round()
-		s.pass(s.limiter.limits.OfferTimeout)
+		s.pass(s.limiter.Limits.OfferTimeout)
 		wantEnd(s.t, d.TCPConn, errAny)
 		c.want(425, "")
 	}},
@@ -72,7 +73,7 @@ var hostileStatus = []hostileCase{
 		s.wantTransfers(2)
 		s.wantUnread()
 		for range 3 {
-			s.pass(s.limiter.limits.StallTimeout)
+			s.pass(s.limiter.Limits.StallTimeout)
 		}
 		put.want(426, "the data connection was too slow")
 		wantResetWithin(s.t, up, 0)
@@ -93,7 +94,7 @@ var hostileStatus = []hostileCase{
 			d := o.knock()
 			d.say("0")
 			all = append(all, d)
-			if n := s.limiter.keyless.Load(); n > 17 {
+			if n := s.limiter.Used(limit.Keyless); n > 17 {
 				s.t.Fatalf("%d connections wait for a KEY", n)
 			}
 		}
@@ -130,7 +131,7 @@ var hostileStatus = []hostileCase{
 		}
 		r := s.reactors[0]
 		standing := func() (n int) {
-			onLoop(s.t, r, func() { n = len(r.keys) })
+			onLoop(s.t, r, func() { n = len(r.keys.offers) })
 			return n
 		}
 		eventually(s.t, "offers", func() bool { return standing() == 10 })
@@ -209,7 +210,7 @@ var hostileStatus = []hostileCase{
 	{name: "resets the status exchange at each point of a put", attack: func(s *siege) {
 		s.file("old", []byte("old"))
 		s.resetEach("put old", 0, record(string(pattern(100_000)))[:100_009])
-		s.pass(s.limiter.limits.OfferTimeout)
+		s.pass(s.limiter.Limits.OfferTimeout)
 		s.wantTransfers(0)
 		s.wantFile("old", []byte("old"))
 	}},

@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/rs/zerolog"
+
+	"ferry/reactor/limit"
 )
 
 // The hostile clients. Each case is a client, or a crowd of them, that means harm or is broken, and
@@ -93,8 +95,8 @@ func besiege(t *testing.T, c hostileCase) {
 		s.good.round()
 	})
 	s.good.round()
-	s.pass(s.limiter.limits.OfferTimeout + time.Second) // what was offered is so no more
-	s.pass(s.limiter.limits.LeaseRest + time.Second)    // what rests has rested
+	s.pass(s.limiter.Limits.OfferTimeout + time.Second) // what was offered is so no more
+	s.pass(s.limiter.Limits.LeaseRest + time.Second)    // what rests has rested
 	s.wantState(before)
 	for _, line := range log.bad {
 		t.Errorf("what a terminal obeys came into the log: %q", line)
@@ -124,7 +126,7 @@ func (s *siege) helloFrom(from string) *speaker {
 func (s *siege) pass(d time.Duration) {
 	s.t.Helper()
 	for d > 0 {
-		step := min(d, s.limiter.limits.IdleTimeout/2)
+		step := min(d, s.limiter.Limits.IdleTimeout/2)
 		d -= step
 		s.leap(step)
 		s.good.round()
@@ -147,10 +149,13 @@ func (s *siege) leap(d time.Duration) {
 		onLoop(s.t, r, func() {
 			for met := uint64(0); met != r.count.dataConnections; {
 				met = r.count.dataConnections
-				r.eachSocket(func(d *dataSocket) { d.ready(canRead) })
+				r.eachPort(func(p *dataPort) {
+					for _, l := range p.listeners {
+						l.Accept()
+					}
+				})
 			}
-			r.epoch = r.epoch.Add(-d)
-			r.now = r.clock()
+			skip(r, d)
 		})
 		onLoop(s.t, r, func() {}) // the turn in which that was is over
 	}
@@ -179,8 +184,8 @@ func (s *siege) wantUnread() {
 		for _, r := range s.reactors {
 			onLoop(s.t, r, func() {
 				for _, t := range r.transfers {
-					still := t.state == transferMoving && !t.writable && !t.job.busy
-					full = full && (t.isPut() || t.send.waits || still)
+					still := t.state == transferMoving && !t.writable() && !t.job.busy
+					full = full && (t.isPut() || t.waitsForMemory() || still)
 				}
 			})
 		}
@@ -206,8 +211,8 @@ type state struct {
 	sessions, transfers, addresses, deadlines, keys, keyless int
 	listing, starving, queued, resting                       int
 
-	counted, moving, descriptorsFree, announced, listings, large, keylessAll, borrowed int64
-	held                                                                               int
+	offers, sums, counted, moving, descriptorsFree, announced, listings, large, keylessAll, borrowed int64
+	held                                                                                             int
 
 	parts, partsHeld, temporaries int
 	descriptors, goroutines       int
@@ -221,13 +226,13 @@ func (s *siege) state() (now state) {
 			now.sessions += len(r.sessions)
 			now.transfers += len(r.transfers)
 			now.addresses += len(r.addresses)
-			now.deadlines += len(r.deadlines)
-			now.keys += len(r.keys)
-			now.keyless += r.keyless.Len()
+			now.deadlines += len(r.loop.Deadlines)
+			now.keys += len(r.keys.offers)
+			now.keyless += r.keys.pending.Len()
 			now.listing += r.listingsWaiting()
 			now.starving += len(r.starving)
-			now.queued += len(r.queued)
-			pipes += len(r.pipes)
+			now.queued += r.loop.Queued()
+			pipes += r.loop.Pipes.Kept()
 			for _, a := range r.addresses {
 				for _, line := range a.lines {
 					if line != nil {
@@ -238,19 +243,13 @@ func (s *siege) state() (now state) {
 			}
 		})
 	}
-	now.counted, now.moving = l.sessions.Load(), l.transfers.Load()
-	now.descriptorsFree, now.announced = l.descriptors.Load(), l.announced.Load()
-	now.listings, now.large = l.listings.bytes.Load(), l.listings.large.Load()
-	now.keylessAll, now.borrowed = l.keyless.Load(), l.pipes.Load()-int64(pipes)
-	l.mu.Lock()
-	now.held = len(l.addresses)
-	for ip, u := range l.addresses {
-		if u.offers.Load() != 0 || u.sums.Load() != 0 {
-			s.t.Errorf("%v has %d offers and %d sums", ip, u.offers.Load(), u.sums.Load())
-		}
-	}
-	l.mu.Unlock()
-	now.parts, now.partsHeld = s.root.Parts()
+	now.counted, now.moving = l.Used(limit.Sessions), l.Used(limit.Transfers)
+	now.descriptorsFree, now.announced = l.Free(limit.Descriptors), l.Used(limit.Reserved)
+	now.listings, now.large = l.Used(limit.Listings), l.Used(limit.LargeListings)
+	now.keylessAll, now.borrowed = l.Used(limit.Keyless), l.Used(limit.Pipes)-int64(pipes)
+	now.held = l.Addresses()
+	now.offers, now.sums = l.Used(limit.Offers), l.Used(limit.Sums)
+	now.parts, now.partsHeld = s.store().Parts()
 	left, err := filepath.Glob(filepath.Join(s.dir, ".ferry-*"))
 	check(s.t, err)
 	now.temporaries = len(left)

@@ -12,37 +12,81 @@ import (
 type jobKind uint8
 
 const (
-	jobNone      jobKind = iota
-	jobLook              // find out whether there is a file to send
-	jobOpen              // open the file to send
-	jobReadSmall         // read a small file whole, behind room for its field
-	jobReadNext          // read the next piece where sendfile is not to be had
-	jobReadAhead         // bring the next quantum into memory
-	jobList              // build a listing
-	jobClose             // close a file that was sent
-	jobCreate            // create the temporary file and write what was gathered
-	jobWrite             // write what was gathered
-	jobDrain             // move the pipe's bytes into the file
-	jobCommit            // give the file its name
-	jobStore             // create, write and commit a small file
-	jobAbort             // remove the temporary file
-
-	// The rest is the status exchange's, see work.go.
-
-	jobStat     // find out about a file or a folder
-	jobLookHere // find out whether there is something to rename
-	jobMkdir    // make a folder
-	jobRmdir    // remove a folder
-	jobRemove   // remove a file
-	jobRename   // rename a file or a folder
-	jobNewPart  // begin an upload that may be gone on with
-	jobOpenPart // open such an upload
-	jobPartSize // find out how much of it is there
-	jobDropPart // remove it
-	jobKeepPart // close it, to be gone on with
-	jobSum      // the checksum of a file or of a piece of one
-	jobPartSum  // the checksum of what is kept of an upload
+	jobNone jobKind = iota
+	jobLook
+	jobOpen
+	jobReadSmall
+	jobReadNext
+	jobReadAhead
+	jobList
+	jobClose
+	jobCreate
+	jobWrite
+	jobDrain
+	jobCommit
+	jobStore
+	jobAbort
+	jobStat
+	jobMkdir
+	jobRmdir
+	jobRemove
+	jobRename
+	jobNewPart
+	jobOpenPart
+	jobPartSize
+	jobDropPart
+	jobKeepPart
+	jobSum
+	jobPartSum
+	jobKinds
 )
+
+// jobs says of each kind what runs it on a worker, and what takes its result on the loop. A run
+// that returns false is completed later. A result that is taken by nothing is dropped.
+var jobs [jobKinds]struct {
+	run  func(j *job) (done bool)
+	take func(t *transfer)
+}
+
+// It is filled here because what takes results submits further jobs.
+func init() {
+	for k, row := range [jobKinds]struct {
+		run  func(j *job) error
+		take func(t *transfer)
+	}{
+		jobLook:      {(*job).look, func(t *transfer) { t.looked(t.job.err) }},
+		jobOpen:      {(*job).open, func(t *transfer) { t.send.openDone() }},
+		jobReadSmall: {(*job).readSmall, func(t *transfer) { t.send.smallRead() }},
+		jobReadNext:  {(*job).readNext, func(t *transfer) { t.send.nextRead() }},
+		jobReadAhead: {(*job).readAhead, func(t *transfer) { t.send.warmed() }},
+		jobList:      {(*job).list, func(t *transfer) { t.send.listed() }},
+		jobClose:     {(*job).closeFile, func(t *transfer) { t.r.loop.Enqueue(t) }},
+		jobCreate:    {(*job).create, func(t *transfer) { t.recv.written() }},
+		jobWrite:     {(*job).write, func(t *transfer) { t.recv.written() }},
+		jobDrain:     {(*job).drain, func(t *transfer) { t.recv.written() }},
+		jobAbort:     {(*job).abort, nil},
+		jobStat:      {(*job).stat, (*transfer).worked},
+		jobMkdir:     {(*job).mkdir, (*transfer).worked},
+		jobRmdir:     {(*job).rmdir, (*transfer).worked},
+		jobRemove:    {(*job).remove, (*transfer).worked},
+		jobRename:    {(*job).rename, (*transfer).worked},
+		jobNewPart:   {(*job).newPart, (*transfer).worked},
+		jobOpenPart:  {(*job).openPart, (*transfer).openedPart},
+		jobPartSize:  {(*job).partSize, (*transfer).worked},
+		jobDropPart:  {(*job).dropPart, (*transfer).worked},
+		jobKeepPart:  {(*job).keepPart, func(t *transfer) { t.recv.kept() }},
+		jobSum:       {(*job).sum, (*transfer).worked},
+		jobPartSum:   {(*job).sumPart, (*transfer).worked},
+	} {
+		if row.run != nil {
+			jobs[k].run = func(j *job) bool { j.err = row.run(j); return true }
+		}
+		jobs[k].take = row.take
+	}
+	committed := func(t *transfer) { t.recv.committed() }
+	jobs[jobCommit].run, jobs[jobCommit].take = (*job).commitFile, committed
+	jobs[jobStore].run, jobs[jobStore].take = (*job).store, committed
+}
 
 // job is the file work of one transfer, one piece at a time. While busy it belongs to a worker, and
 // with it the parts of the transfer that the kind names; otherwise to the loop.
@@ -52,11 +96,11 @@ type job struct {
 	busy bool
 	// offset and n are the range of the file; n is also what was read.
 	offset, n int64
-	// allocateFrom and allocateTo are blocks to be had before the write, if To is larger.
+	// allocateFrom and allocateTo are the blocks to allocate before the write, if To is larger.
 	allocateFrom, allocateTo int64
-	// claim is what was announced and is to be counted first, claimed what was counted.
+	// claim is what was announced and must be counted first, claimed what was counted.
 	claim, claimed int64
-	noReplace      bool
+	commit         fsio.CommitOptions
 	listing        []byte
 	err            error
 }
@@ -74,107 +118,96 @@ var readAheadScratch = sync.Pool{New: func() any {
 }}
 
 // submit lends the transfer's job to a worker.
-func (r *reactor) submit(t *transfer, k jobKind) {
+func (t *transfer) submit(k jobKind) {
 	j := &t.job
 	if j.busy {
 		panic("reactor: a second job for a transfer")
 	}
 	j.kind, j.busy, j.err = k, true, nil
-	if (k == jobReadSmall || k == jobReadNext) && t.send.buffer == nil {
-		t.send.buffer = buffers.Get().(*[]byte)
-	}
-	r.count.jobs++
-	pool := r.server.pool
+	t.r.count.jobs++
 	if k == jobSum || k == jobPartSum {
-		pool = r.server.sumPool
+		t.r.server.sumPool.Submit(j)
+		return
 	}
-	pool.Submit(j)
+	t.r.server.pool.Submit(j)
 }
 
 // Run does the work on a worker, and hands the result back to the loop.
 func (j *job) Run() {
-	t := j.t
-	root := t.r.root
-	s, rc := &t.send, &t.recv
-	switch j.kind {
-	case jobLook:
-		if j.err = root.Open(&s.file, s.name); j.err == nil {
-			j.err = s.file.Close()
-		}
-	case jobOpen:
-		j.err = root.Open(&s.file, s.name)
-		// Should the transfer have ended meanwhile, this is what closes the file.
-		s.open, s.size = j.err == nil, s.file.Size()
-	case jobReadSmall:
-		j.n, j.err = readFull(&s.file, (*s.buffer)[codec.FieldSize:][:s.size], s.offset)
-	case jobReadNext:
-		left := min(s.end-s.offset, smallMax)
-		j.n, j.err = readFull(&s.file, (*s.buffer)[:left], s.offset)
-	case jobReadAhead:
-		scratch := readAheadScratch.Get().(*[]byte)
-		j.err = s.file.ReadAhead(s.offset, min(quantum, s.end-s.offset), *scratch)
-		readAheadScratch.Put(scratch)
-	case jobList:
-		list := root.List
-		if t.asked != nil && t.asked.Long {
-			list = root.ListLong
-		}
-		j.listing, j.err = list(s.name, s.held)
-	case jobClose:
-		j.err = s.file.Close()
-		s.open = false
-	case jobCreate:
-		j.create(root, rc)
-	case jobWrite:
-		j.write(rc)
-	case jobDrain:
-		j.drain(rc)
-	case jobCommit:
-		if !j.commit(rc.file()) {
-			return
-		}
-	case jobStore:
-		if !j.store(root, rc) {
-			return
-		}
-	case jobAbort:
-		j.err = rc.pending.Abort()
-	default:
-		t.asked.work(root, j)
+	if jobs[j.kind].run(j) {
+		j.t.r.loop.Post(j.t)
 	}
-	t.r.complete(t)
 }
 
-// commit gives a file its name, and says whether that is done: at --durability commit it is done
-// for many at once, and then comes to committed.
-func (j *job) commit(f uploadFile) (done bool) {
-	o := fsio.CommitOptions{NoReplace: j.noReplace}
-	if s := j.t.r.server.syncer; s != nil {
-		s.Commit(f, o, j.committed)
-		return false
+// jobDone takes the result of file work.
+func (t *transfer) jobDone() {
+	j := &t.job
+	t.recv.space.reserved += j.claimed
+	j.claimed = 0
+	t.send.built()
+	if t.state == transferEnded {
+		j.listing = nil
+		t.discard()
+		return
 	}
-	j.err = f.Commit(o)
-	return true
+	// A transfer that lingers has released what its job was for.
+	if take := jobs[j.kind].take; take != nil && t.state != transferLingering {
+		take(t)
+	}
 }
 
-// committed hands the result of a commit back that was done for many at once.
-func (j *job) committed(err error) {
-	j.err = err
-	j.t.r.complete(j.t)
+func (j *job) root() *fsio.Root { return j.t.session.store }
+
+func (j *job) look() error {
+	s := &j.t.send
+	err := j.root().Open(&s.file, j.t.name)
+	if err == nil {
+		err = s.file.Close()
+	}
+	return err
 }
 
-// store stores a small file in one go, and says whether that is done.
-func (j *job) store(root *fsio.Root, rc *receiver) (done bool) {
-	if j.err = j.room(int64(rc.fill)); j.err != nil {
-		return true
+func (j *job) open() error {
+	s := &j.t.send
+	err := j.root().Open(&s.file, j.t.name)
+	// Should the transfer have ended meanwhile, this is what closes the file.
+	s.opened = err == nil
+	return err
+}
+
+func (j *job) readSmall() (err error) {
+	s := &j.t.send
+	j.n, err = readFull(&s.file, (*s.buffer)[codec.FieldSize:][:s.size], s.offset)
+	return err
+}
+
+func (j *job) readNext() (err error) {
+	s := &j.t.send
+	left := min(s.end-s.offset, smallMax)
+	j.n, err = readFull(&s.file, (*s.buffer)[:left], s.offset)
+	return err
+}
+
+func (j *job) readAhead() error {
+	s := &j.t.send
+	scratch := readAheadScratch.Get().(*[]byte)
+	defer readAheadScratch.Put(scratch)
+	return s.file.ReadAhead(s.offset, min(quantum, s.end-s.offset), *scratch)
+}
+
+func (j *job) list() (err error) {
+	list := j.root().List
+	if j.t.Long {
+		list = j.root().ListLong
 	}
-	if j.t.r.server.syncer == nil {
-		j.err = root.StoreSmall(rc.name, rc.gathered(), fsio.CommitOptions{NoReplace: j.noReplace})
-		return true
-	}
-	var p *fsio.Pending
-	p, j.err = root.CreateSmall(rc.name, rc.gathered(), fsio.CreateOptions{NoReplace: j.noReplace})
-	return j.err != nil || j.commit(p)
+	j.listing, err = list(j.t.name, j.t.send.held)
+	return err
+}
+
+func (j *job) closeFile() error {
+	s := &j.t.send
+	s.opened = false
+	return s.file.Close()
 }
 
 // readFull reads until p is full or the file ends.
@@ -193,56 +226,85 @@ func readFull(f *fsio.File, p []byte, offset int64) (int64, error) {
 	return int64(n), nil
 }
 
-func (j *job) create(root *fsio.Root, rc *receiver) {
-	if j.err = j.claimSpace(j.n); j.err != nil {
-		return
+// commitFile gives a file its name. With --durability commit that is done for many at once.
+func (j *job) commitFile() (done bool) { return j.commitTo(j.t.recv.file()) }
+
+func (j *job) commitTo(f uploadFile) (done bool) {
+	if s := j.t.r.server.syncer; s != nil {
+		s.Commit(f, j.commit, func(err error) {
+			j.err = err
+			j.t.r.loop.Post(j.t)
+		})
+		return false
 	}
-	rc.pending, j.err = root.Create(rc.name, fsio.CreateOptions{NoReplace: j.noReplace})
-	if j.err == nil {
-		j.write(rc)
-	}
+	j.err = f.Commit(j.commit)
+	return true
 }
 
-func (j *job) write(rc *receiver) {
-	if j.err = j.allocate(rc); j.err != nil || rc.fill == 0 {
-		return
+// store stores a small file in one go.
+func (j *job) store() (done bool) {
+	t := j.t
+	data := t.recv.gathered()
+	if j.err = j.room(int64(len(data))); j.err != nil {
+		return true
 	}
-	_, j.err = rc.file().WriteAt(rc.gathered(), j.offset)
+	if t.r.server.syncer == nil {
+		j.err = j.root().StoreSmall(t.name, data, j.commit)
+		return true
+	}
+	var p *fsio.Pending
+	p, j.err = j.root().CreateSmall(t.name, data, fsio.CreateOptions{NoReplace: j.commit.NoReplace})
+	return j.err != nil || j.commitTo(p)
 }
 
-func (j *job) drain(rc *receiver) {
-	if j.err = j.allocate(rc); j.err != nil {
-		return
+// create makes the temporary file and writes what was gathered.
+func (j *job) create() (err error) {
+	if err = j.claimSpace(j.n); err != nil {
+		return err
+	}
+	options := fsio.CreateOptions{NoReplace: j.commit.NoReplace}
+	if j.t.recv.pending, err = j.root().Create(j.t.name, options); err != nil {
+		return err
+	}
+	return j.write()
+}
+
+// write writes what was gathered.
+func (j *job) write() error {
+	rc := &j.t.recv
+	if err := j.allocate(); err != nil || rc.fill == 0 {
+		return err
+	}
+	_, err := rc.file().WriteAt(rc.gathered(), j.offset)
+	return err
+}
+
+// drain moves the pipe's bytes into the file.
+func (j *job) drain() error {
+	rc := &j.t.recv
+	if err := j.allocate(); err != nil {
+		return err
 	}
 	for moved := int64(0); moved < j.n; {
-		n, err := rc.file().SpliceFrom(rc.pipe.out, j.offset+moved, int(j.n-moved))
+		n, err := rc.file().SpliceFrom(rc.pipe.FD(), j.offset+moved, int(j.n-moved))
 		if fsio.KindOf(err) == fsio.KindUnsupported {
 			n, err = rc.copyPipe(j.offset+moved, j.n-moved)
 		}
 		if err != nil {
-			j.err = err
-			return
+			return err
 		}
 		moved += int64(n)
 	}
+	return nil
 }
 
-// copyPipe moves a piece of the pipe's bytes into a file that does not take them by splice.
-func (rc *receiver) copyPipe(offset, n int64) (int, error) {
-	b := readAheadScratch.Get().(*[]byte)
-	defer readAheadScratch.Put(b)
-	got, err := rc.pipe.read((*b)[:min(n, int64(len(*b)))])
-	if err != nil {
-		return 0, err
-	}
-	return rc.file().WriteAt((*b)[:got], offset)
-}
+func (j *job) abort() error { return j.t.recv.pending.Abort() }
 
-// allocate gets the blocks for what is about to be written, and looks whether there is room.
-func (j *job) allocate(rc *receiver) error {
+// allocate allocates the blocks for what is about to be written, if there is room.
+func (j *job) allocate() error {
 	n := max(0, j.allocateTo-j.allocateFrom)
 	if err := j.claimSpace(n); err != nil || n == 0 {
 		return err
 	}
-	return rc.file().Allocate(j.allocateFrom, n)
+	return j.t.recv.file().Allocate(j.allocateFrom, n)
 }

@@ -7,185 +7,169 @@ import (
 	"net/netip"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
-// The ports of the status exchange. Any number of offers stand on one of them, and a connection
-// says by its first bytes which of them it takes. (PROTOCOL, Status exchange: "an offer is known by
-// its KEY […] So these offers need no lease, share a port or a few, and cannot be met by anybody
-// else, whatever address they share".)
+// Keyed ports: any number of offers stand on one of them, and a connection says by its first bytes
+// which of them it takes. (PROTOCOL.md, Keys.)
 
-// keyless is a data connection that has not said its whole KEY. It is owned by the loop.
-type keyless struct {
+// keys are the standing offers of one reactor by their KEY, and the connections that have not said
+// theirs, the oldest first.
+type keys struct {
+	offers  map[codec.Key]*offer
+	pending list.List
+	// random is what KEYs are drawn from, left how much of it is left.
+	random [512]byte
+	left   int
+}
+
+// insert gives an offer a new KEY.
+func (k *keys) insert(o *offer) {
+	o.key = codec.NewKey(k.draw())
+	for k.offers[o.key] != nil {
+		o.key = codec.NewKey(k.draw())
+	}
+	k.offers[o.key] = o
+}
+
+func (k *keys) remove(o *offer) { delete(k.offers, o.key) }
+
+// draw returns a number that nobody can guess.
+func (k *keys) draw() uint64 {
+	const size = 8
+	if k.left < size {
+		_, _ = rand.Read(k.random[:]) // it never fails
+		k.left = len(k.random)
+	}
+	k.left -= size
+	return binary.LittleEndian.Uint64(k.random[k.left:])
+}
+
+// pendingConn is a data connection that has not sent its whole KEY. It is owned by the loop.
+type pendingConn struct {
 	r    *reactor
-	fd   int
-	slot slot
+	data loop.Channel
 	dec  codec.Decoder
 	// use is what its address has in use.
 	ip  netip.Addr
-	use *usage
+	use *limit.Address
 	// deadline is the end of the time that an offer has.
-	deadline deadline
+	deadline loop.Deadline
 	place    *list.Element
 }
 
-// newcomer takes a connection to a keyed port. Most have brought their KEY.
-func (r *reactor) newcomer(fd int, ip netip.Addr) {
+// acceptKeyed takes a connection to a keyed port. Most have brought their KEY.
+func (r *reactor) acceptKeyed(data loop.Channel, ip netip.Addr) {
 	dec := codec.NewDecoder(codec.KeyedRecord)
-	if len(r.keys) == 0 { // no KEY is right
-		r.refuseKey(fd, &dec)
+	if len(r.keys.offers) == 0 { // no KEY is right
+		r.refuseKey(data, &dec)
 		return
 	}
-	if r.readKey(fd, &dec) {
+	if r.readKey(data, &dec) {
 		return
 	}
-	u := r.limiter.hold(ip)
-	for short := r.limiter.takeKeyless(u); short != shortNothing; short = r.limiter.takeKeyless(u) {
-		// Who has brought no KEY for the longest is the least likely to have one.
-		first := r.oldestKeyless(u, short)
+	u := r.limiter.Hold(ip)
+	for short := r.limiter.Take(u, limit.Keyless, 1); short != limit.Enough; short = r.limiter.Take(u, limit.Keyless, 1) {
+		// The connection that has waited longest is the least likely to have a KEY.
+		first := r.keys.oldest(u, short)
 		if first == nil { // they are all another reactor's
-			r.limiter.release(ip, u)
-			r.refuseKey(fd, &dec)
+			r.limiter.Release(u)
+			r.refuseKey(data, &dec)
 			return
 		}
-		r.turnAway(first)
+		first.drop()
 	}
-	k := &keyless{r: r, fd: fd, dec: dec, ip: ip, use: u}
-	k.place = r.keyless.PushBack(k)
-	k.deadline.owner = k
-	r.deadlines.set(&k.deadline, r.now+r.limiter.limits.OfferTimeout)
-	k.slot = r.watcher.add(fd, k)
-	r.watcher.want(k.slot, canRead)
+	c := &pendingConn{r: r, data: data, dec: dec, ip: ip, use: u}
+	c.place = r.keys.pending.PushBack(c)
+	c.deadline.Owner = c
+	r.loop.Deadlines.Set(&c.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)
+	data.Watch(c)
+	data.Want(loop.CanRead)
 }
 
-// oldestKeyless is the connection that makes room for another one of an address: its own oldest if
-// the address has all it may have, otherwise the oldest of all. It is nil where there is none here.
-func (r *reactor) oldestKeyless(u *usage, short shortage) *keyless {
-	for at := r.keyless.Front(); at != nil; at = at.Next() {
-		if k := at.Value.(*keyless); short == shortServer || k.use == u {
-			return k
+// oldest is the connection that makes room for another one of an address: its own oldest if the
+// address has all it may have, otherwise the oldest of all. It is nil where there is none here.
+func (k *keys) oldest(u *limit.Address, short limit.Shortage) *pendingConn {
+	for at := k.pending.Front(); at != nil; at = at.Next() {
+		if c := at.Value.(*pendingConn); short == limit.ShortServer || c.use == u {
+			return c
 		}
 	}
 	return nil
 }
 
-// readKey reads up to the end of the KEY and no further, and says whether that settled where the
+// dropAll closes every connection without a KEY.
+func (k *keys) dropAll() {
+	for k.pending.Len() > 0 {
+		k.pending.Front().Value.(*pendingConn).drop()
+	}
+}
+
+// readKey reads up to the end of the KEY and no further. It reports whether that settled where the
 // connection belongs: then it is an offer's, or closed.
-func (r *reactor) readKey(fd int, dec *codec.Decoder) (settled bool) {
+func (r *reactor) readKey(data loop.Channel, dec *codec.Decoder) (settled bool) {
 	var b [codec.KeySize]byte
 	for {
-		n, err := receiveBytes(fd, b[:codec.KeySize-dec.Offset()])
+		n, err := data.Recv(b[:codec.KeySize-dec.Offset()])
 		switch {
-		case err == errAgain:
+		case err == loop.ErrAgain:
 			return false
-		case err == errInterrupted:
+		case err == loop.ErrInterrupted:
 			continue
 		case err != nil, n == 0:
-			r.refuseKey(fd, dec)
+			r.refuseKey(data, dec)
 			return true
 		}
 		ev, _ := dec.Next(b[:n])
-		switch ev.Kind {
-		case codec.EventNone:
-		case codec.EventKey:
+		if ev.Kind == codec.EventNone {
+			continue
+		}
+		var o *offer
+		if ev.Kind == codec.EventKey {
 			key, _ := codec.ParseKey(ev.Data)
-			t := r.keys[key]
-			if t == nil {
-				r.refuseKey(fd, dec)
-			} else {
-				r.taken(t, fd, *dec)
-			}
-			return true
-		default:
-			r.refuseKey(fd, dec)
+			o = r.keys.offers[key]
+		}
+		if o == nil {
+			r.refuseKey(data, dec)
 			return true
 		}
+		o.transfer.recv.dec = *dec // it stands behind the KEY
+		o.take(data)
+		return true
 	}
 }
 
-// refuseKey closes a connection whose KEY names no offer. (PROTOCOL, Status exchange: "A wrong or
-// a used KEY is closed".)
-func (r *reactor) refuseKey(fd int, dec *codec.Decoder) {
+// refuseKey closes a connection whose KEY names no offer. (PROTOCOL.md, Keys.)
+func (r *reactor) refuseKey(data loop.Channel, dec *codec.Decoder) {
 	r.count.strangers++
 	dec.Release()
-	closeDescriptor(fd)
+	data.Close()
 }
 
-// taken gives a data connection to the offer whose KEY it said. The decoder stands behind the KEY.
-func (r *reactor) taken(t *transfer, fd int, dec codec.Decoder) {
-	delete(r.keys, t.asked.key)
-	t.asked.connected = true
-	t.recv.dec = dec
-	a := t.address
-	t.becomeMoving(fd, r.now)
-	waited := t.met()
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
-	r.feed(t.session, input{kind: inConnect})
-	r.beginMoving(t)
-	if waited {
-		r.freed(a)
-	}
-}
-
-// ready is the watcher's word: more of the KEY has come, or the end.
-func (k *keyless) ready(readiness) {
-	r := k.r
-	// Should it be an offer's, that one watches it anew. What is closed is not looked at again.
-	r.watcher.pause(k.slot)
-	if !r.readKey(k.fd, &k.dec) {
-		// Where the kernel has no memory for it, it ends by its deadline.
-		_ = r.watcher.again(k.slot)
+// Ready is called when more of the KEY has come, or the end.
+func (c *pendingConn) Ready(loop.Readiness) {
+	if !c.r.readKey(c.data, &c.dec) {
+		c.data.Want(loop.CanRead)
 		return
 	}
-	k.forget()
+	c.forget() // the channel is an offer's, or closed
 }
 
-// expire closes a connection that said no KEY in time.
-func (k *keyless) expire(*deadline) { k.r.turnAway(k) }
+// Expire closes a connection that sent no KEY in time.
+func (c *pendingConn) Expire(*loop.Deadline) { c.drop() }
 
-// turnAway closes a connection that has not said its KEY.
-func (r *reactor) turnAway(k *keyless) {
-	k.forget()
-	r.refuseKey(k.fd, &k.dec)
+// drop closes a connection that has not sent its KEY.
+func (c *pendingConn) drop() {
+	c.forget()
+	c.r.refuseKey(c.data, &c.dec)
 }
 
 // forget takes a connection out of those that are waited for.
-func (k *keyless) forget() {
-	r := k.r
-	r.deadlines.clear(&k.deadline)
-	r.keyless.Remove(k.place)
-	r.limiter.giveKeyless(k.use)
-	r.limiter.release(k.ip, k.use)
-	r.watcher.remove(k.slot)
-}
-
-// turnAllAway closes every connection without a KEY.
-func (r *reactor) turnAllAway() {
-	for r.keyless.Len() > 0 {
-		r.turnAway(r.keyless.Front().Value.(*keyless))
-	}
-}
-
-// offerKeyed makes a transfer's offer stand under a new KEY, and has the session told.
-func (r *reactor) offerKeyed(t *transfer) {
-	a := t.asked
-	a.key = codec.NewKey(r.draw())
-	for r.keys[a.key] != nil {
-		a.key = codec.NewKey(r.draw())
-	}
-	r.keys[a.key] = t
-	t.become(transferOffered)
-	r.count.offers++
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.OfferTimeout)
-	r.feed(t.session, input{kind: inPort})
-}
-
-// draw returns a number that nobody can guess.
-func (r *reactor) draw() uint64 {
-	const size = 8
-	if r.randomLeft < size {
-		_, _ = rand.Read(r.random[:]) // it never fails
-		r.randomLeft = len(r.random)
-	}
-	r.randomLeft -= size
-	return binary.LittleEndian.Uint64(r.random[r.randomLeft:])
+func (c *pendingConn) forget() {
+	r := c.r
+	r.loop.Deadlines.Clear(&c.deadline)
+	r.keys.pending.Remove(c.place)
+	r.limiter.Give(c.use, limit.Keyless, 1)
+	r.limiter.Release(c.use)
 }

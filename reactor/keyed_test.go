@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // TestStrangersGetNoByteAndDisturbNobody has strangers at the port of an offer, from its client's
@@ -78,7 +79,7 @@ func TestAKeyMayComeInPieces(t *testing.T) {
 		d.say(whole[:cut])
 		if cut%2 == 0 { // the server has seen the first piece
 			eventually(t, "a connection that waits for its KEY", func() bool {
-				return ts.limiter.keyless.Load() == 1
+				return ts.limiter.Used(limit.Keyless) == 1
 			})
 		}
 		d.say(whole[cut:])
@@ -96,7 +97,7 @@ func TestAKeyMayComeInPieces(t *testing.T) {
 	c.want(226, "3")
 	// The answer leaves in the turn that forgets the connection.
 	eventually(t, "no connection that waits for its KEY", func() bool {
-		return ts.limiter.keyless.Load() == 0
+		return ts.limiter.Used(limit.Keyless) == 0
 	})
 	c.bye()
 }

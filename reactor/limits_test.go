@@ -3,161 +3,12 @@
 package reactor
 
 import (
-	"fmt"
-	"net/netip"
-	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
-	"pgregory.net/rapid"
+
+	"ferry/reactor/limit"
 )
-
-// What is taken is given back, whatever was refused in between.
-func TestLimitsBalance(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		l := DefaultOptions().Limits
-		l.Sessions = rapid.IntRange(1, 5).Draw(t, "sessions")
-		l.SessionsPerAddress = rapid.IntRange(1, 5).Draw(t, "sessions an address")
-		l.Transfers = rapid.IntRange(1, 5).Draw(t, "transfers")
-		l.TransfersPerAddress = rapid.IntRange(1, 5).Draw(t, "transfers an address")
-		lim, err := newLimiter(l, 1, 0, 100_000)
-		check2(t, err)
-		room := rapid.Int64Range(0, 20).Draw(t, "descriptors")
-		lim.descriptors.Store(room)
-		uses := [2]*usage{{}, {}}
-		var transfers, sessions [2]int64
-		var held int64
-		which := rapid.IntRange(0, 1)
-		t.Repeat(map[string]func(*rapid.T){
-			"take transfer": func(t *rapid.T) {
-				i := which.Draw(t, "address")
-				n := rapid.Int64Range(1, 5).Draw(t, "descriptors")
-				want := shortNothing
-				switch {
-				case transfers[i] == int64(l.TransfersPerAddress):
-					want = shortAddress
-				case transfers[0]+transfers[1] == int64(l.Transfers), held+n > room:
-					want = shortServer
-				}
-				if got := lim.takeTransfer(uses[i], n); got != want {
-					t.Fatalf("got %v, want %v", got, want)
-				}
-				if want != shortNothing {
-					return
-				}
-				transfers[i]++
-				held += n
-				if rapid.Bool().Draw(t, "give") {
-					lim.giveTransfer(uses[i], n)
-					transfers[i]--
-					held -= n
-				}
-			},
-			"take session": func(t *rapid.T) {
-				i := which.Draw(t, "address")
-				want := sessions[i] < int64(l.SessionsPerAddress) &&
-					sessions[0]+sessions[1] < int64(l.Sessions)
-				if got := lim.takeSession(uses[i]); got != want {
-					t.Fatalf("got %v, want %v", got, want)
-				}
-				if want {
-					sessions[i]++
-				}
-			},
-			"give session": func(t *rapid.T) {
-				if i := which.Draw(t, "address"); sessions[i] > 0 {
-					lim.giveSession(uses[i])
-					sessions[i]--
-				}
-			},
-			"": func(t *rapid.T) {
-				if lim.descriptors.Load() != room-held ||
-					lim.transfers.Load() != transfers[0]+transfers[1] ||
-					lim.sessions.Load() != sessions[0]+sessions[1] {
-					t.Fatal("the counts of the server are off")
-				}
-				for i, u := range uses {
-					if u.transfers.Load() != transfers[i] || u.sessions.Load() != sessions[i] {
-						t.Fatal("the counts of an address are off")
-					}
-				}
-			},
-		})
-	})
-}
-
-func check2(t *rapid.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Two reactors at a limit: neither takes more than there is, and nothing is lost.
-func TestLimitsHoldBetweenReactors(t *testing.T) {
-	l := DefaultOptions().Limits
-	l.Sessions, l.Transfers = 3, 3
-	lim, err := newLimiter(l, 2, 0, 100_000)
-	check(t, err)
-	before := lim.descriptors.Load()
-	var group sync.WaitGroup
-	for range 4 {
-		group.Go(func() {
-			for range 2000 {
-				u := lim.hold(loopback)
-				if lim.takeTransfer(u, 3) == shortNothing {
-					if lim.transfers.Load() > 7 { // three, and one that each other tries
-						t.Error("too many transfers")
-					}
-					lim.giveTransfer(u, 3)
-				}
-				if lim.takeSession(u) {
-					lim.giveSession(u)
-				}
-				lim.release(loopback, u)
-			}
-		})
-	}
-	group.Wait()
-	if lim.descriptors.Load() != before || lim.transfers.Load() != 0 || lim.sessions.Load() != 0 ||
-		len(lim.addresses) != 0 {
-		t.Error("the counts are off")
-	}
-}
-
-func TestDescriptorsAreDivided(t *testing.T) {
-	l := DefaultOptions().Limits
-	lim, err := newLimiter(l, 1, 66, 20_000)
-	check(t, err)
-	if lim.limits.Sessions < 9_000 || lim.limits.Transfers < 2_000 {
-		t.Errorf("20,000 descriptors admit %d sessions and %d transfers",
-			lim.limits.Sessions, lim.limits.Transfers)
-	}
-	if _, err := newLimiter(l, 1, 66, 200); err == nil || !strings.Contains(err.Error(), "ulimit") {
-		t.Errorf("200 descriptors: %v", err)
-	}
-	l.Sessions = 30_000
-	if _, err := newLimiter(l, 1, 66, 20_000); err == nil ||
-		!strings.Contains(err.Error(), "--max-sessions 30000") {
-		t.Errorf("30,000 sessions of 20,000 descriptors: %v", err)
-	}
-	l.Sessions, l.Transfers = 0, 100_000
-	_, err = newLimiter(l, 1, 66, 20_000)
-	if err == nil || !strings.Contains(err.Error(), "--max-transfers 100000 does not fit") {
-		t.Fatalf("100,000 transfers of 20,000 descriptors: %v", err)
-	}
-	// What it says does fit.
-	var most int
-	_, after, _ := strings.Cut(err.Error(), "sessions allows ")
-	_, _ = fmt.Sscan(after, &most)
-	for add, fits := range map[int]bool{0: true, 1: false} {
-		l.Transfers = most + add
-		if _, err := newLimiter(l, 1, 66, 20_000); (err == nil) != fits || most < transfersMin {
-			t.Errorf("%d transfers of 20,000 descriptors: %v", l.Transfers, err)
-		}
-	}
-}
 
 // An address holds so many offers and no more, whatever exchange they are of; one that is taken, or
 // ends, lets the next have its turn.
@@ -199,7 +50,7 @@ func TestOffersOfAnAddressAreLimited(t *testing.T) {
 		s.hang(c)
 	}
 	s.advance(o.Limits.LeaseRest)
-	if len(s.limiter.addresses) != 0 || len(s.addresses) != 0 {
+	if s.limiter.Addresses() != 0 || len(s.addresses) != 0 {
 		t.Error("an address is still known")
 	}
 }
@@ -207,13 +58,13 @@ func TestOffersOfAnAddressAreLimited(t *testing.T) {
 // What one address of an IPv6 network gives back goes to the others of it that wait for a limit,
 // which counts them together.
 func TestAddressesOfANetworkShareLimits(t *testing.T) {
-	for name, limit := range map[string]func(*Limits){
-		"offers":    func(l *Limits) { l.OffersPerAddress = 1 },
-		"transfers": func(l *Limits) { l.TransfersPerAddress = 1 },
+	for name, change := range map[string]func(*limit.Limits){
+		"offers":    func(l *limit.Limits) { l.OffersPerAddress = 1 },
+		"transfers": func(l *limit.Limits) { l.TransfersPerAddress = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := testOptions(t.TempDir())
-			limit(&o.Limits)
+			change(&o.Limits)
 			s := stages(t, 1, o)[0]
 			defer s.close()
 			from := []string{"2001:db8::1", "2001:db8::2", "2001:db8::3"}
@@ -248,11 +99,22 @@ func TestAddressesOfANetworkShareLimits(t *testing.T) {
 				s.hang(c)
 			}
 			s.advance(o.Limits.LeaseRest)
-			if len(s.limiter.addresses) != 0 || len(s.addresses) != 0 || len(s.starving) != 0 {
+			if s.limiter.Addresses() != 0 || len(s.addresses) != 0 || len(s.starving) != 0 {
 				t.Error("an address is still known")
 			}
 		})
 	}
+}
+
+// fill takes all of a kind that an address may have.
+func fill(t *testing.T, b *limit.Budget, a *limit.Address, k limit.Kind) {
+	t.Helper()
+	for range 100_000 {
+		if b.Take(a, k, 1) != limit.Enough {
+			return
+		}
+	}
+	t.Fatal("the address has no limit")
 }
 
 // An address that two reactors know is given up by each of them once.
@@ -274,7 +136,7 @@ func TestAddressIsForgottenOnce(t *testing.T) {
 	third := first.told()
 	a.take(third, "127.0.0.1")
 	// The last of the address's sessions goes while its command waits.
-	a.limiter.limits.TransfersPerAddress = 0
+	fill(t, a.limiter, a.addressOf(loopback).use, limit.Transfers)
 	a.say(first, "foo")
 	a.starving = a.starving[:0]
 	a.addressOf(loopback).line(poolData).starved = false
@@ -282,11 +144,11 @@ func TestAddressIsForgottenOnce(t *testing.T) {
 	if len(a.addresses) != 0 {
 		t.Fatal("the address is still known")
 	}
-	if u := a.limiter.addresses[netip.MustParseAddr("127.0.0.1")]; u == nil || u.holders != 1 {
-		t.Errorf("the other reactor's hold is %+v", u)
+	if n := a.limiter.Addresses(); n != 1 {
+		t.Errorf("%d addresses are held, want the other reactor's", n)
 	}
 	b.hang(other)
-	if len(a.limiter.addresses) != 0 {
+	if a.limiter.Addresses() != 0 {
 		t.Error("the address is still held")
 	}
 }
@@ -326,22 +188,4 @@ func TestServerLimitIsSharedInOrder(t *testing.T) {
 	}
 	s.advance(o.Limits.OfferTimeout)
 	s.advance(o.Limits.LeaseRest)
-}
-
-// Connections without a KEY never take what sessions and the fewest transfers need.
-func TestConnectionsWithoutAKeyHaveAShareOfDescriptors(t *testing.T) {
-	for _, c := range []struct{ descriptors, sessions, keyless, left int }{
-		{20_000, 10_000, 128, 20_000 - 10_000 - 338 - 120},
-		{20_000, 19_600, 11, 59},
-		{1_000, 0, 78, 331 - 70},
-	} {
-		l := DefaultOptions().Limits
-		l.Sessions = c.sessions
-		lim, err := newLimiter(l, 1, 66, uint64(c.descriptors))
-		check(t, err)
-		if lim.limits.Keyless != c.keyless || lim.descriptors.Load() != int64(c.left) {
-			t.Errorf("of %d descriptors, %d sessions: %d without a KEY, %d left", c.descriptors,
-				lim.limits.Sessions, lim.limits.Keyless, lim.descriptors.Load())
-		}
-	}
 }

@@ -2,11 +2,10 @@ package reactor
 
 import (
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // A listing is held in memory from when it is built until the socket has taken its last byte. What
@@ -17,63 +16,12 @@ const (
 	// listingFirst is what a listing asks for first, in bytes: most are far smaller. One that turns
 	// out larger is built anew with room for the largest allowed.
 	listingFirst = 256 << 10
-	// listingsLarge is how many of those that turned out larger are built at once: to build one
-	// takes a few times the memory of its text.
-	listingsLarge = 2
-	// listingsLargeShare is how much more has to be left to others for one of those than for a
-	// small one. So some memory is always left in which small ones are built, those of an address
-	// that has taken all it may for large ones included.
-	listingsLargeShare = 2
-	// listingsMin is how many of the largest listings there must be memory for: an address has one,
-	// and another address as well.
-	listingsMin = 4
 	// listingStalls is within how many stall timeouts a listing must be read whole. At the lowest
 	// rate of a transfer a few clients would keep the memory from everybody else for days.
 	listingStalls = 10
 )
 
-// listings counts the memory that listings hold, in bytes, and how many large ones are being built.
-type listings struct {
-	// mu is held while memory is taken: what is left must not change between a look and that.
-	mu    sync.Mutex
-	bytes atomic.Int64
-	large atomic.Int64
-	// wanted is set while listings of some reactor wait for others to end.
-	wanted atomic.Bool
-}
-
-// takeListing takes memory for a listing, or says what it must wait for. An address may hold as
-// much as it leaves to others, for a large listing half of that. So one address alone has half of
-// the memory, two that ask for all they can get have a third each, and however many they are, who
-// holds nothing finds as much as each of them.
-func (l *limiter) takeListing(u *usage, n int64, large bool) shortage {
-	s := &l.listings
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	left := l.limits.ListingsBytes - s.bytes.Load() - n
-	if large {
-		left /= listingsLargeShare
-	}
-	switch {
-	case n > left || large && s.large.Load() >= listingsLarge:
-		return shortServer
-	case u.listings.Load()+n > left:
-		return shortAddress
-	}
-	s.bytes.Add(n)
-	u.listings.Add(n)
-	if large {
-		s.large.Add(1)
-	}
-	return shortNothing
-}
-
-func (l *limiter) giveListing(u *usage, n int64) {
-	u.listings.Add(-n)
-	l.listings.bytes.Add(-n)
-}
-
-// listingKind tells apart the lines in which listings wait.
+// listingKind tells apart the queues in which listings wait.
 type listingKind uint8
 
 const (
@@ -82,44 +30,46 @@ const (
 	listingKinds
 )
 
-// kind is that of a transfer's listing.
-func (s *sender) kind() listingKind {
-	if s.large {
+// listState is where the listing of a transfer stands.
+type listState uint8
+
+const (
+	listNone listState = iota
+	listWaitsSmall
+	listBuildsSmall
+	listWaitsLarge
+	listBuildsLarge
+)
+
+// waits reports whether the listing queues for memory.
+func (l listState) waits() bool { return l == listWaitsSmall || l == listWaitsLarge }
+
+// kind is the queue that the listing belongs to.
+func (l listState) kind() listingKind {
+	if l >= listWaitsLarge {
 		return listingLarge
 	}
 	return listingSmall
 }
 
-func (r *reactor) beginList(t *transfer) {
-	name, err := t.parseName()
-	if r.server.options.UploadOnly {
-		err = errUploadOnly
+// beginList builds the listing of the folder that was asked for.
+func (s *sender) beginList() {
+	t := s.t
+	s.reserved = min(listingFirst, t.r.limiter.Limits.ListingBytes)
+	if t.state == transferWaiting { // it has no offer yet, whose deadline would see to that
+		t.awaitProgress()
 	}
-	if err != nil {
-		r.sendFailed(t, err)
-		return
-	}
-	r.listNamed(t, name)
+	s.enqueueList(listWaitsSmall)
 }
 
-// listNamed builds the listing of a folder.
-func (r *reactor) listNamed(t *transfer, name fsio.Name) {
-	t.send.name = name
-	t.send.reserved = min(listingFirst, r.limiter.limits.ListingBytes)
-	if t.asked != nil { // it has no data connection yet, whose deadline would see to that
-		r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
-	}
-	r.list(t)
-}
-
-// list builds a listing once there is memory for it, and its address has its turn.
-func (r *reactor) list(t *transfer) {
-	t.send.waits = true
-	k, a := t.send.kind(), t.address
+// enqueueList builds a listing once there is memory for it, and its address has its turn.
+func (s *sender) enqueueList(as listState) {
+	s.list = as
+	k, a, r := as.kind(), s.t.address, s.t.r
 	if len(a.listings[k]) == 0 {
 		r.listing[k] = append(r.listing[k], a)
 	}
-	a.listings[k] = append(a.listings[k], t)
+	a.listings[k] = append(a.listings[k], s.t)
 	r.serveListings()
 }
 
@@ -133,82 +83,87 @@ func (r *reactor) serveListings() {
 
 // serveListingsOf gives each address with listings of a kind a turn, until none can use its own.
 func (r *reactor) serveListingsOf(k listingKind) {
-	line := r.listing[k]
-	for passed := 0; passed < len(line); {
-		a := line[0]
-		t := a.listings[k][0]
-		short := r.takeListing(t)
-		if short == shortServer {
+	queue := r.listing[k]
+	for passed := 0; passed < len(queue); {
+		a := queue[0]
+		s := &a.listings[k][0].send
+		short := s.takeMemory()
+		if short == limit.ShortServer {
 			break
 		}
-		line = line[1:]
-		if passed++; short == shortNothing {
+		queue = queue[1:]
+		if passed++; short == limit.Enough {
 			passed = 0
-			r.leaveListings(t)
-			r.submit(t, jobList)
+			s.dequeueList()
+			s.list++ // from waiting to building
+			s.t.submit(jobList)
 		}
 		if len(a.listings[k]) > 0 {
-			line = append(line, a)
+			queue = append(queue, a)
 		}
 	}
-	r.listing[k] = line
+	r.listing[k] = queue
 }
 
-// leaveListings takes a transfer out of its address's part of the line.
-func (r *reactor) leaveListings(t *transfer) {
-	t.send.waits = false
-	waiting := &t.address.listings[t.send.kind()]
-	*waiting = slices.DeleteFunc(*waiting, func(o *transfer) bool { return o == t })
+// dequeueList takes the listing out of its address's part of the queue.
+func (s *sender) dequeueList() {
+	waiting := &s.t.address.listings[s.list.kind()]
+	*waiting = slices.DeleteFunc(*waiting, func(o *transfer) bool { return o == s.t })
 }
 
-func (r *reactor) takeListing(t *transfer) shortage {
-	s, u := &t.send, t.address.use
-	short := r.limiter.takeListing(u, s.reserved, s.large)
-	if short != shortNothing {
-		// What another reactor gave back in this moment it told nobody; from now on it does.
-		r.limiter.listings.wanted.Store(true)
-		short = r.limiter.takeListing(u, s.reserved, s.large)
+func (s *sender) takeMemory() limit.Shortage {
+	u, l := s.t.address.use, s.t.r.limiter
+	large := s.list.kind() == listingLarge
+	short := l.TakeListing(u, s.reserved, large)
+	if short != limit.Enough {
+		// Another reactor may have released memory before we set wanted; look once more.
+		l.ListingsWanted.Store(true)
+		short = l.TakeListing(u, s.reserved, large)
 	}
-	if short == shortNothing {
+	if short == limit.Enough {
 		s.held = s.reserved
 	}
 	return short
 }
 
-// unlist takes a transfer that has ended out of those that wait for memory.
-func (r *reactor) unlist(t *transfer) {
-	if !t.send.waits {
+// leaveQueue takes a transfer that has ended out of those that wait for memory.
+func (s *sender) leaveQueue() {
+	if !s.list.waits() {
 		return
 	}
-	k := t.send.kind()
-	r.leaveListings(t)
-	if a := t.address; len(a.listings[k]) == 0 {
+	s.dequeueList()
+	k, a, r := s.list.kind(), s.t.address, s.t.r
+	s.list = listNone
+	if len(a.listings[k]) == 0 {
 		r.listing[k] = slices.DeleteFunc(r.listing[k], func(o *address) bool { return o == a })
 	}
 }
 
-// listingExpired is the end of the time that a listing of the status exchange may wait for memory.
-// One that waits for our own disk is not at fault.
-func (r *reactor) listingExpired(t *transfer) {
-	if t.send.waits {
-		r.failTransfer(t, outcomeFailed, errListingsFull)
+// listingExpired is the end of the time that a listing without an offer may wait for memory. One
+// that waits for our own disk is not at fault.
+func (s *sender) listingExpired() {
+	if s.list.waits() {
+		s.t.fail(outcomeFailed, errListingsFull)
 		return
 	}
-	r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
+	s.t.awaitProgress()
 }
 
-// built lets another large listing be built. It follows the work, whatever became of the transfer.
-func (r *reactor) built(t *transfer) {
-	if t.send.large {
-		t.send.large = false
-		r.limiter.listings.large.Add(-1)
-		r.feedListings()
+// built lets another large listing be built. It follows the work, even if the transfer has ended.
+func (s *sender) built() {
+	large := s.list == listBuildsLarge
+	if s.list == listBuildsSmall || large {
+		s.list = listNone
+	}
+	if large {
+		s.t.r.limiter.Give(nil, limit.LargeListings, 1)
+		s.t.r.feedListings()
 	}
 }
 
 // feedListings lets others have what a listing gave back.
 func (r *reactor) feedListings() {
-	if r.limiter.listings.wanted.Swap(false) {
+	if r.limiter.ListingsWanted.Swap(false) {
 		r.server.feedAll()
 	}
 }
@@ -222,43 +177,41 @@ var errListingTooLarge = &refusal{
 var errListingsFull = &refusal{codec.CodeBusy, "other listings held all memory for them"}
 
 // listed takes a listing, or the word that it needs more memory than was taken for it.
-func (r *reactor) listed(t *transfer) {
-	s, j := &t.send, &t.job
-	most := r.limiter.limits.ListingBytes
+func (s *sender) listed() {
+	t := s.t
+	j := &t.job
+	most := t.r.limiter.Limits.ListingBytes
 	switch {
 	case j.err == nil:
-		r.keepListing(t, int64(cap(j.listing)))
+		s.keepListing(int64(cap(j.listing)))
 		text := j.listing
 		j.listing = nil
-		if t.asked != nil { // its size is told with the offer
-			t.send.rest, t.send.size = text, int64(len(text))
-			r.offerKeyed(t)
+		if t.state == transferWaiting { // its size is told with the offer
+			s.rest, s.size = text, int64(len(text))
+			t.offer.stand()
 			return
 		}
 		// What it waited for was not the client's fault: its time begins now.
-		r.deadlines.set(&t.deadline, r.now+r.limiter.limits.StallTimeout)
-		r.sendMessage(t, text)
+		t.awaitProgress()
+		s.message(text)
 	case fsio.KindOf(j.err) == fsio.KindTooLarge && s.reserved < most:
-		r.keepListing(t, 0)
-		s.reserved, s.large = most, true
-		r.list(t)
+		s.keepListing(0)
+		s.reserved = most
+		s.enqueueList(listWaitsLarge)
 	case fsio.KindOf(j.err) == fsio.KindTooLarge:
-		r.failTransfer(t, outcomeFailed, errListingTooLarge)
-	case t.asked != nil:
-		r.failTransfer(t, outcomeOf(j.err), j.err)
+		t.fail(outcomeFailed, errListingTooLarge)
 	default:
-		r.keepListing(t, 0)
-		r.sendFailed(t, j.err)
+		s.keepListing(0)
+		t.session.face.refuse(t, outcomeOf(j.err), j.err)
 	}
 }
 
 // keepListing gives memory back but for n bytes, and lets others have it.
-func (r *reactor) keepListing(t *transfer, n int64) {
-	s := &t.send
+func (s *sender) keepListing(n int64) {
 	if s.held == n {
 		return
 	}
-	r.limiter.giveListing(t.address.use, s.held-n)
+	s.t.r.limiter.Give(s.t.address.use, limit.Listings, s.held-n)
 	s.held = n
-	r.feedListings()
+	s.t.r.feedListings()
 }

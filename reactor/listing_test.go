@@ -5,7 +5,6 @@ package reactor
 import (
 	"io"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"ferry/reactor/limit"
 )
 
 // tightListings leave room for one unread listing of largeFolder for each of two addresses.
@@ -28,7 +29,7 @@ func TestListingsShareABudget(t *testing.T) {
 	r := ts.reactors[0]
 	standing := func() (held int64, waiting int) {
 		onLoop(t, r, func() {
-			held, waiting = r.limiter.listings.bytes.Load(), r.listingsWaiting()
+			held, waiting = r.limiter.Used(limit.Listings), r.listingsWaiting()
 		})
 		return held, waiting
 	}
@@ -39,7 +40,7 @@ func TestListingsShareABudget(t *testing.T) {
 		unread = append(unread, d)
 		eventually(t, "the listing is held, or waits", func() bool {
 			held, waiting := standing()
-			if most := r.limiter.limits.ListingsBytes; held > most {
+			if most := r.limiter.Limits.ListingsBytes; held > most {
 				t.Fatalf("listings hold %d bytes of %d", held, most)
 			}
 			busy := false
@@ -72,45 +73,6 @@ func TestListingsShareABudget(t *testing.T) {
 	ts.quiet()
 	if held, waiting := standing(); held != 0 || waiting != 0 {
 		t.Errorf("%d bytes are held, %d listings wait", held, waiting)
-	}
-}
-
-// An address holds as much memory for listings as it leaves to others, and for large ones half of
-// that, so that small ones are always built, its own too; large ones are built two at a time.
-func TestListingsOfAnAddressLeaveMemoryForOthers(t *testing.T) {
-	l := DefaultOptions().Limits
-	const small, large = listingFirst, 16 << 20
-	for _, kind := range []struct {
-		n    int64
-		want []int64 // what the addresses come to hold, one after the other
-	}{
-		{small, []int64{64 << 20, 32 << 20, 16 << 20, 8 << 20}},
-		{large, []int64{32 << 20, 16 << 20, 16 << 20, 16 << 20, 0}},
-	} {
-		lim, err := newLimiter(l, 1, 0, 20_000)
-		check(t, err)
-		for i, want := range kind.want {
-			u := new(usage)
-			short := shortNothing
-			for short == shortNothing {
-				short = lim.takeListing(u, kind.n, kind.n == large)
-				lim.listings.large.Store(0) // it was built
-			}
-			if held := u.listings.Load(); held != want {
-				t.Errorf("address %d holds %d bytes of listings of %d, want %d", i, held,
-					kind.n, want)
-			}
-			if short := lim.takeListing(u, small, false); kind.n == large && short != shortNothing {
-				t.Errorf("address %d has no small listing beside its large ones", i)
-			}
-		}
-	}
-	lim, err := newLimiter(l, 1, 0, 20_000)
-	check(t, err)
-	for i, want := range []shortage{shortNothing, shortNothing, shortServer} {
-		if got := lim.takeListing(new(usage), 1<<20, true); got != want {
-			t.Errorf("large listing %d at once: %v, want %v", i, got, want)
-		}
 	}
 }
 
@@ -155,21 +117,21 @@ func TestListingIsNotHeldForEver(t *testing.T) {
 	control := []*fakeConn{s.open("127.0.0.1"), s.open("127.0.0.1"), s.open("127.0.0.1")}
 	slowEnd, slow := ask(control[0])
 	waitEnd, waits := ask(control[1])
-	if slow.send.held == 0 || !waits.send.waits {
-		t.Fatalf("the first holds %d bytes; the second waits: %v", slow.send.held, waits.send.waits)
+	if slow.send.held == 0 || !waits.waitsForMemory() {
+		t.Fatalf("the first holds %d bytes; the second waits: %v", slow.send.held, waits.waitsForMemory())
 	}
 	// More than the lowest rate of a transfer demands, less than a tenth of the listing.
 	readExactly(t, slowEnd, []byte(record(want)[:len(want)/20]))
 	s.settle()
 	s.advance(o.Limits.StallTimeout / 2)
 	lateEnd, late := ask(control[2])
-	if !late.send.waits {
+	if !late.waitsForMemory() {
 		t.Fatal("the third does not wait")
 	}
 	s.advance(o.Limits.StallTimeout/2 + time.Millisecond)
 	eventually(t, "the third is built", func() bool {
 		s.settle()
-		return !late.send.waits && !late.job.busy
+		return !late.waitsForMemory() && !late.job.busy
 	})
 	if slow.state != transferEnded || waits.state != transferEnded || late.send.held == 0 {
 		t.Errorf("the first is %v, the second %v, the third holds %d bytes",
@@ -187,7 +149,7 @@ func TestListingIsNotHeldForEver(t *testing.T) {
 		s.settle()
 		return len(s.transfers) == 0
 	})
-	if n := s.limiter.listings.bytes.Load(); n != 0 {
+	if n := s.limiter.Used(limit.Listings); n != 0 {
 		t.Errorf("%d bytes are still counted", n)
 	}
 	for _, c := range control {
@@ -215,7 +177,7 @@ func (s *stage) meetOverTCP(number uint16) *net.TCPConn {
 	}))
 	check(s.t, err)
 	check(s.t, accepted.Close())
-	s.now = s.clock()
-	s.meet(s.portOf(number), fd, netip.MustParseAddr("127.0.0.1"))
+	s.tick()
+	s.arrive(s.portOf(number), fd, "127.0.0.1")
 	return end.(*net.TCPConn)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/panjf2000/gnet/v2/pkg/logging"
 	"github.com/rs/zerolog"
 
 	"ferry/codec"
@@ -142,14 +141,14 @@ func (r *reactor) logTransfer(t *transfer) {
 	if t.outcome == outcomeFailed || t.outcome == outcomeAborted {
 		level = zerolog.WarnLevel
 	}
-	command := t.verb.String()
-	if t.verb == codec.VerbUnknown {
+	command := t.Verb.String()
+	if t.Verb == codec.VerbUnknown {
 		command, _, _ = strings.Cut(t.text, " ")
 		command = cut(command, logWordMax)
 	}
 	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
-		Str("command", command).Str("name", cut(t.name, logNameMax)).Int64("bytes", t.moved).
-		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
+		Str("command", command).Str("name", cut(t.called, logNameMax)).Int64("bytes", t.moved).
+		Float64("seconds", (r.loop.Now-t.began).Seconds()).Str("outcome", string(t.outcome)).
 		AnErr("error", visibleError(t.err)).Msg("transfer ended")
 }
 
@@ -198,12 +197,12 @@ func visibleError(err error) error {
 // What only looked at something, and found it, is told at level debug.
 func (r *reactor) logCommand(t *transfer) {
 	level := zerolog.InfoLevel
-	if t.outcome == outcomeComplete && !duties[t.verb].changes {
+	if t.outcome == outcomeComplete && !duties[t.Verb].changes {
 		level = zerolog.DebugLevel
 	}
 	r.server.log.WithLevel(level).Uint64("session", t.session.id).Str("peer", t.session.peerText()).
-		Stringer("command", t.verb).Str("name", cut(t.name, logNameMax)).
-		Float64("seconds", (r.now-t.began).Seconds()).Str("outcome", string(t.outcome)).
+		Stringer("command", t.Verb).Str("name", cut(t.called, logNameMax)).
+		Float64("seconds", (r.loop.Now-t.began).Seconds()).Str("outcome", string(t.outcome)).
 		AnErr("error", visibleError(t.err)).Msg("command ended")
 }
 
@@ -211,7 +210,7 @@ func (r *reactor) logCommand(t *transfer) {
 func (r *reactor) logSession(s *session) {
 	r.server.log.Info().Uint64("session", s.id).Str("peer", s.peerText()).
 		Uint64("transfers", s.transfers).Int64("bytes", s.bytes).
-		Float64("seconds", (r.now-s.began).Seconds()).Str("reason", string(s.reason)).
+		Float64("seconds", (r.loop.Now-s.began).Seconds()).Str("reason", string(s.reason)).
 		Msg("session ended")
 }
 
@@ -220,19 +219,17 @@ func (s *session) peerText() string { return s.peer.String() }
 // logAcceptFailed tells of a data port that cannot accept, at most once a second.
 func (r *reactor) logAcceptFailed(p *dataPort, err error) {
 	r.count.acceptFailures++
-	if r.now-r.count.acceptLogged < time.Second && r.count.acceptLogged != 0 {
+	if r.loop.Now-r.count.acceptLogged < time.Second && r.count.acceptLogged != 0 {
 		return
 	}
-	r.count.acceptLogged = r.now
+	r.count.acceptLogged = r.loop.Now
 	r.server.log.Error().Uint16("port", p.number).Err(err).
 		Msg("a data connection was not accepted for now")
 }
 
-// engineLog gives gnet's own messages to the server's log. gnet says at level info what is of
-// interest only to a developer.
+// engineLog gives messages of the loop's engine to the server's log. What the engine logs at level
+// info is of interest to developers only.
 type engineLog struct{ log *zerolog.Logger }
-
-var _ logging.Logger = engineLog{}
 
 func (e engineLog) Debugf(format string, args ...any) { e.log.Trace().Msgf(format, args...) }
 func (e engineLog) Infof(format string, args ...any)  { e.log.Debug().Msgf(format, args...) }

@@ -69,9 +69,6 @@ func faults(t testing.TB, s *Server, fault func(fsio.Op, fsio.Name) error) {
 	o.Fault = fault
 	root, err := fsio.OpenRoot(s.options.Root, o)
 	check(t, err)
-	check(t, s.root.Close())
-	s.root = root
-	for _, r := range s.reactors {
-		r.root = root
-	}
+	check(t, s.store().Close())
+	s.setStore(root)
 }

@@ -10,7 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
+
+	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // leaseModel is what PROTOCOL says of leases, kept beside a reactor.
@@ -18,7 +22,7 @@ type leaseModel struct {
 	*stage
 	clients []*leaseClient
 	// rested is when each lease was laid to rest.
-	rested map[lease]instant
+	rested map[lease]loop.Instant
 	// serial numbers commands in the order in which they were sent.
 	serial int
 }
@@ -35,7 +39,7 @@ type leaseClient struct {
 	// asked is the serial of the command that has no port yet, port what was told.
 	asked int
 	port  uint16
-	until instant
+	until loop.Instant
 	left  int // untaken in a row
 	over  bool
 }
@@ -63,14 +67,14 @@ func (m *leaseModel) standing(l lease) bool {
 
 // settled takes what the reactor told its clients and holds it against the rules.
 func (m *leaseModel) settled(t *rapid.T) {
-	now := m.now
+	now := m.loop.Now
 	// Offers that ran out were untaken.
 	for _, c := range m.clients {
 		if c.port != 0 && c.until <= now {
 			m.rested[lease{c.port, c.from}] = c.until
 			c.port = 0
 			c.left++
-			c.over = c.over || c.left >= untakenMax
+			c.over = c.over || c.left >= int(baseProperties.unusedMax)
 		}
 	}
 	for _, from := range leaseFrom {
@@ -91,7 +95,7 @@ func (m *leaseModel) settled(t *rapid.T) {
 }
 
 // offered holds one offer against the rules.
-func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
+func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now loop.Instant) {
 	l := lease{c.port, c.from}
 	others := slices.Clone(m.clients)
 	others = slices.DeleteFunc(others, func(o *leaseClient) bool { return o == c })
@@ -100,7 +104,7 @@ func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
 			t.Fatal("two offers stand on one lease")
 		}
 	}
-	if since, ok := m.rested[l]; ok && now-since < m.limiter.limits.LeaseRest {
+	if since, ok := m.rested[l]; ok && now-since < m.limiter.Limits.LeaseRest {
 		if now-since < leaseRestMin {
 			t.Fatalf("a lease serves after a rest of %v", now-since)
 		}
@@ -116,14 +120,13 @@ func (m *leaseModel) offered(t *rapid.T, c *leaseClient, now instant) {
 	}
 	delete(m.rested, l)
 	c.asked = 0
-	c.until = now + m.limiter.limits.OfferTimeout
+	c.until = now + m.limiter.Limits.OfferTimeout
 }
 
 // nobodyWaitsInVain demands that who waits has a reason to.
-func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now instant) {
-	l := &m.limiter.limits
-	if a.waiting.Len() == 0 || a.a.use.transfers.Load() >= int64(l.TransfersPerAddress) ||
-		m.limiter.transfers.Load() >= int64(l.Transfers) {
+func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now loop.Instant) {
+	if a.waiting.Len() == 0 || m.limiter.Full(a.a.use, limit.Transfers) ||
+		m.limiter.Free(limit.Transfers) <= 0 {
 		return
 	}
 	if len(a.free) > 0 {
@@ -133,7 +136,7 @@ func (m *leaseModel) nobodyWaitsInVain(t *rapid.T, a *line, now instant) {
 		if now-a.resting[0].since >= leaseRestMin {
 			t.Fatal("a command waits although a lease has rested enough")
 		}
-		if a.rested.place == 0 {
+		if !a.rested.IsSet() {
 			t.Fatal("a command waits for a rest that no deadline ends")
 		}
 	}
@@ -149,8 +152,8 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 		o.Limits.Transfers = rapid.IntRange(1, 8).Draw(rt, "transfers")
 		s := stages(t, 1, o)[0]
 		defer s.close()
-		m := &leaseModel{stage: s, rested: map[lease]instant{}}
-		free := s.limiter.descriptors.Load()
+		m := &leaseModel{stage: s, rested: map[lease]loop.Instant{}}
+		free := s.limiter.Free(limit.Descriptors)
 		rt.Repeat(m.actions())
 		for _, c := range m.clients {
 			if !c.over {
@@ -159,12 +162,12 @@ func TestLeasesFollowTheirModel(t *testing.T) {
 		}
 		s.advance(o.Limits.OfferTimeout)
 		s.advance(o.Limits.LeaseRest)
-		if len(s.addresses) != 0 || len(s.limiter.addresses) != 0 || len(s.deadlines) != 0 ||
-			len(s.transfers) != 0 || s.limiter.descriptors.Load() != free ||
-			s.limiter.transfers.Load() != 0 || s.limiter.sessions.Load() != 0 {
+		if len(s.addresses) != 0 || s.limiter.Addresses() != 0 || len(s.loop.Deadlines) != 0 ||
+			len(s.transfers) != 0 || s.limiter.Free(limit.Descriptors) != free ||
+			s.limiter.Used(limit.Transfers) != 0 || s.limiter.Used(limit.Sessions) != 0 {
 			rt.Fatalf("left behind: %d addresses, %d deadlines, %d transfers, %d descriptors",
-				len(s.addresses), len(s.deadlines), len(s.transfers),
-				free-s.limiter.descriptors.Load())
+				len(s.addresses), len(s.loop.Deadlines), len(s.transfers),
+				free-s.limiter.Free(limit.Descriptors))
 		}
 	})
 }
@@ -238,11 +241,11 @@ func (m *leaseModel) invariants(t *rapid.T) {
 	}
 	var held int64
 	for _, tr := range m.transfers {
-		if tr.held > 0 {
+		if tr.holds() > 0 {
 			held++
 		}
 	}
-	if n := m.limiter.transfers.Load(); n != held {
+	if n := m.limiter.Used(limit.Transfers); n != held {
 		t.Fatalf("%d transfers are counted, %d run", n, held)
 	}
 }
@@ -271,7 +274,7 @@ func TestRestedLeaseDoesNotKeepTheLoop(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatal("the loop turns about itself")
 	}
-	closeDescriptor(fd)
+	_ = unix.Close(fd)
 	s.settle()
 	eventually(t, "the last command's port", func() bool {
 		s.settle()

@@ -12,8 +12,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // Options says what a server serves, to whom, and within which limits. Start from DefaultOptions.
@@ -31,22 +31,9 @@ type Options struct {
 	Listen string
 	// AddrFile names a file that receives HOST:PORT once the server listens; empty writes none.
 	AddrFile string
-	// ReadOnly refuses every change: uploads, new folders, renaming and removal.
-	ReadOnly bool
-	// NoOverwrite refuses an upload to a name that exists, and whatever else would change what is
-	// there.
-	NoOverwrite bool
-	// UploadOnly refuses whatever sends, lists or sums up what is there, or takes it away. That a
-	// name is taken shows when a client asks for that name.
-	UploadOnly bool
-	// NoSum refuses checksums.
-	NoSum bool
-	// Dotfiles lets names that begin with a dot be listed and reached.
-	Dotfiles bool
+	Permissions
 	// Allow and Deny choose who may connect. Deny goes first; an empty Allow admits all others.
 	Allow, Deny []netip.Prefix
-	// Reactors is the number of event loops side by side; 1 or more.
-	Reactors int
 	// DataPorts is the pool of ports for data connections.
 	DataPorts PortRange
 	// Durability is what a put that was answered has outlived.
@@ -57,19 +44,24 @@ type Options struct {
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
 	// as a range, for all. A Count of 0 serves no status exchange.
 	KeyedPorts PortRange
-	// FileWorkers is the number of goroutines for file work that may block; 1 or more.
-	FileWorkers int
-	// SumWorkers is the number of goroutines for checksums; 1 or more.
-	SumWorkers int
-	// LockThread keeps each event loop on one thread of its own.
-	LockThread bool
-	// Portable forbids what only Linux has: the paths for other systems are used instead.
-	Portable bool
-	// Limits bound what clients may take.
-	Limits Limits
+	// Machine says how the server uses the machine.
+	Machine
+	// Limits bound what clients may use.
+	Limits limit.Limits
 	// Log receives the server's own log. The server never waits for it when it writes through
 	// a LogWriter.
 	Log zerolog.Logger
+}
+
+// Machine says how a server uses the machine that it runs on.
+type Machine struct {
+	// Reactors is the number of event loops, FileWorkers of goroutines for file work that may
+	// block, and SumWorkers of goroutines for checksums; 1 or more of each.
+	Reactors, FileWorkers, SumWorkers int
+	// LockThread locks each event loop to an operating system thread.
+	LockThread bool
+	// Portable uses only what every system has, as if this one were not Linux.
+	Portable bool
 }
 
 // PortRange is a set of data ports: either Count free ones, or all from First to Last.
@@ -80,111 +72,23 @@ type PortRange struct {
 	First, Last uint16
 }
 
-// Limits are the bounds of a server. Durations and sizes are positive; a zero is said where it
-// means something else.
-type Limits struct {
-	// Sessions is how many control connections there may be; 0 means what descriptors allow,
-	// 10,000 at most.
-	Sessions int
-	// SessionsPerAddress is the same for one client address.
-	SessionsPerAddress int
-	// SessionRate is how many sessions one client address may open in a second, once it has opened
-	// as many as it may have at once.
-	SessionRate int
-	// Transfers is how many ports may be told or data connections be open at once; 0 means what
-	// descriptors allow.
-	Transfers int
-	// TransfersPerAddress is the same for one client address; 0 means 2,000, or half of Transfers
-	// where that is less.
-	TransfersPerAddress int
-	// OffersPerAddress is how many of them may be without a data connection.
-	OffersPerAddress int
-	// CommandBytes is the longest command in bytes, from 16 to 4,096; its field is not counted.
-	CommandBytes int
-	// ControlBufferBytes is how much a client may send ahead on control, and how much of our
-	// answers may wait for it.
-	ControlBufferBytes int64
-	// UploadBytes is the largest file taken in; 0 means no limit.
-	UploadBytes int64
-	// FreeBytes is what uploads must leave free on the filesystem.
-	FreeBytes int64
-	// SumsPerAddress is how many checksums one client address may have computed at once, those
-	// that wait for a worker included; SumBytes is how many bytes may be read for those of one
-	// session, 0 for any number.
-	SumsPerAddress int
-	SumBytes       int64
-	// Parts is how many kept beginnings of uploads there may be; a client address may have as many
-	// as it leaves to others. Empty ones make room for others in time.
-	Parts int
-	// Keyless is how many data connections of the status exchange may be open that have not said
-	// which offer they take; a client address may have as many as it leaves to others. Beyond that
-	// the one that came first is closed.
-	Keyless int
-	// ListingBytes is the longest listing, ListingsBytes what all listings may hold in memory at
-	// once, four times that or more; a client address may hold as much as it leaves to others.
-	ListingBytes, ListingsBytes int64
-	// RateBytes is the lowest rate of a transfer in bytes a second, over a StallTimeout.
-	RateBytes int64
-	// IdleTimeout ends a session that has sent nothing and waits for nothing.
-	IdleTimeout time.Duration
-	// OfferTimeout ends an offer that nobody took.
-	OfferTimeout time.Duration
-	// LeaseRest is how long the lease of an untaken offer rests, ClassicRest the same on the
-	// classic exchange's two ports, where all sessions of an address wait for it.
-	LeaseRest, ClassicRest time.Duration
-	// StallTimeout is the time over which RateBytes is measured.
-	StallTimeout time.Duration
-	// DrainTimeout is how long running transfers may go on once the server shall end.
-	DrainTimeout time.Duration
-}
-
 // DefaultOptions are the defaults of ferryd's flags. Each flag's help gives the reason.
 func DefaultOptions() Options {
 	return Options{
-		Root:      ".",
-		Reactors:  1,
-		DataPorts: PortRange{Count: 64},
-
+		Root:         ".",
+		DataPorts:    PortRange{Count: 64},
 		KeyedPorts:   PortRange{Count: 4},
 		Durability:   DurabilityNone,
 		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
-		FileWorkers:  8,
-		SumWorkers:   2,
+		Machine:      Machine{Reactors: 1, FileWorkers: 8, SumWorkers: 2},
 		Log:          zerolog.Nop(),
-		Limits: Limits{
-			SessionsPerAddress: 9_500,
-			SessionRate:        10_000,
-			OffersPerAddress:   500,
-			CommandBytes:       4_096,
-			ControlBufferBytes: 64 << 10,
-			FreeBytes:          256 << 20,
-			SumsPerAddress:     16,
-			SumBytes:           1 << 40,
-			Parts:              10_000,
-			Keyless:            128,
-			ListingBytes:       16 << 20,
-			ListingsBytes:      128 << 20,
-			RateBytes:          16,
-			IdleTimeout:        10 * time.Minute,
-			OfferTimeout:       10 * time.Second,
-			LeaseRest:          2 * time.Minute,
-			ClassicRest:        2 * time.Second,
-			StallTimeout:       time.Minute,
-			DrainTimeout:       30 * time.Second,
-		},
+		Limits:       limit.Defaults(),
 	}
 }
 
 // NoPort as Options.Port listens for no sessions of the base exchange.
 const NoPort = -1
-
-// transfersPerAddressDefault is that of one address without a flag: slow readers there leave room
-// for others.
-const transfersPerAddressDefault = 2_000
-
-// sessionsDefault is the number of sessions without a flag: 9,000 clients at once and some room.
-const sessionsDefault = 10_000
 
 // leaseRestMin is the shortest rest after which a lease may serve again when no other is free.
 // (PROTOCOL, Ports: "the longest-rested one serves once it has rested 30 s".)
@@ -253,56 +157,11 @@ func (o *Options) validate() error {
 		folder, err := os.Stat(filepath.Dir(o.AddrFile))
 		bad(err == nil && folder.IsDir(), "--addr-file %s: no such folder", o.AddrFile)
 	}
-	o.Limits.validate(bad)
+	faults = append(faults, o.Limits.Validate()...)
 	if len(faults) == 0 {
 		return nil
 	}
 	return &OptionsError{faults}
-}
-
-// validate tells every limit that is out of its bounds.
-func (l *Limits) validate(bad func(ok bool, format string, args ...any)) {
-	for _, n := range []struct {
-		flag string
-		v    int64
-		min  int64
-		max  int64
-	}{
-		{"--max-sessions", int64(l.Sessions), 0, 1 << 20},
-		{"--max-sessions-per-address", int64(l.SessionsPerAddress), 1, 1 << 20},
-		{"--max-session-rate", int64(l.SessionRate), 1, 1 << 20},
-		{"--max-transfers", int64(l.Transfers), 0, 1 << 20},
-		{"--max-transfers-per-address", int64(l.TransfersPerAddress), 0, 1 << 20},
-		{"--max-offers-per-address", int64(l.OffersPerAddress), 1, 1 << 20},
-		{"--max-command", int64(l.CommandBytes), 16, 4096},
-		{"--max-control-buffer", l.ControlBufferBytes, 4106, 1 << 30},
-		{"--max-upload", l.UploadBytes, 0, 1 << 62},
-		{"--min-free", l.FreeBytes, 0, 1 << 62},
-		{"--max-sums-per-address", int64(l.SumsPerAddress), 1, 1 << 20},
-		{"--max-sum", l.SumBytes, 0, 1 << 62},
-		{"--max-parts", int64(l.Parts), 2, 1 << 30},
-		{"--max-keyless", int64(l.Keyless), 1, 1 << 16},
-		{"--max-listing", l.ListingBytes, 4096, 1 << 30},
-		{"--max-listing-memory", l.ListingsBytes, listingsMin * l.ListingBytes, 1 << 40},
-		{"--min-rate", l.RateBytes, 1, 1 << 40},
-	} {
-		bad(n.v >= n.min && n.v <= n.max,
-			"%s %d: give from %d to %d", n.flag, n.v, n.min, n.max)
-	}
-	for _, d := range []struct {
-		flag string
-		v    time.Duration
-	}{
-		{"--idle-timeout", l.IdleTimeout},
-		{"--offer-timeout", l.OfferTimeout},
-		{"--lease-rest", l.LeaseRest},
-		{"--classic-rest", l.ClassicRest},
-		{"--stall-timeout", l.StallTimeout},
-		{"--drain-timeout", l.DrainTimeout},
-	} {
-		bad(d.v >= time.Millisecond && d.v <= 1000*time.Hour,
-			"%s %v: give from 1ms to 1000h", d.flag, d.v)
-	}
 }
 
 // rootOptions says how the root is served.
@@ -340,53 +199,6 @@ func (d *Durability) Set(word string) error {
 
 // Type is the placeholder in the flag's help.
 func (*Durability) Type() string { return "WORD" }
-
-// features are what a server with these options can do, and is willing to.
-func (o *Options) features() codec.Features {
-	var f codec.Features
-	if !o.UploadOnly {
-		f |= codec.FeatureGet | codec.FeatureList | codec.FeatureStat
-		if !o.NoSum {
-			f |= codec.FeatureSum
-		}
-	}
-	if o.ReadOnly {
-		return f
-	}
-	f |= codec.FeaturePut | codec.FeatureParts | codec.FeatureMkdir
-	if o.Durability == DurabilityCommit {
-		f |= codec.FeatureCommit
-	}
-	if !o.NoSum && !o.UploadOnly { // a drop box computes none at all
-		f |= codec.FeaturePartSum
-	}
-	if !o.NoOverwrite {
-		f |= codec.FeatureReplace
-		if !o.UploadOnly {
-			f |= codec.FeatureChange
-		}
-	}
-	return f
-}
-
-// switchedOff is the flag by which a server with these options refuses a command, "" for none.
-func (o *Options) switchedOff(v codec.Verb) string {
-	for _, by := range []struct {
-		flag  string
-		given bool
-		alone Options
-	}{
-		{"--read-only", o.ReadOnly, Options{ReadOnly: true}},
-		{"--upload-only", o.UploadOnly, Options{UploadOnly: true}},
-		{"--no-overwrite", o.NoOverwrite, Options{NoOverwrite: true}},
-		{"--no-sum", o.NoSum, Options{NoSum: true}},
-	} {
-		if by.given && !by.alone.features().Allows(v) {
-			return by.flag
-		}
-	}
-	return ""
-}
 
 // reactorsMax is how many event loops make sense on one machine.
 const reactorsMax = 64

@@ -297,9 +297,9 @@ func TestTheAnswerComesOnceThePartIsFree(t *testing.T) {
 	<-came
 	onLoop(t, ts.reactors[0], func() {
 		for s := range ts.reactors[0].sessions {
-			if s.exchange.State() != codec.Offered {
+			if s.state != sessionOffered {
 				t.Errorf("the command was answered while the part was held: %v",
-					s.exchange.State())
+					s.state)
 			}
 		}
 	})

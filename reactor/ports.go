@@ -11,7 +11,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/panjf2000/gnet/v2/pkg/socket"
+	"ferry/reactor/loop"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -20,7 +21,7 @@ import (
 func resolveListen(host string) ([]netip.Addr, error) {
 	if host == "" {
 		all := []netip.Addr{netip.IPv4Unspecified()}
-		if haveIPv6() {
+		if loop.HaveIPv6() {
 			all = append(all, netip.IPv6Unspecified())
 		}
 		return all, nil
@@ -39,132 +40,13 @@ func resolveListen(host string) ([]netip.Addr, error) {
 	return slices.Compact(found), nil
 }
 
-// haveIPv6 says whether IPv6 sockets can be bound here.
-func haveIPv6() bool {
-	fd, err := openSocket(unix.AF_INET6)
+// reservePort holds a control port, on all addresses.
+func reservePort(addresses []netip.Addr, port int) (*loop.Reservation, error) {
+	held, err := loop.Reserve(addresses, port)
 	if err != nil {
-		return false
+		return nil, listenError(addresses, port, err)
 	}
-	defer closeDescriptor(fd)
-	return unix.Bind(fd, &unix.SockaddrInet6{}) == nil
-}
-
-// zoneID is the number of the interface that a zone names.
-func zoneID(zone string) uint32 {
-	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
-		return uint32(n)
-	}
-	if i, err := net.InterfaceByName(zone); err == nil {
-		return uint32(i.Index)
-	}
-	return 0
-}
-
-// reservation holds a port without listening, so that nobody else can have it until the engines
-// listen on it.
-type reservation struct {
-	port int
-	fds  []int
-}
-
-// reservePort finds out whether the port is free on all addresses, picks one if it is 0, and holds
-// it. The engines share the port by SO_REUSEPORT, which would hide that another server has it, so
-// it is bound without that first.
-func reservePort(addresses []netip.Addr, port int) (*reservation, error) {
-	var err error
-	for range 16 {
-		var r *reservation
-		if r, err = tryReserve(addresses, port); err == nil {
-			return r, nil
-		}
-		if port != 0 {
-			break
-		}
-	}
-	return nil, listenError(addresses, port, err)
-}
-
-func tryReserve(addresses []netip.Addr, port int) (*reservation, error) {
-	if port != 0 {
-		for _, ip := range addresses {
-			if err := probePort(ip, port); err != nil {
-				return nil, err
-			}
-		}
-	}
-	r := &reservation{port: port}
-	for _, ip := range addresses {
-		fd, bound, err := bindOnly(ip, r.port, true)
-		if err != nil {
-			r.release()
-			return nil, err
-		}
-		r.port = bound
-		r.fds = append(r.fds, fd)
-	}
-	return r, nil
-}
-
-// number is the port, or NoPort where none is held.
-func (r *reservation) number() int {
-	if r == nil {
-		return NoPort
-	}
-	return r.port
-}
-
-func (r *reservation) release() {
-	if r == nil {
-		return
-	}
-	for _, fd := range r.fds {
-		closeDescriptor(fd)
-	}
-	r.fds = nil
-}
-
-// probePort binds and listens as a server without company would.
-func probePort(ip netip.Addr, port int) error {
-	fd, _, err := bindOnly(ip, port, false)
-	if err != nil {
-		return err
-	}
-	defer closeDescriptor(fd)
-	return os.NewSyscallError("listen", unix.Listen(fd, 1))
-}
-
-// bindOnly binds a port, alone or together with the engines.
-func bindOnly(ip netip.Addr, port int, shared bool) (fd, bound int, err error) {
-	family, sa := unix.AF_INET, unix.Sockaddr(nil)
-	if ip.Is4() {
-		sa = &unix.SockaddrInet4{Port: port, Addr: ip.As4()}
-	} else {
-		family = unix.AF_INET6
-		sa = &unix.SockaddrInet6{Port: port, Addr: ip.As16(), ZoneId: zoneID(ip.Zone())}
-	}
-	fd, err = openSocket(family)
-	if err != nil {
-		return -1, 0, os.NewSyscallError("socket", err)
-	}
-	if family == unix.AF_INET6 {
-		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
-	}
-	if shared {
-		// The option by which gnet shares ports is another on FreeBSD, and both must have the same.
-		err = errors.Join(err, socket.SetReuseport(fd, 1))
-	}
-	err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
-	if err == nil {
-		err = os.NewSyscallError("bind", unix.Bind(fd, sa))
-	}
-	if err == nil {
-		var name unix.Sockaddr
-		if name, err = unix.Getsockname(fd); err == nil {
-			return fd, int(addrPort(name).Port()), nil
-		}
-	}
-	closeDescriptor(fd)
-	return -1, 0, err
+	return held, nil
 }
 
 // listenError says what to do about a port that cannot be had.
@@ -188,13 +70,13 @@ func listenError(addresses []netip.Addr, port int, err error) error {
 
 // boundPort is a data port that listens.
 type boundPort struct {
-	fds    []int
-	number uint16
+	listeners []*loop.Listener
+	number    uint16
 }
 
 func (b boundPort) close() {
-	for _, fd := range b.fds {
-		closeDescriptor(fd)
+	for _, l := range b.listeners {
+		l.Close()
 	}
 }
 
@@ -337,17 +219,18 @@ func bindDataPort(addresses []netip.Addr, port uint16) (boundPort, error) {
 	for range 16 {
 		var err error
 		for _, ip := range addresses {
-			var fd int
-			if fd, b.number, err = listenData(ip, b.number); err != nil {
+			var l *loop.Listener
+			if l, err = loop.Bind(ip, b.number); err != nil {
 				break
 			}
-			b.fds = append(b.fds, fd)
+			b.listeners = append(b.listeners, l)
+			b.number = l.Port()
 		}
 		if err == nil {
 			return b, nil
 		}
 		b.close()
-		b.fds, b.number = nil, port
+		b.listeners, b.number = nil, port
 		if port != 0 || !errors.Is(err, unix.EADDRINUSE) {
 			return b, err
 		}
@@ -365,8 +248,8 @@ func closePorts(ports []boundPort) {
 // first bytes are there, where it can: the client speaks first.
 func deferAccept(ports []boundPort) {
 	for _, b := range ports {
-		for _, fd := range b.fds {
-			acceptWithBytes(fd)
+		for _, l := range b.listeners {
+			l.DeferAccept()
 		}
 	}
 }

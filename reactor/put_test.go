@@ -267,7 +267,7 @@ func (ts *testServer) ahead(t testing.TB) (n int) {
 	for _, r := range ts.reactors {
 		onLoop(t, r, func() {
 			for s := range r.sessions {
-				n += s.conn.InboundBuffered()
+				n += s.conn.Buffered()
 			}
 		})
 	}
@@ -301,7 +301,7 @@ func TestSlowDiskDoesNotEndPut(t *testing.T) {
 		r := ts.reactors[0]
 		onLoop(t, r, func() {
 			for _, tr := range r.transfers {
-				over = tr.recv.asked != askNot && tr.recv.pause.place == 0
+				over = tr.recv.endAsked != askNot && !tr.recv.pause.IsSet()
 			}
 		})
 		return over

@@ -5,6 +5,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 const (
@@ -24,41 +25,58 @@ const (
 // receiver is the receiving half of a transfer: a file on its way in. Bytes go socket → buffer or
 // socket → pipe on the loop, and from there into the temporary file in a worker.
 type receiver struct {
-	dec  codec.Decoder
-	name fsio.Name
+	t   *transfer
+	dec codec.Decoder
 	// pause runs out when a put has been silent after a complete record.
-	pause deadline
+	pause loop.Deadline
 	// quietAt is how far the decoder had come when pause was last looked at.
 	quietAt int64
 	// buffer holds fill bytes that no job was given yet.
 	buffer *[]byte
 	fill   int
-	pipe   *pipe
+	pipe   *loop.Pipe
 	// piped is how many bytes the pipe holds.
 	piped   int64
 	pending *fsio.Pending
-	// part is what an upload that goes on is written to, instead of pending.
-	part *fsio.Part
-	// keeping says that the client broke off, and that what came is still written to the part.
-	keeping bool
+	// part is what a resumable upload is written to, instead of pending.
+	part  *fsio.Part
+	phase receivePhase
+	space space
+	// records counts complete records, dense those of the last read.
+	records, dense int
+	// ends are the sides of the connection that were ended.
+	ends connEnd
+	// endAsked is whether a further command or the end of control asks for an end.
+	endAsked endAsk
+}
+
+// receivePhase is how far an upload has come.
+type receivePhase uint8
+
+const (
+	// receiveOpen: more bytes may come.
+	receiveOpen receivePhase = iota
+	// receiveWhole: the file is complete.
+	receiveWhole
+	// receiveKeeping: the client broke off, or the file failed. What came is kept in the part.
+	receiveKeeping
+)
+
+// connEnd are the sides of a data connection that have been ended.
+type connEnd uint8
+
+const (
+	clientEnded connEnd = 1 << iota
+	serverEnded
+)
+
+// space is what an upload has announced and written, in bytes.
+type space struct {
 	// written is how much of the file was given to jobs; allocated is up to where blocks are.
 	written, allocated int64
 	// total is what all records so far announced. Of that reserved is counted as announced, and
 	// unclaimed will be with the next job.
 	total, reserved, unclaimed int64
-	// records counts complete records.
-	records int
-	// dense says that the last read had more records than bytes to move for them.
-	dense bool
-	// closed says that the client ended its side, whole that the file is complete.
-	closed, whole bool
-	// asked says whether a further command or the end of control wants an end.
-	asked endAsk
-	// shut says that our sending side was ended.
-	shut bool
-	// slow says that the client has had gatherTime: what is gathered goes to the file whenever the
-	// socket has run dry, so that a client that trickles holds no buffer.
-	slow bool
 }
 
 // gathered is what the buffer holds.
@@ -69,7 +87,7 @@ func (rc *receiver) gathered() []byte {
 	return (*rc.buffer)[:rc.fill]
 }
 
-// file is what the upload is written to, whichever it is.
+// file is what the upload is written to.
 func (rc *receiver) file() uploadFile {
 	if rc.part != nil {
 		return rc.part
@@ -86,10 +104,14 @@ type uploadFile interface {
 	Commit(fsio.CommitOptions) error
 }
 
-// hasFile says whether the upload has been given a file.
+// hasFile reports whether the upload has been given a file.
 func (rc *receiver) hasFile() bool { return rc.pending != nil || rc.part != nil }
 
-// atBoundary says whether the file would be complete if nothing more came.
+// slow reports whether the client has had gatherTime: what is gathered goes to the file whenever
+// the socket has run dry, so that a client that trickles holds no buffer.
+func (rc *receiver) slow() bool { return rc.t.r.loop.Now-rc.t.began > gatherTime }
+
+// atBoundary reports whether the file would be complete if nothing more came.
 func (rc *receiver) atBoundary() bool {
 	return rc.records > 0 && !rc.dec.InRecord() && !rc.dec.Gathering()
 }
@@ -110,12 +132,12 @@ const (
 )
 
 // next decides. It looks at nothing but the receiver, whether a job runs, whether the socket may
-// have bytes, and whether pipes are to be had.
-func (rc *receiver) next(busy, readable, pipes bool) plan {
+// have bytes, whether the client is slow and whether pipes are available.
+func (rc *receiver) next(busy, readable, slow, pipes bool) plan {
 	if rc.piped > 0 && !busy {
 		return planDrain
 	}
-	if rc.whole {
+	if rc.phase != receiveOpen {
 		switch {
 		case busy:
 			return planWait
@@ -129,7 +151,7 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 	}
 	remaining := rc.dec.Remaining()
 	if rc.pipe != nil && remaining > 0 {
-		if !readable || rc.piped >= pipeBytes {
+		if !readable || rc.piped >= loop.PipeBytes {
 			return planWait
 		}
 		return planSplice
@@ -153,81 +175,77 @@ func (rc *receiver) next(busy, readable, pipes bool) plan {
 		return planRead
 	case rc.fill > 0 && rc.hasFile():
 		return planWrite
-	case rc.fill > 0 && rc.slow:
+	case rc.fill > 0 && slow:
 		return planCreate
 	default:
 		return planWait
 	}
 }
 
-// beginReceive starts a put in the turn that accepted its connection. One that is refused is reset.
-// (PROTOCOL, Base exchange: "a put that is refused or fails is reset (RST)".)
-func (r *reactor) beginReceive(t *transfer) {
-	rc := &t.recv
-	// Should this process be killed, the kernel is to reset the connection and not to close it: a
-	// clean close says that the file is stored.
-	setReset(t.fd, true)
-	if t.asked != nil { // its name was looked at, and its decoder stands behind the KEY
-		if r.receive(t) {
-			r.enqueue(t)
-		}
+// begin starts an upload in the turn that accepted its connection. One that is refused is reset.
+// (PROTOCOL.md, Base put.)
+func (rc *receiver) begin(refused error) {
+	t := rc.t
+	// If this process is killed the kernel must reset the connection: a clean close says that the
+	// file is stored.
+	t.data.SetReset(true)
+	if refused != nil {
+		t.fail(outcomeRefused, refused)
 		return
 	}
-	rc.dec = codec.NewDecoder(codec.Records)
-	var err error
-	if r.server.options.ReadOnly {
-		r.failTransfer(t, outcomeRefused, errReadOnly)
-		return
+	if !t.session.worksFirst { // otherwise the decoder stands behind the KEY
+		rc.dec = codec.NewDecoder(codec.Records)
 	}
-	if rc.name, err = t.parseName(); err != nil {
-		r.failTransfer(t, outcomeRefused, err)
-		return
-	}
-	if r.receive(t) {
-		r.enqueue(t)
-	}
+	t.resume()
 }
 
-// receive moves up to a quantum, and says whether more can move at once.
-func (r *reactor) receive(t *transfer) (more bool) {
-	rc := &t.recv
-	rc.slow = r.now-t.began > gatherTime
+// resumeAt begins behind the bytes that a part has already.
+func (rc *receiver) resumeAt(offset int64) {
+	rc.space.total, rc.space.written, rc.space.allocated = offset, offset, offset
+}
+
+// move receives up to a quantum, and reports whether more can move at once.
+func (rc *receiver) move() (more bool) {
+	t := rc.t
+	slow := rc.slow()
 	// Fields and records count as well: records of no bytes could keep the loop here for as long as
 	// they come.
 	worth := func() int64 { return rc.dec.Offset() + int64(rc.records)*recordWorth }
 	for before := worth(); worth()-before < quantum; {
-		switch rc.next(t.job.busy, t.readable, r.pipesToBeHad()) {
+		switch rc.next(t.job.busy, t.readable(), slow, t.data.CanSplice() && t.r.loop.Pipes.Available()) {
 		case planWait:
-			r.setPause(t)
-			if !t.readable && t.state == transferMoving {
-				t.watch(canRead)
+			rc.setPause()
+			if !t.readable() && t.state == transferMoving {
+				t.watch(loop.CanRead)
 			}
 			return false
 		case planRead:
-			if !r.readBuffer(t) {
+			if !rc.read() {
 				return false
 			}
 		case planSplice:
-			if !r.splicePipe(t) {
+			if !rc.splice() {
 				return false
 			}
 		case planPipe:
-			rc.pipe = r.takePipe()
+			rc.pipe = t.r.loop.Pipes.Take()
 		case planCreate:
-			r.submitWrite(t, jobCreate, int64(rc.fill))
+			rc.submitWrite(jobCreate, int64(rc.fill))
 		case planWrite:
-			r.submitWrite(t, jobWrite, int64(rc.fill))
+			rc.submitWrite(jobWrite, int64(rc.fill))
 		case planDrain:
-			r.submitWrite(t, jobDrain, rc.piped)
+			rc.submitWrite(jobDrain, rc.piped)
 		case planStore:
-			t.job.noReplace = r.server.options.NoOverwrite || rc.dec.Offset() == 0
-			r.submit(t, jobStore)
+			t.job.commit = t.session.replace()
+			// A put of nothing leaves what is there. (PROTOCOL.md, Base put.)
+			t.job.commit.NoReplace = t.job.commit.NoReplace || rc.dec.Offset() == 0
+			t.submit(jobStore)
 		case planCommit:
-			t.job.noReplace = r.server.options.NoOverwrite
-			if rc.part != nil && !t.partWhole() {
-				r.submit(t, jobKeepPart)
+			t.job.commit = t.session.replace()
+			if rc.part != nil && !rc.partWhole() {
+				t.submit(jobKeepPart)
 			} else {
-				r.submit(t, jobCommit)
+				t.submit(jobCommit)
 			}
 		}
 	}
@@ -235,74 +253,78 @@ func (r *reactor) receive(t *transfer) (more bool) {
 }
 
 // submitWrite lends n bytes and their place in the file to a worker.
-func (r *reactor) submitWrite(t *transfer, k jobKind, n int64) {
-	rc, j := &t.recv, &t.job
-	j.noReplace = r.server.options.NoOverwrite
-	j.offset, j.n = rc.written, n
+func (rc *receiver) submitWrite(k jobKind, n int64) {
+	j, sp := &rc.t.job, &rc.space
+	j.commit = rc.t.session.replace()
+	j.offset, j.n = sp.written, n
 	j.allocateFrom, j.allocateTo = 0, 0
-	if end := rc.written + n; end > rc.allocated && rc.total > smallMax {
-		j.allocateFrom = rc.allocated
-		rc.allocated = min(max(end, rc.allocated+allocateStep), rc.total)
-		j.allocateTo = rc.allocated
+	if end := sp.written + n; end > sp.allocated && sp.total > smallMax {
+		j.allocateFrom = sp.allocated
+		sp.allocated = min(max(end, sp.allocated+allocateStep), sp.total)
+		j.allocateTo = sp.allocated
 	}
-	rc.written += n
-	j.claim, rc.unclaimed = rc.unclaimed, 0
-	r.submit(t, k)
+	sp.written += n
+	j.claim, sp.unclaimed = sp.unclaimed, 0
+	rc.t.submit(k)
 }
 
-// readBuffer reads once into the buffer, and says whether the put goes on.
-func (r *reactor) readBuffer(t *transfer) bool {
-	rc := &t.recv
+// read reads once into the buffer, and reports whether the upload goes on.
+func (rc *receiver) read() bool {
+	t := rc.t
 	if rc.buffer == nil {
 		rc.buffer = buffers.Get().(*[]byte)
 	}
 	in := (*rc.buffer)[rc.fill:smallMax]
-	if rc.dense && len(in) > denseRead {
+	if rc.dense > 0 && len(in) > denseRead {
 		in = in[:denseRead]
 	}
-	n, err := receiveBytes(t.fd, in)
+	n, err := t.data.Recv(in)
 	switch {
-	case err == errAgain:
-		t.readable = false
+	case err == loop.ErrAgain:
+		t.ready &^= loop.CanRead
 		if rc.fill == 0 {
 			rc.dropBuffer()
 		}
 		return true
-	case err == errInterrupted:
+	case err == loop.ErrInterrupted:
 		return true
 	case err != nil:
-		r.failTransfer(t, outcomeBroken, err)
+		t.fail(outcomeBroken, err)
 		return false
 	case n == 0:
-		return r.receiveClosed(t)
+		return rc.closed()
 	}
 	records := rc.records
-	ok := r.decode(t, in[:n])
-	rc.dense = (rc.records-records)*recordWorth > max(n, denseRead)
+	ok := rc.decode(in[:n])
+	if rc.dense = rc.records - records; rc.dense*recordWorth <= max(n, denseRead) {
+		rc.dense = 0
+	}
 	return ok
 }
 
-// receiveClosed takes the client's end of the data connection. (PROTOCOL, Base exchange: "A close
-// inside a field or record […] changes nothing".)
-func (r *reactor) receiveClosed(t *transfer) bool {
-	rc := &t.recv
-	rc.closed = true
-	t.readable = false
+// closed takes the client's end of the data connection. (PROTOCOL.md, Base put.)
+func (rc *receiver) closed() bool {
+	t := rc.t
+	rc.ends |= clientEnded
+	t.ready &^= loop.CanRead
 	if err := rc.dec.End(); err != nil {
-		r.failTransfer(t, outcomeCut, err)
+		t.fail(outcomeCut, err)
 		return false
 	}
-	if t.asked != nil { // it is whole by its size alone
-		r.failTransfer(t, outcomeCut, errNoRecord)
+	if rc.single() {
+		t.fail(outcomeCut, errNoRecord)
 		return false
 	}
-	rc.whole = true
+	rc.phase = receiveWhole
 	return true
 }
 
+// single reports whether the upload is one record, whole by its size alone. (PROTOCOL.md, Uploads.)
+func (rc *receiver) single() bool { return rc.t.session.worksFirst }
+
 // decode takes the fields out of what was read and moves the file's bytes together in the buffer.
-func (r *reactor) decode(t *transfer, in []byte) bool {
-	rc := &t.recv
+func (rc *receiver) decode(in []byte) bool {
+	t := rc.t
 	for {
 		ev, n := rc.dec.Next(in)
 		in = in[n:]
@@ -310,8 +332,8 @@ func (r *reactor) decode(t *transfer, in []byte) bool {
 		case codec.EventNone:
 			return true
 		case codec.EventSize:
-			rc.asked = min(rc.asked, askEarly)
-			if !r.announce(t, ev.N) {
+			rc.endAsked = min(rc.endAsked, askEarly)
+			if !rc.announce(ev.N) {
 				return false
 			}
 		case codec.EventBytes:
@@ -319,12 +341,12 @@ func (r *reactor) decode(t *transfer, in []byte) bool {
 			t.moved += int64(len(ev.Data))
 		case codec.EventRecordEnd:
 			rc.records++
-			if t.asked != nil { // PROTOCOL: "one record; whole at size, whoever closes first"
-				rc.whole = true
+			if rc.single() {
+				rc.phase = receiveWhole
 				return true
 			}
 		case codec.EventError:
-			r.failTransfer(t, outcomeProtocol, ev.Err)
+			t.fail(outcomeProtocol, ev.Err)
 			return false
 		default:
 			panic("reactor: an event that records do not have")
@@ -333,102 +355,103 @@ func (r *reactor) decode(t *transfer, in []byte) bool {
 }
 
 // announce takes the size of a record into account.
-func (r *reactor) announce(t *transfer, n int64) bool {
-	rc := &t.recv
-	rc.total += n
-	if t.verb == codec.VerbPutPart && rc.total > t.asked.Total {
-		r.failTransfer(t, outcomeRefused, errBeyondTotal)
+func (rc *receiver) announce(n int64) bool {
+	t, sp := rc.t, &rc.space
+	sp.total += n
+	if t.Verb == codec.VerbPutPart && sp.total > t.Total {
+		t.fail(outcomeRefused, errBeyondTotal)
 		return false
 	}
-	if most := r.limiter.limits.UploadBytes; most > 0 && rc.total > most {
-		r.failTransfer(t, outcomeRefused, errUploadMax)
+	if most := t.r.limiter.Limits.UploadBytes; most > 0 && sp.total > most {
+		t.fail(outcomeRefused, errUploadMax)
 		return false
 	}
-	if rc.total > smallMax {
-		rc.unclaimed += n
+	if sp.total > smallMax {
+		sp.unclaimed += n
 		return true
 	}
-	rc.reserved += n
-	r.limiter.announce(t.address.use, n)
+	sp.reserved += n
+	t.r.limiter.Announce(t.address.use, n)
 	return true
 }
 
-// splicePipe moves bytes from the socket into the pipe, and says whether the put goes on.
-func (r *reactor) splicePipe(t *transfer) bool {
-	rc := &t.recv
-	want := min(rc.dec.Remaining(), pipeBytes-rc.piped, quantum)
-	n, err := spliceIn(t.fd, rc.pipe.in, int(want))
+// splice moves bytes from the socket into the pipe, and reports whether the upload goes on.
+func (rc *receiver) splice() bool {
+	t := rc.t
+	want := min(rc.dec.Remaining(), loop.PipeBytes-rc.piped, quantum)
+	n, err := t.data.Splice(rc.pipe, int(want))
 	switch {
-	case err == errAgain:
+	case err == loop.ErrAgain:
 		// The pipe may be full of small pieces as well: only an empty one tells of the socket.
 		if rc.piped == 0 {
-			t.readable = false
+			t.ready &^= loop.CanRead
 			return true
 		}
 		if t.job.busy {
-			r.setPause(t)
+			rc.setPause()
 			return false
 		}
 		return true
-	case err == errInterrupted:
+	case err == loop.ErrInterrupted:
 		return true
-	case err == errNoSplice && rc.piped == 0 && !t.job.busy:
-		r.splice = false
-		r.givePipe(rc.pipe, false)
+	case err == loop.ErrNoSplice && rc.piped == 0 && !t.job.busy:
+		t.r.loop.Pipes.Give(rc.pipe, false)
 		rc.pipe = nil
 		return true
 	case err != nil:
-		r.failTransfer(t, outcomeBroken, err)
+		t.fail(outcomeBroken, err)
 		return false
 	case n == 0:
-		return r.receiveClosed(t)
+		return rc.closed()
 	}
 	rc.piped += int64(n)
 	t.moved += int64(n)
 	rc.dec.Skip(int64(n))
 	if rc.dec.Remaining() == 0 {
-		return r.decode(t, nil)
+		return rc.decode(nil)
 	}
 	return true
 }
 
-// receiveJobDone takes the result of file work for a put.
-func (r *reactor) receiveJobDone(t *transfer) {
-	rc, j := &t.recv, &t.job
-	if j.kind == jobCommit || j.kind == jobStore {
-		r.committed(t)
-		return
-	}
-	if j.kind == jobKeepPart {
-		r.kept(t)
-		return
-	}
+// written takes the result of writing to the file.
+func (rc *receiver) written() {
+	t, sp := rc.t, &rc.space
+	j := &t.job
 	if j.err != nil {
-		rc.keeping = true // what the file does not take is not tried again
-		r.failTransfer(t, outcomeOf(j.err), j.err)
+		rc.phase = receiveKeeping // what the file does not take is not tried again
+		t.fail(outcomeOf(j.err), j.err)
 		return
 	}
 	if j.kind == jobDrain {
-		rc.piped -= j.n // only now: after an error nobody knows what the pipe still holds
+		rc.piped -= j.n // only now: after an error it is unknown what the pipe still holds
 	} else {
 		rc.fill = 0
 		rc.dropBuffer()
 	}
 	// What has its blocks is no longer counted on top of what is free.
 	taken := j.n
-	if rc.allocated > 0 {
+	if sp.allocated > 0 {
 		taken = j.allocateTo - j.allocateFrom
 	}
-	taken = min(taken, rc.reserved) // what was written before blocks were asked for counts once
-	rc.reserved -= taken
-	r.limiter.written(t.address.use, taken)
+	taken = min(taken, sp.reserved) // what was written before blocks were asked for counts once
+	sp.reserved -= taken
+	t.r.limiter.Written(t.address.use, taken)
 	if rc.pipe != nil && rc.piped == 0 && rc.dec.Remaining() == 0 {
-		r.givePipe(rc.pipe, true)
+		t.r.loop.Pipes.Give(rc.pipe, true)
 		rc.pipe = nil
 	}
-	if r.receive(t) {
-		r.enqueue(t)
+	t.resume()
+}
+
+// copyPipe moves a piece of the pipe's bytes into a file that does not take them by splice.
+func (rc *receiver) copyPipe(offset, n int64) (int, error) {
+	b := readAheadScratch.Get().(*[]byte)
+	defer readAheadScratch.Put(b)
+	got, err := rc.pipe.Read((*b)[:min(n, int64(len(*b)))])
+	if err != nil {
+		return 0, err
 	}
+	return rc.file().WriteAt((*b)[:got], offset)
 }
 
 // dropBuffer gives the buffer back.
@@ -439,28 +462,28 @@ func (rc *receiver) dropBuffer() {
 	}
 }
 
-// dropReceive lets go of what a transfer that has ended holds for receiving, and says whether a
-// worker has to help with it.
-func (r *reactor) dropReceive(t *transfer) (waits bool) {
-	rc := &t.recv
-	r.limiter.written(t.address.use, rc.reserved)
-	rc.reserved = 0
+// drop releases what an ended transfer holds for receiving, and reports whether a worker must help.
+func (rc *receiver) drop() (waits bool) {
+	t := rc.t
+	t.r.limiter.Written(t.address.use, rc.space.reserved)
+	rc.space.reserved = 0
 	if rc.pipe != nil {
-		r.givePipe(rc.pipe, rc.piped == 0)
+		t.r.loop.Pipes.Give(rc.pipe, rc.piped == 0)
 		rc.pipe = nil
 	}
 	rc.dropBuffer()
 	rc.dec.Release()
-	if rc.part != nil {
-		return r.dropPart(t)
-	}
-	if rc.pending == nil {
-		return false
-	}
-	if t.job.kind == jobAbort {
+	switch {
+	case rc.part != nil && t.job.kind == jobKeepPart:
+		rc.part = nil
+	case rc.part != nil:
+		t.submit(jobKeepPart)
+		return true
+	case rc.pending != nil && t.job.kind == jobAbort:
 		rc.pending = nil
-		return false
+	case rc.pending != nil:
+		t.submit(jobAbort)
+		return true
 	}
-	r.submit(t, jobAbort)
-	return true
+	return false
 }

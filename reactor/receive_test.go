@@ -9,6 +9,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 var planNames = [...]string{
@@ -34,7 +35,7 @@ func receiving(upload string) receiver {
 		case codec.EventRecordEnd:
 			rc.records++
 		case codec.EventSize:
-			rc.total += ev.N
+			rc.space.total += ev.N
 		default:
 			panic("an event that records do not have")
 		}
@@ -53,53 +54,54 @@ func TestPlanIsPinned(t *testing.T) {
 	pending := func(rc *receiver) { rc.pending = new(fsio.Pending) }
 	written := func(rc *receiver) { pending(rc); rc.fill = 0 }
 	piped := func(n int64) func(*receiver) {
-		return func(rc *receiver) { written(rc); rc.pipe = new(pipe); rc.piped = n }
+		return func(rc *receiver) { written(rc); rc.pipe = new(loop.Pipe); rc.piped = n }
 	}
-	whole := func(rc *receiver) { rc.whole = true }
+	whole := func(rc *receiver) { rc.phase = receiveWhole }
 	const n, y = false, true
 	for i, c := range []struct {
 		rc                    receiver
 		busy, readable, pipes bool
 		want                  plan
+		slow                  bool
 	}{
-		{receiving(""), n, y, y, planRead},
-		{receiving(""), n, n, y, planWait},
-		{receiving(small), n, y, y, planRead},
-		{receiving(small), n, n, y, planWait},
-		{receiving(small), y, y, y, planWait},
-		{with(small, func(rc *receiver) { rc.slow = true }), n, n, y, planCreate},
-		{with(small, func(rc *receiver) { rc.slow = true }), n, y, y, planRead},
-		{with(small, func(rc *receiver) { rc.slow = true }), y, n, y, planWait},
-		{with(small, pending), n, n, y, planWrite},
-		{with(small, pending), y, n, y, planWait},
-		{with(small, whole), n, n, y, planStore},
-		{with("", whole), n, n, y, planStore},
-		{with(small, whole), y, n, y, planWait},
-		{with(small, func(rc *receiver) { pending(rc); whole(rc) }), n, n, y, planWrite},
-		{with(small, func(rc *receiver) { written(rc); whole(rc) }), n, n, y, planCommit},
-		{with(small, func(rc *receiver) { written(rc); whole(rc) }), y, n, y, planWait},
-		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), n, n, y, planDrain},
-		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), y, n, y, planWait},
-		{receiving(large), n, y, y, planCreate},
-		{receiving(large), n, n, n, planCreate},
-		{receiving(large), y, y, y, planWait},
-		{receiving(full), n, y, n, planCreate},
-		{with(large, pending), n, y, y, planPipe},
-		{with(large, pending), n, y, n, planRead},
-		{with(large, pending), n, n, n, planWait},
-		{with(large+"x", pending), n, y, y, planWrite},
-		{with(large+"x", pending), n, y, n, planRead},
-		{with(full, pending), n, y, n, planWrite},
-		{with(full, pending), y, y, n, planWait},
-		{with(large, piped(0)), n, y, y, planSplice},
-		{with(large, piped(0)), y, y, y, planSplice},
-		{with(large, piped(0)), n, n, y, planWait},
-		{with(large, piped(5)), n, y, y, planDrain},
-		{with(large, piped(5)), y, y, y, planSplice},
-		{with(large, piped(5)), y, n, y, planWait},
-		{with(large, piped(pipeBytes)), y, y, y, planWait},
+		{receiving(""), n, y, y, planRead, n},
+		{receiving(""), n, n, y, planWait, n},
+		{receiving(small), n, y, y, planRead, n},
+		{receiving(small), n, n, y, planWait, n},
+		{receiving(small), y, y, y, planWait, n},
+		{receiving(small), n, n, y, planCreate, y},
+		{receiving(small), n, y, y, planRead, y},
+		{receiving(small), y, n, y, planWait, y},
+		{with(small, pending), n, n, y, planWrite, n},
+		{with(small, pending), y, n, y, planWait, n},
+		{with(small, whole), n, n, y, planStore, n},
+		{with("", whole), n, n, y, planStore, n},
+		{with(small, whole), y, n, y, planWait, n},
+		{with(small, func(rc *receiver) { pending(rc); whole(rc) }), n, n, y, planWrite, n},
+		{with(small, func(rc *receiver) { written(rc); whole(rc) }), n, n, y, planCommit, n},
+		{with(small, func(rc *receiver) { written(rc); whole(rc) }), y, n, y, planWait, n},
+		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), n, n, y, planDrain, n},
+		{with(small, func(rc *receiver) { piped(5)(rc); whole(rc) }), y, n, y, planWait, n},
+		{receiving(large), n, y, y, planCreate, n},
+		{receiving(large), n, n, n, planCreate, n},
+		{receiving(large), y, y, y, planWait, n},
+		{receiving(full), n, y, n, planCreate, n},
+		{with(large, pending), n, y, y, planPipe, n},
+		{with(large, pending), n, y, n, planRead, n},
+		{with(large, pending), n, n, n, planWait, n},
+		{with(large+"x", pending), n, y, y, planWrite, n},
+		{with(large+"x", pending), n, y, n, planRead, n},
+		{with(full, pending), n, y, n, planWrite, n},
+		{with(full, pending), y, y, n, planWait, n},
+		{with(large, piped(0)), n, y, y, planSplice, n},
+		{with(large, piped(0)), y, y, y, planSplice, n},
+		{with(large, piped(0)), n, n, y, planWait, n},
+		{with(large, piped(5)), n, y, y, planDrain, n},
+		{with(large, piped(5)), y, y, y, planSplice, n},
+		{with(large, piped(5)), y, n, y, planWait, n},
+		{with(large, piped(loop.PipeBytes)), y, y, y, planWait, n},
 	} {
-		if got := c.rc.next(c.busy, c.readable, c.pipes); got != c.want {
+		if got := c.rc.next(c.busy, c.readable, c.slow, c.pipes); got != c.want {
 			t.Errorf("case %d: got %v, want %v", i, got, c.want)
 		}
 	}
@@ -138,7 +140,7 @@ func (u *upload) do(t *rapid.T, p plan, readable, pipes bool) {
 		u.take(t, n)
 		return
 	case planSplice:
-		n := min(int64(len(u.unread)), rc.dec.Remaining(), pipeBytes-rc.piped)
+		n := min(int64(len(u.unread)), rc.dec.Remaining(), loop.PipeBytes-rc.piped)
 		if n == 0 {
 			t.Fatal("it splices nothing")
 		}
@@ -153,7 +155,7 @@ func (u *upload) do(t *rapid.T, p plan, readable, pipes bool) {
 		if rc.pipe != nil || !pipes || rc.fill > 0 || rc.pending == nil {
 			t.Fatal("it borrows a pipe that it cannot use")
 		}
-		rc.pipe = new(pipe)
+		rc.pipe = new(loop.Pipe)
 		return
 	default: // it lends something to a worker, as below
 	}
@@ -175,11 +177,11 @@ func (u *upload) take(t *rapid.T, n int) {
 	in := u.unread[:n]
 	u.unread = u.unread[n:]
 	if n == 0 {
-		u.rc.closed = true
+		u.rc.ends |= clientEnded
 		if err := u.rc.dec.End(); err != nil {
 			t.Fatal(err)
 		}
-		u.rc.whole = true
+		u.rc.phase = receiveWhole
 		return
 	}
 	u.decode(t, in)
@@ -233,7 +235,7 @@ func TestPlanStoresEveryUpload(t *testing.T) {
 		var total int64
 		for range rapid.IntRange(0, 4).Draw(t, "records") {
 			n := rapid.OneOf(rapid.IntRange(0, 20), rapid.IntRange(smallMax-15, smallMax+15),
-				rapid.IntRange(0, 3*pipeBytes)).Draw(t, "size")
+				rapid.IntRange(0, 3*loop.PipeBytes)).Draw(t, "size")
 			u.unsent = append(codec.AppendField(u.unsent, int64(n)), make([]byte, n)...)
 			total += int64(n)
 		}
@@ -243,9 +245,9 @@ func TestPlanStoresEveryUpload(t *testing.T) {
 			if steps > 5000 {
 				t.Fatal("it does not end")
 			}
-			readable := len(u.unread) > 0 || u.closed && !u.rc.closed
-			u.rc.slow = rapid.IntRange(0, 9).Draw(t, "slow") == 0
-			p := u.rc.next(u.busy, readable, pipes)
+			readable := len(u.unread) > 0 || u.closed && u.rc.ends == 0
+			slow := rapid.IntRange(0, 9).Draw(t, "slow") == 0
+			p := u.rc.next(u.busy, readable, slow, pipes)
 			u.do(t, p, readable, pipes)
 			if p != planWait {
 				idle = 0
@@ -274,7 +276,7 @@ func (u *upload) turn(t *rapid.T) {
 		return
 	}
 	n := min(len(u.unsent), rapid.OneOf(rapid.IntRange(1, 30),
-		rapid.IntRange(1, 4*pipeBytes)).Draw(t, "sent"))
+		rapid.IntRange(1, 4*loop.PipeBytes)).Draw(t, "sent"))
 	u.unread = append(u.unread, u.unsent[:n]...)
 	u.unsent = u.unsent[n:]
 }

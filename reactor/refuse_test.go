@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // A put that is refused or fails is reset: base's one sign.
@@ -130,7 +131,7 @@ func TestAnnouncementLargerThanFreeSpaceIsRefused(t *testing.T) {
 	other := ts.dial()
 	d = other.ask("put other")
 	d.say("0800000000")
-	eventually(t, "the announcement", func() bool { return ts.limiter.announced.Load() > 0 })
+	eventually(t, "the announcement", func() bool { return ts.limiter.Used(limit.Reserved) > 0 })
 	d2 := c.ask("put file")
 	d2.say("0800000000")
 	d2.refused()
@@ -184,7 +185,7 @@ func TestDiskErrorFailsPut(t *testing.T) {
 // More uploads at once than there are pipes.
 func TestPutsWithoutPipes(t *testing.T) {
 	ts := serve(t)
-	onLoop(t, ts.reactors[0], func() { ts.reactors[0].pipesRefused = 1 << 62 })
+	onLoop(t, ts.reactors[0], func() { ts.reactors[0].loop.Pipes.Refuse(1 << 62) })
 	c := ts.dial()
 	content := pattern(3*quantum + 5)
 	c.put("file", string(content[:quantum]), string(content[quantum:]))
@@ -215,12 +216,12 @@ func TestFloodOfEmptyRecordsHoldsNobodyUp(t *testing.T) {
 	}
 	onLoop(t, ts.reactors[0], func() {
 		for _, tr := range ts.reactors[0].transfers {
-			if tr.recv.shut {
+			if tr.recv.ends&serverEnded != 0 {
 				t.Error("the flood was taken for silent")
 			}
 			before := tr.recv.records
 			for range 10 {
-				_ = ts.reactors[0].receive(tr)
+				_ = tr.recv.move()
 			}
 			if n := tr.recv.records - before; n > 10*2*quantum/recordWorth {
 				t.Errorf("%d records were taken apart in ten turns", n)

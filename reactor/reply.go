@@ -29,9 +29,7 @@ var (
 	errNoRoom = &refusal{
 		codec.CodeNoSpace, "not enough room under the reserve (--min-free)",
 	}
-	errReadOnly   = &refusal{codec.CodeNotAllowed, "this server is read-only"}
-	errUploadOnly = &refusal{codec.CodeNotAllowed, "this server takes uploads only"}
-	errUploadMax  = &refusal{codec.CodeTooLarge, "larger than the limit (--max-upload)"}
+	errUploadMax = &refusal{codec.CodeTooLarge, "larger than the limit (--max-upload)"}
 	// errTooLarge is a file that no field can announce.
 	errTooLarge = &refusal{codec.CodeTooLarge, "too large for a field: use getpart"}
 	// errShrank is a file that became shorter while it was sent. (PROTOCOL, Base exchange: "the
@@ -41,6 +39,7 @@ var (
 	errBeyondEnd   = &refusal{codec.CodeArgument, "the offset is beyond the end"}
 	errBeyondTotal = &refusal{codec.CodeArgument, "more than the total that was told"}
 	errSumsHere    = &refusal{codec.CodeBusy, "too many checksums for this address at once"}
+	errSumsAll     = &refusal{codec.CodeBusy, "too many checksums at once"}
 	errSumsMost    = &refusal{codec.CodeTooLarge, "too many bytes summed up for one session"}
 	errNoRecord    = &refusal{codec.CodeAborted, "the data connection ended before its field"}
 )
@@ -61,6 +60,7 @@ var kindCodes = map[fsio.Kind]int{
 	fsio.KindBusy:        codec.CodeBusy,
 	fsio.KindWouldBlock:  codec.CodeLocal,
 	fsio.KindUnsupported: codec.CodeLocal,
+	fsio.KindCrossDevice: codec.CodeParameter,
 	fsio.KindIO:          codec.CodeLocal,
 }
 
@@ -123,8 +123,8 @@ func answerTo(name []byte, err error) answer {
 // floods of them.
 const answerNameMax = 1024
 
-// answerOf is the answer to a transfer that has ended.
-func (r *reactor) answerOf(t *transfer) answer {
+// answer is what a command that ended is answered with.
+func (t *transfer) answer() answer {
 	if t.outcome == outcomeComplete {
 		return t.success()
 	}
@@ -135,68 +135,42 @@ func (r *reactor) answerOf(t *transfer) answer {
 	if t.err == nil {
 		return answer{codec.CodeLocal, []byte(t.outcome)}
 	}
-	a := answerTo([]byte(t.name), t.err)
+	a := answerTo([]byte(t.called), t.err)
 	if a.code == codec.CodeNoFile && fsio.KindOf(t.err) == fsio.KindExists &&
-		r.server.options.NoOverwrite && t.verb != codec.VerbMkdir {
+		t.session.replace().NoReplace && t.Verb != codec.VerbMkdir {
 		a.code = codec.CodeNotAllowed
 	}
 	return a
 }
 
-// success is the answer to a transfer that is complete.
+// success is the answer to a command that was carried out.
 func (t *transfer) success() answer {
-	code, n := codec.CodeComplete, t.send.size
-	if t.isPut() {
-		n = t.recv.total
-	}
-	if t.verb == codec.VerbPutPart && n < t.asked.Total {
-		code = codec.CodeDone
-	}
-	return answer{code, codec.AppendSize(nil, n)}
-}
-
-// reply sends an answer.
-func (r *reactor) reply(s *session, a answer) {
-	if s.conn == nil {
-		return
-	}
-	if r.gathering == s {
-		r.gathered = codec.AppendReply(r.gathered, a.code, a.text)
-		if len(r.gathered) >= gatherMax {
-			r.flushReplies()
+	f := &t.found
+	switch t.Verb {
+	case codec.VerbGet, codec.VerbGetPart, codec.VerbList:
+		return answer{codec.CodeComplete, codec.AppendSize(nil, t.send.size)}
+	case codec.VerbPut:
+		return answer{codec.CodeComplete, codec.AppendSize(nil, t.recv.space.total)}
+	case codec.VerbPutPart:
+		code, n := codec.CodeComplete, t.recv.space.total
+		if n < t.Total {
+			code = codec.CodeDone
 		}
-		return
-	}
-	r.replies = codec.AppendReply(r.replies[:0], a.code, a.text)
-	r.write(s, r.replies)
-}
-
-// gatherMax is how many bytes of replies leave in one write: those of hundreds of commands, so that
-// a client that sends very many at once does not keep the loop with as many system calls.
-const gatherMax = 16 << 10
-
-// flushReplies sends what was gathered.
-func (r *reactor) flushReplies() {
-	out := r.gathered
-	r.gathered = out[:0] // a write that fails may have more to say
-	if s := r.gathering; s != nil && s.conn != nil && len(out) > 0 {
-		r.write(s, out)
-	}
-}
-
-// lastWords says why the server ends a session.
-func (r *reactor) lastWords(s *session, out *output) {
-	switch {
-	case s.conn == nil || out.end == endClosed:
-	case out.goodbye:
-		r.reply(s, answer{codec.CodeGoodbye, []byte("goodbye")})
-	case out.end == endViolation:
-		r.reply(s, answer{codec.CodeArgument, []byte(out.end)})
+		return answer{code, codec.AppendSize(nil, n)}
+	case codec.VerbNewPart:
+		return answer{codec.CodeDone, []byte(f.part)}
+	case codec.VerbPartSize:
+		return answer{codec.CodeStatus, codec.AppendSize(nil, f.partSize)}
+	case codec.VerbSum, codec.VerbSumPart, codec.VerbPartSum:
+		return f.sum.summed()
+	case codec.VerbStat:
+		return answer{codec.CodeStatus, codec.AppendStat(nil, statOf(f.info))}
+	case codec.VerbCd:
+		return answer{codec.CodeDone, pathOf(t.name)}
+	case codec.VerbRenameFrom:
+		return answer{codec.CodeMore, []byte("rnto is to follow")}
 	default:
-		r.reply(s, answer{codec.CodeTooBusy, []byte(out.end)})
-	}
-	if r.gathering == s { // control may be closed next
-		r.flushReplies()
+		return answer{codec.CodeDone, []byte("done")}
 	}
 }
 

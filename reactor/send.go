@@ -6,6 +6,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 const (
@@ -17,155 +18,155 @@ const (
 
 // sender is the sending half of a transfer: a file or a message on its way to the client.
 type sender struct {
-	name fsio.Name
+	t    *transfer
 	file fsio.File
-	// open says that file is open.
-	open bool
-	// field says that the size is still to be told.
+	// opened: file is open.
+	opened bool
+	// field: the size is still to be told.
 	field bool
 	// offset is the next byte of the file to send and end the one behind the last; size is the
 	// bytes that were announced.
 	offset, end, size int64
-	// plain says that the file's system does not do sendfile: it is read and written.
-	plain bool
+	// copies is set where the file's system does not do sendfile: it is read and written.
+	copies bool
 	// warm is up to where the file is known to be in memory.
 	warm int64
 	// rest is what is in memory and still to be sent; it lies in buffer or is a message.
 	rest   []byte
 	buffer *[]byte
 	// A listing's memory: reserved is what it needs to be built and held what it has taken, in
-	// bytes; large says that it is one of the few large ones, waits that it has none yet.
+	// bytes; list is where it stands.
 	reserved, held int64
-	large, waits   bool
+	list           listState
 }
 
-// beginSend answers a command that sends something, in the turn that accepted the connection.
-func (r *reactor) beginSend(t *transfer) {
-	switch {
-	case t.asked != nil:
-		r.sendAsked(t)
-	case !t.framed():
-		r.sendClassic(t)
-	case t.verb == codec.VerbGet:
-		r.beginGet(t)
-	case t.verb == codec.VerbList:
-		r.beginList(t)
-	default:
-		t.outcome = outcomeUnknown
-		r.sendMessage(t, codec.AppendUnknown(nil, []byte(t.text)))
-	}
-}
-
-func (r *reactor) beginGet(t *transfer) {
-	name, err := t.parseName()
-	if r.server.options.UploadOnly {
-		err = errUploadOnly
-	}
-	if err != nil {
-		r.sendNothing(t, err)
-		return
-	}
-	t.send.name = name
-	err = r.root.OpenCached(&t.send.file, name)
-	switch {
+// open opens the file that was asked for.
+func (s *sender) open() {
+	t := s.t
+	switch err := t.session.store.OpenCached(&s.file, t.name); {
 	case err == nil:
-		r.opened(t)
+		s.opened = true
+		s.choose()
 	case errors.Is(err, fsio.ErrWouldBlock):
-		r.submit(t, jobOpen)
+		t.submit(jobOpen)
 	default:
-		r.sendNothing(t, err)
+		t.session.face.refuse(t, outcomeMissing, err)
 	}
 }
 
-// opened announces an open file and sends it, whole if it is small and in memory.
-func (r *reactor) opened(t *transfer) {
-	s := &t.send
-	s.open = true
-	s.size = s.file.Size()
-	s.end = s.size
-	if s.size > codec.FieldMax && t.framed() {
-		r.sendNothing(t, errTooLarge)
+// openDone takes a file that a worker opened.
+func (s *sender) openDone() {
+	if err := s.t.job.err; err != nil {
+		s.t.session.face.refuse(s.t, outcomeOf(err), err)
 		return
 	}
-	r.sendOpened(t)
+	s.choose()
 }
 
-// sendOpened sends a piece of an open file, whole if it is small and in memory.
-func (r *reactor) sendOpened(t *transfer) {
-	s := &t.send
+// choose finds out which piece of an open file is asked for, and offers or sends it. (PROTOCOL.md,
+// Downloads.)
+func (s *sender) choose() {
+	t := s.t
+	size := s.file.Size()
+	s.offset, s.end = t.Offset, size
+	var err error
 	switch {
-	case s.size > smallMax:
-		s.field = t.framed()
-		if r.sendOn(t) {
-			r.enqueue(t)
+	case t.Offset > size:
+		err = errBeyondEnd
+	case t.Verb == codec.VerbGetPart:
+		piece := min(size-t.Offset, codec.FieldMax)
+		if t.Length > 0 {
+			piece = min(piece, t.Length)
 		}
+		s.end = t.Offset + piece
+	case size > codec.FieldMax && t.session.sized:
+		err = errTooLarge
+	}
+	s.size = s.end - s.offset
+	switch {
+	case err != nil:
+		t.session.face.refuse(t, outcomeRefused, err)
+	case t.state == transferWaiting:
+		t.offer.stand()
 	default:
-		out := r.scratch[:codec.FieldSize+s.size]
-		n, err := s.file.ReadCached(out[codec.FieldSize:], s.offset)
-		if err != nil || int64(n) < s.size {
-			// Not in memory, or it shrank: the pool finds out which.
-			r.submit(t, jobReadSmall)
-			return
-		}
-		codec.AppendField(out[:0], s.size)
-		r.closeSent(t)
-		r.sendSmall(t, out)
+		s.begin()
 	}
 }
 
-// sendNothing tells base's only word for a file that cannot be sent: a size of 0. (PROTOCOL, Base
-// exchange: "is answered by field(0) and a close".)
-func (r *reactor) sendNothing(t *transfer, err error) {
-	if !t.framed() { // it was there when the port was told
-		r.failTransfer(t, outcomeMissing, err)
+// total is the size of the whole file where a piece of it is sent, -1 otherwise.
+func (s *sender) total() int64 {
+	if s.t.Verb == codec.VerbGetPart {
+		return s.file.Size()
+	}
+	return -1
+}
+
+// begin sends a piece of an open file, whole if it is small and in memory.
+func (s *sender) begin() {
+	t := s.t
+	if s.size > smallMax {
+		s.field = t.session.sized
+		t.resume()
 		return
 	}
-	t.outcome, t.err = outcomeMissing, err
-	r.closeSent(t)
-	r.sendSmall(t, codec.AppendField(r.scratch[:0], 0))
-}
-
-// sendMessage sends field(size) and a text that is the transfer's from now on.
-func (r *reactor) sendMessage(t *transfer, text []byte) {
-	t.send.rest = text
-	t.send.size = int64(len(text))
-	t.send.field = t.framed()
-	if r.sendOn(t) {
-		r.enqueue(t)
+	out := t.r.scratch[:codec.FieldSize+s.size]
+	n, err := s.file.ReadCached(out[codec.FieldSize:], s.offset)
+	if err != nil || int64(n) < s.size {
+		// Not in memory, or it shrank: a worker finds out which.
+		s.submitRead(jobReadSmall)
+		return
 	}
+	codec.AppendField(out[:0], s.size)
+	s.close()
+	s.small(out)
 }
 
-// sendSmall writes a field and what follows it at once, to leave with the end of our sending side
-// in one segment: that saves a tenth of a transfer's time. What the socket does not take is copied
-// and sent when it can be.
-func (r *reactor) sendSmall(t *transfer, out []byte) {
+func (s *sender) submitRead(k jobKind) {
+	if s.buffer == nil {
+		s.buffer = buffers.Get().(*[]byte)
+	}
+	s.t.submit(k)
+}
+
+// message sends a text that is the transfer's from now on.
+func (s *sender) message(text []byte) {
+	s.rest = text
+	s.size = int64(len(text))
+	s.field = s.t.session.sized
+	s.t.resume()
+}
+
+// small writes a field and what follows it at once, to leave with the end of our sending side in
+// one segment: that saves a tenth of a transfer's time. What the socket does not take is copied and
+// sent when it can be.
+func (s *sender) small(out []byte) {
+	t := s.t
 	header := codec.FieldSize
-	if !t.framed() {
+	if !t.session.sized {
 		out, header = out[codec.FieldSize:], 0
 	}
-	n, err := sendMore(t.fd, out)
-	if err != nil && err != errAgain {
-		r.failTransfer(t, outcomeBroken, err)
+	n, err := t.data.SendMore(out)
+	if err != nil && err != loop.ErrAgain {
+		t.fail(outcomeBroken, err)
 		return
 	}
 	t.moved += int64(max(0, n-header))
 	if n == len(out) {
-		r.sent(t)
+		s.sent()
 		return
 	}
-	t.writable = false
-	t.send.buffer = buffers.Get().(*[]byte)
-	t.send.rest = (*t.send.buffer)[:copy(*t.send.buffer, out[n:])]
-	t.watch(canWrite)
+	s.buffer = buffers.Get().(*[]byte)
+	s.rest = (*s.buffer)[:copy(*s.buffer, out[n:])]
+	t.watch(loop.CanWrite)
 }
 
-// sendOn sends up to a quantum, and says whether more can go at once.
-func (r *reactor) sendOn(t *transfer) (more bool) {
-	s := &t.send
-	if t.job.busy || !t.writable || t.state != transferMoving {
+// move sends up to a quantum, and reports whether more can go at once.
+func (s *sender) move() (more bool) {
+	t := s.t
+	if t.job.busy || !t.writable() || t.state != transferMoving {
 		return false
 	}
-	if s.field && !r.sendField(t) {
+	if s.field && !s.sendField() {
 		return false
 	}
 	for left := quantum; left > 0; {
@@ -173,197 +174,186 @@ func (r *reactor) sendOn(t *transfer) (more bool) {
 		var err error
 		switch {
 		case len(s.rest) > 0:
-			n, err = sendBytes(t.fd, s.rest[:min(left, len(s.rest))])
+			n, err = t.data.Send(s.rest[:min(left, len(s.rest))])
 			s.rest = s.rest[max(n, 0):]
-		case !s.open || s.offset == s.end:
-			r.sent(t)
+		case !s.opened || s.offset == s.end:
+			s.sent()
 			return false
-		case !r.sendfile || s.plain:
-			r.submit(t, jobReadNext)
+		case !t.data.CanSendfile() || s.copies:
+			s.submitRead(jobReadNext)
+			return false
+		case !s.warmUp():
 			return false
 		default:
-			if !r.warm(t) {
-				return false
-			}
-			n, err = r.sendFile(t, min(int64(left), s.warm-s.offset))
-			if err == errNoSendfile {
-				s.plain = true
-				continue
-			}
-			if err == syscall.EIO { // no error of a socket: the disk failed
-				r.failTransfer(t, outcomeFailed, err)
-				return false
-			}
-			s.offset += int64(max(n, 0))
-			if n == 0 && err == nil {
-				r.failTransfer(t, outcomeCut, errShrank)
+			var ended bool
+			if n, ended, err = s.sendFile(left); ended {
 				return false
 			}
 		}
 		t.moved += int64(max(n, 0))
 		left -= max(n, 0)
-		if err == errAgain {
-			t.writable = false
-			t.watch(canWrite)
+		if err == loop.ErrAgain {
+			t.watch(loop.CanWrite)
 			return false
 		}
-		if err != nil && err != errInterrupted {
-			r.failTransfer(t, outcomeBroken, err)
+		if err != nil && err != loop.ErrInterrupted {
+			t.fail(outcomeBroken, err)
 			return false
 		}
 	}
 	return true
 }
 
-// errNoSendfile is a file that the system does not send by itself.
-var errNoSendfile = errors.New("no sendfile")
-
-// sendFile sends the next bytes of an open file. Tests put another call in its place.
-func (r *reactor) sendFile(t *transfer, n int64) (int, error) {
-	s := &t.send
-	return r.sendfileCall(t.fd, s.file.FD(), s.offset, n)
+// sendFile sends the next bytes of an open file. It reports whether that ended the transfer.
+func (s *sender) sendFile(left int) (n int, ended bool, err error) {
+	t := s.t
+	n, err = t.data.Sendfile(s.file.FD(), s.offset, min(int64(left), s.warm-s.offset))
+	switch {
+	case err == loop.ErrNoSendfile:
+		s.copies = true
+		return 0, false, nil
+	case err == syscall.EIO: // no error of a socket: the disk failed
+		t.fail(outcomeFailed, err)
+		return 0, true, nil
+	case n == 0 && err == nil:
+		t.fail(outcomeCut, errShrank)
+		return 0, true, nil
+	}
+	s.offset += int64(max(n, 0))
+	return n, false, err
 }
 
 // sendField announces the size, joined with what follows it.
-func (r *reactor) sendField(t *transfer) bool {
-	s := &t.send
-	field := codec.AppendField(r.fieldBuffer[:0], s.size)
+func (s *sender) sendField() bool {
+	t := s.t
+	field := codec.AppendField(t.r.fieldBuffer[:0], s.size)
 	// A fresh socket has room for ten bytes, whole.
-	if _, err := sendMore(t.fd, field); err != nil {
-		if err == errAgain {
-			t.writable = false
-			t.watch(canWrite)
+	if _, err := t.data.SendMore(field); err != nil {
+		if err == loop.ErrAgain {
+			t.watch(loop.CanWrite)
 			return false
 		}
-		r.failTransfer(t, outcomeBroken, err)
+		t.fail(outcomeBroken, err)
 		return false
 	}
 	s.field = false
 	return true
 }
 
-// warm makes sure that what a quantum sends next is in memory; if not, the pool reads it first.
-func (r *reactor) warm(t *transfer) bool {
-	s := &t.send
+// warmUp makes sure that what a quantum sends next is in memory; if not, a worker reads it first.
+func (s *sender) warmUp() bool {
 	if s.offset < s.warm {
 		return true
 	}
 	n := min(quantum, s.end-s.offset)
 	if !s.file.Cached(s.offset, n) {
-		r.submit(t, jobReadAhead)
+		s.t.submit(jobReadAhead)
 		return false
 	}
 	s.warm = s.offset + n
 	return true
 }
 
+// warmed goes on once a worker has read the next quantum.
+func (s *sender) warmed() {
+	if s.readFailed() {
+		return
+	}
+	s.warm = min(s.offset+quantum, s.end)
+	s.t.r.loop.Enqueue(s.t)
+}
+
 // sent follows the last byte: our side ends, the session goes on, the client has 2 s to close.
-func (r *reactor) sent(t *transfer) {
+func (s *sender) sent() {
+	t := s.t
 	if t.outcome == "" {
 		t.outcome = outcomeComplete
 	}
-	r.closeSent(t)
-	if !t.framed() {
-		setReset(t.fd, false)
+	s.close()
+	if !t.session.sized {
+		t.data.SetReset(false)
 	}
-	r.becomeLingering(t)
+	t.becomeLingering()
 }
 
-// closeSent lets go of the file and the buffer. A large file may have been unlinked meanwhile, and
-// to close the last descriptor of one takes long: that is the pool's.
-func (r *reactor) closeSent(t *transfer) {
-	s := &t.send
+// close releases the file and the buffer. A large file may have been unlinked meanwhile, and to
+// close the last descriptor of one takes long: a worker does that.
+func (s *sender) close() {
 	if s.buffer != nil {
 		buffers.Put(s.buffer)
 		s.buffer = nil
 	}
 	s.rest = nil
 	// While a job runs, whether the file is open is the worker's to say.
-	if t.job.busy {
+	if s.t.job.busy {
 		return
 	}
-	r.keepListing(t, 0)
-	if !s.open {
+	s.keepListing(0)
+	if !s.opened {
 		return
 	}
 	if s.file.Size() > smallMax {
-		r.submit(t, jobClose)
+		s.t.submit(jobClose)
 		return
 	}
-	s.open = false
+	s.opened = false
 	_ = s.file.Close()
 }
 
-// sendJobDone takes the result of file work for a transfer that sends.
-func (r *reactor) sendJobDone(t *transfer) {
-	s, j := &t.send, &t.job
-	if t.state != transferMoving {
-		return // the file of a transfer that lingers was closed
+// readFailed ends a transfer whose job failed, and reports whether it did.
+func (s *sender) readFailed() bool {
+	t := s.t
+	err := t.job.err
+	if err == nil {
+		return false
 	}
-	if j.kind == jobList {
-		r.listed(t)
-		return
+	announced := s.size > smallMax && !s.field
+	if s.offset == 0 && t.moved == 0 && t.job.kind != jobReadNext && !announced &&
+		!t.session.answers {
+		t.session.face.refuse(t, outcomeMissing, err)
+	} else {
+		t.fail(outcomeFailed, err)
 	}
-	if j.kind == jobOpen && j.err == nil {
-		r.opened(t)
-		return
-	}
-	if j.err != nil {
-		nothing := s.offset == 0 && t.moved == 0 && j.kind != jobReadNext && !t.announced()
-		if nothing && t.asked == nil {
-			r.sendFailed(t, j.err)
-			return
-		}
-		r.failTransfer(t, outcomeFailed, j.err)
-		return
-	}
-	switch j.kind {
-	case jobReadSmall:
-		if t.asked != nil && j.n < s.size { // its size was told with the offer
-			r.failTransfer(t, outcomeCut, errShrank)
-			return
-		}
-		out := (*s.buffer)[:codec.FieldSize+j.n]
-		codec.AppendField(out[:0], j.n)
-		sent := s.buffer
-		s.buffer = nil
-		r.closeSent(t)
-		r.sendSmall(t, out)
-		buffers.Put(sent)
-		return
-	case jobReadNext:
-		if j.n == 0 {
-			r.failTransfer(t, outcomeCut, errShrank)
-			return
-		}
-		s.rest = (*s.buffer)[:j.n]
-		s.offset += j.n
-	case jobReadAhead:
-		s.warm = min(s.offset+quantum, s.end)
-	case jobClose: // of a file that nothing was to be sent of
-	default:
-		panic("reactor: a job that sending does not have")
-	}
-	r.enqueue(t)
+	return true
 }
 
-// announced says whether the size has left already.
-func (t *transfer) announced() bool { return t.send.size > smallMax && !t.send.field }
-
-// sendFailed answers a command whose file or folder could not be opened.
-func (r *reactor) sendFailed(t *transfer, err error) {
-	if t.verb == codec.VerbList {
-		t.outcome, t.err = outcomeMissing, err
-		r.sendMessage(t, codec.AppendNoFolder(nil, []byte(t.name)))
+// smallRead sends a small file that a worker has read.
+func (s *sender) smallRead() {
+	t := s.t
+	if s.readFailed() {
 		return
 	}
-	r.sendNothing(t, err)
+	if t.session.worksFirst && t.job.n < s.size { // its size was told with the offer
+		t.fail(outcomeCut, errShrank)
+		return
+	}
+	out := (*s.buffer)[:codec.FieldSize+t.job.n]
+	codec.AppendField(out[:0], t.job.n)
+	buffer := s.buffer
+	s.buffer = nil
+	s.close()
+	s.small(out)
+	buffers.Put(buffer)
 }
 
-// dropSend lets go of what a transfer that has ended holds for sending, and says whether a worker
-// has to help with it.
-func (r *reactor) dropSend(t *transfer) (waits bool) {
-	r.unlist(t)
-	r.closeSent(t)
-	return t.job.busy
+// nextRead sends the piece that a worker has read.
+func (s *sender) nextRead() {
+	if s.readFailed() {
+		return
+	}
+	n := s.t.job.n
+	if n == 0 {
+		s.t.fail(outcomeCut, errShrank)
+		return
+	}
+	s.rest = (*s.buffer)[:n]
+	s.offset += n
+	s.t.r.loop.Enqueue(s.t)
+}
+
+// drop releases what an ended transfer holds for sending, and reports whether a worker must help.
+func (s *sender) drop() (waits bool) {
+	s.leaveQueue()
+	s.close()
+	return s.t.job.busy
 }

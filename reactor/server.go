@@ -15,8 +15,8 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
-	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
@@ -24,8 +24,8 @@ import (
 type Server struct {
 	options Options
 	log     zerolog.Logger
-	limiter *limiter
-	root    *fsio.Root
+	limiter *limit.Budget
+	rights  rights
 	pool    workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer *fsio.Syncer
@@ -34,15 +34,13 @@ type Server struct {
 	sums      *fsio.SumCache
 	reactors  []*reactor
 	addresses []netip.Addr
-	// reserved is the control port, classic that of the classic exchange; nil where not served.
-	reserved, classic *reservation
-	dataPorts         []uint16
-	context           context.Context
-	sessionID         atomic.Uint64
+	// listeners are the control ports of the exchanges that are served.
+	listeners []listener
+	dataPorts []uint16
+	context   context.Context
+	sessionID atomic.Uint64
 	// swept is how many leftovers the start has removed.
 	swept int
-	// features are what the status exchange announces.
-	features codec.Features
 
 	closing sync.Once
 	// drain and stop are the orders to end, ending says that the end has begun.
@@ -90,10 +88,9 @@ func New(o Options) (*Server, error) {
 		log:     o.Log,
 		context: context.Background(),
 
-		features: o.features(),
-		drain:    newLatch(),
-		stop:     newLatch(),
-		ending:   newLatch(),
+		drain:  newLatch(),
+		stop:   newLatch(),
+		ending: newLatch(),
 	}
 	if err := s.prepare(); err != nil {
 		s.Close()
@@ -120,16 +117,18 @@ func (s *Server) prepare() error {
 	}
 	// A worker has one more descriptor for a moment when it commits a file.
 	fixed := len(s.dataPorts) + 2*o.Reactors + o.FileWorkers
-	if s.limiter, err = newLimiter(o.Limits, o.Reactors, fixed, descriptorLimit()); err != nil {
+	s.limiter, err = limit.NewBudget(o.Limits, o.Reactors, fixed, descriptorLimit())
+	if err != nil {
 		return optionError(err)
 	}
-	if s.root, err = openRoot(o); err != nil {
+	s.rights = rights{may: o.features(), limits: o.Permissions}
+	if s.rights.store, err = openRoot(o); err != nil {
 		return err
 	}
 	slow := time.AfterFunc(time.Second, func() {
 		s.log.Info().Msg("looking for leftovers of a killed server, before clients are served")
 	})
-	s.swept, err = s.root.Sweep()
+	s.swept, err = s.rights.store.Sweep()
 	slow.Stop()
 	if err != nil {
 		s.log.Warn().Err(visibleError(err)).Msg("not every leftover could be looked for")
@@ -140,9 +139,9 @@ func (s *Server) prepare() error {
 	}
 	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {
-		r.limiter, r.root = s.limiter, s.root
+		r.limiter = s.limiter
 		r.setRests()
-		if r.watcher, err = newWatcher(r.ring); err != nil {
+		if err = r.openLoop(); err != nil {
 			return err
 		}
 	}
@@ -169,15 +168,8 @@ func openRoot(o *Options) (*fsio.Root, error) {
 func (s *Server) bind() error {
 	o := &s.options
 	var err error
-	if o.Port != NoPort {
-		if s.reserved, err = reservePort(s.addresses, o.Port); err != nil {
-			return err
-		}
-	}
-	if o.Classic {
-		if err = s.bindClassic(); err != nil {
-			return fmt.Errorf("--classic-ports: %w", err)
-		}
+	if err = s.listen(); err != nil {
+		return err
 	}
 	if o.Port == NoPort {
 		return nil
@@ -196,24 +188,6 @@ func (s *Server) bind() error {
 	return nil
 }
 
-// bindClassic takes the three ports of the classic exchange, for the first reactor.
-func (s *Server) bindClassic() error {
-	p := s.options.ClassicPorts
-	var err error
-	if s.classic, err = reservePort(s.addresses, int(p.Control)); err != nil {
-		return err
-	}
-	for kind, number := range map[poolKind]uint16{poolFiles: p.Files, poolMessages: p.Messages} {
-		b, err := bindDataPort(s.addresses, number)
-		if err != nil {
-			return listenError(s.addresses, int(number), err)
-		}
-		s.reactors[0].adoptPort(kind, b)
-		s.dataPorts = append(s.dataPorts, b.number)
-	}
-	return nil
-}
-
 // descriptorLimit is how many descriptors this process may open. The Go runtime has raised the soft
 // limit to the hard one already.
 func descriptorLimit() uint64 {
@@ -224,14 +198,8 @@ func descriptorLimit() uint64 {
 	return uint64(l.Cur)
 }
 
-// Port is where control connections are accepted, or NoPort.
-func (s *Server) Port() int { return s.reserved.number() }
-
 // speaksStatus says whether the status exchange is served.
 func (s *Server) speaksStatus() bool { return len(s.reactors[0].pools[poolKeyed].ports) > 0 }
-
-// ClassicPort is where the classic exchange's are, or NoPort.
-func (s *Server) ClassicPort() int { return s.classic.number() }
 
 // Run serves until Drain or Stop and returns nil when all that ran could finish, an
 // ErrTransfersReset when some could not, and another error when the server could not go on.
@@ -244,15 +212,16 @@ func (s *Server) Run(listening func()) error {
 		engines.Add(1)
 		go func() {
 			defer engines.Done()
-			errs[i] = r.serveControl(func() { ready <- struct{}{} })
+			errs[i] = r.loop.Run(r.controlAddresses(), func() { ready <- struct{}{} })
 			ready <- struct{}{}
 		}()
 	}
 	for range s.reactors {
 		<-ready
 	}
-	s.reserved.release()
-	s.classic.release()
+	for _, l := range s.listeners {
+		l.Release()
+	}
 	if err := errors.Join(errs...); err != nil {
 		s.end(&engines)
 		return err
@@ -287,7 +256,7 @@ func (s *Server) waitForEnd() {
 	defer timeout.Stop()
 	drained := make(chan struct{}, len(s.reactors))
 	for _, r := range s.reactors {
-		r.order(func() { r.drain(func() { drained <- struct{}{} }) })
+		r.loop.Order(func() { r.drain(func() { drained <- struct{}{} }) })
 	}
 	for range s.reactors {
 		select {
@@ -306,8 +275,8 @@ func (s *Server) end(engines *sync.WaitGroup) {
 	s.ending.trip()
 	aborted := make(chan struct{}, len(s.reactors))
 	for _, r := range s.reactors {
-		if r.started { // where no loop lives at the moment, one comes or is stood in for
-			r.order(func() { r.abort(func() { aborted <- struct{}{} }) })
+		if r.loop.Started() { // where no loop lives at the moment, one comes or is stood in for
+			r.loop.Order(func() { r.abort(func() { aborted <- struct{}{} }) })
 		} else {
 			aborted <- struct{}{}
 		}
@@ -326,10 +295,7 @@ func (s *Server) end(engines *sync.WaitGroup) {
 	s.sumPool.Close()
 	s.pool.Close()
 	for _, r := range s.reactors {
-		if r.started { // otherwise there is no doorbell either
-			r.watcher.stop()
-		}
-		r.endLoop()
+		r.loop.End()
 	}
 	engines.Wait()
 	s.Close()
@@ -342,20 +308,21 @@ const endPatience = 5 * time.Second
 func (s *Server) Close() { s.closing.Do(s.close) }
 
 func (s *Server) close() {
-	s.reserved.release()
-	s.classic.release()
+	for _, l := range s.listeners {
+		l.Release()
+	}
 	for _, r := range s.reactors {
 		r.closePorts()
-		if r.watcher != nil {
-			r.watcher.closeDescriptors()
+		if r.loop != nil {
+			r.loop.Close()
 		}
 	}
 	if s.pool != nil {
 		s.sumPool.Close()
 		s.pool.Close()
 	}
-	if s.root != nil {
-		_ = s.root.Close()
+	if s.rights.store != nil {
+		_ = s.rights.store.Close()
 	}
 }
 
@@ -371,21 +338,20 @@ func (s *Server) Stop() { s.stop.trip() }
 func (s *Server) LogStatus() {
 	s.logProcess()
 	for _, r := range s.reactors {
-		r.order(r.logStatus)
+		r.loop.Order(r.logStatus)
 	}
 }
 
 // feedStarving lets all reactors look whether a limit that they waited for allows more now.
 func (s *Server) feedStarving() {
-	s.limiter.starved.Store(false)
+	s.limiter.Starved.Store(false)
 	s.feedAll()
 }
 
 // feedAll has every reactor serve what waits for a limit of the server in its next turn.
 func (s *Server) feedAll() {
 	for _, r := range s.reactors {
-		r.hungry.Store(true)
-		r.ring()
+		r.serveSoon()
 	}
 }
 
@@ -401,10 +367,8 @@ func (s *Server) writeAddrFile() error {
 		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	text := ""
-	for _, port := range []int{s.Port(), s.ClassicPort()} {
-		if port != NoPort {
-			text += netip.AddrPortFrom(ip, uint16(port)).String() + "\n"
-		}
+	for _, l := range s.listeners {
+		text += netip.AddrPortFrom(ip, uint16(l.Port)).String() + "\n"
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(name), ".ferryd-addr-*")
 	if err == nil {

@@ -23,7 +23,7 @@ func TestServerWhoseLoopsCannotBeginEnds(t *testing.T) {
 			t.Error("no error")
 		}
 		t.Log(err)
-	case <-time.After(watchPatience):
+	case <-time.After(patience):
 		t.Fatal("it neither served nor ended")
 	}
 }

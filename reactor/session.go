@@ -1,39 +1,92 @@
 package reactor
 
-import (
-	"time"
+import "time"
 
-	"ferry/codec"
+// The session machine asks instead of doing: an input goes in, an output comes out, and the session
+// performs it. In every exchange a session runs one command at a time:
+//
+//	       inAsk          inPort            inConnect          inDone
+//	idle ────────► asked ────────► offered ──────────► moving ────────► idle
+//	                │ inAnswer         │ inExpire
+//	                └──────► idle      └──────► idle
+//
+// Input from the client that arrives in another state than idle waits until the session is idle
+// again.
+
+// sessionState is the state of a session.
+type sessionState uint8
+
+const (
+	// sessionIdle waits for a command.
+	sessionIdle sessionState = iota + 1
+	// sessionRenaming is idle after the first half of a rename.
+	sessionRenaming
+	// sessionAsked has a command and no port yet.
+	sessionAsked
+	// sessionOffered has told a port and waits for the data connection.
+	sessionOffered
+	// sessionMoving has a data connection.
+	sessionMoving
+	// sessionOver has no control connection any more, or is about to lose it.
+	sessionOver
+	sessionStates
 )
 
-// The session machine asks instead of doing: an input goes in, an output comes out, and the reactor
-// performs it. What is legal when is codec's table; this file says what each input means.
+var sessionStateNames = [sessionStates]string{
+	"none", "idle", "renaming", "asked", "offered", "moving", "over",
+}
+
+// String is the state's name for logs.
+func (s sessionState) String() string { return sessionStateNames[s] }
 
 // inputKind is what can happen to a session.
 type inputKind uint8
 
 const (
-	inCommand   inputKind = iota + 1 // a whole command arrived
-	inViolation                      // the client broke the protocol
-	inFlood                          // the client sent more ahead than is allowed
-	inPort                           // a data port was leased for the command
-	inConnect                        // the data connection was made
-	inExpire                         // the offer ended untaken
-	inDone                           // the transfer ended
-	inIdle                           // nothing came for the idle timeout
-	inDrain                          // the server is to end
-	inAbort                          // the server ends now
-	inEnd                            // control is gone
-	inAnswer                         // the command was answered, and moves nothing
-	inPend                           // the first half of a rename was
-	inGiveUp                         // what was asked for or offered was given up by abor
+	inAsk     inputKind = iota + 1 // a command began
+	inFollow                       // the second half of a rename began
+	inQuit                         // the client ends the session
+	inPort                         // the command's offer stands
+	inConnect                      // the data connection was made
+	inExpire                       // the offer ended unused
+	inDone                         // the transfer ended
+	inAnswer                       // the command was answered without a transfer
+	inPend                         // the first half of a rename was answered
+	inGiveUp                       // the command was aborted before its data connection
+	inTable                        // those before are legal where a table says so, the rest always
+
+	inDrain     // the server drains
+	inViolation // the client broke the protocol
+	inFlood     // the client sent more ahead than is allowed
+	inIdle      // nothing came for the idle timeout
+	inAbort     // the server ends now
+	inEnd       // control is gone
 )
 
-// input is one thing that happened.
-type input struct {
-	kind inputKind
-	// verb is the command's, for inCommand.
-	verb codec.Verb
+// stateTable has the state after each legal input, and 0 for illegal ones.
+type stateTable [sessionStates][inTable]sessionState
+
+// portTable is for exchanges that answer a command with nothing but a port. Only classic quits
+// while it waits for a data connection. (PROTOCOL.md, Classic commands.)
+var portTable = stateTable{
+	sessionIdle:    {inAsk: sessionAsked, inQuit: sessionOver},
+	sessionAsked:   {inPort: sessionOffered, inQuit: sessionOver},
+	sessionOffered: {inConnect: sessionMoving, inExpire: sessionIdle, inQuit: sessionOver},
+	sessionMoving:  {inDone: sessionIdle},
+}
+
+// replyTable is for exchanges that answer on control.
+var replyTable = stateTable{
+	sessionIdle:     {inAsk: sessionAsked, inQuit: sessionOver},
+	sessionRenaming: {inAsk: sessionAsked, inFollow: sessionAsked, inQuit: sessionOver},
+	sessionAsked: {
+		inAnswer: sessionIdle, inPend: sessionRenaming, inPort: sessionOffered,
+		inGiveUp: sessionIdle,
+	},
+	sessionOffered: {
+		inConnect: sessionMoving, inExpire: sessionIdle, inGiveUp: sessionIdle,
+	},
+	sessionMoving: {inDone: sessionIdle, inGiveUp: sessionIdle},
 }
 
 // endReason is why a session ended, as its log line says it.
@@ -52,187 +105,87 @@ const (
 	endDrained   endReason = "server ending"
 )
 
-// output is what the reactor is to do.
+// endReasons are those of the inputs that end a session by themselves.
+var endReasons = [inEnd + 1]endReason{
+	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
+	inAbort: endDrained, inEnd: endClosed,
+}
+
+// output is what the session is to do.
 type output struct {
-	// ask wants a data port for the command.
-	ask bool
-	// tell sends the leased port to the client.
+	// tell tells the client of its offer.
 	tell bool
-	// part sends the parting port to the client, farewell ends its transfers and thanks, goodbye
-	// is status's.
-	part, farewell, goodbye bool
-	// aborted answers an abor that found nothing to end.
-	aborted bool
-	// disorder refuses a command that does not stand here.
-	disorder bool
-	// resume goes on with what was sent ahead.
+	// resume takes further commands.
 	resume bool
 	// end closes control for this reason, unless it is endNot.
 	end endReason
 }
 
-// untakenMax is how many offers in a row a session may leave untaken. (PROTOCOL, Ports: "A session
-// whose last three offers were not taken is ended".)
-const untakenMax = 3
-
 // machine is the state of one session without its connection. It has no clock and does no I/O.
 type machine struct {
-	exchange codec.Exchange
-	face     face
-	// reason is why the session is Over.
-	reason   endReason
-	untaken  uint8
+	state sessionState
+	*properties
+	// reason is why the session is over.
+	reason endReason
+	// unused counts the offers in a row that were not used.
+	unused   uint8
 	draining bool
 }
 
-func newMachine(f face) machine { return machine{exchange: codec.NewExchange(), face: f} }
+func newMachine(p *properties) machine { return machine{state: sessionIdle, properties: p} }
 
-// step takes one input and says what is to be done. Inputs about a transfer that come after the
-// session's end ask for nothing: the transfer goes on without it.
-func (m *machine) step(in input, out *output) {
-	*out = output{}
-	if m.exchange.State() == codec.Over {
-		return
+// step takes one input and says what is to be done. It panics when an input is not legal. Inputs
+// that come after the session's end ask for nothing: a transfer goes on without it.
+func (m *machine) step(in inputKind) (out output) {
+	if m.state == sessionOver {
+		return out
 	}
-	switch in.kind {
-	case inCommand:
-		if m.face == faceStatus {
-			m.statusCommand(in.verb, out)
-		} else {
-			m.command(in.verb, out)
+	if in < inTable {
+		if m.state = m.table[m.state][in]; m.state == 0 {
+			panic("reactor: an input that is not legal in this state")
 		}
-	case inAnswer:
-		m.exchange.Take(codec.Answer)
-		m.becomeIdle(out)
-	case inPend:
-		m.exchange.Take(codec.Pend)
-		m.becomeIdle(out)
-	case inGiveUp:
-		if m.waits() {
-			panic("reactor: nothing to give up")
-		}
-		m.exchange.Take(codec.Abort)
-		m.becomeIdle(out)
+	}
+	why := endReasons[in]
+	switch in {
 	case inPort:
-		m.exchange.Take(codec.Port)
 		out.tell = true
 	case inConnect:
-		m.exchange.Take(codec.Connect)
-		m.untaken = 0
-		if m.face == faceClassic { // it does not wait for the transfer
-			m.exchange.Take(codec.Done)
-			m.becomeIdle(out)
+		if m.unused = 0; !m.waits {
+			return m.step(inDone)
 		}
 	case inExpire:
-		// PROTOCOL, Classic exchange: "connected or timed out (then that session is ended […]".
-		if m.face == faceClassic {
-			m.becomeOver(endUntaken1, out)
-			return
+		if m.unused++; m.unused >= m.unusedMax {
+			why = endUntaken
+			if m.unusedMax == 1 {
+				why = endUntaken1
+			}
 		}
-		m.exchange.Take(codec.Expire)
-		if m.untaken++; m.untaken >= untakenMax {
-			m.becomeOver(endUntaken, out)
-			return
-		}
-		m.becomeIdle(out)
-	case inDone:
-		m.exchange.Take(codec.Done)
-		m.becomeIdle(out)
 	case inDrain:
 		m.draining = true
-		// A command of status that was taken is answered: it may be carried out already.
-		if s := m.exchange.State(); m.waits() || s == codec.Asked && m.face != faceStatus {
-			m.becomeOver(endDrained, out)
+		// A command that is answered on control may be carried out already.
+		if m.state == sessionAsked && !m.answers {
+			why = endDrained
 		}
-	case inViolation:
-		m.becomeOver(endViolation, out)
-	case inFlood:
-		m.becomeOver(endFlood, out)
-	case inIdle:
-		m.becomeOver(endIdle, out)
-	case inAbort:
-		m.becomeOver(endDrained, out)
-	case inEnd:
-		m.becomeOver(endClosed, out)
-	default:
+	case inTable:
 		panic("reactor: input of no kind")
-	}
-}
-
-func (m *machine) command(v codec.Verb, out *output) {
-	if v == codec.VerbQuit {
-		if m.face == faceBase && m.exchange.State() != codec.Idle {
-			panic("reactor: base's commands keep their order")
-		}
-		m.exchange.Take(codec.Quit)
-		m.exchange.Take(codec.Port)
-		m.reason = endQuit
-		out.part = m.face == faceBase
-		out.farewell = m.face == faceClassic
-		out.end = endQuit
-		return
-	}
-	m.exchange.Take(codec.Ask)
-	out.ask = true
-}
-
-// statusCommand takes a command of the status exchange. VerbUnknown stands for any that is to be
-// refused.
-func (m *machine) statusCommand(v codec.Verb, out *output) {
-	switch {
-	case v == codec.VerbQuit:
-		m.exchange.Take(codec.Quit)
-		m.becomeOver(endQuit, out)
-		out.goodbye = true
-	case v == codec.VerbAbort:
-		if !m.waits() {
-			panic("reactor: abor gives up what runs, and then has its turn")
-		}
-		m.exchange.Take(codec.Abort)
-		out.aborted = true
-	case v == codec.VerbRenameTo && m.exchange.Can(codec.Follow):
-		m.exchange.Take(codec.Follow)
-		out.ask = true
 	default:
-		m.exchange.Take(codec.Ask)
-		out.ask = true
-		out.disorder = v == codec.VerbRenameTo || v == codec.VerbHello
 	}
-}
-
-// becomeStatus follows hello, which is still to be answered.
-func (m *machine) becomeStatus() {
-	if m.face != faceBase || m.exchange.State() != codec.Idle {
-		panic("reactor: a session becomes status from base, and while it is idle")
+	if m.draining && why == endNot && m.awaitsCommand() {
+		why = endDrained
 	}
-	m.face = faceStatus
-	m.exchange = codec.NewStatus()
-}
-
-// becomeIdle follows the step after which the exchange waits for a command.
-func (m *machine) becomeIdle(out *output) {
-	if m.draining {
-		m.becomeOver(endDrained, out)
-		return
+	if why != endNot {
+		m.state, m.reason, out.end = sessionOver, why, why
+		return out
 	}
-	out.resume = true
+	out.resume = in != inDrain && m.awaitsCommand()
+	return out
 }
 
-func (m *machine) becomeOver(reason endReason, out *output) {
-	m.exchange.Take(codec.End)
-	m.reason = reason
-	out.end = reason
+// awaitsCommand reports whether the session waits for a command, and no transfer of it runs.
+func (m *machine) awaitsCommand() bool {
+	return m.state == sessionIdle || m.state == sessionRenaming
 }
 
-// busy says whether the session waits for us or a transfer of it runs: then it is not idle.
-func (m *machine) busy() bool { return !m.waits() }
-
-// waits says whether the session waits for a command.
-func (m *machine) waits() bool {
-	s := m.exchange.State()
-	return s == codec.Idle || s == codec.Renaming
-}
-
-// closingGrace is how long a control connection whose last answer has not left may stay, since a
-// connection closed earlier would lose it, and nobody tells when it has left.
+// closingGrace is how long a control connection may stay whose last answer has not left: closed
+// earlier it would lose the answer, and nothing reports when it has left.
 const closingGrace = 2 * time.Second

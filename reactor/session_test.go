@@ -3,98 +3,82 @@ package reactor
 import (
 	"fmt"
 	"testing"
-
-	"ferry/codec"
 )
 
 // inState returns a machine in a state that sessions rest in.
-func inState(s codec.State) machine {
-	m := newMachine(faceBase)
-	steps := map[codec.State][]codec.Step{
-		codec.Idle:    {},
-		codec.Asked:   {codec.Ask},
-		codec.Offered: {codec.Ask, codec.Port},
-		codec.Moving:  {codec.Ask, codec.Port, codec.Connect},
-		codec.Over:    {codec.End},
-	}
-	for _, step := range steps[s] {
-		m.exchange.Take(step)
-	}
+func inState(s sessionState) machine {
+	m := newMachine(&baseProperties)
+	m.state = s
 	return m
 }
 
 // reaction is what a machine does with an input: the state after it and the output, or a panic
 // where the input cannot be.
 type reaction struct {
-	to    codec.State
+	to    sessionState
 	out   output
 	panic bool
 }
 
-func react(m *machine, in input) (r reaction) {
+func react(m *machine, in inputKind) (r reaction) {
 	defer func() {
 		if recover() != nil {
 			r = reaction{panic: true}
 		}
 	}()
-	m.step(in, &r.out)
-	r.to = m.exchange.State()
+	r.out = m.step(in)
+	r.to = m.state
 	return r
 }
 
-var (
-	get    = input{kind: inCommand, verb: codec.VerbGet}
-	quit   = input{kind: inCommand, verb: codec.VerbQuit}
-	cannot = reaction{panic: true}
-)
+var cannot = reaction{panic: true}
 
-func ends(why endReason) reaction { return reaction{to: codec.Over, out: output{end: why}} }
+func ends(why endReason) reaction { return reaction{to: sessionOver, out: output{end: why}} }
 
 // The whole of what every input does in every state.
 func TestSessionMachineIsPinned(t *testing.T) {
-	asks := reaction{to: codec.Asked, out: output{ask: true}}
-	parts := reaction{to: codec.Over, out: output{part: true, end: endQuit}}
-	tells := reaction{to: codec.Offered, out: output{tell: true}}
-	moves := reaction{to: codec.Moving}
-	resumes := reaction{to: codec.Idle, out: output{resume: true}}
-	stays := func(s codec.State) reaction { return reaction{to: s} }
-	states := []codec.State{codec.Idle, codec.Asked, codec.Offered, codec.Moving}
+	tells := reaction{to: sessionOffered, out: output{tell: true}}
+	resumes := reaction{to: sessionIdle, out: output{resume: true}}
+	stays := func(s sessionState) reaction { return reaction{to: s} }
+	states := []sessionState{sessionIdle, sessionAsked, sessionOffered, sessionMoving}
 	table := []struct {
-		in   input
+		in   inputKind
 		want [4]reaction // in the order of states
 	}{
-		{get, [4]reaction{asks, cannot, cannot, cannot}},
-		{quit, [4]reaction{parts, cannot, cannot, cannot}},
-		{input{kind: inPort}, [4]reaction{cannot, tells, cannot, cannot}},
-		{input{kind: inConnect}, [4]reaction{cannot, cannot, moves, cannot}},
-		{input{kind: inExpire}, [4]reaction{cannot, cannot, resumes, cannot}},
-		{input{kind: inDone}, [4]reaction{cannot, cannot, cannot, resumes}},
-		{input{kind: inDrain}, [4]reaction{
+		{inAsk, [4]reaction{stays(sessionAsked), cannot, cannot, cannot}},
+		{inFollow, all(cannot)},
+		{inQuit, [4]reaction{ends(endQuit), ends(endQuit), ends(endQuit), cannot}},
+		{inPort, [4]reaction{cannot, tells, cannot, cannot}},
+		{inConnect, [4]reaction{cannot, cannot, stays(sessionMoving), cannot}},
+		{inExpire, [4]reaction{cannot, cannot, resumes, cannot}},
+		{inDone, [4]reaction{cannot, cannot, cannot, resumes}},
+		{inAnswer, all(cannot)},
+		{inDrain, [4]reaction{
 			ends(endDrained), ends(endDrained),
-			stays(codec.Offered), stays(codec.Moving),
+			stays(sessionOffered), stays(sessionMoving),
 		}},
-		{input{kind: inViolation}, all(ends(endViolation))},
-		{input{kind: inFlood}, all(ends(endFlood))},
-		{input{kind: inIdle}, all(ends(endIdle))},
-		{input{kind: inAbort}, all(ends(endDrained))},
-		{input{kind: inEnd}, all(ends(endClosed))},
-		{input{}, all(cannot)},
-		{input{kind: inEnd + 1}, all(cannot)},
+		{inViolation, all(ends(endViolation))},
+		{inFlood, all(ends(endFlood))},
+		{inIdle, all(ends(endIdle))},
+		{inAbort, all(ends(endDrained))},
+		{inEnd, all(ends(endClosed))},
+		{0, all(cannot)},
+		{inTable, all(cannot)},
 	}
 	for _, row := range table {
 		for i, s := range states {
 			m := inState(s)
 			got := react(&m, row.in)
 			if got != row.want[i] {
-				t.Errorf("input %d in %v: got %+v, want %+v", row.in.kind, s, got, row.want[i])
+				t.Errorf("input %d in %v: got %+v, want %+v", row.in, s, got, row.want[i])
 			}
-			if !got.panic && got.to == codec.Over && m.reason != got.out.end {
-				t.Errorf("input %d in %v: the reason is %q", row.in.kind, s, m.reason)
+			if !got.panic && got.to == sessionOver && m.reason != got.out.end {
+				t.Errorf("input %d in %v: the reason is %q", row.in, s, m.reason)
 			}
 			// After the end nothing is asked for any more, whatever happens.
-			m = inState(codec.Over)
-			if got := react(&m, row.in); got != stays(codec.Over) {
-				t.Errorf("input %d after the end: %+v", row.in.kind, got)
+			m = inState(sessionOver)
+			if got := react(&m, row.in); got != stays(sessionOver) {
+				t.Errorf("input %d after the end: %+v", row.in, got)
 			}
 		}
 	}
@@ -102,38 +86,57 @@ func TestSessionMachineIsPinned(t *testing.T) {
 
 func all(r reaction) [4]reaction { return [4]reaction{r, r, r, r} }
 
+// A session of the classic exchange does not wait for its transfer, and ends with its first unused
+// offer.
+func TestClassicSessionMachine(t *testing.T) {
+	offered := func() machine {
+		m := newMachine(&classicProperties)
+		m.step(inAsk)
+		m.step(inPort)
+		return m
+	}
+	m := offered()
+	if got := react(&m, inConnect); got != (reaction{sessionIdle, output{resume: true}, false}) {
+		t.Errorf("connected: %+v", got)
+	}
+	m = offered()
+	if got := react(&m, inExpire); got != ends(endUntaken1) {
+		t.Errorf("expired: %+v", got)
+	}
+}
+
 func TestDrainingSessionEndsWithItsTransfer(t *testing.T) {
 	for _, c := range []struct {
-		state codec.State
+		state sessionState
 		in    inputKind
-	}{{codec.Moving, inDone}, {codec.Offered, inExpire}} {
+	}{{sessionMoving, inDone}, {sessionOffered, inExpire}} {
 		m := inState(c.state)
-		react(&m, input{kind: inDrain})
-		if got := react(&m, input{kind: c.in}); got != ends(endDrained) {
+		react(&m, inDrain)
+		if got := react(&m, c.in); got != ends(endDrained) {
 			t.Errorf("%v: got %+v", c.state, got)
 		}
 	}
 }
 
-// Three offers in a row: one that is taken starts the count anew.
-func TestThreeUntakenOffersEndSession(t *testing.T) {
-	for taken := range 4 {
-		t.Run(fmt.Sprintf("after %d", taken), func(t *testing.T) {
-			m := newMachine(faceBase)
+// Three offers in a row: one that is used starts the count anew.
+func TestSessionEndsAfterThreeUnusedOffers(t *testing.T) {
+	for used := range 4 {
+		t.Run(fmt.Sprintf("after %d", used), func(t *testing.T) {
+			m := newMachine(&baseProperties)
 			for i := range 10 {
-				react(&m, get)
-				react(&m, input{kind: inPort})
-				if i == taken {
-					react(&m, input{kind: inConnect})
-					react(&m, input{kind: inDone})
+				react(&m, inAsk)
+				react(&m, inPort)
+				if i == used {
+					react(&m, inConnect)
+					react(&m, inDone)
 					continue
 				}
 				before := i
-				if i > taken {
-					before = i - taken - 1
+				if i > used {
+					before = i - used - 1
 				}
-				r := react(&m, input{kind: inExpire})
-				if over := r == ends(endUntaken); over != (before == untakenMax-1) {
+				r := react(&m, inExpire)
+				if over := r == ends(endUntaken); over != (before == 2) {
 					t.Fatalf("offer %d of 10: %+v", i, r)
 				} else if over {
 					return
@@ -143,10 +146,10 @@ func TestThreeUntakenOffersEndSession(t *testing.T) {
 	}
 }
 
-func TestOnlyAnIdleSessionIsNotBusy(t *testing.T) {
-	for _, s := range []codec.State{codec.Idle, codec.Asked, codec.Offered, codec.Moving} {
-		if m := inState(s); m.busy() != (s != codec.Idle) {
-			t.Errorf("%v: busy is %v", s, m.busy())
+func TestOnlyIdleSessionAwaitsCommand(t *testing.T) {
+	for _, s := range []sessionState{sessionIdle, sessionAsked, sessionOffered, sessionMoving} {
+		if m := inState(s); m.awaitsCommand() != (s == sessionIdle) {
+			t.Errorf("%v: awaitsCommand is %v", s, m.awaitsCommand())
 		}
 	}
 }

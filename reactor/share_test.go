@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
 // What transfers have open is never more than what they took from the budget of descriptors:
@@ -57,7 +58,7 @@ func TestTransfersHaveOpenWhatTheyTook(t *testing.T) {
 				return open == n
 			})
 			open := int64(len(descriptors()) - before - n) // the tests' ends are no part of it
-			took := ts.start - r.limiter.descriptors.Load()
+			took := ts.start - r.limiter.Free(limit.Descriptors)
 			if open > took || open < n {
 				t.Errorf("%d descriptors are open, %d were taken for them", open, took)
 			}
@@ -103,7 +104,7 @@ type pieceCounter struct {
 	came, gate   chan struct{}
 	// before is how many pieces of big were read before small, left the descriptors then.
 	before, left atomic.Int64
-	limiter      *limiter
+	limiter      *limit.Budget
 }
 
 // fault is asked by one worker.
@@ -113,7 +114,7 @@ func (p *pieceCounter) fault(op fsio.Op, n fsio.Name) error {
 	case n.String() == "small":
 		p.seen = true
 		p.before.Store(p.pieces)
-		p.left.Store(p.limiter.descriptors.Load())
+		p.left.Store(p.limiter.Free(limit.Descriptors))
 	case n.String() == "big":
 		if p.pieces == 0 {
 			close(p.came)
@@ -169,7 +170,8 @@ func TestASmallSumWaitsForTurnsOfLargeOnes(t *testing.T) {
 	}
 	t.Run("no descriptors", func(t *testing.T) {
 		ts, p := countPieces(t)
-		ts.limiter.descriptors.Store(0)
+		all := ts.limiter.Free(limit.Descriptors)
+		ts.limiter.Take(nil, limit.Descriptors, all)
 		for _, c := range ts.smallAmongLarge(p, 3*sumTurn) {
 			c.want(213, "")
 			c.bye()
@@ -177,7 +179,7 @@ func TestASmallSumWaitsForTurnsOfLargeOnes(t *testing.T) {
 		if got := p.before.Load(); got != largeSums*3*turn {
 			t.Errorf("it waited for %d pieces, want %d", got, largeSums*3*turn)
 		}
-		ts.limiter.descriptors.Add(ts.start)
+		ts.limiter.Give(nil, limit.Descriptors, all)
 	})
 }
 
@@ -259,7 +261,7 @@ func (ts *testServer) summingOf(ip string, want int64) {
 		r := ts.reactors[0]
 		onLoop(ts.t, r, func() {
 			if a := r.addresses[netip.MustParseAddr(ip)]; a != nil {
-				n = a.use.sums.Load()
+				n = r.limiter.UsedBy(a.use, limit.Sums)
 			}
 		})
 		return n == want

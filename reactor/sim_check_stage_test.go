@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // What holds between any two steps of a simulation.
@@ -34,35 +34,25 @@ func (s *sim) checkAll() {
 // takes it to be.
 func (s *sim) checkSessions() {
 	for c := range s.sessions {
-		state := c.exchange.State()
+		state := c.state
 		t := c.transfer
 		if c.conn == nil {
 			s.wrong("session %d has no connection", c.id)
 		}
-		if c.idle.place == 0 {
+		if !c.silence.IsSet() {
 			s.wrong("session %d, %v, has no deadline", c.id, state)
 		}
 		if t == nil {
-			if state == codec.Asked || state == codec.Offered || state == codec.Moving {
+			if state == sessionAsked || state == sessionOffered || state == sessionMoving {
 				s.wrong("session %d is %v and has no transfer", c.id, state)
 			}
 			continue
 		}
-		if t.session != c || t.released || t.index >= len(s.transfers) ||
+		if t.session != c || t.index >= len(s.transfers) ||
 			s.transfers[t.index] != t {
 			s.wrong("session %d has a transfer that is not its own", c.id)
 		}
-		fits := t.state == transferEnded || state == codec.Over
-		switch state {
-		case codec.Asked:
-			fits = fits || t.state == transferWaiting
-		case codec.Offered:
-			fits = fits || t.state == transferOffered
-		case codec.Moving:
-			fits = fits || t.state == transferMoving
-		default:
-		}
-		if !fits {
+		if !t.fits(state) {
 			s.wrong("session %d is %v, its transfer %v", c.id, state, t.state)
 		}
 	}
@@ -79,29 +69,27 @@ func (s *sim) checkTransfers() {
 		if t.job.busy {
 			busy++
 		}
-		if !t.released && t.state != transferEnded && t.session.transfer == t {
+		if t.state != transferEnded && t.session.transfer == t {
 			serving[t.session]++
 		}
 		ok := true
 		switch t.state {
 		case transferWaiting:
-			sums := &t.address.sums // one waits there for another, which runs
-			ok = t.place != nil || t.job.busy || t.send.waits ||
-				sums.given > 0 && slices.Contains(sums.waiting, t)
+			ok = t.queues() || t.job.busy
 		case transferOffered:
-			ok = t.deadline.place > 0 && t.fd < 0 && s.stands(t)
+			ok = !t.connected() && t.stands()
 		case transferMoving:
-			ok = t.fd >= 0 && (t.deadline.place > 0 || t.recv.keeping && t.job.busy)
+			ok = t.connected() && (t.deadline.IsSet() || t.keeping() && t.job.busy)
 		case transferLingering:
-			ok = t.fd >= 0 && t.deadline.place > 0 && t.released
+			ok = t.connected() && t.deadline.IsSet() && t.answered()
 		case transferEnded:
-			ok = t.fd < 0 && t.job.busy && t.deadline.place == 0
+			ok = !t.connected() && t.job.busy && !t.deadline.IsSet()
 		default:
 			ok = false
 		}
 		if !ok {
-			s.wrong("a transfer is %v, %v, with descriptor %d, job %v (%d), deadline %d", t.state,
-				t.verb, t.fd, t.job.busy, t.job.kind, t.deadline.place)
+			s.wrong("a transfer is %v, %v, connected %v, job %v (%d), deadline %v", t.state,
+				t.Verb, t.connected(), t.job.busy, t.job.kind, t.deadline.IsSet())
 		}
 	}
 	for c, n := range serving {
@@ -112,19 +100,11 @@ func (s *sim) checkTransfers() {
 	if busy != len(s.work.jobs) {
 		s.wrong("%d transfers wait for %d jobs", busy, len(s.work.jobs))
 	}
-	for key, t := range s.keys {
-		if t.state != transferOffered || t.asked.key != key {
-			s.wrong("the KEY %v is of a transfer that is %v", key, t.state)
+	for key, o := range s.keys.offers {
+		if o.state != offerStanding || o.transfer.state != transferOffered || o.key != key {
+			s.wrong("the KEY %v is of an offer that is %v", key, o.state)
 		}
 	}
-}
-
-// stands says whether an offer can be taken.
-func (s *sim) stands(t *transfer) bool {
-	if t.asked != nil {
-		return s.keys[t.asked.key] == t
-	}
-	return t.line.offers[t.port] == t
 }
 
 // checkSums: what is counted is what there is.
@@ -133,13 +113,13 @@ func (s *sim) checkSums() {
 	var held, holding, announced, listing int64
 	sessions := make(map[*address]int)
 	transfers := make(map[*address]int)
-	using, open := make(map[*usage]int64), make(map[*usage]int64)
+	using, open := make(map[*limit.Address]int64), make(map[*limit.Address]int64)
 	for _, t := range s.transfers {
 		transfers[t.address]++
-		announced += t.recv.reserved
+		announced += t.recv.space.reserved
 		listing += t.send.held
-		if t.held > 0 {
-			held += t.held
+		if t.holds() > 0 {
+			held += t.holds()
 			holding++
 			using[t.address.use]++
 		}
@@ -152,72 +132,73 @@ func (s *sim) checkSums() {
 		what      string
 		have, sum int64
 	}{
-		{"sessions", l.sessions.Load(), int64(len(s.sessions))},
-		{"transfers", l.transfers.Load(), holding},
-		{"descriptors", s.budget - l.descriptors.Load(), held},
-		{"bytes announced", l.announced.Load(), announced},
-		{"bytes of listings", l.listings.bytes.Load(), listing},
-		{"connections without a KEY", l.keyless.Load(), int64(s.keyless.Len())},
+		{"sessions", l.Used(limit.Sessions), int64(len(s.sessions))},
+		{"transfers", l.Used(limit.Transfers), holding},
+		{"descriptors", s.budget - l.Free(limit.Descriptors), held},
+		{"bytes announced", l.Used(limit.Reserved), announced},
+		{"bytes of listings", l.Used(limit.Listings), listing},
+		{"connections without a KEY", l.Used(limit.Keyless), int64(s.keys.pending.Len())},
 	} {
 		if c.have != c.sum {
 			s.wrong("%s: %d are counted, there are %d", c.what, c.have, c.sum)
 		}
 	}
 	for _, a := range s.addresses {
-		if a.sessions != sessions[a] || a.transfers != transfers[a] ||
-			a.use.transfers.Load() != using[a.use] || a.use.sessions.Load() != open[a.use] {
+		using, open := using[a.use], open[a.use]
+		usedTransfers := l.UsedBy(a.use, limit.Transfers)
+		if a.sessions != sessions[a] || a.transfers != transfers[a] || usedTransfers != using ||
+			l.UsedBy(a.use, limit.Sessions) != open {
 			s.wrong("%v: %d sessions, %d transfers, %d in use are counted; there are %d, %d, %d",
-				a.ip, a.sessions, a.transfers, a.use.transfers.Load(), sessions[a], transfers[a],
-				using[a.use])
+				a.ip, a.sessions, a.transfers, usedTransfers, sessions[a], transfers[a], using)
 		}
 	}
 }
 
 // checkDeadlines: the heap is one, and belongs to what is there.
 func (s *sim) checkDeadlines() {
-	for i, d := range s.deadlines {
-		if d.place != i+1 || i > 0 && s.deadlines[(i-1)/2].at > d.at {
+	for i, d := range s.loop.Deadlines {
+		if !d.IsSet() || i > 0 && s.loop.Deadlines[(i-1)/2].At() > d.At() {
 			s.wrong("deadline %d is out of its place", i)
 		}
 		alive := true
-		switch o := d.owner.(type) {
+		switch o := d.Owner.(type) {
 		case *session:
 			_, alive = s.sessions[o]
 		case *transfer:
 			alive = o.index < len(s.transfers) && s.transfers[o.index] == o &&
 				o.state != transferEnded
+		case *receiver:
+			alive = o.t.state == transferMoving
+		case *offer:
+			alive = o.state == offerStanding && o.transfer.offer == o
 		case *line:
 			alive = s.addresses[o.a.ip] == o.a
 		default:
 		}
 		if !alive {
-			s.wrong("a deadline has outlived its %T", d.owner)
+			s.wrong("a deadline has outlived its %T", d.Owner)
 		}
 	}
 }
 
 // checkEnd: when everybody has gone nothing is left, and what has a name is whole.
 func (s *sim) checkEnd(before []string) {
-	if n := len(s.sessions) + len(s.transfers) + len(s.addresses) + len(s.deadlines) +
-		len(s.keys) + s.listingsWaiting() + len(s.starving); n > 0 {
+	if n := len(s.sessions) + len(s.transfers) + len(s.addresses) + len(s.loop.Deadlines) +
+		len(s.keys.offers) + s.listingsWaiting() + len(s.starving); n > 0 {
 		s.wrong("left are %d sessions, %d transfers, %d addresses, %d deadlines, %d KEYs",
-			len(s.sessions), len(s.transfers), len(s.addresses), len(s.deadlines), len(s.keys))
+			len(s.sessions), len(s.transfers), len(s.addresses), len(s.loop.Deadlines), len(s.keys.offers))
 	}
-	for _, p := range s.pipes {
-		p.close()
-	}
-	s.pipes = nil
-	if after := descriptors(); len(after) > len(before) {
+	if after := descriptors(); len(after)-2*s.loop.Pipes.Kept() > len(before) {
 		s.wrong("descriptors leaked: %q before, %q after", before, after)
 	}
 	there, hidden := treeAt(s.t, s.dir)
 	for _, name := range hidden {
-		if !isPartFolder(name) {
+		if filepath.Base(name) != ".ferry-parts" {
 			s.wrong("left behind: %s", name)
 			continue
 		}
 		if !s.anything {
-			s.checkPart(name)
+			s.checkParts(name)
 		}
 	}
 	for name, content := range there {
@@ -227,19 +208,19 @@ func (s *sim) checkEnd(before []string) {
 	}
 }
 
-// checkPart: a part that waits to be gone on with holds the beginning of its upload.
-func (s *sim) checkPart(name string) {
-	files, err := filepath.Glob(filepath.Join(s.dir, name, "*"))
+// checkParts: a part that waits to be gone on with holds the beginning of its upload.
+func (s *sim) checkParts(name string) {
+	files, err := filepath.Glob(filepath.Join(s.dir, name, "????????????????"))
 	check(s.t, err)
 	for _, f := range files {
 		content, err := os.ReadFile(f)
 		check(s.t, err)
 		begins := func(p *simPart) bool {
-			return strings.Contains(name, p.id) && strings.HasPrefix(p.content, string(content))
+			return filepath.Base(f) == p.id && strings.HasPrefix(p.content, string(content))
 		}
 		// One that was never answered is known to nobody, and empty.
 		if !slices.ContainsFunc(s.parts, begins) && len(content) > 0 {
-			s.wrong("the part %s holds %s", name, brief(content))
+			s.wrong("the part %s holds %s", f, brief(content))
 		}
 	}
 }

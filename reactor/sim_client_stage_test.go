@@ -22,10 +22,10 @@ func (s *sim) listen() {
 		d := codec.NewDecoder(codec.Replies)
 		for len(c.conn.out) > 0 {
 			switch c.face {
-			case faceBase:
+			case speaksBase:
 				s.toldPort(c, c.conn.told())
 				continue
-			case faceClassic:
+			case speaksClassic:
 				s.toldLine(c)
 				continue
 			default:
@@ -168,18 +168,18 @@ func (s *sim) connect() {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 	check(s.t, err)
 	d := &simData{fd: fds[1], rest: o.upload, file: o.port == stageFiles}
-	if c.face == faceStatus {
+	if c.face == speaksStatus {
 		d.rest = o.key + d.rest
 	}
 	s.data = append(s.data, d)
 	if s.chance(2) {
 		s.write(d, s.rand.IntN(len(d.rest)+1))
 	}
-	s.now = s.clock()
-	if c.face == faceStatus {
-		s.newcomer(fds[0], netip.MustParseAddr(from))
+	s.tick()
+	if c.face == speaksStatus {
+		s.acceptKeyed(s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
 	} else {
-		s.meet(s.portOf(o.port), fds[0], netip.MustParseAddr(from))
+		s.arrive(s.portOf(o.port), fds[0], from)
 	}
 	s.settle()
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"ferry/fsio"
+	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // A simulation has one goroutine: it is the loop, the workers, the clients and the clock. All that
@@ -38,7 +40,7 @@ type sim struct {
 	*stage
 	rand    *rand.Rand
 	dir     string
-	elapsed instant
+	elapsed loop.Instant
 	work    *simWork
 	clients []*simClient
 	data    []*simData
@@ -65,7 +67,7 @@ func (w *simWork) Yield()            {} // its files are smaller than a sum's tu
 type simClient struct {
 	conn *fakeConn
 	from string
-	face face
+	face dialect
 	// asked are commands that were sent whole and not answered.
 	asked []string
 	// rude clients have said what is no command.
@@ -147,15 +149,14 @@ func newSim(t *testing.T, seed uint64) *sim {
 	server.pool.Close()
 	server.sumPool.Close()
 	server.pool, server.sumPool = s.work, s.work
-	check(t, server.root.Close())
-	var err error
-	server.root, err = fsio.OpenRoot(s.dir, fsio.Options{Fault: s.fault})
+	check(t, server.store().Close())
+	store, err := fsio.OpenRoot(s.dir, fsio.Options{Fault: s.fault})
 	check(t, err)
-	s.root = server.root
-	s.clock = func() instant { return s.elapsed }
+	server.setStore(store)
+	s.loop.Clock = func() loop.Instant { return s.elapsed }
 	s.pick = s.rand.IntN
-	s.now = 0
-	s.budget = s.limiter.descriptors.Load()
+	s.loop.Now = 0
+	s.budget = s.limiter.Free(limit.Descriptors)
 	for i, n := range []int{0, 1, 900, 70_000, len(simWhole) - 4} {
 		content := string(pattern(n + i))
 		s.contents[content] = true
@@ -253,21 +254,21 @@ func (s *sim) runJob() {
 func (s *sim) enter() {
 	// The last two are of one network, and limits count them together.
 	from := one(s, []string{"10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2"})
-	c := s.enterFrom(from, one(s, []face{faceBase, faceStatus, faceStatus, faceClassic}))
+	c := s.enterFrom(from, one(s, []dialect{speaksBase, speaksStatus, speaksStatus, speaksClassic}))
 	switch {
-	case c.conn.context == nil:
+	case c.conn.session == nil:
 		s.note("%s was turned away", from)
 		return
-	case c.face == faceStatus:
+	case c.face == speaksStatus:
 		s.tell(c, "hello 1")
 	}
 	s.clients = append(s.clients, c)
 }
 
 // enterFrom connects to the port of a face.
-func (s *sim) enterFrom(from string, f face) *simClient {
+func (s *sim) enterFrom(from string, f dialect) *simClient {
 	to := 0
-	if f == faceClassic {
+	if f == speaksClassic {
 		to = stageControl
 	}
 	return &simClient{conn: s.openAt(from, to), from: from, face: f}
@@ -275,7 +276,7 @@ func (s *sim) enterFrom(from string, f face) *simClient {
 
 // framed is a command as the client's face writes it.
 func (c *simClient) framed(text string) string {
-	if c.face == faceClassic {
+	if c.face == speaksClassic {
 		return text + "\n"
 	}
 	return framed(text)
@@ -283,8 +284,7 @@ func (c *simClient) framed(text string) string {
 
 // there says whether the session stands.
 func (c *simClient) there() bool {
-	session, ok := c.conn.context.(*session)
-	return ok && session.conn != nil
+	return c.conn.session != nil && c.conn.session.conn != nil
 }
 
 // somebody is a client whose session stands, or nil.
@@ -305,7 +305,7 @@ func (s *sim) tell(c *simClient, text string) {
 	s.note("%s (%v): %s", c.from, c.face, text)
 	c.asked = append(c.asked, text)
 	c.conn.in = append(c.conn.in, c.framed(text)...)
-	s.OnTraffic(c.conn)
+	s.input(c.conn)
 	s.settle()
 }
 
@@ -317,12 +317,12 @@ func (s *sim) command() {
 	}
 	words := []string{"get %f", "get %f", "put %n", "put %n", "ls", "what", "quit"}
 	switch c.face {
-	case faceClassic:
+	case speaksClassic:
 		words = []string{
 			"RETR %f", "RETR %f", "RETR %f", "RETR %n", "RETR nothing", "RETR d0", "HELLO",
 			"GOODBYE SERVER",
 		}
-	case faceStatus:
+	case speaksStatus:
 		words = append(words,
 			"getpart 5 0 %f", "ls -l", "stat %f", "mkdir %d", "rmdir %d", "rm %n", "rnfr %n",
 			"rnto %n", "cd /", "cd %d", "pwd", "noop", "abor", "abor", "sum xxh3 %f", "newpart %n",
@@ -371,7 +371,7 @@ func (s *sim) rude() {
 		s.note("%s is rude: %.20q", c.from, text)
 		c.rude = true
 		c.conn.in = append(c.conn.in, text...)
-		s.OnTraffic(c.conn)
+		s.input(c.conn)
 		s.settle()
 	}
 }
@@ -395,8 +395,8 @@ func (s *sim) wind() {
 	}
 	s.rest()
 	for _, c := range s.clients {
-		session, _ := c.conn.context.(*session)
-		if c.there() && (!session.waits() || len(c.asked) > 0 && !c.rude) {
+		session := c.conn.session
+		if c.there() && (!session.awaitsCommand() || len(c.asked) > 0 && !c.rude) {
 			s.wrong("%s waits in vain for the answers to %q", c.from, c.asked)
 		}
 	}
@@ -432,13 +432,5 @@ func (s *sim) giveBack() {
 	for len(s.data) > 0 {
 		s.shut(0)
 	}
-	for _, p := range s.pipes {
-		p.close()
-	}
 	s.close()
-}
-
-func isPartFolder(name string) bool {
-	base := filepath.Base(name)
-	return strings.HasPrefix(base, ".ferry-") && strings.HasSuffix(base, ".part")
 }

@@ -5,17 +5,17 @@ package reactor
 import (
 	"bytes"
 	"context"
-	"net"
 	"net/netip"
 	"strconv"
 	"testing"
 	"time"
 
-	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
+	"ferry/reactor/loop"
 )
 
 // stage is a reactor without an engine: the test is its loop, and time passes when the test says
@@ -28,28 +28,27 @@ type stage struct {
 // stages returns reactors of one server that share limits and a pool.
 func stages(t testing.TB, n int, o Options) []*stage {
 	t.Helper()
-	s := &Server{options: o, log: o.Log, context: context.Background(), features: o.features()}
+	s := &Server{options: o, log: o.Log, context: context.Background(), ending: newLatch()}
+	s.rights = rights{may: o.features(), limits: o.Permissions}
 	s.options.Reactors = n
 	var err error
-	s.root, err = fsio.OpenRoot(o.Root, fsio.Options{})
+	s.rights.store, err = fsio.OpenRoot(o.Root, fsio.Options{})
 	check(t, err)
-	s.limiter, err = newLimiter(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
+	s.limiter, err = limit.NewBudget(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
 	check(t, err)
 	s.pool = fsio.NewPool(1)
 	s.sumPool, s.sums = fsio.NewPool(1), fsio.NewSumCache(0)
 	var all []*stage
 	for i := range n {
 		r := newReactor(s, i)
-		r.limiter, r.root = s.limiter, s.root
-		r.watcher, err = newWatcher(func() {})
-		check(t, err)
+		r.limiter = s.limiter
+		check(t, r.openLoop())
 		var ports []boundPort
 		for p := range o.DataPorts.Count + 1 {
 			ports = append(ports, boundPort{number: uint16(20_000 + 100*i + p)})
 		}
 		r.adopt(ports, []boundPort{{number: uint16(30_000 + i)}})
 		r.setRests()
-		r.loop = fakeLoop{r}
 		s.reactors = append(s.reactors, r)
 		all = append(all, &stage{reactor: r, t: t})
 	}
@@ -60,95 +59,59 @@ func stages(t testing.TB, n int, o Options) []*stage {
 func (s *stage) close() {
 	s.server.sumPool.Close()
 	s.server.pool.Close()
-	check(s.t, s.server.root.Close())
+	check(s.t, s.server.store().Close())
 	for _, r := range s.server.reactors {
-		r.watcher.closeDescriptors()
+		r.loop.Close()
 	}
 }
 
 // advance lets time pass, and takes what is due.
 func (s *stage) advance(d time.Duration) {
-	s.epoch = s.epoch.Add(-d)
+	skip(s.reactor, d)
 	s.settle()
 }
 
 // settle takes turns until nothing is left to do in this one.
 func (s *stage) settle() {
 	for range 100 {
-		s.fetch()
-		s.turn()
-		if len(s.queued) == 0 && !s.hungry.Load() {
+		s.loop.Step()
+		if s.loop.Queued() == 0 && !s.hungry.Load() {
 			return
 		}
 	}
 	s.t.Fatal("it does not come to rest")
 }
 
-// fetch does the doorbell's work, without waiting.
-func (s *stage) fetch() {
-	w := s.watcher
-	select {
-	case <-w.resumed:
-	default:
-	}
-	n, err := unix.EpollWait(w.epoll, w.events, 0)
-	if err == nil && n > 0 {
-		w.fetched = n
-		w.full.Store(true)
-	}
-}
-
-// fakeLoop closes connections as gnet does: OnClose comes before Close returns.
-type fakeLoop struct{ r *reactor }
-
-func (l fakeLoop) Close(c gnet.Conn) error {
-	l.r.OnClose(c, nil)
-	return nil
-}
-
-func (fakeLoop) Register(context.Context, net.Addr) (<-chan gnet.RegisteredResult, error) {
-	panic("not on stage")
-}
-
-func (fakeLoop) Enroll(context.Context, net.Conn) (<-chan gnet.RegisteredResult, error) {
-	panic("not on stage")
-}
-
-func (fakeLoop) Execute(context.Context, gnet.Runnable) error { panic("not on stage") }
-
-func (fakeLoop) Schedule(context.Context, gnet.Runnable, time.Duration) error {
-	panic("not on stage")
-}
+// tick tells the loop the time, as the engine does before an event.
+func (s *stage) tick() { s.loop.Now = s.loop.Clock() }
 
 // fakeConn is a control connection on stage.
 type fakeConn struct {
-	gnet.Conn
 	from    netip.AddrPort
 	to      int // the port of ours
-	context any
+	session *session
+	closed  bool
 	in, out []byte
 }
 
-func (c *fakeConn) Context() any         { return c.context }
-func (c *fakeConn) SetContext(v any)     { c.context = v }
-func (c *fakeConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.from) }
-func (c *fakeConn) LocalAddr() net.Addr  { return &net.TCPAddr{Port: c.to} }
-func (c *fakeConn) InboundBuffered() int { return len(c.in) }
-func (c *fakeConn) OutboundBuffered() int {
-	return 0
-}
-func (c *fakeConn) Peek(int) ([]byte, error) { return c.in, nil }
-func (c *fakeConn) Discard(n int) (int, error) {
-	if n <= 0 {
-		n = len(c.in)
-	}
-	c.in = c.in[n:]
-	return n, nil
+func (c *fakeConn) Peek() []byte         { return c.in }
+func (c *fakeConn) Discard(n int)        { c.in = c.in[n:] }
+func (c *fakeConn) Buffered() int        { return len(c.in) }
+func (c *fakeConn) Unsent() int          { return 0 }
+func (c *fakeConn) Peer() netip.AddrPort { return c.from }
+func (c *fakeConn) Port() int            { return c.to }
+
+func (c *fakeConn) Write(p []byte) error {
+	c.out = append(c.out, p...)
+	return nil
 }
 
-func (c *fakeConn) Write(p []byte) (int, error) {
-	c.out = append(c.out, p...)
-	return len(p), nil
+// Close tells the session before it returns, as the loop does.
+func (c *fakeConn) Close() {
+	if !c.closed {
+		c.closed = true
+		c.session.Closed(nil)
+	}
 }
 
 // open makes a session.
@@ -158,7 +121,8 @@ func (s *stage) open(from string) *fakeConn { return s.openAt(from, 0) }
 func (s *stage) openAt(from string, to int) *fakeConn {
 	s.t.Helper()
 	c := &fakeConn{from: netip.AddrPortFrom(netip.MustParseAddr(from), 1), to: to}
-	s.OnOpen(c)
+	s.tick()
+	c.session, _ = s.Opened(c).(*session)
 	return c
 }
 
@@ -171,7 +135,8 @@ const (
 
 // serveClassic has a stage serve classic as well.
 func (s *stage) serveClassic() {
-	s.server.classic = &reservation{port: stageControl}
+	s.server.listeners = append(s.server.listeners,
+		listener{&loop.Reservation{Port: stageControl}, exchanges[1]})
 	s.adoptPort(poolFiles, boundPort{number: stageFiles})
 	s.adoptPort(poolMessages, boundPort{number: stageMessages})
 }
@@ -181,11 +146,26 @@ func (s *stage) say(c *fakeConn, commands ...string) {
 	for _, text := range commands {
 		c.in = append(c.in, framed(text)...)
 	}
-	s.OnTraffic(c)
+	s.input(c)
+}
+
+// input has a session look at what it was sent.
+func (s *stage) input(c *fakeConn) {
+	if c.closed || c.session == nil {
+		c.in = nil
+		return
+	}
+	s.tick()
+	c.session.Input()
 }
 
 // hang ends control.
-func (s *stage) hang(c *fakeConn) { s.OnClose(c, nil) }
+func (s *stage) hang(c *fakeConn) {
+	if c.session != nil {
+		s.tick()
+		c.Close()
+	}
+}
 
 // told takes the port that was told last, 0 if none was.
 func (c *fakeConn) told() uint16 {
@@ -218,8 +198,8 @@ func (s *stage) meetAt(number uint16, from string) int {
 	s.t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
 	check(s.t, err)
-	s.now = s.clock()
-	s.meet(s.portOf(number), fds[0], netip.MustParseAddr(from))
+	s.tick()
+	s.arrive(s.portOf(number), fds[0], from)
 	return fds[1]
 }
 

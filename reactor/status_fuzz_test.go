@@ -44,16 +44,14 @@ func FuzzStatusConversation(f *testing.F) {
 		c.ask("noop", codec.CodeOkay, "")
 		c.bye()
 		ts.wantQuiet(ts.reactors)
-		l := ts.limiter
-		if l.sessions.Load() != 0 || l.transfers.Load() != 0 || l.announced.Load() != 0 ||
-			l.descriptors.Load() != ts.start || l.keyless.Load() != 0 {
-			t.Fatal("limits are not back")
+		if text := ts.limiter.InUse(); text != "" {
+			t.Fatal("still in use: ", text)
 		}
 		for _, r := range ts.reactors {
 			onLoop(t, r, func() {
-				if len(r.keys) > 0 || r.keyless.Len() > 0 {
-					t.Errorf("%d offers stand, %d connections have no KEY", len(r.keys),
-						r.keyless.Len())
+				if len(r.keys.offers) > 0 || r.keys.pending.Len() > 0 {
+					t.Errorf("%d offers stand, %d connections have no KEY", len(r.keys.offers),
+						r.keys.pending.Len())
 				}
 			})
 		}

@@ -1,113 +1,71 @@
 package reactor
 
-import (
-	"testing"
-
-	"ferry/codec"
-)
+import "testing"
 
 // statusIn returns a machine of the status exchange in a state that sessions rest in.
-func statusIn(s codec.State) machine {
-	m := newMachine(faceBase)
-	m.becomeStatus()
-	steps := map[codec.State][]codec.Step{
-		codec.Asked:    {},
-		codec.Idle:     {codec.Answer},
-		codec.Renaming: {codec.Pend},
-		codec.Offered:  {codec.Port},
-		codec.Moving:   {codec.Port, codec.Connect},
-		codec.Over:     {codec.End},
-	}
-	for _, step := range steps[s] {
-		m.exchange.Take(step)
-	}
+func statusIn(s sessionState) machine {
+	m := newMachine(&statusProperties)
+	m.state = s
 	return m
 }
 
 // The whole of what every input does in every state of the status exchange.
 func TestStatusMachineIsPinned(t *testing.T) {
-	command := func(v codec.Verb) input { return input{kind: inCommand, verb: v} }
-	to := func(s codec.State, out output) reaction { return reaction{to: s, out: out} }
+	to := func(s sessionState, out output) reaction { return reaction{to: s, out: out} }
 	over := func(why endReason) [5]reaction {
 		r := ends(why)
 		return [5]reaction{r, r, r, r, r}
 	}
-	nothing := to(codec.Idle, output{aborted: true})
-	asks := to(codec.Asked, output{ask: true})
-	disorder := to(codec.Asked, output{ask: true, disorder: true})
-	bye := to(codec.Over, output{goodbye: true, end: endQuit})
-	resumes := to(codec.Idle, output{resume: true})
+	asks := to(sessionAsked, output{})
+	resumes := to(sessionIdle, output{resume: true})
 	no := cannot
-	states := []codec.State{
-		codec.Idle, codec.Renaming, codec.Asked, codec.Offered, codec.Moving,
+	states := []sessionState{
+		sessionIdle, sessionRenaming, sessionAsked, sessionOffered, sessionMoving,
 	}
 	for _, row := range []struct {
-		in   input
+		in   inputKind
 		want [5]reaction // in the order of states
 	}{
-		{command(codec.VerbGet), [5]reaction{asks, asks, no, no, no}},
-		{command(codec.VerbUnknown), [5]reaction{asks, asks, no, no, no}},
-		{command(codec.VerbHello), [5]reaction{disorder, disorder, no, no, no}},
-		{command(codec.VerbRenameTo), [5]reaction{disorder, asks, no, no, no}},
-		{command(codec.VerbQuit), [5]reaction{bye, bye, no, no, no}},
-		{command(codec.VerbAbort), [5]reaction{nothing, nothing, no, no, no}},
-		{input{kind: inAnswer}, [5]reaction{no, no, resumes, no, no}},
-		{input{kind: inPend}, [5]reaction{
-			no, no, to(codec.Renaming, output{resume: true}), no, no,
+		{inAsk, [5]reaction{asks, asks, no, no, no}},
+		{inFollow, [5]reaction{no, asks, no, no, no}},
+		{inQuit, [5]reaction{ends(endQuit), ends(endQuit), no, no, no}},
+		{inAnswer, [5]reaction{no, no, resumes, no, no}},
+		{inPend, [5]reaction{no, no, to(sessionRenaming, output{resume: true}), no, no}},
+		{inPort, [5]reaction{no, no, to(sessionOffered, output{tell: true}), no, no}},
+		{inConnect, [5]reaction{no, no, no, to(sessionMoving, output{}), no}},
+		{inExpire, [5]reaction{no, no, no, resumes, no}},
+		{inGiveUp, [5]reaction{no, no, resumes, resumes, resumes}},
+		{inDone, [5]reaction{no, no, no, no, resumes}},
+		{inDrain, [5]reaction{
+			ends(endDrained), ends(endDrained), to(sessionAsked, output{}),
+			to(sessionOffered, output{}), to(sessionMoving, output{}),
 		}},
-		{input{kind: inPort}, [5]reaction{
-			no, no, to(codec.Offered, output{tell: true}), no, no,
-		}},
-		{input{kind: inConnect}, [5]reaction{no, no, no, to(codec.Moving, output{}), no}},
-		{input{kind: inExpire}, [5]reaction{no, no, no, resumes, no}},
-		{input{kind: inGiveUp}, [5]reaction{no, no, resumes, resumes, resumes}},
-		{input{kind: inDone}, [5]reaction{no, no, no, no, resumes}},
-		{input{kind: inDrain}, [5]reaction{
-			ends(endDrained), ends(endDrained), to(codec.Asked, output{}),
-			to(codec.Offered, output{}), to(codec.Moving, output{}),
-		}},
-		{input{kind: inViolation}, over(endViolation)},
-		{input{kind: inFlood}, over(endFlood)},
-		{input{kind: inIdle}, over(endIdle)},
-		{input{kind: inAbort}, over(endDrained)},
-		{input{kind: inEnd}, over(endClosed)},
+		{inViolation, over(endViolation)},
+		{inFlood, over(endFlood)},
+		{inIdle, over(endIdle)},
+		{inAbort, over(endDrained)},
+		{inEnd, over(endClosed)},
 	} {
 		for i, s := range states {
 			m := statusIn(s)
 			if got := react(&m, row.in); got != row.want[i] {
-				t.Errorf("input %d (%v) in %v: got %+v, want %+v", row.in.kind, row.in.verb, s, got,
-					row.want[i])
+				t.Errorf("input %d in %v: got %+v, want %+v", row.in, s, got, row.want[i])
 			}
-			m = statusIn(codec.Over)
-			if got := react(&m, row.in); got != to(codec.Over, output{}) {
-				t.Errorf("input %d after the end: %+v", row.in.kind, got)
+			m = statusIn(sessionOver)
+			if got := react(&m, row.in); got != to(sessionOver, output{}) {
+				t.Errorf("input %d after the end: %+v", row.in, got)
 			}
 		}
 	}
 }
 
-func TestOnlyAWaitingStatusSessionIsNotBusy(t *testing.T) {
-	for s, busy := range map[codec.State]bool{
-		codec.Idle: false, codec.Renaming: false, codec.Asked: true, codec.Offered: true,
-		codec.Moving: true,
+func TestOnlyWaitingStatusSessionAwaitsCommand(t *testing.T) {
+	for s, awaits := range map[sessionState]bool{
+		sessionIdle: true, sessionRenaming: true, sessionAsked: false, sessionOffered: false,
+		sessionMoving: false,
 	} {
-		if m := statusIn(s); m.busy() != busy {
-			t.Errorf("%v: busy is %v", s, m.busy())
+		if m := statusIn(s); m.awaitsCommand() != awaits {
+			t.Errorf("%v: awaitsCommand is %v", s, m.awaitsCommand())
 		}
-	}
-}
-
-func TestOnlyAnIdleBaseSessionBecomesStatus(t *testing.T) {
-	for _, m := range []machine{
-		inState(codec.Asked), inState(codec.Over), statusIn(codec.Idle), newMachine(faceClassic),
-	} {
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%+v became status", m)
-				}
-			}()
-			m.becomeStatus()
-		}()
 	}
 }

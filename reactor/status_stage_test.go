@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/codec"
+	"ferry/reactor/limit"
 )
 
 // hello opens a session of the status exchange.
@@ -63,8 +64,8 @@ func (s *stage) knockFrom(from, says string) int {
 		_, err = unix.Write(fds[1], []byte(says))
 		check(s.t, err)
 	}
-	s.now = s.clock()
-	s.newcomer(fds[0], netip.MustParseAddr(from))
+	s.tick()
+	s.acceptKeyed(s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
 	return fds[1]
 }
 
@@ -112,7 +113,7 @@ func TestAConnectionWithoutAKeyIsClosedInTime(t *testing.T) {
 	s.wantOpen(slow)
 	s.advance(4 * time.Second)
 	s.wantClosed(slow)
-	if n := s.limiter.keyless.Load(); n != 0 || s.keyless.Len() != 0 {
+	if n := s.limiter.Used(limit.Keyless); n != 0 || s.keys.pending.Len() != 0 {
 		t.Errorf("%d connections wait for their KEY", n)
 	}
 	s.hang(c)
@@ -181,12 +182,12 @@ func TestTheOldestWithoutAKeyMakesRoom(t *testing.T) {
 	s.settle()
 	// No offer stands: nobody has to wait for a KEY.
 	s.wantClosed(s.knock("0"))
-	if n := s.limiter.keyless.Load(); n != 0 {
+	if n := s.limiter.Used(limit.Keyless); n != 0 {
 		t.Errorf("%d are counted", n)
 	}
 	s.hang(c)
 	s.advance(10 * time.Second)
-	if len(s.limiter.addresses) != 0 {
+	if s.limiter.Addresses() != 0 {
 		t.Error("an address is still known")
 	}
 }
@@ -210,8 +211,8 @@ func TestThreeUntakenOffersEndASession(t *testing.T) {
 		s.wantReply(c, 425, "nobody connected")
 	}
 	s.wantReply(c, 421, string(endUntaken))
-	if len(s.sessions) > 0 || len(s.keys) > 0 || len(s.transfers) > 0 {
-		t.Errorf("%d sessions, %d offers, %d transfers", len(s.sessions), len(s.keys),
+	if len(s.sessions) > 0 || len(s.keys.offers) > 0 || len(s.transfers) > 0 {
+		t.Errorf("%d sessions, %d offers, %d transfers", len(s.sessions), len(s.keys.offers),
 			len(s.transfers))
 	}
 }
@@ -222,7 +223,7 @@ func TestAnIdleSessionIsToldWhyItEnds(t *testing.T) {
 	s.say(c, "rnfr a")
 	s.eventuallySettled("an answer", func() bool { return len(c.out) > 0 })
 	s.wantReply(c, 550, "")
-	s.advance(s.limiter.limits.IdleTimeout)
+	s.advance(s.limiter.Limits.IdleTimeout)
 	s.wantReply(c, 421, string(endIdle))
 	if len(s.sessions) > 0 {
 		t.Error("the session stands")

@@ -6,27 +6,28 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/limit"
 )
 
-// Checksums read whole files for a few bytes of answer. They have workers of their own, few of
-// them, so that neither the loop nor other file work waits for one; a session has one at a time, an
-// address some at once, and a session some bytes in all. A long one lets others have a turn now
-// and then: a small file's waits for a turn each of those that came before, not for their files. A
-// sum whose client has gone ends at its next piece, or when its turn comes.
+// Checksums read whole files for a few bytes of answer. They have a few workers of their own, so
+// that neither the loop nor other file work waits for one; a session has one at a time, an address a
+// few at once, and a session a number of bytes in all. A long one yields now and then, so that a
+// small file's sum waits for one turn of each sum before it, not for their files. A sum whose client
+// has gone ends at its next piece, or when its turn comes.
 
-// sumWorkersMax bounds the workers for checksums: each may have a file open beside the budget, in
+// sumWorkersMax bounds the workers for checksums: each may have a file open outside the budget, in
 // which a sum that waits for its next turn has its place.
 const sumWorkersMax = 64
 
-// sumAsked is what a command for a checksum has and finds out.
-type sumAsked struct {
+// sumWork is one checksum.
+type sumWork struct {
 	state  atomic.Int32
 	digest fsio.Digest
-	// read is how many bytes were read for it: none for one that was known. That of one that did
-	// not come to its end is in whole pieces.
+	// read is how many bytes were read for it: none if the sum was remembered. For a sum that did
+	// not finish it counts whole pieces.
 	read int64
-	// counted says that the address counts it, given that the workers have it.
-	counted, given bool
+	// given: the workers have it.
+	given bool
 }
 
 // States of a checksum: a worker and the loop both want to be the first to leave sumWaits.
@@ -36,17 +37,17 @@ const (
 	sumEnded
 )
 
-// end tells the worker that nobody waits for the checksum any more, and says whether one is at it.
-func (s *sumAsked) end() (running bool) { return s.state.Swap(sumEnded) == sumRuns }
+// end tells the worker that nobody waits for the checksum any more. It reports whether one runs.
+func (s *sumWork) end() (running bool) { return s.state.Swap(sumEnded) == sumRuns }
 
-// begin says whether the worker is to begin.
-func (s *sumAsked) begin() bool { return s.state.CompareAndSwap(sumWaits, sumRuns) }
+// begin reports whether the worker may begin.
+func (s *sumWork) begin() bool { return s.state.CompareAndSwap(sumWaits, sumRuns) }
 
-// sumStopper returns what says whether the worker is to stop. It is asked before each piece, which
-// counts as read unless it says so, and lets others have their turn first. The sum has so many
-// descriptors open.
+// sumStopper returns what tells the worker to stop. It is asked before each piece, which counts as
+// read unless it says so, and lets others have their turn first. The sum has so many descriptors
+// open.
 func (j *job) sumStopper(descriptors int64) (stopped func() bool) {
-	s := &j.t.asked.sum
+	s := j.t.found.sum
 	return func() bool {
 		if s.read > 0 && s.read%sumTurn == 0 {
 			j.t.r.yieldSum(descriptors)
@@ -63,17 +64,17 @@ func (j *job) sumStopper(descriptors int64) (stopped func() bool) {
 // descriptors: while that has none, the sum keeps its worker. It is called by workers.
 func (r *reactor) yieldSum(descriptors int64) {
 	l := r.limiter
-	if l.descriptors.Add(-descriptors) >= 0 {
+	if l.Take(nil, limit.Descriptors, descriptors) == limit.Enough {
 		r.server.sumPool.Yield()
+		l.Give(nil, limit.Descriptors, descriptors)
 	}
-	l.descriptors.Add(descriptors)
-	if l.starved.Load() {
+	if l.Starved.Load() {
 		r.server.feedStarving()
 	}
 }
 
-// ended follows the end of the work: of a checksum that has come, it is known what was read.
-func (s *sumAsked) ended(d fsio.Digest, err error) error {
+// ended follows the end of the work: for a finished checksum the bytes read are known.
+func (s *sumWork) ended(d fsio.Digest, err error) error {
 	if err == nil {
 		s.digest, s.read = d, d.Size
 	}
@@ -91,102 +92,101 @@ const sumTurn = 64 * sumPiece
 // known.
 const (
 	descriptorsSum     = 1
-	descriptorsPartSum = descriptorsPart - 1
+	descriptorsPartSum = limit.DescriptorsPart - 1
 )
 
-// sumLine is the checksums of one address on one reactor. Only some of them are given to the
-// workers, who take them in order: otherwise one address would fill the line before all others.
-type sumLine struct {
+// sumQueue is the checksums of one address on one reactor. Only some of them are given to the
+// workers, which take them in order: otherwise one address would fill the queue before all others.
+type sumQueue struct {
 	given   int
 	waiting []*transfer
 }
 
-// giveSum lets the address of a checksum that was computed, or given up, have another instead, and
-// counts what was read for it.
+// giveSum lets the address of a checksum that ended have another computed.
 func (r *reactor) giveSum(t *transfer) {
-	s, l := &t.asked.sum, &t.address.sums
-	if !s.counted {
+	s, q := t.found.sum, &t.address.sums
+	if s == nil {
 		return
 	}
-	s.counted = false
-	t.address.use.sums.Add(-1)
-	t.session.status.summed += s.read
+	r.limiter.Give(t.address.use, limit.Sums, 1)
 	if !s.given {
-		l.waiting = slices.DeleteFunc(l.waiting, func(o *transfer) bool { return o == t })
+		q.waiting = slices.DeleteFunc(q.waiting, func(o *transfer) bool { return o == t })
 		return
 	}
-	l.given--
-	if len(l.waiting) > 0 {
-		next := l.waiting[0]
-		l.waiting = slices.Delete(l.waiting, 0, 1)
-		r.giveToSummers(next)
+	q.given--
+	if len(q.waiting) > 0 {
+		next := q.waiting[0]
+		q.waiting = slices.Delete(q.waiting, 0, 1)
+		next.submitSum()
 	}
 }
 
-// giveToSummers has a checksum computed in its turn.
-func (r *reactor) giveToSummers(t *transfer) {
-	t.asked.sum.given = true
+// submitSum has a checksum computed in its turn.
+func (t *transfer) submitSum() {
+	t.found.sum.given = true
 	t.address.sums.given++
-	r.submit(t, duties[t.verb].job)
+	t.submit(duties[t.Verb].job)
 }
 
-// sum has a checksum computed, if limits allow it.
-func (r *reactor) sum(t *transfer) {
-	l := &r.limiter.limits
-	switch u := t.address.use; {
-	case l.SumBytes > 0 && t.session.status.summed >= l.SumBytes:
-		t.outcome, t.err = outcomeRefused, errSumsMost
-	case !take(&u.sums, l.SumsPerAddress):
-		t.outcome, t.err = outcomeRefused, errSumsHere
-	default:
-		t.asked.sum.counted = true
-		line := &t.address.sums
-		if line.given < max(1, r.server.options.SumWorkers/2) {
-			r.giveToSummers(t)
-		} else {
-			line.waiting = append(line.waiting, t)
-		}
+// sum has a checksum computed, if limits allow it. The session has had so many bytes read for
+// checksums already.
+func (t *transfer) sum(before int64) {
+	l := t.r.limiter
+	if most := l.Limits.SumBytes; most > 0 && before >= most {
+		t.endAs(outcomeRefused, errSumsMost)
 		return
 	}
-	r.endTransfer(t)
+	switch l.Take(t.address.use, limit.Sums, 1) {
+	case limit.ShortAddress:
+		t.endAs(outcomeRefused, errSumsHere)
+	case limit.ShortServer:
+		t.endAs(outcomeRefused, errSumsAll)
+	default:
+		t.found.sum = new(sumWork)
+		q := &t.address.sums
+		if q.given < max(1, t.r.server.options.SumWorkers/2) {
+			t.submitSum()
+		} else {
+			q.waiting = append(q.waiting, t)
+		}
+	}
 }
 
-// sumFile is the work of sum and sumpart. (PROTOCOL, Status exchange: "sumpart ALGO OFFSET LENGTH
-// NAME"; as with getpart a LENGTH of 0 reaches to the end.)
-func (a *asked) sumFile(root *fsio.Root, j *job) error {
-	s, known := &a.sum, j.t.r.server.sums
+// sum is the work of sum and sumpart. (PROTOCOL.md, Checksums.)
+func (j *job) sum() error {
+	t := j.t
+	s, known := t.found.sum, t.r.server.sums
 	if !s.begin() {
 		return fsio.ErrStopped
 	}
 	var f fsio.File
-	if err := root.Open(&f, a.name); err != nil {
+	if err := j.root().Open(&f, t.name); err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	length := a.Length
+	length := t.Length
 	switch {
-	case a.Offset > f.Size():
+	case t.Offset > f.Size():
 		return errBeyondEnd
 	case length == 0:
 		length = -1
 	}
 	var ok bool
-	if s.digest, ok = known.Known(&f, fsio.Algo(a.Algo), a.Offset, length); ok {
+	if s.digest, ok = known.Known(&f, fsio.Algo(t.Algo), t.Offset, length); ok {
 		return nil
 	}
 	stopped := j.sumStopper(descriptorsSum)
-	return s.ended(known.Sum(stopped, &f, fsio.Algo(a.Algo), a.Offset, length))
+	return s.ended(known.Sum(stopped, &f, fsio.Algo(t.Algo), t.Offset, length))
 }
 
 // sumPart is the work of partsum.
-func (a *asked) sumPart(root *fsio.Root, j *job) error {
-	s := &a.sum
+func (j *job) sumPart() (err error) {
+	s := j.t.found.sum
 	if !s.begin() {
 		return fsio.ErrStopped
 	}
-	var err error
-	if _, failed := onPart(root, a.Part, func(p *fsio.Part) error {
-		err = s.ended(p.Sum(j.sumStopper(descriptorsPartSum), fsio.Algo(a.Algo)))
+	if failed := j.onPart(func(p *fsio.Part) error {
+		err = s.ended(p.Sum(j.sumStopper(descriptorsPartSum), fsio.Algo(j.t.Algo)))
 		return p.Close()
 	}); failed != nil {
 		return failed
@@ -195,8 +195,7 @@ func (a *asked) sumPart(root *fsio.Root, j *job) error {
 }
 
 // summed is the answer to a command for a checksum.
-func summed(t *transfer) answer {
-	s := &t.asked.sum
+func (s *sumWork) summed() answer {
 	return answer{codec.CodeStatus, codec.AppendSum(nil, codec.Sum{
 		Hex: s.digest.Hex(), Size: s.digest.Size,
 	})}

@@ -200,9 +200,7 @@ func (ts *testServer) given(part string) {
 		r := ts.reactors[0]
 		onLoop(ts.t, r, func() {
 			for _, t := range r.transfers {
-				if t.asked.Part.String() == part {
-					seen = t.asked.sum.state.Load() == sumEnded
-				}
+				seen = seen || t.sumEnded(part)
 			}
 		})
 		return seen

@@ -1,26 +1,26 @@
 package reactor
 
 import (
-	"container/list"
 	"time"
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/loop"
 )
 
 // transferState is where a transfer stands.
 type transferState uint8
 
 const (
-	// transferWaiting has no port yet.
+	// transferWaiting has no offer that stands: it waits for limits, a port or file work.
 	transferWaiting transferState = iota + 1
-	// transferOffered has a port that was told.
+	// transferOffered has an offer that stands.
 	transferOffered
 	// transferMoving has its data connection.
 	transferMoving
 	// transferLingering has moved everything and waits for the client to close.
 	transferLingering
-	// transferEnded has ended; what a worker still does for it is thrown away.
+	// transferEnded has ended; the results of its file work are dropped.
 	transferEnded
 	transferStates
 )
@@ -61,79 +61,78 @@ const (
 	outcomeGivenUp  outcome = "given up by the client"
 )
 
-// transfer is one command that moves a file or a message, from its command to the end of its data
-// connection. It is owned by the loop; its job is lent to a worker while job.busy.
+// command is what a transfer was asked for.
+type command struct {
+	codec.Request
+	// text is the command as it came, called what it calls the file, for logs and replies.
+	text, called string
+	// name is the file or folder; from is what a rename renames.
+	name, from fsio.Name
+}
+
+// transfer is one command, from its bytes to the end of its data connection if it has one. It is
+// owned by the loop; its job is lent to a worker while job.busy.
 type transfer struct {
 	r       *reactor
 	session *session
 	address *address
-	verb    codec.Verb
-	state   transferState
-	// text is the command as it came.
-	text string
-	// name is what stands behind the verb.
-	name string
-	// line is where the port was leased or is waited for; place is the position there while it
-	// waits, nil otherwise.
-	line  *line
-	place *list.Element
-	port  uint16
-
-	fd   int
-	slot slot
-	// readable and writable say what the last word of the watcher was: they are cleared when a
-	// call would have blocked.
-	readable, writable bool
-	// queued says that the transfer stands in the reactor's list of those that can move.
-	queued bool
+	command
+	state transferState
+	offer *offer
+	// data is the data connection, nil before and after. ready holds the directions in which it may
+	// move; each is cleared when a call in it would have blocked.
+	data  loop.Channel
+	ready loop.Readiness
+	loop.Entry
 	// index is the place in reactor.transfers.
 	index int
-	// unmet says that it counts as an offer: it has its turn, and no data connection yet.
-	unmet bool
-	// released says that the session was told of the end.
-	released bool
-
-	// deadline is, in turn, the end of waiting to be listed, of the offer, of a stall and of
-	// lingering.
-	deadline deadline
-	began    instant
+	// deadline is, in turn, the end of waiting for listing memory, of a stall and of lingering.
+	deadline loop.Deadline
+	began    loop.Instant
 	// moved counts file or message bytes; mark is what it was when the stall time began.
 	moved, mark int64
-	held        int64
 	outcome     outcome
 	err         error
 
 	send sender
 	recv receiver
 	job  job
-	// asked is what a command of the status exchange has beside this, nil for all others.
-	asked *asked
+	// found is what the file work of a command without a data connection found out.
+	found found
 }
 
-// newTransfer returns a transfer for a command of a session.
-func (r *reactor) newTransfer(s *session, c codec.Command) *transfer {
+// newTransfer returns a transfer for a command of a session. It copies what the request shares with
+// the input.
+func (s *session) newTransfer(q codec.Request, text []byte) *transfer {
+	r := s.r
 	var t *transfer
 	if n := len(r.spare); n > 0 {
 		t = r.spare[n-1]
 		r.spare = r.spare[:n-1]
 	} else {
-		t = &transfer{r: r, state: transferEnded}
-		t.deadline.owner = t
-		t.recv.pause.owner = t
-		t.job.t = t
+		t = new(transfer)
+		t.clear(r)
 	}
 	t.become(transferWaiting)
 	t.session, t.address = s, s.address
-	t.verb = c.Verb
-	t.text = string(c.Text)
-	t.name = t.text[len(t.text)-len(c.Name):]
-	t.fd = -1
-	t.began = r.now
+	t.Request = q
+	t.text = string(text)
+	t.called = t.text[len(t.text)-len(q.Name):]
+	t.Name = nil
+	t.began = r.loop.Now
 	t.address.transfers++
 	t.index = len(r.transfers)
 	r.transfers = append(r.transfers, t)
 	s.transfer = t
 	return t
+}
+
+// clear makes a transfer ready for another command.
+func (t *transfer) clear(r *reactor) {
+	*t = transfer{r: r, state: transferEnded, Entry: t.Entry}
+	t.deadline.Owner = t
+	t.send.t, t.recv.t, t.job.t = t, t, t
+	t.recv.pause.Owner = &t.recv
 }
 
 func (t *transfer) become(s transferState) {
@@ -143,108 +142,90 @@ func (t *transfer) become(s transferState) {
 	t.state = s
 }
 
-func (t *transfer) becomeOffered() {
-	t.become(transferOffered)
-	t.held = t.descriptors()
+func (t *transfer) isPut() bool { return t.Verb == codec.VerbPut || t.Verb == codec.VerbPutPart }
+
+// parseName parses the name that the client gave.
+func (t *transfer) parseName() (err error) {
+	t.name, err = t.session.store.ParseName([]byte(t.called))
+	return err
 }
 
-// descriptors is how many the transfer may have open at once.
-func (t *transfer) descriptors() int64 {
-	if t.verb == codec.VerbPutPart {
-		return descriptorsPart
-	}
-	return descriptorsEach
-}
-
-func (t *transfer) becomeMoving(fd int, now instant) {
+// connect begins to move over a data connection.
+func (t *transfer) connect(c loop.Channel) {
 	t.become(transferMoving)
-	t.fd = fd
-	t.began = now
-	t.readable, t.writable = true, true
-}
-
-func (t *transfer) isPut() bool {
-	return t.verb == codec.VerbPut || t.verb == codec.VerbPutPart
-}
-
-// watch follows a call that would have blocked: the watcher says when it can be made again. The
-// data socket goes into the watcher with the first.
-func (t *transfer) watch(what readiness) {
-	if t.slot == 0 {
-		t.slot = t.r.watcher.add(t.fd, t)
+	t.data, t.ready = c, loop.CanRead|loop.CanWrite
+	c.Watch(t)
+	t.began = t.r.loop.Now
+	t.awaitProgress()
+	s := t.session
+	if s.waits {
+		s.feed(inConnect)
+		s.face.start(t)
+		return
 	}
-	t.r.watcher.want(t.slot, what)
+	// The session goes on at once, and what it does next may end this transfer.
+	s.transfer = nil
+	s.detached++
+	s.face.start(t)
+	s.feed(inConnect)
 }
 
-// ready is the watcher's word on the data socket.
-func (t *transfer) ready(what readiness) {
-	if what&canRead != 0 {
-		t.readable = true
-	}
-	if what&canWrite != 0 {
-		t.writable = true
-	}
-	t.r.enqueue(t)
+// awaitProgress sets the deadline by which the transfer must have moved a little.
+func (t *transfer) awaitProgress() {
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+t.r.limiter.Limits.StallTimeout)
 }
 
-// move goes on with the transfer for one quantum, and says whether it can go on at once.
-func (t *transfer) move() (more bool) {
-	switch t.state {
-	case transferMoving:
-		if t.isPut() {
-			return t.r.receive(t)
-		}
-		return t.r.sendOn(t)
-	case transferLingering:
-		return t.r.linger(t)
-	default:
+// watch follows a call that would have blocked: Ready is called when it can be made again.
+func (t *transfer) watch(what loop.Readiness) {
+	t.ready &^= what
+	t.data.Want(what)
+}
+
+func (t *transfer) readable() bool { return t.ready&loop.CanRead != 0 }
+func (t *transfer) writable() bool { return t.ready&loop.CanWrite != 0 }
+
+// Ready implements loop.Watched.
+func (t *transfer) Ready(what loop.Readiness) {
+	t.ready |= what
+	t.r.loop.Enqueue(t)
+}
+
+// OnLoop implements loop.Task: the transfer's job has ended.
+func (t *transfer) OnLoop() {
+	t.job.busy = false
+	t.jobDone()
+}
+
+// Move goes on with the transfer for one quantum, and reports whether it can go on at once.
+func (t *transfer) Move() (more bool) {
+	switch {
+	case t.state == transferLingering:
+		return t.linger()
+	case t.state != transferMoving:
 		return false
+	case t.isPut():
+		return t.recv.move()
+	default:
+		return t.send.move()
 	}
 }
 
-// jobDone takes the result of file work.
-func (t *transfer) jobDone() {
-	t.recv.reserved += t.job.claimed
-	t.job.claimed = 0
-	if t.job.kind == jobLook && t.state == transferWaiting {
-		t.r.looked(t, t.job.err)
-		return
+// resume moves the transfer, and has it queued if it can go on at once.
+func (t *transfer) resume() {
+	if t.Move() {
+		t.r.loop.Enqueue(t)
 	}
-	if t.job.kind == jobList {
-		t.r.built(t)
-	}
-	if t.state == transferEnded {
-		t.job.listing = nil
-		t.r.discard(t)
-		return
-	}
-	if t.state == transferWaiting {
-		t.r.workDone(t)
-		return
-	}
-	if t.isPut() {
-		t.r.receiveJobDone(t)
-		return
-	}
-	t.r.sendJobDone(t)
 }
 
-// expire is the end of an offer, of patience with a stalled client, or of lingering.
-func (t *transfer) expire(which *deadline) {
-	r := t.r
-	if which == &t.recv.pause {
-		r.receivePaused(t)
-		return
-	}
+// Expire is the end of waiting for memory, of patience with a stalled client, or of lingering.
+func (t *transfer) Expire(*loop.Deadline) {
 	switch t.state {
 	case transferWaiting:
-		r.listingExpired(t)
-	case transferOffered:
-		r.untaken(t)
+		t.send.listingExpired()
 	case transferMoving:
-		r.checkStall(t)
+		t.checkStall()
 	case transferLingering:
-		r.endTransfer(t)
+		t.end()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
 	}
@@ -252,77 +233,57 @@ func (t *transfer) expire(which *deadline) {
 
 // checkStall ends a transfer that moved too little since the last check. A transfer that waits for
 // our own disk is not at fault.
-func (r *reactor) checkStall(t *transfer) {
-	l := &r.limiter.limits
-	if t.send.waits {
-		r.failTransfer(t, outcomeFailed, errListingsFull)
+func (t *transfer) checkStall() {
+	l := &t.r.limiter.Limits
+	if t.send.list.waits() {
+		t.fail(outcomeFailed, errListingsFull)
 		return
 	}
 	least := max(1, int64(l.StallTimeout.Seconds()*float64(l.RateBytes)),
 		t.send.held/listingStalls)
-	// What the socket took is not what the client has: megabytes may lie in between.
-	moved := t.moved - unsent(t.fd)
+	// The socket may have taken megabytes that the client does not have yet.
+	moved := t.moved - t.data.Unsent()
 	if moved-t.mark < least && !t.job.busy {
-		r.failTransfer(t, outcomeStalled, nil)
+		t.fail(outcomeStalled, nil)
 		return
 	}
 	t.mark = moved
-	r.deadlines.set(&t.deadline, r.now+l.StallTimeout)
-}
-
-// release lets the session go on: everything of the transfer has moved.
-func (r *reactor) release(t *transfer) {
-	if t.released {
-		return
-	}
-	if t.asked != nil {
-		r.settle(t)
-		return
-	}
-	t.released = true
-	s := t.session
-	if s.transfer == t {
-		s.transfer = nil
-	}
-	s.moved(t)
-	r.feed(s, input{kind: inDone})
+	t.awaitProgress()
 }
 
 // lingerMax is how long a client may take to close a data connection after its last byte.
-// (PROTOCOL, Base exchange, get: "reads and drops what comes until the client closes (2 s at
-// most)".)
+// (PROTOCOL.md, Base get.)
 const lingerMax = 2 * time.Second
 
 // becomeLingering ends our sending side and waits for the client's close.
-func (r *reactor) becomeLingering(t *transfer) {
+func (t *transfer) becomeLingering() {
 	t.become(transferLingering)
-	shutdownWrite(t.fd)
-	r.deadlines.set(&t.deadline, r.now+lingerMax)
-	r.release(t)
-	if t.readable {
-		r.enqueue(t)
+	t.data.CloseWrite()
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
+	t.release()
+	if t.readable() {
+		t.r.loop.Enqueue(t)
 	}
 }
 
 // linger drops what the client still sends, until it closes.
-func (r *reactor) linger(t *transfer) (more bool) {
+func (t *transfer) linger() (more bool) {
 	for dropped := 0; dropped < quantum; {
-		n, err := receiveBytes(t.fd, r.scratch)
+		n, err := t.data.Recv(t.r.scratch)
 		switch {
-		case err == errAgain:
-			t.readable = false
-			t.watch(canRead)
+		case err == loop.ErrAgain:
+			t.watch(loop.CanRead)
 			return false
-		case err == errInterrupted:
+		case err == loop.ErrInterrupted:
 		case err != nil:
 			// The client reset the connection: it may have missed the end of what we sent.
 			if t.outcome == outcomeComplete && !t.isPut() {
 				t.outcome, t.err = outcomeBroken, err
 			}
-			r.endTransfer(t)
+			t.end()
 			return false
 		case n == 0:
-			r.endTransfer(t)
+			t.end()
 			return false
 		}
 		dropped += n
@@ -330,76 +291,92 @@ func (r *reactor) linger(t *transfer) (more bool) {
 	return true
 }
 
-// failTransfer ends a transfer so that the client sees it: the data connection is reset.
-func (r *reactor) failTransfer(t *transfer, o outcome, err error) {
+// fail ends a transfer so that the client sees it: the data connection is reset.
+func (t *transfer) fail(o outcome, err error) {
 	t.outcome, t.err = o, err
-	if r.keepFirst(t) {
+	if t.recv.keepFirst() {
 		return
 	}
-	if t.fd >= 0 {
-		setReset(t.fd, true)
+	if t.connected() {
+		t.data.SetReset(true)
 	}
-	r.endTransfer(t)
+	t.end()
 }
 
-// endTransfer closes the data connection, lets go of all that the transfer holds, and logs it. What
-// a worker still has in hand is let go when it comes back.
-func (r *reactor) endTransfer(t *transfer) {
-	connected := t.fd >= 0
+// endAs ends a transfer with an outcome.
+func (t *transfer) endAs(o outcome, err error) {
+	t.outcome, t.err = o, err
+	t.end()
+}
+
+func (t *transfer) connected() bool { return t.data != nil }
+
+// end closes the data connection, releases what the transfer holds, logs and answers it. What a
+// worker has in hand is released when it comes back.
+func (t *transfer) end() {
+	r, s := t.r, t.session
+	offered, connected := t.state == transferOffered, t.connected()
 	t.become(transferEnded)
-	t.met() // those who waited for it are served when all of it is given back
-	r.deadlines.clear(&t.deadline)
-	r.deadlines.clear(&t.recv.pause)
+	if t.offer != nil {
+		t.offer.close() // those who waited for it are served once all of it is given back
+	}
+	r.loop.Deadlines.Clear(&t.deadline)
+	r.loop.Deadlines.Clear(&t.recv.pause)
 	if connected {
-		if t.slot != 0 {
-			r.watcher.remove(t.slot)
-			t.slot = 0
-		}
-		closeDescriptor(t.fd)
-		t.fd = -1
+		t.data.Close()
+		t.data = nil
 		r.tally(t)
-		r.logTransfer(t)
-		if !t.framed() { // its session did not wait for it
-			t.session.detached--
-			t.session.moved(t)
+		if !s.waits {
+			s.detached--
+			s.moved(t)
 		}
 	}
-	if s := t.session; t.asked != nil {
-		r.endAsked(t, connected)
-	} else if s.transfer == t && !t.released && connected {
-		r.release(t)
-	} else if s.transfer == t {
-		s.transfer = nil
+	switch {
+	case connected, offered && !s.answers && !r.aborting:
+		r.logTransfer(t)
+	case s.answers:
+		r.logCommand(t)
+	}
+	if !t.holdsPart() {
+		t.release()
 	}
 	if !t.job.busy {
-		r.discard(t)
+		t.discard()
 	}
 }
 
-// discard lets go of what an ended transfer still holds of files, and keeps its memory for another.
-// It may take two visits: the first sends the work to the pool.
-func (r *reactor) discard(t *transfer) {
-	if r.dropSend(t) || r.dropReceive(t) {
+// release answers the command and lets the session go on: everything of the transfer has moved, or
+// it has ended.
+func (t *transfer) release() {
+	s := t.session
+	if s.transfer != t {
 		return
 	}
-	a := t.address
-	if t.asked != nil {
-		r.giveSum(t)
-		r.settle(t)
+	s.transfer = nil
+	if s.state == sessionMoving {
+		s.moved(t)
 	}
+	s.face.done(t)
+}
+
+// discard releases what an ended transfer still holds of files, and keeps its memory for another.
+// It may take two visits: the first sends the work to the pool.
+func (t *transfer) discard() {
+	if t.send.drop() || t.recv.drop() {
+		return
+	}
+	r, a := t.r, t.address
+	r.giveSum(t)
+	t.release()
 	a.transfers--
 	last := r.transfers[len(r.transfers)-1]
 	r.transfers[t.index], last.index = last, t.index
 	r.transfers[len(r.transfers)-1] = nil
 	r.transfers = r.transfers[:len(r.transfers)-1]
-	if t.held > 0 {
-		r.limiter.giveTransfer(a.use, t.held)
+	if t.offer != nil {
+		t.offer.free()
 	}
-	*t = transfer{r: r, state: transferEnded, queued: t.queued}
-	t.deadline.owner = t
-	t.recv.pause.owner = t
-	t.job.t = t
-	if !t.queued && len(r.spare) < sparesMax {
+	if t.clear(r); !t.IsQueued() && len(r.spare) < sparesMax {
 		r.spare = append(r.spare, t)
 	}
 	r.freed(a)
@@ -409,16 +386,3 @@ func (r *reactor) discard(t *transfer) {
 
 // sparesMax is how many ended transfers are kept for their memory.
 const sparesMax = 256
-
-// freed lets others have what a transfer gave back.
-func (r *reactor) freed(a *address) {
-	r.serveAddress(a)
-	if r.limiter.starved.Load() {
-		r.server.feedStarving()
-	}
-}
-
-// parseName reads the name of a command against the served root.
-func (t *transfer) parseName() (fsio.Name, error) {
-	return t.r.root.ParseName([]byte(t.name))
-}

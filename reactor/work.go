@@ -1,103 +1,140 @@
 package reactor
 
 import (
-	"errors"
+	"fmt"
 
 	"ferry/codec"
 	"ferry/fsio"
 )
 
-// The file work of the status exchange, beside what it shares with base.
+// File work that precedes an offer, or needs none.
 
-// work does on a worker what the command asks for.
-func (a *asked) work(root *fsio.Root, j *job) {
-	switch j.kind {
-	case jobStat, jobLookHere:
-		a.info, j.err = root.Stat(a.name)
-	case jobMkdir:
-		j.err = root.Mkdir(a.name)
-	case jobRmdir:
-		j.err = root.Rmdir(a.name)
-	case jobRemove:
-		j.err = root.Remove(a.name)
-	case jobRename:
-		j.err = root.Rename(a.from, a.name, fsio.CommitOptions{NoReplace: j.noReplace})
-	case jobNewPart:
-		a.part.id, j.err = root.NewPart(a.name, fsio.PartOptions{
-			NoReplace: j.noReplace, Owner: networkOf(j.t.address.ip).String(),
-		})
-	case jobOpenPart:
-		j.err = a.openPart(root, &j.t.recv)
-	case jobPartSize:
-		a.part.size, j.err = onPart(root, a.Part, func(p *fsio.Part) error { return p.Close() })
-	case jobDropPart:
-		a.part.size, j.err = onPart(root, a.Part, func(p *fsio.Part) error { return p.Drop() })
-	case jobKeepPart:
-		j.err = j.t.recv.part.Close()
-	case jobSum:
-		j.err = a.sumFile(root, j)
-	case jobPartSum:
-		j.err = a.sumPart(root, j)
-	default:
-		panic("reactor: a job of no kind")
-	}
+// found is what the file work of a command found out.
+type found struct {
+	info fsio.Info
+	// part is the id of a new part, partSize how many bytes of a part are kept.
+	part     string
+	partSize int64
+	// sum is set for checksums.
+	sum *sumWork
 }
 
-// openAsked opens the file of a get or getpart before its port is told, since its size is told with
-// it.
-func (r *reactor) openAsked(t *transfer) {
-	s := &t.send
-	s.name = t.asked.name
-	err := r.root.OpenCached(&s.file, s.name)
-	switch {
-	case err == nil:
-		s.open = true
-		r.openedAsked(t)
-	case errors.Is(err, fsio.ErrWouldBlock):
-		r.submit(t, jobOpen)
-	default:
-		t.outcome, t.err = outcomeMissing, err
-		r.endTransfer(t)
-	}
+func (j *job) stat() (err error) {
+	j.t.found.info, err = j.root().Stat(j.t.name)
+	return err
 }
 
-// openedAsked finds out which piece of an open file is asked for, and offers it. (PROTOCOL, Status
-// exchange: "LENGTH 0: to the end, 9,999,999,999 at most".)
-func (r *reactor) openedAsked(t *transfer) {
-	s, a := &t.send, t.asked
-	size := s.file.Size()
-	s.offset, s.end = a.Offset, size
-	var err error
-	switch {
-	case a.Verb == codec.VerbGet && size > codec.FieldMax:
-		err = errTooLarge
-	case a.Offset > size:
-		err = errBeyondEnd
-	case a.Verb == codec.VerbGetPart:
-		a.total = size
-		piece := min(size-a.Offset, codec.FieldMax)
-		if a.Length > 0 {
-			piece = min(piece, a.Length)
-		}
-		s.end = a.Offset + piece
-	}
-	s.size = s.end - s.offset
+func (j *job) mkdir() error  { return j.root().Mkdir(j.t.name) }
+func (j *job) rmdir() error  { return j.root().Rmdir(j.t.name) }
+func (j *job) remove() error { return j.root().Remove(j.t.name) }
+func (j *job) rename() error { return j.root().Rename(j.t.from, j.t.name, j.commit) }
+
+func (j *job) newPart() (err error) {
+	j.t.found.part, err = j.root().NewPart(j.t.name, fsio.PartOptions{
+		NoReplace: j.commit.NoReplace, Owner: j.t.session.principal(),
+	})
+	return err
+}
+
+// openPart opens the part that a putpart resumes. (PROTOCOL.md, Parts.)
+func (j *job) openPart() error {
+	p, err := j.root().OpenPart(j.t.Part.String())
 	if err != nil {
-		t.outcome, t.err = outcomeRefused, err
-		r.endTransfer(t)
-		return
+		return err
 	}
-	r.offerKeyed(t)
+	if n := p.Size(); n != j.t.Offset {
+		_ = p.Close() // nothing was written to it
+		return &refusal{codec.CodePartSize, fmt.Sprintf("the part is %d bytes long", n)}
+	}
+	j.t.recv.part = p
+	return nil
 }
 
-// sendAsked sends what was announced with the offer.
-func (r *reactor) sendAsked(t *transfer) {
-	if t.verb != codec.VerbList {
-		r.sendOpened(t)
+func (j *job) partSize() error { return j.onPart((*fsio.Part).Close) }
+func (j *job) dropPart() error { return j.onPart((*fsio.Part).Drop) }
+func (j *job) keepPart() error { return j.t.recv.part.Close() }
+
+// onPart opens a part, notes how many bytes it has, and does what ends it.
+func (j *job) onPart(end func(*fsio.Part) error) error {
+	p, err := j.root().OpenPart(j.t.Part.String())
+	if err != nil {
+		return err
+	}
+	j.t.found.partSize = p.Size()
+	return end(p)
+}
+
+// worked takes the result of a command that needs no data connection.
+func (t *transfer) worked() {
+	err := t.job.err
+	if err == nil && t.Verb == codec.VerbCd && !t.found.info.Folder {
+		err = errNoFolder
+	}
+	if err != nil {
+		t.endAs(outcomeOf(err), err)
 		return
 	}
-	t.send.field = true
-	if r.sendOn(t) {
-		r.enqueue(t)
+	t.endAs(outcomeComplete, nil)
+}
+
+// work does what precedes the offer of a transfer: limits allow it now.
+func (t *transfer) work() {
+	switch t.Verb {
+	case codec.VerbGet, codec.VerbGetPart:
+		t.send.open()
+	case codec.VerbPut:
+		t.offer.stand()
+	case codec.VerbList:
+		t.send.beginList()
+	case codec.VerbPutPart:
+		if most := t.r.limiter.Limits.UploadBytes; most > 0 && t.Total > most {
+			t.endAs(outcomeRefused, errUploadMax)
+			return
+		}
+		t.submit(jobOpenPart)
+	default:
+		panic("reactor: a command that moves nothing has no offer")
+	}
+}
+
+// openedPart takes an opened part, and offers to take in more of it.
+func (t *transfer) openedPart() {
+	if err := t.job.err; err != nil {
+		t.endAs(outcomeOf(err), err)
+		return
+	}
+	t.called = t.recv.part.Name().String()
+	t.recv.resumeAt(t.Offset)
+	t.offer.stand()
+}
+
+// holdsPart reports whether an ended transfer still has a part, or may get one from a worker. It is
+// answered once the part is closed, so that the next command finds it free.
+func (t *transfer) holdsPart() bool {
+	switch t.Verb {
+	case codec.VerbPutPart:
+		return t.recv.part != nil || t.job.busy
+	case codec.VerbPartSize:
+		return t.job.busy
+	case codec.VerbPartSum:
+		return t.found.sum != nil && t.found.sum.end()
+	case codec.VerbSum, codec.VerbSumPart:
+		if t.found.sum != nil {
+			t.found.sum.end()
+		}
+	default:
+	}
+	return false
+}
+
+// outcomeOf tells an upload that was refused for what it asked from one that failed for what
+// happened here.
+func outcomeOf(err error) outcome {
+	switch fsio.KindOf(err) {
+	case fsio.KindNotFound, fsio.KindNotPlain, fsio.KindNotFolder, fsio.KindDenied,
+		fsio.KindBadName, fsio.KindExists:
+		return outcomeRefused
+	default:
+		return outcomeFailed
 	}
 }

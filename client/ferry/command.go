@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -10,7 +12,6 @@ import (
 
 	"ferry/client"
 	"ferry/client/shell"
-	"ferry/codec/usage"
 )
 
 const (
@@ -62,7 +63,7 @@ func (p *program) command() *cobra.Command {
 		Use:           "ferry [FLAGS] [HOST PORT [COMMAND [ARG...]]]",
 		Long:          long,
 		Example:       example,
-		Version:       usage.Version(),
+		Version:       version(),
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -99,6 +100,15 @@ Use "{{.CommandPath}} [command] --help" for more information about a command.`, 
 	_ = cmd.RegisterFlagCompletionFunc("exchange", cobra.FixedCompletions(
 		[]string{"auto", "base", "status"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// version names the build for --version: the module's version or revision, and the Go release.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return runtime.Version()
+	}
+	return info.Main.Version + " " + info.GoVersion
 }
 
 func (p *program) addFlags(to *pflag.FlagSet) {

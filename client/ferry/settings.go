@@ -6,12 +6,12 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
 	"ferry/client"
 	"ferry/client/shell"
-	"ferry/codec/usage"
 )
 
 // notSet are flags that neither the environment nor the settings file may set: they belong to one
@@ -77,7 +77,7 @@ func fromEnvironment(to *pflag.FlagSet) error {
 		}
 		if err := to.Set(f.Name, value); err != nil {
 			faults = append(faults, fmt.Errorf("%s=%s: %w", variable(f.Name), value,
-				usage.Reason(err)))
+				reason(err)))
 		}
 	})
 	return errors.Join(faults...)
@@ -97,7 +97,7 @@ func fromConfig(to *pflag.FlagSet, config *shell.Config) error {
 		}
 		if err := to.Set(name, value); err != nil {
 			faults = append(faults, fmt.Errorf("%s:%d: %s = %s: %w", config.Path,
-				config.Lines[name], name, value, usage.Reason(err)))
+				config.Lines[name], name, value, reason(err)))
 		}
 	}
 	return errors.Join(faults...)
@@ -105,15 +105,32 @@ func fromConfig(to *pflag.FlagSet, config *shell.Config) error {
 
 // flagError explains invalid flags.
 func flagError(err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return fmt.Errorf("--%s %s: %w", invalid.GetFlag().Name, invalid.GetValue(), reason(err))
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
-		return usage.Error(err)
+		return err
 	}
 	name := "--" + unknown.GetSpecifiedName()
 	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
 		name = "-" + unknown.GetSpecifiedName()
 	}
 	return fmt.Errorf("%s: no such flag", name)
+}
+
+// reason returns why a flag's value is invalid. The built-in types of flags, whose names are in
+// lower case, have only the words of a parser as a reason.
+func reason(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	if t := invalid.GetFlag().Value.Type(); unicode.IsLower(rune(t[0])) {
+		return fmt.Errorf("not a valid %s", t)
+	}
+	return invalid.Unwrap()
 }
 
 // plainDescriptions removes the quotes around value names from the descriptions of flags, for

@@ -10,7 +10,7 @@ import (
 func TestUnknownFlagsAreToldInPlainWords(t *testing.T) {
 	for given, want := range map[string]string{
 		"--nope": "--nope: no such flag", "-s": "-s: no such flag", "-qs": "-s: no such flag",
-		"--timeout=x": "--timeout x: not a duration such as 30s or 5m",
+		"--timeout=x": "--timeout x: not a valid duration",
 	} {
 		to := pflag.NewFlagSet("", pflag.ContinueOnError)
 		newProgram().addFlags(to)

@@ -6,14 +6,17 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"ferry/codec/usage"
 	"ferry/reactor"
 )
 
@@ -45,7 +48,7 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 		Example: "  ferryd 2121\n" +
 			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
 			"  ferryd --classic --root /srv/files",
-		Version:       usage.Version(),
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -74,7 +77,7 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 	c.SetErr(stderr)
 	c.SetVersionTemplate("ferryd {{.Version}}\n")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usageError{usage.Error(err)}
+		return usageError{flagError(err)}
 	})
 	c.CompletionOptions.DisableDefaultCmd = true
 	addFlags(c.Flags(), &o, &l)
@@ -93,6 +96,29 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 		_, _ = fmt.Fprintf(stderr, "ferryd: %v\n", err)
 	}
 	return statusFailed
+}
+
+// flagError reports an invalid value as "--flag value: reason". The built-in types of flags, whose
+// names are in lower case, have only the words of a parser as a reason.
+func flagError(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	f, reason := invalid.GetFlag(), invalid.Unwrap()
+	if t := f.Value.Type(); unicode.IsLower(rune(t[0])) {
+		reason = fmt.Errorf("not a valid %s", t)
+	}
+	return fmt.Errorf("--%s %s: %w", f.Name, invalid.GetValue(), reason)
+}
+
+// version names the build for --version: the module's version or revision, and the Go release.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return runtime.Version()
+	}
+	return info.Main.Version + " " + info.GoVersion
 }
 
 // serve runs a server until a signal ends it.

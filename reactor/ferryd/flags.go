@@ -6,11 +6,12 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
 
 	"ferry/reactor"
+	"ferry/reactor/limit"
 )
 
 // addFlags declares every flag with its default and its reason.
@@ -38,12 +39,7 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"serve the classic exchange (CONN, RETR, GOODBYE SERVER) too, or alone without PORT")
 	f.Var((*classicPorts)(&o.ClassicPorts), "classic-ports",
 		"its ports for control, files and messages; 0 picks a free one")
-	f.Var(&o.DataPorts, "data-ports",
-		"ports for data connections of each reactor, or a range for all: as many offers can "+
-			"stand for one client address at once, and each takes a millisecond")
-	f.Var(&o.KeyedPorts, "keyed-ports",
-		"the same for the status exchange, whose sessions share them all; 0 serves base alone")
-	addLimits(f, &o.Limits)
+	addLimits(f, o)
 	f.IntVar(&o.Reactors, "reactors", o.Reactors,
 		"event loops side by side, `N` of 1 to 64; one serves 20,000 small files a second")
 	f.IntVar(&o.FileWorkers, "file-workers", o.FileWorkers,
@@ -64,84 +60,22 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"json, text, or auto: text on a terminal, JSON lines elsewhere")
 }
 
-func addLimits(f *pflag.FlagSet, l *reactor.Limits) {
-	f.IntVar(&l.Sessions, "max-sessions", l.Sessions,
-		"control connections at once; more are closed (default 10,000 for 9,000 clients and room, "+
-			"or half the descriptors)")
-	f.IntVar(&l.SessionsPerAddress, "max-sessions-per-address", l.SessionsPerAddress,
-		"the same for one client address: a whole lab may be behind one router")
-	f.IntVar(&l.SessionRate, "max-session-rate", l.SessionRate,
-		"sessions that one client address may open a second, after as many as it may have at "+
-			"once: scripts that open one for each file stay below, a flood leaves others time")
-	f.IntVar(&l.Transfers, "max-transfers", l.Transfers,
-		"offers and data connections at once; more wait (default what descriptors allow)")
-	f.IntVar(&l.TransfersPerAddress, "max-transfers-per-address", l.TransfersPerAddress,
-		"the same for one client address, so that slow readers there leave room for others "+
-			"(default 2,000, or half of --max-transfers)")
-	f.IntVar(&l.OffersPerAddress, "max-offers-per-address", l.OffersPerAddress,
-		"those of them that nobody connected to yet: to hold one costs a client nothing, and to "+
-			"take one a round trip; more wait")
-	f.IntVar(&l.CommandBytes, "max-command", l.CommandBytes,
-		"longest command in bytes, 16 to 4096: a name of 4,096 is the longest there is")
-	f.Var((*byteSize64)(&l.ControlBufferBytes), "max-control-buffer",
-		"bytes that a client may send ahead on control, since they take memory")
-	f.Var((*byteSize64)(&l.UploadBytes), "max-upload", "largest file taken in, 0 for any")
-	f.Var((*byteSize64)(&l.FreeBytes), "min-free",
-		"bytes that uploads leave free on the disk, so that a full disk breaks nothing else; of "+
-			"the rest half is kept free for what one address has announced")
-	f.Var((*byteSize64)(&l.SumBytes), "max-sum",
-		"bytes read for the checksums of one session, 0 for any; one that is remembered reads "+
-			"none, and whoever needs more connects anew")
-	f.IntVar(&l.SumsPerAddress, "max-sums-per-address", l.SumsPerAddress,
-		"checksums of one client address at once, waiting ones too, so that others have a turn")
-	f.IntVar(&l.Keyless, "max-keyless", l.Keyless,
-		"data connections of the status exchange that have not said which offer they take: the "+
-			"first bytes do, so that few are honest; an address has as many as it leaves to "+
-			"others, and the oldest is closed for another")
-	f.IntVar(&l.Parts, "max-parts", l.Parts,
-		"kept beginnings of uploads, since each takes two files; an address has as many as it "+
-			"leaves to others, and empty ones make room after a minute")
-	f.Var((*byteSize64)(&l.ListingBytes), "max-listing",
-		"longest listing of a folder: some 800,000 names")
-	f.Var((*byteSize64)(&l.ListingsBytes), "max-listing-memory",
-		"memory of all listings at once, four of the longest or more; an address has as much as "+
-			"it leaves to others, for large ones half of that; more wait their turn")
-	f.Int64Var(&l.RateBytes, "min-rate", l.RateBytes,
-		"bytes a second that a transfer must move over --stall-timeout: any modem does more")
-	f.DurationVar(&l.IdleTimeout, "idle-timeout", l.IdleTimeout,
-		"end a session that sends no command and waits for nothing; people think that long")
-	f.DurationVar(&l.OfferTimeout, "offer-timeout", l.OfferTimeout,
-		"end an offer that nobody took; a connect takes three tries at most in that time")
-	f.DurationVar(&l.LeaseRest, "lease-rest", l.LeaseRest,
-		"keep the port of an untaken offer from that address: a connect may come that late")
-	f.DurationVar(&l.ClassicRest, "classic-rest", l.ClassicRest,
-		"the same for the classic exchange's two ports, where all its sessions wait for it")
-	f.DurationVar(&l.StallTimeout, "stall-timeout", l.StallTimeout,
-		"reset a transfer under --min-rate for this long; a network recovers sooner")
-	f.DurationVar(&l.DrainTimeout, "drain-timeout", l.DrainTimeout,
-		"let running transfers finish this long after SIGTERM")
-}
-
-// byteSize64 is a flag that takes 4096, 64KiB, 1.5GB and the like.
-type byteSize64 int64
-
-func (b *byteSize64) String() string {
-	if b == nil || *b == 0 {
-		return "0"
+// addLimits declares the flags of all limits.
+func addLimits(f *pflag.FlagSet, o *reactor.Options) {
+	ports := map[string]pflag.Value{"data-ports": &o.DataPorts, "keyed-ports": &o.KeyedPorts}
+	for _, row := range o.Limits.Table() {
+		switch p := row.Value.(type) {
+		case *int:
+			f.IntVar(p, row.Flag, *p, row.Help)
+		case *int64:
+			f.Var((*limit.Size)(p), row.Flag, row.Help)
+		case *time.Duration:
+			f.DurationVar(p, row.Flag, *p, row.Help)
+		default:
+			f.Var(ports[row.Flag], row.Flag, row.Help)
+		}
 	}
-	return strings.ReplaceAll(humanize.IBytes(uint64(*b)), " ", "")
 }
-
-func (b *byteSize64) Set(text string) error {
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n > 1<<62 {
-		return errors.New("give a size such as 4096, 64KiB or 1.5GB")
-	}
-	*b = byteSize64(n)
-	return nil
-}
-
-func (b *byteSize64) Type() string { return "SIZE" }
 
 // prefixes is a repeatable flag of address ranges.
 type prefixes []netip.Prefix

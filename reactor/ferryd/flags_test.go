@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"ferry/reactor/limit"
 )
 
 // FuzzFlags gives any text to the flags that have a form of their own: what they take is told in
@@ -29,7 +31,7 @@ func FuzzFlags(f *testing.F) {
 				t.Errorf("%q are ports", text)
 			}
 		}
-		var size byteSize64
+		var size limit.Size
 		err := size.Set(text)
 		if size < 0 {
 			t.Errorf("%q is %d bytes", text, size)
@@ -38,8 +40,9 @@ func FuzzFlags(f *testing.F) {
 			(err != nil || uint64(size) != n) {
 			t.Errorf("%q is %d bytes, %v", text, size, err)
 		}
-		if err == nil && new(byteSize64).Set(size.String()) != nil {
-			t.Errorf("%q is told as %q, which is no size", text, size.String())
+		var same limit.Size
+		if err == nil && (same.Set(size.String()) != nil || same != size) {
+			t.Errorf("%q is printed as %q, which is %d bytes", text, size.String(), same)
 		}
 	})
 }

@@ -2,62 +2,14 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"ferry/reactor/limit"
 )
-
-// limitRow is a line of the README's table of limits.
-type limitRow struct{ flag, base, status string }
-
-// limitRows reads that table.
-func limitRows(t *testing.T) (rows []limitRow) {
-	t.Helper()
-	const head = "\n| limit | default | why that much | at the limit, in base | " +
-		"at the limit, in status |\n|---|---|---|---|---|\n"
-	_, table, found := strings.Cut(readme(t), head)
-	if !found {
-		t.Fatal("the README has no table of limits")
-	}
-	table, _, _ = strings.Cut(table, "\n\n")
-	for line := range strings.SplitSeq(table, "\n") {
-		line = strings.ReplaceAll(strings.Trim(line, "| "), `\|`, "\x00")
-		cells := strings.Split(line, " | ")
-		if len(cells) != 5 || slices.Contains(cells, "") {
-			t.Fatalf("a limit has %d cells: %q", len(cells), cells)
-		}
-		flag, _, _ := strings.Cut(strings.Trim(cells[0], "`"), " ")
-		rows = append(rows, limitRow{flag, cells[3], cells[4]})
-	}
-	return rows
-}
-
-// Every flag that is a limit stands in the table of limits, and no other.
-func TestReadmeHasEveryLimit(t *testing.T) {
-	out, err := exec.Command(filepath.Join(programs, "ferryd"), "--help").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	isLimit := regexp.MustCompile(`^--(?:max-|min-|.*-timeout$|.*-rest$|(?:data|keyed)-ports$)`)
-	var limits []string
-	for flag := range helpFlags(string(out)) {
-		if name, _, _ := strings.Cut(flag, " "); isLimit.MatchString(name) {
-			limits = append(limits, name)
-		}
-	}
-	var listed []string
-	for _, row := range limitRows(t) {
-		listed = append(listed, row.flag)
-	}
-	slices.Sort(limits)
-	slices.Sort(listed)
-	if !slices.Equal(limits, listed) {
-		t.Errorf("ferryd has the limits %q, and the README %q", limits, listed)
-	}
-}
 
 // stagedLimits are those that no script meets: they take longer than a script, or more memory.
 // Tests of the server's own show them, where time is the test's.
@@ -74,7 +26,7 @@ var limitSigns = []struct{ words, sign *regexp.Regexp }{
 	},
 	{regexp.MustCompile(`\breset\b`), regexp.MustCompile(`(?m)^wire cut|not stored`)},
 	{
-		regexp.MustCompile(`the port comes later`),
+		regexp.MustCompile(`port reply is delayed`),
 		regexp.MustCompile(`(?m)^status now\.commands_waiting=1`),
 	},
 }
@@ -92,22 +44,23 @@ func TestReadmeLimitsAreMet(t *testing.T) {
 		})
 	}
 	code := regexp.MustCompile(`\b[1-5]\d\d\b`)
-	for _, row := range limitRows(t) {
-		if stagedLimits[row.flag] {
+	for _, row := range new(limit.Limits).Table() {
+		flag := "--" + row.Flag
+		if stagedLimits[flag] {
 			continue
 		}
 		for _, s := range limitSigns {
-			if s.words.MatchString(row.base) && !shows(row.flag, false, s.sign) {
-				t.Errorf("base: no script shows %q at %s", s.words, row.flag)
+			if s.words.MatchString(row.Base) && !shows(flag, false, s.sign) {
+				t.Errorf("base: no script shows %q at %s", s.words, flag)
 			}
 		}
-		for _, c := range code.FindAllString(row.status, -1) {
+		for _, c := range code.FindAllString(row.Status, -1) {
 			sign := regexp.MustCompile(`(?m)^wire reply \w+ '\^` + c + `\b`)
-			if c == "150" { // it comes later
+			if c == "150" { // it is delayed
 				sign = limitSigns[2].sign
 			}
-			if !shows(row.flag, true, sign) {
-				t.Errorf("status: no script shows %s at %s", c, row.flag)
+			if !shows(flag, true, sign) {
+				t.Errorf("status: no script shows %s at %s", c, flag)
 			}
 		}
 	}

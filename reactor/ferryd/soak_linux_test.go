@@ -220,7 +220,7 @@ func (l *load) atRest() used {
 // keepsParts says whether the folder holds beginnings of uploads that broke off.
 func (l *load) keepsParts() (keeps bool) {
 	_ = filepath.WalkDir(l.root, func(_ string, d fs.DirEntry, _ error) error {
-		keeps = keeps || d != nil && strings.HasSuffix(d.Name(), ".part")
+		keeps = keeps || d != nil && d.Name() == ".ferry-parts"
 		return nil
 	})
 	return keeps

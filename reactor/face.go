@@ -1,0 +1,98 @@
+package reactor
+
+import "ferry/codec"
+
+// face is one exchange as a session speaks it: how its commands are read, how an offer is told, how
+// the end of a command is answered. Each face is a file of its own; no other code asks which face a
+// session has. A face that keeps no state is shared by all sessions.
+type face interface {
+	// properties are constant and valid for the lifetime of the program.
+	properties() *properties
+	// greeting is what the client is sent first, if anything.
+	greeting(s *session) []byte
+	// next reads the next command from in, which is what the client has sent and was not used yet.
+	// It returns what to do, and how many bytes were used. It must not keep in.
+	next(s *session, in []byte) (decision, int)
+	// ahead is called while the session is busy and input waits. It reports whether next is to be
+	// called nevertheless, for a command that does not wait for its turn.
+	ahead(s *session) bool
+	// prepare begins the work of a command.
+	prepare(t *transfer)
+	// offered tells the client of an offer that stands now.
+	offered(s *session, o *offer)
+	// start begins to move a transfer whose data connection was made.
+	start(t *transfer)
+	// refuse ends a transfer of which nothing was sent yet.
+	refuse(t *transfer, o outcome, err error)
+	// reply answers a command that needed no transfer.
+	reply(s *session, a answer)
+	// done answers the end of a transfer for which the session waited.
+	done(t *transfer)
+	// bye says the last words of a session that ends.
+	bye(s *session, why endReason)
+	// gone is called when control has ended while a transfer of the session was offered or moved.
+	gone(t *transfer)
+}
+
+// properties tell how a face differs from the others.
+type properties struct {
+	// grammar is how commands are framed, for faces that are read by the session's decoder.
+	grammar codec.Grammar
+	// table is what is legal when.
+	table *stateTable
+	// sized: a field with the size precedes what is sent, and uploads come as sized records.
+	sized bool
+	// worksFirst: the file work of a command precedes its offer, so that errors need no offer.
+	worksFirst bool
+	// waits: a session takes its next command once the transfer before it has ended. Otherwise
+	// transfers are detached from their session when their data connection is made.
+	waits bool
+	// answers: errors are answered on control. Otherwise the data connection tells them.
+	answers bool
+	// pool holds the ports on which the offers stand.
+	pool poolKind
+	// unusedMax is how many offers in a row a session may leave unused.
+	unusedMax uint8
+}
+
+// decision is what a face makes of the input.
+type decision struct {
+	kind decisionKind
+	// transfer is the command to begin, for decideBegin.
+	transfer *transfer
+	// answer is for decideAnswer.
+	answer answer
+}
+
+type decisionKind uint8
+
+const (
+	// decideWait: there is no whole command yet.
+	decideWait decisionKind = iota
+	// decideBegin: the command is a transfer, even if it only needs file work.
+	decideBegin
+	// decideFollow is decideBegin for the second of two commands that belong together.
+	decideFollow
+	// decideAnswer: the command needs no work.
+	decideAnswer
+	// decideNothing: the input was used and needs no answer.
+	decideNothing
+	// decideQuit ends the session as the client asks.
+	decideQuit
+	// decideViolation ends it because the client broke the protocol.
+	decideViolation
+)
+
+// nextText reads the next command of a face that is read by the session's own decoder. Where there
+// is none, ok is false and the decision is made.
+func (s *session) nextText(in []byte) (text []byte, n int, d decision, ok bool) {
+	ev, n := s.dec.Next(in)
+	switch ev.Kind {
+	case codec.EventCommand:
+		return ev.Data, n, d, true
+	case codec.EventError:
+		d.kind = decideViolation
+	default:
+	}
+	return nil, n, d, false
+}

@@ -1,0 +1,151 @@
+package loop
+
+import "golang.org/x/sys/unix"
+
+// Channel is what the bytes of a data connection move over. It belongs to the loop. Its calls never
+// block: one that would have to wait returns ErrAgain, one that may be repeated at once
+// ErrInterrupted. After Close it must not be used any more.
+type Channel interface {
+	// Recv reads what has arrived; 0 without an error is the end of the peer's side.
+	Recv(p []byte) (int, error)
+	// Send writes as much of p as fits.
+	Send(p []byte) (int, error)
+	// SendMore is Send for bytes that are followed at once by more bytes or by the end of our side,
+	// so that they share a segment.
+	SendMore(p []byte) (int, error)
+
+	// CanSendfile says whether Sendfile works here.
+	CanSendfile() bool
+	// Sendfile sends up to n bytes of a file without copying them through this process. It returns
+	// ErrNoSendfile for a file that has to be read instead.
+	Sendfile(file int, offset, n int64) (int, error)
+	// CanSplice says whether Splice works here. It may become false.
+	CanSplice() bool
+	// Splice moves up to n bytes that have arrived into a pipe. It returns ErrNoSplice where they
+	// have to be received instead.
+	Splice(p *Pipe, n int) (int, error)
+
+	// CloseWrite ends our side of the connection.
+	CloseWrite()
+	// SetReset makes Close, and the end of this process, reset the connection or not.
+	SetReset(on bool)
+	// Close ends the connection.
+	Close()
+
+	// Empty says whether nothing is left to receive, the peer's end included.
+	Empty() bool
+	// Unsent is how many bytes that Send took the peer has not acknowledged, 0 if unknown.
+	Unsent() int64
+
+	// Watch sets who is told that the channel has become ready.
+	Watch(owner Watched)
+	// Want asks for that after a call in this direction has returned ErrAgain. The owner hears at
+	// least once after such a call, and may hear without need.
+	Want(what Readiness)
+}
+
+// Plain is a channel over a bare socket.
+type Plain struct {
+	loop  *Loop
+	fd    int
+	slot  slot
+	owner Watched
+}
+
+// Adopt makes a channel of a connected, non-blocking socket, which belongs to the channel from then
+// on.
+func (l *Loop) Adopt(fd int) *Plain {
+	if n := len(l.spare); n > 0 {
+		c := l.spare[n-1]
+		l.spare = l.spare[:n-1]
+		c.fd = fd
+		return c
+	}
+	return &Plain{loop: l, fd: fd}
+}
+
+// sparesMax is how many closed channels are kept for their memory.
+const sparesMax = 256
+
+// Recv implements Channel.
+func (c *Plain) Recv(p []byte) (int, error) { return receiveBytes(c.fd, p) }
+
+// Send implements Channel.
+func (c *Plain) Send(p []byte) (int, error) { return sendBytes(c.fd, p) }
+
+// SendMore implements Channel.
+func (c *Plain) SendMore(p []byte) (int, error) { return sendMore(c.fd, p) }
+
+// CanSendfile implements Channel.
+func (c *Plain) CanSendfile() bool { return c.loop.sendfile }
+
+// Sendfile implements Channel.
+func (c *Plain) Sendfile(file int, offset, n int64) (int, error) {
+	return sendFile(c.fd, file, offset, n)
+}
+
+// CanSplice implements Channel.
+func (c *Plain) CanSplice() bool { return c.loop.splice }
+
+// Splice implements Channel. The first refusal turns it off for the whole loop.
+func (c *Plain) Splice(p *Pipe, n int) (int, error) {
+	n, err := spliceIn(c.fd, p.in, n)
+	if err == ErrNoSplice {
+		c.loop.splice = false
+	}
+	return n, err
+}
+
+// CloseWrite implements Channel. It fails on a connection that the peer has reset, which the next
+// Recv reports as well.
+func (c *Plain) CloseWrite() { _ = unix.Shutdown(c.fd, unix.SHUT_WR) }
+
+// SetReset implements Channel.
+func (c *Plain) SetReset(on bool) {
+	l := unix.Linger{}
+	if on {
+		l.Onoff = 1
+	}
+	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &l)
+}
+
+// Empty implements Channel.
+func (c *Plain) Empty() bool {
+	var b [1]byte
+	_, _, err := unix.Recvfrom(c.fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == unix.EAGAIN
+}
+
+// Unsent implements Channel.
+func (c *Plain) Unsent() int64 { return unsent(c.fd) }
+
+// Watch implements Channel.
+func (c *Plain) Watch(owner Watched) { c.owner = owner }
+
+// Want implements Channel. The socket enters the watcher with the first call.
+func (c *Plain) Want(what Readiness) {
+	if c.slot == 0 {
+		c.slot = c.loop.watcher.add(c.fd, c)
+	}
+	c.loop.watcher.want(c.slot, what)
+}
+
+// Ready implements Watched, for the watcher.
+func (c *Plain) Ready(what Readiness) {
+	if c.owner != nil {
+		c.owner.Ready(what)
+	}
+}
+
+// Close implements Channel.
+func (c *Plain) Close() {
+	l := c.loop
+	if c.slot != 0 {
+		l.watcher.remove(c.slot)
+	}
+	closeDescriptor(c.fd)
+	*c = Plain{loop: l, fd: -1}
+	if len(l.spare) < sparesMax {
+		l.spare = append(l.spare, c)
+	}
+}

@@ -1,0 +1,111 @@
+package loop
+
+import (
+	"net"
+	"net/netip"
+
+	"github.com/panjf2000/gnet/v2"
+)
+
+// Control is a control connection. It belongs to the loop. After Session.Closed it is dead: its
+// calls do nothing.
+type Control interface {
+	// Peek returns everything that has arrived. It is valid until the next call of Discard, or
+	// until the session returns to the loop.
+	Peek() []byte
+	// Discard drops the first n bytes of that.
+	Discard(n int)
+	// Buffered is how many bytes have arrived and were not discarded.
+	Buffered() int
+	// Write sends p, or keeps a copy of what the socket does not take. If it fails, the session has
+	// been closed before it returns.
+	Write(p []byte) error
+	// Unsent is how many bytes are kept. The engine does not report when they have left.
+	Unsent() int
+	// Close closes the connection and drops what is unsent. Session.Closed comes before it returns.
+	Close()
+	// Peer is the address of the other side without a zone. IPv4 mapped into IPv6 counts as IPv4.
+	Peer() netip.AddrPort
+	// Port is the port on which the connection was accepted.
+	Port() int
+}
+
+// Session owns a control connection.
+type Session interface {
+	// Input comes after more bytes have arrived.
+	Input()
+	// Closed is the last call: the connection is gone. The error is nil or io.EOF unless it was
+	// lost.
+	Closed(err error)
+}
+
+// control is a connection of gnet's.
+type control struct {
+	// conn is nil once the connection is dead: gnet keeps using its descriptor's number, which may
+	// be a user's file by then.
+	conn    gnet.Conn
+	session Session
+}
+
+func (c *control) Peek() []byte {
+	if c.conn == nil {
+		return nil
+	}
+	in, _ := c.conn.Peek(-1)
+	return in
+}
+
+func (c *control) Discard(n int) {
+	if c.conn != nil && n > 0 { // gnet takes 0 for everything
+		_, _ = c.conn.Discard(n)
+	}
+}
+
+func (c *control) Buffered() int {
+	if c.conn == nil {
+		return 0
+	}
+	return c.conn.InboundBuffered()
+}
+
+func (c *control) Write(p []byte) error {
+	if c.conn == nil {
+		return net.ErrClosed
+	}
+	_, err := c.conn.Write(p)
+	return err
+}
+
+func (c *control) Unsent() int {
+	if c.conn == nil {
+		return 0
+	}
+	return c.conn.OutboundBuffered()
+}
+
+func (c *control) Close() {
+	if c.conn != nil {
+		_ = c.conn.EventLoop().Close(c.conn)
+	}
+}
+
+func (c *control) Peer() netip.AddrPort {
+	if c.conn == nil {
+		return netip.AddrPort{}
+	}
+	tcp, ok := c.conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	at := tcp.AddrPort()
+	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
+}
+
+func (c *control) Port() int {
+	if c.conn != nil {
+		if tcp, ok := c.conn.LocalAddr().(*net.TCPAddr); ok {
+			return tcp.Port
+		}
+	}
+	return 0
+}

@@ -1,0 +1,60 @@
+package loop
+
+// The watcher tells the loop which sockets are ready and when the next deadline has passed. On
+// Linux it is an epoll set (watcher_linux.go), elsewhere it is built on poll (watcher_other.go).
+// Both keep one contract:
+//
+//   - listen runs on the doorbell's goroutine. It fetches a batch of events, rings, and waits until
+//     the loop has dispatched the batch and called resume.
+//   - The owner of a data socket hears of a direction at least once after a call in it has returned
+//     ErrAgain and want was told. It may hear without need.
+//   - The owner of a listening socket hears in every batch while connections wait.
+//   - A descriptor is removed before it is closed. Its owner hears nothing after that, whatever was
+//     fetched before.
+//
+// All methods except listen and stop belong to the loop.
+
+// Readiness says in which directions a socket can move bytes.
+type Readiness uint8
+
+const (
+	// CanRead says that bytes, a connection or the end have arrived.
+	CanRead Readiness = 1 << iota
+	// CanWrite says that there is room for bytes.
+	CanWrite
+)
+
+// Watched owns a socket in the watcher. Ready is called with what it has become ready for.
+type Watched interface {
+	Ready(what Readiness)
+}
+
+// slot identifies a descriptor in the watcher by an index and a generation, so that an event that
+// was fetched before the descriptor was closed is dropped. 0 is none.
+type slot uint64
+
+func (s slot) index() uint32      { return uint32(s) }
+func (s slot) generation() uint32 { return uint32(s >> 32) }
+
+func newSlot(index, generation uint32) slot { return slot(index) | slot(generation)<<32 }
+
+// resume lets the doorbell listen again.
+func (w *watcher) resume() {
+	if w.taken {
+		w.taken = false
+		w.full.Store(false)
+		w.resumed <- struct{}{}
+	}
+}
+
+// wake sets the timer to the given time, unless it goes off earlier.
+func (w *watcher) wake(at, now Instant) {
+	if w.armed != 0 && w.armed <= at {
+		return
+	}
+	w.armed = max(at, 1)
+	w.setTimer(max(at-now, 0))
+}
+
+// batchMax is how many events the doorbell fetches at once.
+const batchMax = 256
