@@ -6,6 +6,8 @@ import "ferry/codec"
 // data connection as far as the exchange can tell them. (PROTOCOL.md, Base exchange.)
 type baseFace struct{}
 
+func openBase(*Server) face { return baseFace{} }
+
 var baseProperties = properties{
 	grammar:   codec.Commands,
 	table:     &portTable,
@@ -110,5 +112,9 @@ func (baseFace) bye(s *session, why endReason) {
 
 func (baseFace) expired(*session, bool) {}
 
-// gone tells an upload that no further command can come.
-func (baseFace) gone(t *transfer) { t.recv.furtherCommand() }
+// closed tells an upload that no further command can come.
+func (baseFace) closed(s *session) {
+	if s.transfer != nil {
+		s.transfer.recv.furtherCommand()
+	}
+}

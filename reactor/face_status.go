@@ -199,8 +199,8 @@ func (f *statusFace) bye(s *session, why endReason) {
 
 func (*statusFace) expired(*session, bool) {}
 
-// gone lets what was offered or moves go on: uploads end at their size.
-func (*statusFace) gone(*transfer) {}
+// closed lets what was offered or moves go on: uploads end at their size.
+func (*statusFace) closed(*session) {}
 
 // ahead looks through what waits on control for an abor, which does not wait for its turn.
 // (PROTOCOL.md, Abort.)

@@ -28,6 +28,8 @@ func (echoFace) offered(s *session, o *offer) {
 	s.write(append(strconv.AppendUint(nil, uint64(o.number()), 10), '\n'))
 }
 
+func openEcho(*Server) face { return echoFace{} }
+
 // A face that the rest of the server does not know serves a download.
 func TestFaceOfTestServesGet(t *testing.T) {
 	port := 0
@@ -35,7 +37,7 @@ func TestFaceOfTestServesGet(t *testing.T) {
 		reserved, err := reservePort(s.addresses, 0)
 		check(t, err)
 		port = reserved.Port
-		s.listeners = append(s.listeners, listener{reserved, exchange{face: echoFace{}}})
+		s.listeners = append(s.listeners, listener{reserved, exchange{open: openEcho}})
 	})
 	ts.file("some file", []byte("its content"))
 	c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))

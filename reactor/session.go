@@ -60,6 +60,7 @@ const (
 	inFlood     // the client sent more ahead than is allowed
 	inIdle      // nothing came for the idle timeout
 	inAbort     // the server ends now
+	inLogin     // too many logins failed
 	inEnd       // control is gone
 )
 
@@ -103,12 +104,13 @@ const (
 	endUntaken1  endReason = "offer untaken"
 	endIdle      endReason = "idle"
 	endDrained   endReason = "server ending"
+	endLogin     endReason = "too many failed logins"
 )
 
 // endReasons are those of the inputs that end a session by themselves.
 var endReasons = [inEnd + 1]endReason{
 	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
-	inAbort: endDrained, inEnd: endClosed,
+	inAbort: endDrained, inLogin: endLogin, inEnd: endClosed,
 }
 
 // output is what the session is to do.
@@ -154,7 +156,7 @@ func (m *machine) step(in inputKind) (out output) {
 			return m.step(inDone)
 		}
 	case inExpire:
-		if m.unused++; m.unused >= m.unusedMax {
+		if m.unused++; m.unusedMax > 0 && m.unused >= m.unusedMax {
 			why = endUntaken
 			if m.unusedMax == 1 {
 				why = endUntaken1

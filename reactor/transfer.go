@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/codec/ftp"
 	"ferry/fsio"
 	"ferry/reactor/loop"
 )
@@ -68,6 +69,15 @@ type command struct {
 	text, called string
 	// name is the file or folder; from is what a rename renames.
 	name, from fsio.Name
+	// verb is the command for the face that has more of them.
+	verb ftp.Verb
+	// call is file work that returns a reply, which becomes result; then is what follows it, where
+	// that is not the end.
+	call   func(fsio.Store) ([]byte, error)
+	then   func()
+	result []byte
+	// render builds a listing of so many bytes at most, nil for the usual one.
+	render func(bytesMax int64) ([]byte, error)
 }
 
 // transfer is one command, from its bytes to the end of its data connection if it has one. It is
@@ -225,6 +235,10 @@ func (t *transfer) Expire(*loop.Deadline) {
 	case transferMoving:
 		t.checkStall()
 	case transferLingering:
+		if t.session.transfer == t {
+			t.answerLingering()
+			return
+		}
 		t.end()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
@@ -259,12 +273,25 @@ const lingerMax = 2 * time.Second
 func (t *transfer) becomeLingering() {
 	t.become(transferLingering)
 	t.data.CloseWrite()
-	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
-	t.release()
+	if t.session.closesFirst {
+		t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+closeSoon)
+	} else {
+		t.answerLingering()
+	}
 	if t.readable() {
 		t.r.loop.Enqueue(t)
 	}
 }
+
+// answerLingering answers a transfer whose data connection is still open.
+func (t *transfer) answerLingering() {
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
+	t.release()
+}
+
+// closeSoon is how long the answer to a transfer waits for the client to close the data connection,
+// where a face wants that.
+const closeSoon = 100 * time.Millisecond
 
 // linger drops what the client still sends, until it closes.
 func (t *transfer) linger() (more bool) {

@@ -24,6 +24,11 @@ func (j *job) stat() (err error) {
 	return err
 }
 
+func (j *job) call() (err error) {
+	j.t.result, err = j.t.call(j.root())
+	return err
+}
+
 func (j *job) mkdir() error  { return j.root().Mkdir(j.t.name) }
 func (j *job) rmdir() error  { return j.root().Rmdir(j.t.name) }
 func (j *job) remove() error { return j.root().Remove(j.t.name) }
@@ -64,6 +69,15 @@ func (j *job) onPart(end func(fsio.Part) error) error {
 	return end(p)
 }
 
+// returned takes the result of a call.
+func (t *transfer) returned() {
+	if t.job.err == nil && t.then != nil {
+		t.then()
+		return
+	}
+	t.worked()
+}
+
 // worked takes the result of a command that needs no data connection.
 func (t *transfer) worked() {
 	err := t.job.err
@@ -79,6 +93,10 @@ func (t *transfer) worked() {
 
 // work does what precedes the offer of a transfer: limits allow it now.
 func (t *transfer) work() {
+	if t.call != nil {
+		t.submit(jobCall)
+		return
+	}
 	switch t.Verb {
 	case codec.VerbGet, codec.VerbGetPart:
 		t.send.open()

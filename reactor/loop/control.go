@@ -26,8 +26,8 @@ type Control interface {
 	Close()
 	// Peer is the address of the other side without a zone. IPv4 mapped into IPv6 counts as IPv4.
 	Peer() netip.AddrPort
-	// Port is the port on which the connection was accepted.
-	Port() int
+	// Local is our address, in the form of Peer, and the port on which the connection was accepted.
+	Local() netip.AddrPort
 }
 
 // Session owns a control connection.
@@ -93,19 +93,22 @@ func (c *control) Peer() netip.AddrPort {
 	if c.conn == nil {
 		return netip.AddrPort{}
 	}
-	tcp, ok := c.conn.RemoteAddr().(*net.TCPAddr)
+	return plainAddr(c.conn.RemoteAddr())
+}
+
+func (c *control) Local() netip.AddrPort {
+	if c.conn == nil {
+		return netip.AddrPort{}
+	}
+	return plainAddr(c.conn.LocalAddr())
+}
+
+// plainAddr is a TCP address without a zone, IPv4 unmapped.
+func plainAddr(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.AddrPort{}
 	}
 	at := tcp.AddrPort()
 	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
-}
-
-func (c *control) Port() int {
-	if c.conn != nil {
-		if tcp, ok := c.conn.LocalAddr().(*net.TCPAddr); ok {
-			return tcp.Port
-		}
-	}
-	return 0
 }

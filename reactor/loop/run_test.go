@@ -186,8 +186,8 @@ func TestControlIsDeadAfterClosed(t *testing.T) {
 		if s.control.Peer().String() != c.LocalAddr().String() {
 			t.Errorf("its peer is %v, want %v", s.control.Peer(), c.LocalAddr())
 		}
-		if s.control.Port() != int(r.at.Port()) {
-			t.Errorf("its port is %d, want %d", s.control.Port(), r.at.Port())
+		if s.control.Local() != r.at {
+			t.Errorf("its address is %v, want %v", s.control.Local(), r.at)
 		}
 	})
 	check := func() {
