@@ -46,20 +46,32 @@ func (r *Root) open(f *fsio.File, n fsio.Name, cached bool) error {
 	return nil
 }
 
-func (r *Root) openPortable(n fsio.Name) (fsio.Held, error) {
-	file, err := openPortable(r.root, local(n), openPlainFlags)
-	if err != nil {
-		return fsio.Held{}, err
+// openPortable opens a plain file by way of os.Root, its kind looked at first. A FIFO or device
+// that takes its place in between is met with O_NONBLOCK, looked at again and closed.
+func (r *Root) openPortable(n fsio.Name) (h fsio.Held, err error) {
+	before, err := r.root.Stat(local(n))
+	if err == nil && !before.Mode().IsRegular() {
+		err = errNotPlain
 	}
-	info, err := file.Stat()
 	if err != nil {
-		closeRead(file)
-		return fsio.Held{}, err
+		return h, err
+	}
+	f, err := r.root.OpenFile(local(n), openPlainFlags, 0)
+	if err != nil {
+		return h, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotPlain
+	}
+	if err != nil {
+		closeRead(f)
+		return h, err
 	}
 	mtime := info.ModTime()
 	return fsio.Held{
 		Bytes: info.Size(), Seconds: mtime.Unix(), Nanoseconds: int64(mtime.Nanosecond()),
-		Descriptor: int(file.Fd()), Device: inodeOf(info).device, Data: file,
+		Descriptor: int(f.Fd()), Device: inodeOf(info).device, Data: f,
 	}, nil
 }
 
@@ -90,7 +102,7 @@ func (r reader) ReadCached(f *fsio.File, p []byte, off int64) (int, error) {
 		}
 		return 0, fsio.NewError(fsio.OpRead, f.Name(), err)
 	}
-	if r.options.Portable || r.noWait.has(f.Device) {
+	if r.options.Portable || r.noWait.Load() == f.Device {
 		return 0, fsio.ErrWouldBlock
 	}
 	n, err := readNoWait(f.Descriptor, p[:allowed], off)
@@ -98,7 +110,7 @@ func (r reader) ReadCached(f *fsio.File, p []byte, off int64) (int, error) {
 	case wouldBlock(err):
 		return 0, fsio.ErrWouldBlock
 	case errors.Is(err, errors.ErrUnsupported):
-		r.noWait.add(f.Device)
+		r.noWait.Store(f.Device)
 		return 0, fsio.ErrWouldBlock
 	case err != nil:
 		return 0, fsio.NewError(fsio.OpRead, f.Name(), err)
@@ -159,7 +171,7 @@ func (r reader) Cached(f *fsio.File, off, n int64) bool {
 	}
 	// cachestat counts pages that a read-ahead has asked for and that have not arrived; sendfile
 	// would wait for them. They arrive in order, nearly, so that the last one tells.
-	if r.noWait.has(f.Device) {
+	if r.noWait.Load() == f.Device {
 		return true
 	}
 	var last [1]byte
@@ -204,7 +216,7 @@ func (r reader) Cold(f *fsio.File, off, n int64) bool {
 	}
 	// The system does not say, or not to this user. The first byte tells, nearly.
 	var first [1]byte
-	if r.noWait.has(f.Device) {
+	if r.noWait.Load() == f.Device {
 		return false
 	}
 	_, err := readNoWait(f.Descriptor, first[:], off)
@@ -228,31 +240,6 @@ func (r reader) Identify(f *fsio.File) (fsio.Identity, error) {
 		return fsio.Identity{}, err
 	}
 	return identify(f.Descriptor)
-}
-
-// openPortable opens a plain file by way of os.Root, its type looked at first. A FIFO or device
-// that takes its place in between is met with O_NONBLOCK, looked at again and closed.
-func openPortable(root *os.Root, name string, flags int) (*os.File, error) {
-	before, err := root.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !before.Mode().IsRegular() {
-		return nil, errNotPlain
-	}
-	f, err := root.OpenFile(name, flags, 0)
-	if err != nil {
-		return nil, err
-	}
-	after, err := f.Stat()
-	if err == nil && !after.Mode().IsRegular() {
-		err = errNotPlain
-	}
-	if err != nil {
-		closeRead(f)
-		return nil, err
-	}
-	return f, nil
 }
 
 // closeRead closes what was only read: there is nothing that could fail to reach the disk.

@@ -39,8 +39,7 @@ func (r *Root) partsFolder(n fsio.Name, create bool) (folder, error) {
 	}
 	for range partsFolderTriesMax {
 		d, err := top.inner(fsio.ReservedParts)
-		switch {
-		case !create || !errors.Is(err, fs.ErrNotExist):
+		if !create || !errors.Is(err, fs.ErrNotExist) {
 			return d, err
 		}
 		if err = r.fault(fsio.OpMkdir, n); err == nil {
@@ -62,22 +61,11 @@ type note struct {
 // createNote writes a part's note, and returns it open and locked. fs.ErrNotExist says that a sweep
 // took it in between. A note that was cut short does not parse, and counts as none.
 func (r *Root) createNote(kept folder, id string, c note) (*os.File, error) {
-	err := r.fault(fsio.OpCreate, c.name)
-	var f *os.File
-	if err == nil {
-		f, err = kept.create(id + noteSuffix)
-	}
+	f, err := kept.createLocked(r, c.name, id+noteSuffix)
 	if err != nil {
 		return nil, err
 	}
-	locked, err := r.lockNew(f, c.name)
-	if err == nil && !locked {
-		err = fs.ErrNotExist
-	}
-	if err == nil {
-		err = r.fault(fsio.OpWrite, c.name)
-	}
-	if err == nil {
+	if err = r.fault(fsio.OpWrite, c.name); err == nil {
 		_, err = fmt.Fprintf(f, noteFormat,
 			time.Now().UTC().Format(time.RFC3339), c.owner, c.name.String())
 	}
@@ -149,7 +137,7 @@ func (r *Root) SweepParts() (removed int, err error) {
 }
 
 func (s *sweep) parts() {
-	number := s.root.parts.beginSweep()
+	began, found := time.Now(), map[string]bool{}
 	kept, err := s.root.partsFolder(fsio.Name{}, false)
 	if err == nil {
 		defer kept.close()
@@ -160,7 +148,7 @@ func (s *sweep) parts() {
 			case isNote:
 				s.leftNote(kept, id)
 			default:
-				s.part(kept, id, number)
+				found[id] = s.part(kept, id)
 			}
 		}) {
 			return
@@ -169,7 +157,7 @@ func (s *sweep) parts() {
 		s.note(fsio.OpFolder, fsio.Name{}, err)
 		return
 	}
-	s.root.parts.endSweep(number)
+	s.root.parts.keep(found, began)
 	if err == nil {
 		s.root.removePartsFolder(fsio.Name{})
 	}
@@ -186,11 +174,9 @@ func (s *sweep) leftNote(kept folder, id string) {
 	}
 }
 
-// part removes a part if it is too old or has no whole note, and else learns of it.
-func (s *sweep) part(kept folder, id string, number uint64) {
-	if s.root.parts.sees(id, number) {
-		return // Somebody here holds it.
-	}
+// part removes a part if it is too old or has no whole note, and else learns of it. It reports
+// whether the part stays.
+func (s *sweep) part(kept folder, id string) bool {
 	c, err := s.root.readNote(kept, id)
 	noted := !errors.Is(err, fs.ErrNotExist)
 	if err == nil {
@@ -202,16 +188,18 @@ func (s *sweep) part(kept folder, id string, number uint64) {
 	}
 	if noted && err != nil {
 		s.note(fsio.OpStat, c.name, err)
-		return
+		return !gone(err)
 	}
 	due := func(changed time.Time) bool { return !noted || s.root.expired(changed) }
 	if due(m.ModTime) && s.file(kept, c.name, id, due) {
 		s.note(fsio.OpUnlink, c.name, kept.remove(id+noteSuffix))
-		s.root.parts.forget(id)
 		s.removed++
-	} else if noted {
-		s.root.parts.learn(id, c, m, number)
+		return false
 	}
+	if noted {
+		s.root.parts.learn(id, c, m)
+	}
+	return noted
 }
 
 // expired reports whether a part that was last written to then is past its lifetime.

@@ -7,9 +7,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,22 +48,4 @@ func syncFilesystem(f *os.File) error {
 			return err
 		}
 	}
-}
-
-// syncfsTells reports whether syncfs returns the errors of writing: since Linux 5.8.
-var syncfsTells = sync.OnceValue(func() bool {
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return false
-	}
-	return releaseAtLeast(unix.ByteSliceToString(name.Release[:]), 5, 8)
-})
-
-// releaseAtLeast compares the first two numbers of a kernel's release, such as 6.18.44-generic.
-func releaseAtLeast(release string, major, minor int) bool {
-	first, rest, _ := strings.Cut(release, ".")
-	second := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
-	a, failed := strconv.Atoi(first)
-	b, err := strconv.Atoi(second)
-	return failed == nil && err == nil && (a > major || a == major && b >= minor)
 }

@@ -26,8 +26,8 @@ func TestCommitGivesTheWholeFileItsName(t *testing.T) {
 			if _, err := os.Lstat(dir + "/" + text); !errors.Is(err, fs.ErrNotExist) {
 				t.Fatalf("%s is there before Commit: %v", text, err)
 			}
-			if len(temporaries(t, dir)) != 1 || p.(*Pending).draft.descriptor() < 0 {
-				t.Fatalf("%q, descriptor %d", temporaries(t, dir), p.(*Pending).draft.descriptor())
+			if len(temporaries(t, dir)) != 1 || p.(*upload).descriptor() < 0 {
+				t.Fatalf("%q, descriptor %d", temporaries(t, dir), p.(*upload).descriptor())
 			}
 			for i, part := range []string{"world", "hello "} { // In any order.
 				if n, err := p.WriteAt([]byte(part), int64(6-6*i)); n != len(part) || err != nil {
@@ -42,8 +42,8 @@ func TestCommitGivesTheWholeFileItsName(t *testing.T) {
 			}
 			_, err = p.WriteAt([]byte("x"), 0)
 			wantKind(t, err, fsio.KindIO)
-			if p.(*Pending).draft.descriptor() != -1 {
-				t.Fatalf("descriptor %d after Commit", p.(*Pending).draft.descriptor())
+			if p.(*upload).descriptor() != -1 {
+				t.Fatalf("descriptor %d after Commit", p.(*upload).descriptor())
 			}
 		}
 		if content(t, dir+"/sub/linked") != "hello world" {

@@ -99,7 +99,7 @@ func (s *sweep) each(d folder, n fsio.Name, do func(fsio.Entry)) bool {
 
 // file removes a file if nobody has it locked and due agrees, given the time of its last change.
 // The lock is held until the name is gone, so that a server that has just created the file
-// notices: see lockNew.
+// notices: see createLocked.
 func (s *sweep) file(d folder, n fsio.Name, base string, due func(changed time.Time) bool) bool {
 	err := s.root.fault(fsio.OpOpen, n)
 	var f *os.File

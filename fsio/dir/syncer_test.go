@@ -117,7 +117,7 @@ func TestManyShareOneSync(t *testing.T) {
 			}
 		}
 		want := []string{"sync filesystem a/1"}
-		if r.options.Portable || !syncfsTells() {
+		if r.kernel == nil || !r.kernel.cached {
 			want = []string{"sync a/1", "sync b/1", "sync a/2", "sync b/2", "sync a/3"}
 		}
 		want = slices.Concat(
@@ -142,12 +142,12 @@ func TestManyShareOneSync(t *testing.T) {
 }
 
 func TestTheFileOpenedFirstAsksForAll(t *testing.T) {
-	if !syncfsTells() {
-		t.Skip("syncfs is not asked here")
-	}
 	dir := folders(t)
 	var calls recorder
 	r := openDefault(t, dir, Options{Fault: calls.fault})
+	if r.kernel == nil || !r.kernel.cached {
+		t.Skip("syncfs is not asked here")
+	}
 	pool := fsio.NewPool(1)
 	s := r.NewSyncer(pool)
 	gate := make(chan struct{})
@@ -331,7 +331,7 @@ func TestPartsAndEndedUploadsAreCommittedTogether(t *testing.T) {
 			t.Fatalf("got %v, want %v", told, want)
 		}
 		wantStored(t, dir, "a/1", "b/2")
-		finish(t, r, kept.(*Part).id, "text of a/2", "") // The refused one is kept.
+		finish(t, r, kept.(*upload).id, "text of a/2", "") // The refused one is kept.
 		wantStored(t, dir, "a/2")
 		wantNoParts(t, dir)
 	})

@@ -72,13 +72,10 @@ func (r *Root) inFolder(op fsio.Op, n fsio.Name, do func(d folder, base string) 
 		return fsio.NewError(fsio.OpFolder, n, err)
 	}
 	defer d.close()
-	if err = r.fault(op, n); err == nil {
-		err = do(d, base)
+	if err := r.do(op, n, func() error { return do(d, base) }); err != nil {
+		return err
 	}
-	if err == nil {
-		return r.settleFolder(n, d)
-	}
-	return fsio.NewError(op, n, err)
+	return r.settleFolder(n, d)
 }
 
 // settleFolder brings a folder of which a name was changed to the disk, if that is asked for.
@@ -182,12 +179,13 @@ func (m *move) run(base, targetBase string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fsio.NewError(fsio.OpRename, m.to, err)
 	}
-	if err := m.root.fault(fsio.OpRename, m.from); err != nil {
+	err = m.root.fault(fsio.OpRename, m.from)
+	switch {
+	case err != nil:
 		return fsio.NewError(fsio.OpRename, m.from, err)
-	}
-	if kind == fsio.EntryFolder || m.noReplace {
+	case kind == fsio.EntryFolder || m.noReplace:
 		err = m.source.renameNew(base, m.target, targetBase)
-	} else {
+	default:
 		err = m.source.rename(base, m.target, targetBase)
 	}
 	if err != nil {
