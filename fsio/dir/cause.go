@@ -44,13 +44,13 @@ type Short int
 func (Short) Error() string { return "short read or write" }
 
 // fault asks Options.Fault.
-func (r *Root) fault(op fsio.Op, n fsio.Name) error {
+func (r *store) fault(op fsio.Op, n fsio.Name) error {
 	_, err := r.allowance(op, n, 0)
 	return err
 }
 
 // do makes a call, unless Options.Fault has another outcome for it.
-func (r *Root) do(op fsio.Op, n fsio.Name, call func() error) error {
+func (r *store) do(op fsio.Op, n fsio.Name, call func() error) error {
 	err := r.fault(op, n)
 	if err == nil {
 		err = call()
@@ -59,7 +59,7 @@ func (r *Root) do(op fsio.Op, n fsio.Name, call func() error) error {
 }
 
 // allowance asks Options.Fault about a call that moves up to n bytes, and returns how many it may.
-func (r *Root) allowance(op fsio.Op, name fsio.Name, n int) (int, error) {
+func (r *store) allowance(op fsio.Op, name fsio.Name, n int) (int, error) {
 	if r.options.Fault == nil {
 		return n, nil
 	}

@@ -10,13 +10,11 @@ import (
 	"ferry/fsio"
 )
 
-// OpenCached implements fsio.Store.
-func (r *Root) OpenCached(f *fsio.File, n fsio.Name) error { return r.open(f, n, true) }
+func (r *store) OpenCached(f *fsio.File, n fsio.Name) error { return r.open(f, n, true) }
 
-// Open implements fsio.Store.
-func (r *Root) Open(f *fsio.File, n fsio.Name) error { return r.open(f, n, false) }
+func (r *store) Open(f *fsio.File, n fsio.Name) error { return r.open(f, n, false) }
 
-func (r *Root) open(f *fsio.File, n fsio.Name, cached bool) error {
+func (r *store) open(f *fsio.File, n fsio.Name, cached bool) error {
 	f.WantClosed()
 	if n.IsRoot() || n.MeansFolder() {
 		return fsio.NewError(fsio.OpOpen, n, errNotPlain)
@@ -48,7 +46,7 @@ func (r *Root) open(f *fsio.File, n fsio.Name, cached bool) error {
 
 // openPortable opens a plain file by way of os.Root, its kind looked at first. A FIFO or device
 // that takes its place in between is met with O_NONBLOCK, looked at again and closed.
-func (r *Root) openPortable(n fsio.Name) (h fsio.Held, err error) {
+func (r *store) openPortable(n fsio.Name) (h fsio.Held, err error) {
 	before, err := r.root.Stat(local(n))
 	if err == nil && !before.Mode().IsRegular() {
 		err = errNotPlain
@@ -76,9 +74,8 @@ func (r *Root) openPortable(n fsio.Name) (h fsio.Held, err error) {
 }
 
 // reader reads the open files of a root. Data of a file is its *os.File if os.Root opened it.
-type reader struct{ *Root }
+type reader struct{ *store }
 
-// CloseFile implements fsio.Reader.
 func (r reader) CloseFile(f *fsio.File) error {
 	fault := r.fault(fsio.OpClose, f.Name())
 	var err error
@@ -93,7 +90,6 @@ func (r reader) CloseFile(f *fsio.File) error {
 	return fsio.NewError(fsio.OpClose, f.Name(), err)
 }
 
-// ReadCached implements fsio.Reader.
 func (r reader) ReadCached(f *fsio.File, p []byte, off int64) (int, error) {
 	allowed, err := r.allowance(fsio.OpRead, f.Name(), len(p))
 	if err != nil {
@@ -124,13 +120,12 @@ func (r reader) ReadCached(f *fsio.File, p []byte, off int64) (int, error) {
 	return n, io.EOF
 }
 
-// ReadAt implements fsio.Reader.
 func (r reader) ReadAt(f *fsio.File, p []byte, off int64) (int, error) {
 	return r.readAt(f.Name(), f.Descriptor, p, off)
 }
 
 // readAt reads until p is full or the file ends.
-func (r *Root) readAt(n fsio.Name, fd int, p []byte, off int64) (int, error) {
+func (r *store) readAt(n fsio.Name, fd int, p []byte, off int64) (int, error) {
 	for done := 0; ; {
 		if done == len(p) {
 			return done, nil
@@ -152,7 +147,7 @@ func (r *Root) readAt(n fsio.Name, fd int, p []byte, off int64) (int, error) {
 	}
 }
 
-// Cached implements fsio.Reader. cachestat is refused for files that this user neither owns nor may
+// cachestat is refused for files that this user neither owns nor may
 // write.
 func (r reader) Cached(f *fsio.File, off, n int64) bool {
 	if r.options.Portable || r.noCachestat.Load() || r.fault(fsio.OpRead, f.Name()) != nil {
@@ -179,7 +174,6 @@ func (r reader) Cached(f *fsio.File, off, n int64) bool {
 	return !wouldBlock(err)
 }
 
-// ReadAhead implements fsio.Reader.
 func (r reader) ReadAhead(f *fsio.File, off, n int64, scratch []byte) error {
 	if !r.options.Portable {
 		// In this order, so that the disk begins with what is waited for.
@@ -203,7 +197,6 @@ func (r reader) ReadAhead(f *fsio.File, off, n int64, scratch []byte) error {
 	return nil
 }
 
-// Cold implements fsio.Reader.
 func (r reader) Cold(f *fsio.File, off, n int64) bool {
 	if r.options.Portable || off >= f.Bytes {
 		return false
@@ -223,7 +216,6 @@ func (r reader) Cold(f *fsio.File, off, n int64) bool {
 	return wouldBlock(err)
 }
 
-// Advise implements fsio.Reader.
 func (r reader) Advise(f *fsio.File, off, n int64, need bool) {
 	switch {
 	case r.options.Portable:
@@ -234,7 +226,6 @@ func (r reader) Advise(f *fsio.File, off, n int64, need bool) {
 	}
 }
 
-// Identify implements fsio.Reader.
 func (r reader) Identify(f *fsio.File) (fsio.Identity, error) {
 	if err := r.fault(fsio.OpStat, f.Name()); err != nil {
 		return fsio.Identity{}, err

@@ -10,9 +10,9 @@ import (
 	"ferry/fsio"
 )
 
-// NewPart implements fsio.Store. The file is created next to n and renamed into the folder of
-// parts: it has the group and attributes that a file there gets, and Commit is known to work.
-func (r *Root) NewPart(n fsio.Name, o fsio.PartOptions) (string, error) {
+// NewPart creates the file next to n and renames it into the folder of parts: it has the group and
+// attributes that a file there gets, and Commit is known to work.
+func (r *store) NewPart(n fsio.Name, o fsio.PartOptions) (string, error) {
 	u, err := r.begin(n, o.NoReplace)
 	if err != nil {
 		return "", err
@@ -72,8 +72,7 @@ func (u *upload) moveToParts(id, owner string) error {
 	return err
 }
 
-// OpenPart implements fsio.Store.
-func (r *Root) OpenPart(id string) (fsio.Part, error) {
+func (r *store) OpenPart(id string) (fsio.Part, error) {
 	if r.options.ReadOnly {
 		return nil, fsio.NewError(fsio.OpOpen, fsio.Name{}, errReadOnly)
 	}
@@ -166,10 +165,8 @@ func (u *upload) lock() error {
 	return nil
 }
 
-// Size implements fsio.Part.
 func (u *upload) Size() int64 { return u.size }
 
-// ReadAt implements fsio.Part.
 func (u *upload) ReadAt(p []byte, off int64) (int, error) {
 	if err := u.want(fsio.OpRead, off); err != nil {
 		return 0, err
@@ -178,7 +175,6 @@ func (u *upload) ReadAt(p []byte, off int64) (int, error) {
 	return u.root.readAt(u.name, u.descriptor(), p, off)
 }
 
-// Close implements fsio.Part.
 func (u *upload) Close() error {
 	if u.ended {
 		return nil

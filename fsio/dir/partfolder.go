@@ -28,7 +28,7 @@ const (
 )
 
 // partsFolder opens the folder of parts, never by way of a link, and makes it if asked to.
-func (r *Root) partsFolder(n fsio.Name, create bool) (folder, error) {
+func (r *store) partsFolder(n fsio.Name, create bool) (folder, error) {
 	top, err := r.folder(fsio.Name{}, useNames)
 	if err != nil {
 		return folder{}, err
@@ -60,7 +60,7 @@ type note struct {
 
 // createNote writes a part's note, and returns it open and locked. fs.ErrNotExist says that a sweep
 // took it in between. A note that was cut short does not parse, and counts as none.
-func (r *Root) createNote(kept folder, id string, c note) (*os.File, error) {
+func (r *store) createNote(kept folder, id string, c note) (*os.File, error) {
 	f, err := kept.createLocked(r, c.name, id+noteSuffix)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (r *Root) createNote(kept folder, id string, c note) (*os.File, error) {
 
 // readNote reads a part's note. fs.ErrNotExist says that there is none, or none that is whole and
 // names a file.
-func (r *Root) readNote(kept folder, id string) (note, error) {
+func (r *store) readNote(kept folder, id string) (note, error) {
 	if err := r.fault(fsio.OpOpen, fsio.Name{}); err != nil {
 		return note{}, err
 	}
@@ -106,7 +106,7 @@ func (r *Root) readNote(kept folder, id string) (note, error) {
 
 // removeNote removes the note of a part that has ended, and the folder of parts after the last
 // one. Whatever stays is swept.
-func (r *Root) removeNote(n fsio.Name, kept folder, id string) {
+func (r *store) removeNote(n fsio.Name, kept folder, id string) {
 	if r.fault(fsio.OpRmdir, n) == nil {
 		_ = kept.remove(id + noteSuffix)
 	}
@@ -114,7 +114,7 @@ func (r *Root) removeNote(n fsio.Name, kept folder, id string) {
 }
 
 // removePartsFolder removes the folder of parts if it is empty.
-func (r *Root) removePartsFolder(n fsio.Name) {
+func (r *store) removePartsFolder(n fsio.Name) {
 	if r.fault(fsio.OpRmdir, n) != nil {
 		return
 	}
@@ -127,7 +127,7 @@ func (r *Root) removePartsFolder(n fsio.Name) {
 // SweepParts removes parts that nobody holds and that are older than Options.PartLifetime, and
 // what a killed server left of others. It learns of parts that other servers of the folder made.
 // It looks at every part, and nowhere else. It may block. Otherwise it does as Sweep does.
-func (r *Root) SweepParts() (removed int, err error) {
+func (r *store) SweepParts() (removed int, err error) {
 	if r.options.ReadOnly {
 		return 0, nil
 	}
@@ -203,6 +203,6 @@ func (s *sweep) part(kept folder, id string) bool {
 }
 
 // expired reports whether a part that was last written to then is past its lifetime.
-func (r *Root) expired(changed time.Time) bool {
+func (r *store) expired(changed time.Time) bool {
 	return r.options.PartLifetime > 0 && time.Since(changed) > r.options.PartLifetime
 }

@@ -41,7 +41,7 @@ const (
 
 // reserve draws an id for a part of that name, and holds it. If a limit is reached, an empty part
 // makes room.
-func (r *Root) reserve(n fsio.Name, owner string) (id string, err error) {
+func (r *store) reserve(n fsio.Name, owner string) (id string, err error) {
 	for range emptyTries {
 		id, err = r.parts.reserve(note{n, owner}, r.options.PartsMax)
 		if err == nil || !r.makeRoom(owner, err) {
@@ -77,17 +77,10 @@ func (s *partStore) reserve(c note, partsMax int) (string, error) {
 		_, _ = rand.Read(random[:]) // It never fails: the program ends instead.
 		id := hexadecimal(binary.NativeEndian.Uint64(random[:]))
 		if s.parts[id] == nil {
-			s.add(id, &partEntry{note: c, held: true})
+			s.parts[id] = &partEntry{note: c, held: true}
 			return id, nil
 		}
 	}
-}
-
-func (s *partStore) add(id string, e *partEntry) {
-	if s.parts == nil {
-		s.parts = map[string]*partEntry{}
-	}
-	s.parts[id] = e
 }
 
 // hold takes the part for one holder, and returns its name and size.
@@ -126,7 +119,7 @@ func (s *partStore) learn(id string, c note, m fsio.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.parts[id] == nil {
-		s.add(id, &partEntry{note: c, size: m.Size, used: m.ModTime})
+		s.parts[id] = &partEntry{note: c, size: m.Size, used: m.ModTime}
 	}
 }
 
@@ -141,8 +134,7 @@ func (s *partStore) keep(found map[string]bool, began time.Time) {
 	}
 }
 
-// Parts implements fsio.Store.
-func (r *Root) Parts() (kept, held int) {
+func (r *store) Parts() (kept, held int) {
 	s := &r.parts
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +148,7 @@ func (r *Root) Parts() (kept, held int) {
 
 // makeRoom drops an empty part in favour of an owner that was refused a new one. It reports
 // whether there may be more room than before.
-func (r *Root) makeRoom(owner string, refused error) bool {
+func (r *store) makeRoom(owner string, refused error) bool {
 	if !errors.Is(refused, errPartsOne) {
 		owner = "" // Anybody's will do.
 	}

@@ -37,8 +37,8 @@ type Options struct {
 	Fault func(op fsio.Op, name fsio.Name) error
 }
 
-// Root is an fsio.Store: a folder and everything beneath it.
-type Root struct {
+// store is an fsio.Store: a folder and everything beneath it.
+type store struct {
 	options Options
 	kernel  *kernel  // Resolves names in the kernel; nil where os.Root does it.
 	root    *os.Root // Nil where the kernel does it.
@@ -53,8 +53,8 @@ type Root struct {
 
 // Open opens a folder. It probes what the system offers and falls back by itself. Errors have
 // KindNotFound, KindNotFolder or KindDenied, and do not repeat the path.
-func Open(path string, o Options) (*Root, error) {
-	r := &Root{options: o}
+func Open(path string, o Options) (fsio.Store, error) {
+	r := &store{options: o, parts: partStore{parts: map[string]*partEntry{}}}
 	err := r.do(fsio.OpRoot, fsio.Name{}, func() error {
 		info, err := os.Stat(path)
 		if err == nil && !info.IsDir() {
@@ -74,16 +74,16 @@ func Open(path string, o Options) (*Root, error) {
 	return r, nil
 }
 
-// Close implements fsio.Store. Open files and uploads stay as they are.
-func (r *Root) Close() error {
+// Open files and uploads stay as they are.
+func (r *store) Close() error {
 	if r.kernel != nil {
 		return fsio.NewError(fsio.OpClose, fsio.Name{}, r.kernel.close())
 	}
 	return fsio.NewError(fsio.OpClose, fsio.Name{}, r.root.Close())
 }
 
-// Free implements fsio.Store. What is left is that of this process's user.
-func (r *Root) Free() (bytes int64, err error) {
+// What is left is that of this process's user.
+func (r *store) Free() (bytes int64, err error) {
 	err = r.do(fsio.OpFree, fsio.Name{}, func() error {
 		d, err := r.folder(fsio.Name{}, useNames)
 		if err == nil {

@@ -32,10 +32,9 @@ type commitment struct {
 // or three are better off alone.
 const syncAllMin = 4
 
-// NewSyncer implements fsio.Store. The pool does the work, one job at a time.
-func (*Root) NewSyncer(pool *fsio.Pool) fsio.Syncer { return &syncer{pool: pool} }
+// The pool does the work, one job at a time.
+func (*store) NewSyncer(pool *fsio.Pool) fsio.Syncer { return &syncer{pool: pool} }
 
-// Commit implements fsio.Syncer.
 func (s *syncer) Commit(c fsio.Committable, o fsio.CommitOptions, done func(error)) {
 	s.mu.Lock()
 	s.waiting = append(s.waiting,

@@ -36,7 +36,7 @@ func (r *recorder) fault(op fsio.Op, n fsio.Name) error {
 }
 
 // commitTogether commits the names in one batch, and returns what each of them was told.
-func commitTogether(t *testing.T, r *Root, names []string) map[string]error {
+func commitTogether(t *testing.T, r *store, names []string) map[string]error {
 	t.Helper()
 	pool := fsio.NewPool(1)
 	s := r.NewSyncer(pool)
@@ -407,14 +407,14 @@ func BenchmarkStore(b *testing.B) {
 	data := noise(4096)
 	pool := fsio.NewPool(workers)
 	b.Cleanup(pool.Close)
-	s := new(Root).NewSyncer(pool)
-	none := func(r *Root, n fsio.Name, done func(error)) {
+	s := new(store).NewSyncer(pool)
+	none := func(r *store, n fsio.Name, done func(error)) {
 		done(r.StoreSmall(n, data, fsio.CommitOptions{}))
 	}
-	alone := func(r *Root, n fsio.Name, done func(error)) {
+	alone := func(r *store, n fsio.Name, done func(error)) {
 		done(r.StoreSmall(n, data, fsio.CommitOptions{Durable: true}))
 	}
-	shared := func(r *Root, n fsio.Name, done func(error)) {
+	shared := func(r *store, n fsio.Name, done func(error)) {
 		p, err := createSmall(r, n, data, fsio.CreateOptions{})
 		if err != nil {
 			done(err)
@@ -424,7 +424,7 @@ func BenchmarkStore(b *testing.B) {
 	}
 	for _, c := range []struct {
 		name  string
-		store func(*Root, fsio.Name, func(error))
+		store func(*store, fsio.Name, func(error))
 	}{{"none", none}, {"commit", shared}, {"fsync-each", alone}} {
 		b.Run("durability="+c.name, func(b *testing.B) {
 			r := openDefault(b, scratch(b), Options{})

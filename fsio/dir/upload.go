@@ -20,7 +20,7 @@ import (
 // open, so that neither links that change nor folders that move lead it elsewhere. The file of a
 // Part is in the folder of parts. Both are locked while they are in use.
 type upload struct {
-	root      *Root
+	root      *store
 	name      fsio.Name
 	id        string
 	noReplace bool
@@ -52,8 +52,7 @@ var uploads atomic.Uint64
 // a sweep removed before it was locked, is rare; so many in a row mean that something else is wrong.
 const createTriesMax = 16
 
-// Create implements fsio.Store. umask gives the mode.
-func (r *Root) Create(n fsio.Name, o fsio.CreateOptions) (fsio.Upload, error) {
+func (r *store) Create(n fsio.Name, o fsio.CreateOptions) (fsio.Upload, error) {
 	u, err := r.begin(n, o.NoReplace)
 	if err == nil {
 		err = u.createTemporary()
@@ -64,10 +63,10 @@ func (r *Root) Create(n fsio.Name, o fsio.CreateOptions) (fsio.Upload, error) {
 	return u, nil
 }
 
-// StoreSmall implements fsio.Store. Where the system allows, a name that is free gets a file that
-// had none before, and one that replaces another is not locked while it has a temporary name: if a
-// sweep removes it, it is made anew.
-func (r *Root) StoreSmall(n fsio.Name, data []byte, o fsio.CommitOptions) error {
+// StoreSmall gives a name that is free, where the system allows, a file that had none before. A file
+// that replaces another is not locked while it has a temporary name: if a sweep removes it, it is
+// created anew.
+func (r *store) StoreSmall(n fsio.Name, data []byte, o fsio.CommitOptions) error {
 	u, err := r.begin(n, o.NoReplace)
 	if err != nil {
 		return err
@@ -93,7 +92,7 @@ func (r *Root) StoreSmall(n fsio.Name, data []byte, o fsio.CommitOptions) error 
 }
 
 // begin opens the folder of the name n, and checks that an upload there can succeed.
-func (r *Root) begin(n fsio.Name, noReplace bool) (*upload, error) {
+func (r *store) begin(n fsio.Name, noReplace bool) (*upload, error) {
 	if r.options.ReadOnly {
 		return nil, fsio.NewError(fsio.OpCreate, n, errReadOnly)
 	}
@@ -162,7 +161,7 @@ func (u *upload) createTemporary() error {
 
 // createLocked creates a file for writing, and locks it. The sweep of another server may have
 // taken it for a leftover before that: fs.ErrNotExist.
-func (d folder) createLocked(r *Root, n fsio.Name, base string) (*os.File, error) {
+func (d folder) createLocked(r *store, n fsio.Name, base string) (*os.File, error) {
 	err := r.fault(fsio.OpCreate, n)
 	var file *os.File
 	if err == nil {
@@ -191,7 +190,6 @@ func (d folder) createLocked(r *Root, n fsio.Name, base string) (*os.File, error
 	return file, nil
 }
 
-// Name implements fsio.Writer.
 func (u *upload) Name() fsio.Name { return u.name }
 
 func (u *upload) descriptor() int {
@@ -212,37 +210,29 @@ func (u *upload) want(op fsio.Op, off int64) error {
 	return nil
 }
 
-// WriteAt implements fsio.Writer.
 func (u *upload) WriteAt(data []byte, off int64) (int, error) {
-	err := u.want(fsio.OpWrite, off)
-	done := 0
-	for err == nil && done < len(data) {
-		var n int
-		if n, err = u.root.allowance(fsio.OpWrite, u.name, len(data)-done); err == nil {
-			n, err = u.file.WriteAt(data[done:done+n], off+int64(done))
-			done += n
-		}
-		if err != nil {
-			err = fsio.NewError(fsio.OpWrite, u.name, err)
-			u.broken = err
-		}
-	}
-	u.size += int64(done)
-	return done, err
+	return u.move(off, len(data), func(done, n int) (int, error) {
+		return u.file.WriteAt(data[done:done+n], off+int64(done))
+	})
 }
 
-// SpliceFrom implements fsio.Writer.
 func (u *upload) SpliceFrom(pipe int, off int64, n int) (int, error) {
+	return u.move(off, n, func(done, n int) (int, error) {
+		if u.root.options.Portable {
+			return 0, errUnsupported
+		}
+		return spliceTo(u.descriptor(), pipe, off+int64(done), n)
+	})
+}
+
+// move writes n bytes at off, in as many steps as it takes.
+func (u *upload) move(off int64, n int, step func(done, n int) (int, error)) (int, error) {
 	err := u.want(fsio.OpWrite, off)
 	done := 0
 	for err == nil && done < n {
 		var allowed, moved int
-		allowed, err = u.root.allowance(fsio.OpWrite, u.name, n-done)
-		if err == nil && u.root.options.Portable {
-			err = errUnsupported
-		}
-		if err == nil {
-			moved, err = spliceTo(u.descriptor(), pipe, off+int64(done), allowed)
+		if allowed, err = u.root.allowance(fsio.OpWrite, u.name, n-done); err == nil {
+			moved, err = step(done, allowed)
 			done += moved
 		}
 		switch {
@@ -261,7 +251,6 @@ func (u *upload) SpliceFrom(pipe int, off int64, n int) (int, error) {
 	return done, err
 }
 
-// Allocate implements fsio.Writer.
 func (u *upload) Allocate(off, n int64) error {
 	u.touched = true
 	if err := u.want(fsio.OpAllocate, off); err != nil || n <= 0 {
@@ -280,9 +269,9 @@ func (u *upload) Allocate(off, n int64) error {
 	})
 }
 
-// Commit implements fsio.Committable. What closing the file would report (on network filesystems:
-// that bytes did not arrive) is asked before the rename. Without Durable nothing is forced to the
-// disk: what a killed server leaves is whole, while a power cut may take the last seconds.
+// Commit asks before the rename what closing the file would report: on network filesystems, that
+// bytes did not arrive. Without Durable nothing is forced to the disk: what a killed server leaves
+// is whole, while a power cut may take the last seconds.
 func (u *upload) Commit(o fsio.CommitOptions) error {
 	if u.ended {
 		return u.result
@@ -380,10 +369,8 @@ func (u *upload) end(err error) error {
 	return err
 }
 
-// Abort implements fsio.Upload.
 func (u *upload) Abort() error { return u.discard() }
 
-// Drop implements fsio.Part.
 func (u *upload) Drop() error { return u.discard() }
 
 func (u *upload) discard() error {

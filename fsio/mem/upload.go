@@ -95,16 +95,19 @@ func (s *store) writable(n fsio.Name, noReplace bool) fsio.Kind {
 	switch there := folder.entries[base]; {
 	case there == nil:
 	case there.entries != nil:
-		return fsio.KindNotPlain
+		kind = fsio.KindNotPlain
 	case noReplace:
-		return fsio.KindExists
+		kind = fsio.KindExists
 	}
-	return fsio.KindNone
+	return kind
 }
 
-func (w *writer) Name() fsio.Name { return w.name }
-
-func (w *writer) Size() int64 { return int64(len(w.data)) }
+func (w *writer) Name() fsio.Name             { return w.name }
+func (w *writer) Size() int64                 { return int64(len(w.data)) }
+func (w *writer) Allocate(int64, int64) error { return w.open(fsio.OpAllocate) }
+func (w *writer) Abort() error                { return w.end(true) }
+func (w *writer) Drop() error                 { return w.end(true) }
+func (w *writer) Close() error                { return w.end(false) }
 
 // open makes a call while the writer has not ended.
 func (w *writer) open(op fsio.Op) error {
@@ -136,8 +139,6 @@ func (w *writer) SpliceFrom(int, int64, int) (int, error) {
 	return 0, failure(fsio.OpWrite, w.name, fsio.KindUnsupported)
 }
 
-func (w *writer) Allocate(int64, int64) error { return w.open(fsio.OpAllocate) }
-
 func (w *writer) ReadAt(p []byte, off int64) (int, error) {
 	if err := w.open(fsio.OpRead); err != nil {
 		return 0, err
@@ -163,29 +164,17 @@ func (w *writer) Commit(o fsio.CommitOptions) error {
 	if w.id != "" && fsio.KindOf(err) == fsio.KindNotFound {
 		err = fsio.NewError(fsio.OpFolder, w.name, errNoFolder)
 	}
-	w.end(err == nil || w.id == "")
+	_ = w.end(err == nil || w.id == "") // It cannot fail.
 	w.result = err
 	return err
 }
 
-func (w *writer) Abort() error {
-	w.end(true)
-	return nil
-}
-
-func (w *writer) Drop() error { return w.Abort() }
-
-func (w *writer) Close() error {
-	w.end(false)
-	return nil
-}
-
 // end ends the writer, and forgets or keeps what it holds of a part.
-func (w *writer) end(forget bool) {
+func (w *writer) end(forget bool) error {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	if w.ended {
-		return
+		return nil
 	}
 	w.ended, w.result = true, failure(fsio.OpRename, w.name, fsio.KindIO)
 	if p := w.s.parts[w.id]; p != nil {
@@ -194,4 +183,5 @@ func (w *writer) end(forget bool) {
 	if forget {
 		delete(w.s.parts, w.id)
 	}
+	return nil
 }

@@ -15,7 +15,7 @@ import (
 
 // small makes a root with one file of 4 KiB, and skips where reads that do not wait are not to
 // be had.
-func small(t testing.TB) (*Root, fsio.Name) {
+func small(t testing.TB) (*store, fsio.Name) {
 	dir := scratch(t)
 	write(t, dir+"/a", string(make([]byte, 4096)))
 	r := openDefault(t, dir, Options{})
@@ -211,7 +211,7 @@ func TestSandboxesWithoutOpenat2FallBack(t *testing.T) {
 	dir := scratch(t)
 	write(t, dir+"/a", "text")
 	type outcome struct {
-		r   *Root
+		r   *store
 		err error
 	}
 	for _, errno := range []unix.Errno{unix.EPERM, unix.ENOSYS, unix.EINVAL} {
@@ -222,7 +222,8 @@ func TestSandboxesWithoutOpenat2FallBack(t *testing.T) {
 				return
 			}
 			r, err := Open(dir, Options{})
-			done <- outcome{r, err}
+			s, _ := r.(*store)
+			done <- outcome{s, err}
 		}()
 		o := <-done
 		if o.r == nil && errors.Is(o.err, unix.EINVAL) {
