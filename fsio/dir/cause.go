@@ -30,15 +30,6 @@ var (
 	errNotAtEnd    = fsio.Cause(fsio.KindOffset, "the part is not that long")
 )
 
-// asCrossDevice tells a rename across a mount from a name that leads out of the root: both are
-// EXDEV.
-func asCrossDevice(err error) error {
-	if errors.Is(err, syscall.EXDEV) {
-		return errCrossDevice
-	}
-	return err
-}
-
 // wouldBlock tells an answer that only a call that may block has, without allocating.
 func wouldBlock(err error) bool {
 	return errors.Is(err, fsio.ErrWouldBlock) || errors.Is(err, syscall.EAGAIN)
@@ -53,13 +44,22 @@ type Short int
 func (Short) Error() string { return "short read or write" }
 
 // fault asks Options.Fault.
-func (r *Root) fault(op fsio.Op, n fsio.Name) error {
+func (r *store) fault(op fsio.Op, n fsio.Name) error {
 	_, err := r.allowance(op, n, 0)
 	return err
 }
 
+// do makes a call, unless Options.Fault has another outcome for it.
+func (r *store) do(op fsio.Op, n fsio.Name, call func() error) error {
+	err := r.fault(op, n)
+	if err == nil {
+		err = call()
+	}
+	return fsio.NewError(op, n, err)
+}
+
 // allowance asks Options.Fault about a call that moves up to n bytes, and returns how many it may.
-func (r *Root) allowance(op fsio.Op, name fsio.Name, n int) (int, error) {
+func (r *store) allowance(op fsio.Op, name fsio.Name, n int) (int, error) {
 	if r.options.Fault == nil {
 		return n, nil
 	}

@@ -41,26 +41,21 @@ func closeCopy(fd int) error {
 	return unix.Close(again)
 }
 
-// freeBytes returns what is left on the filesystem of an open file for this user.
-func freeBytes(f *os.File) (int64, error) {
-	defer runtime.KeepAlive(f)
+// freeBytes returns what is left on a filesystem for this user. One that claims more than an int64
+// holds has all of that.
+func freeBytes(fd int) (int64, error) {
 	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(f.Fd()), &st); err != nil {
+	if err := unix.Fstatfs(fd, &st); err != nil {
 		return 0, err
 	}
-	return freeOf(&st), nil
-}
-
-// freeOf multiplies; a filesystem that claims more than an int64 holds has all of that.
-func freeOf(st *unix.Statfs_t) int64 {
-	blocks, size := int64(st.Bavail), blockSize(st)
+	blocks, size := int64(st.Bavail), blockSize(&st)
 	switch {
 	case blocks <= 0 || size <= 0:
-		return 0
+		return 0, nil
 	case blocks > math.MaxInt64/size:
-		return math.MaxInt64
+		return math.MaxInt64, nil
 	}
-	return blocks * size
+	return blocks * size, nil
 }
 
 func inodeOf(info os.FileInfo) inode {

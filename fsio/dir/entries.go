@@ -17,8 +17,7 @@ type lister interface {
 	close()
 }
 
-// Entries implements fsio.Store.
-func (r *Root) Entries(n fsio.Name, details fsio.Details) (fsio.Entries, error) {
+func (r *store) Entries(n fsio.Name, details fsio.Details) (fsio.Entries, error) {
 	d, err := r.openFolder(n, useListing)
 	if err != nil {
 		return nil, fsio.NewError(fsio.OpList, n, err)
@@ -36,14 +35,13 @@ func (r *Root) Entries(n fsio.Name, details fsio.Details) (fsio.Entries, error) 
 
 // entries is a folder that is being read.
 type entries struct {
-	root    *Root
+	root    *store
 	name    fsio.Name
 	folder  folder
 	lister  lister
 	details fsio.Details
 }
 
-// Next implements fsio.Entries.
 func (l *entries) Next(page []fsio.Entry) (int, error) {
 	for {
 		n, err := l.lister.next(page)
@@ -95,14 +93,12 @@ func (l *entries) describe(e *fsio.Entry) error {
 	return nil
 }
 
-// Close implements fsio.Entries.
 func (l *entries) Close() {
 	l.lister.close()
 	l.folder.close()
 }
 
-// Stat implements fsio.Store.
-func (r *Root) Stat(n fsio.Name) (fsio.Entry, error) {
+func (r *store) Stat(n fsio.Name) (fsio.Entry, error) {
 	e, err := r.stat(n)
 	switch {
 	case err != nil:
@@ -119,7 +115,7 @@ func (r *Root) Stat(n fsio.Name) (fsio.Entry, error) {
 	return e, nil
 }
 
-func (r *Root) stat(n fsio.Name) (fsio.Entry, error) {
+func (r *store) stat(n fsio.Name) (fsio.Entry, error) {
 	if err := r.fault(fsio.OpStat, n); err != nil {
 		return fsio.Entry{}, err
 	}
@@ -144,8 +140,7 @@ func (r *Root) stat(n fsio.Name) (fsio.Entry, error) {
 	return e, nil
 }
 
-// SetMeta implements fsio.Store.
-func (r *Root) SetMeta(n fsio.Name, m fsio.Meta) error {
+func (r *store) SetMeta(n fsio.Name, m fsio.Meta) error {
 	_, err := r.Stat(n)
 	switch {
 	case r.options.ReadOnly:

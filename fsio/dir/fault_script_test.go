@@ -20,7 +20,7 @@ import (
 type world struct {
 	t       *testing.T
 	dir     string
-	r       *store.Root
+	r       fsio.Store
 	files   map[string]string
 	folders map[string]bool
 	cache   *fsio.SumCache

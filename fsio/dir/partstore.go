@@ -19,8 +19,6 @@ const partsMaxDefault = 10_000
 type partStore struct {
 	mu    sync.Mutex
 	parts map[string]*partEntry
-	// sweep counts sweeps, so that one finds out which parts it has not seen.
-	sweep uint64
 }
 
 // partEntry is what is known of a part.
@@ -29,7 +27,6 @@ type partEntry struct {
 	held bool
 	size int64     // When it was last seen or held.
 	used time.Time // When it was last held, or written to by an earlier server.
-	seen uint64    // The last sweep that saw it, or the last one before it was last held.
 }
 
 // Empty parts make room for others: nothing is lost with one but a few bytes of traffic. Its
@@ -44,7 +41,7 @@ const (
 
 // reserve draws an id for a part of that name, and holds it. If a limit is reached, an empty part
 // makes room.
-func (r *Root) reserve(n fsio.Name, owner string) (id string, err error) {
+func (r *store) reserve(n fsio.Name, owner string) (id string, err error) {
 	for range emptyTries {
 		id, err = r.parts.reserve(note{n, owner}, r.options.PartsMax)
 		if err == nil || !r.makeRoom(owner, err) {
@@ -80,17 +77,10 @@ func (s *partStore) reserve(c note, partsMax int) (string, error) {
 		_, _ = rand.Read(random[:]) // It never fails: the program ends instead.
 		id := hexadecimal(binary.NativeEndian.Uint64(random[:]))
 		if s.parts[id] == nil {
-			s.add(id, &partEntry{note: c, held: true, seen: s.sweep})
+			s.parts[id] = &partEntry{note: c, held: true}
 			return id, nil
 		}
 	}
-}
-
-func (s *partStore) add(id string, e *partEntry) {
-	if s.parts == nil {
-		s.parts = map[string]*partEntry{}
-	}
-	s.parts[id] = e
 }
 
 // hold takes the part for one holder, and returns its name and size.
@@ -113,8 +103,7 @@ func (s *partStore) release(id string, size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.parts[id]; e != nil {
-		// A sweep that is running may have read the folder before the part was there.
-		e.held, e.size, e.used, e.seen = false, size, time.Now(), s.sweep
+		e.held, e.size, e.used = false, size, time.Now()
 	}
 }
 
@@ -125,47 +114,27 @@ func (s *partStore) forget(id string) {
 	delete(s.parts, id)
 }
 
-// beginSweep returns the number of a new sweep.
-func (s *partStore) beginSweep() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sweep++
-	return s.sweep
-}
-
-// sees marks a part as seen by a sweep, and reports whether somebody in this process holds it.
-func (s *partStore) sees(id string, sweep uint64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.parts[id]
-	if e != nil {
-		e.seen = max(e.seen, sweep)
-	}
-	return e != nil && e.held
-}
-
 // learn adds a part that a sweep found, unless it is known.
-func (s *partStore) learn(id string, c note, m fsio.Entry, sweep uint64) {
+func (s *partStore) learn(id string, c note, m fsio.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.parts[id] == nil {
-		s.add(id, &partEntry{note: c, size: m.Size, used: m.ModTime, seen: sweep})
+		s.parts[id] = &partEntry{note: c, size: m.Size, used: m.ModTime}
 	}
 }
 
-// endSweep forgets the parts that began before the sweep and that it did not see: they are gone.
-func (s *partStore) endSweep(sweep uint64) {
+// keep forgets the parts that a sweep did not find, except those that may have come since it began.
+func (s *partStore) keep(found map[string]bool, began time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, e := range s.parts {
-		if e.seen < sweep && !e.held {
+		if !found[id] && !e.held && e.used.Before(began) {
 			delete(s.parts, id)
 		}
 	}
 }
 
-// Parts implements fsio.Store.
-func (r *Root) Parts() (kept, held int) {
+func (r *store) Parts() (kept, held int) {
 	s := &r.parts
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +148,7 @@ func (r *Root) Parts() (kept, held int) {
 
 // makeRoom drops an empty part in favour of an owner that was refused a new one. It reports
 // whether there may be more room than before.
-func (r *Root) makeRoom(owner string, refused error) bool {
+func (r *store) makeRoom(owner string, refused error) bool {
 	if !errors.Is(refused, errPartsOne) {
 		owner = "" // Anybody's will do.
 	}
@@ -187,7 +156,7 @@ func (r *Root) makeRoom(owner string, refused error) bool {
 	if id == "" {
 		return false
 	}
-	p, err := r.openPart(id)
+	p, err := r.OpenPart(id)
 	switch {
 	case err != nil: // Another server holds it, or it is gone.
 	case p.Size() > 0:

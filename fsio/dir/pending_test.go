@@ -26,8 +26,8 @@ func TestCommitGivesTheWholeFileItsName(t *testing.T) {
 			if _, err := os.Lstat(dir + "/" + text); !errors.Is(err, fs.ErrNotExist) {
 				t.Fatalf("%s is there before Commit: %v", text, err)
 			}
-			if len(temporaries(t, dir)) != 1 || p.(*Pending).draft.descriptor() < 0 {
-				t.Fatalf("%q, descriptor %d", temporaries(t, dir), p.(*Pending).draft.descriptor())
+			if len(temporaries(t, dir)) != 1 || p.(*upload).descriptor() < 0 {
+				t.Fatalf("%q, descriptor %d", temporaries(t, dir), p.(*upload).descriptor())
 			}
 			for i, part := range []string{"world", "hello "} { // In any order.
 				if n, err := p.WriteAt([]byte(part), int64(6-6*i)); n != len(part) || err != nil {
@@ -42,8 +42,8 @@ func TestCommitGivesTheWholeFileItsName(t *testing.T) {
 			}
 			_, err = p.WriteAt([]byte("x"), 0)
 			wantKind(t, err, fsio.KindIO)
-			if p.(*Pending).draft.descriptor() != -1 {
-				t.Fatalf("descriptor %d after Commit", p.(*Pending).draft.descriptor())
+			if p.(*upload).descriptor() != -1 {
+				t.Fatalf("descriptor %d after Commit", p.(*upload).descriptor())
 			}
 		}
 		if content(t, dir+"/sub/linked") != "hello world" {
@@ -261,7 +261,7 @@ func TestOneOfManyWinsWithNoReplace(t *testing.T) {
 
 // TestFaultsLeaveTheOldFileAndNothingElse lets each system call of an upload fail in turn.
 func TestFaultsLeaveTheOldFileAndNothingElse(t *testing.T) {
-	upload := func(r *Root, n fsio.Name, noReplace bool) error {
+	upload := func(r *store, n fsio.Name, noReplace bool) error {
 		p, err := r.Create(n, fsio.CreateOptions{NoReplace: noReplace})
 		if err != nil {
 			return err
@@ -275,11 +275,11 @@ func TestFaultsLeaveTheOldFileAndNothingElse(t *testing.T) {
 		}
 		return p.Commit(fsio.CommitOptions{})
 	}
-	small := func(r *Root, n fsio.Name, noReplace bool) error {
+	small := func(r *store, n fsio.Name, noReplace bool) error {
 		return r.StoreSmall(n, []byte("new"), fsio.CommitOptions{NoReplace: noReplace})
 	}
 	eachWay(t, func(t *testing.T, open openFunc) {
-		for _, store := range []func(*Root, fsio.Name, bool) error{upload, small} {
+		for _, store := range []func(*store, fsio.Name, bool) error{upload, small} {
 			for _, noReplace := range []bool{false, true} {
 				testFaults(t, open, store, noReplace)
 			}
@@ -288,7 +288,7 @@ func TestFaultsLeaveTheOldFileAndNothingElse(t *testing.T) {
 }
 
 func testFaults(
-	t *testing.T, open openFunc, store func(*Root, fsio.Name, bool) error, noReplace bool,
+	t *testing.T, open openFunc, store func(*store, fsio.Name, bool) error, noReplace bool,
 ) {
 	const callsMin = 6 // Folder, stat, create, lock, write, close, rename, and perhaps more.
 	for failing := 0; ; failing++ {

@@ -18,46 +18,41 @@ import (
 //
 // It reports false without an error where another way is to serve, or is to say what is wrong:
 // not every filesystem has files without names, and somebody may have taken the name.
-func (d *draft) storeUnnamed(data []byte) (stored bool, err error) {
-	if d.root.kernel == nil {
+func (u *upload) storeUnnamed(data []byte) (stored bool, err error) {
+	if u.root.kernel == nil {
 		return false, nil
 	}
-	home := d.home
-	if err := d.root.fault(fsio.OpCreate, d.name); err != nil {
-		return false, fsio.NewError(fsio.OpCreate, d.name, err)
+	if err := u.root.fault(fsio.OpCreate, u.name); err != nil {
+		return false, fsio.NewError(fsio.OpCreate, u.name, err)
 	}
 	const flags = unix.O_TMPFILE | unix.O_WRONLY | unix.O_CLOEXEC
-	fd, err := unix.Openat(home.fd, ".", flags, 0o666)
+	fd, err := unix.Openat(u.home.fd, ".", flags, 0o666)
 	if err != nil {
 		return false, nil
 	}
 	defer release(fd)
-	if err := d.fill(fd, data); err != nil {
+	if err := u.fill(fd, data); err != nil {
 		return false, err
 	}
-	if err := d.root.fault(fsio.OpRename, d.name); err != nil {
-		return false, fsio.NewError(fsio.OpRename, d.name, err)
+	if err := u.root.fault(fsio.OpRename, u.name); err != nil {
+		return false, fsio.NewError(fsio.OpRename, u.name, err)
 	}
-	return d.root.kernel.linkUnnamed(fd, home, d.base) == nil, nil
+	return u.root.kernel.linkUnnamed(fd, u.home, u.base) == nil, nil
 }
 
 // fill writes data to a new file, and asks what closing it would tell.
-func (d *draft) fill(fd int, data []byte) error {
+func (u *upload) fill(fd int, data []byte) error {
 	for done := 0; done < len(data); {
-		n, err := d.root.allowance(fsio.OpWrite, d.name, len(data)-done)
+		n, err := u.root.allowance(fsio.OpWrite, u.name, len(data)-done)
 		if err == nil {
 			n, err = unix.Pwrite(fd, data[done:done+n], int64(done))
 		}
 		if err != nil && !errors.Is(err, unix.EINTR) {
-			return fsio.NewError(fsio.OpWrite, d.name, err)
+			return fsio.NewError(fsio.OpWrite, u.name, err)
 		}
 		done += max(n, 0)
 	}
-	err := d.root.fault(fsio.OpClose, d.name)
-	if err == nil {
-		err = closeCopy(fd)
-	}
-	return fsio.NewError(fsio.OpClose, d.name, err)
+	return u.root.do(fsio.OpClose, u.name, func() error { return closeCopy(fd) })
 }
 
 // linkUnnamed gives an open file without a name the name base. EEXIST: that is taken.
@@ -67,37 +62,36 @@ func (k *kernel) linkUnnamed(fd int, to folder, base string) error {
 	return unix.Linkat(k.proc, strconv.Itoa(fd), to.fd, base, unix.AT_SYMLINK_FOLLOW)
 }
 
-// storeOver replaces a file in fewer calls than a Pending does. Its temporary file is not locked: a
+// storeOver replaces a file in fewer calls than an upload does. Its temporary file is not locked: a
 // sweep may take it, and then it is made anew, since all of its bytes are at hand.
-func (d *draft) storeOver(data []byte) (stored bool, err error) {
-	if d.root.kernel == nil {
+func (u *upload) storeOver(data []byte) (stored bool, err error) {
+	if u.root.kernel == nil {
 		return false, nil
 	}
-	home := d.home
 	for range createTriesMax {
-		if err := d.root.fault(fsio.OpCreate, d.name); err != nil {
-			return false, fsio.NewError(fsio.OpCreate, d.name, err)
+		if err := u.root.fault(fsio.OpCreate, u.name); err != nil {
+			return false, fsio.NewError(fsio.OpCreate, u.name, err)
 		}
 		temporary := temporaryName(rand.Uint64())
-		fd, err := home.createDescriptor(temporary)
+		fd, err := u.home.createDescriptor(temporary)
 		if errors.Is(err, unix.EEXIST) {
 			continue
 		}
 		if err != nil {
-			return false, fsio.NewError(fsio.OpCreate, d.name, err)
+			return false, fsio.NewError(fsio.OpCreate, u.name, err)
 		}
-		err = d.fill(fd, data)
+		err = u.fill(fd, data)
 		if err == nil {
-			err = d.rename(home, temporary, false)
+			err = u.rename(u.home, temporary, false)
 		}
 		release(fd)
 		if err == nil {
 			return true, nil
 		}
-		taken := errors.Is(home.remove(temporary), unix.ENOENT)
+		taken := errors.Is(u.home.remove(temporary), unix.ENOENT)
 		if !taken {
 			return false, err // The first error says why.
 		}
 	}
-	return false, fsio.NewError(fsio.OpCreate, d.name, errBusy)
+	return false, fsio.NewError(fsio.OpCreate, u.name, errBusy)
 }

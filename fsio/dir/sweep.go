@@ -14,13 +14,13 @@ import (
 	"ferry/fsio"
 )
 
-// Sweep implements fsio.Store. It removes temporary files of ours anywhere beneath the root that
+// It removes temporary files of ours anywhere beneath the root that
 // nobody has locked, and what SweepParts removes. Links are not followed. It walks the whole tree,
 // and may take as long. On a read-only root it does nothing.
 //
 // Servers before this version kept a part next to its target, as a hidden folder with one file.
 // Such a part cannot be resumed; it is removed once it is older than Options.PartLifetime.
-func (r *Root) Sweep() (removed int, err error) {
+func (r *store) Sweep() (removed int, err error) {
 	if r.options.ReadOnly {
 		return 0, nil
 	}
@@ -36,7 +36,7 @@ func (r *Root) Sweep() (removed int, err error) {
 
 // sweep is one walk of the tree, or one look at the parts.
 type sweep struct {
-	root    *Root
+	root    *store
 	removed int
 	err     error // The first one.
 }
@@ -99,7 +99,7 @@ func (s *sweep) each(d folder, n fsio.Name, do func(fsio.Entry)) bool {
 
 // file removes a file if nobody has it locked and due agrees, given the time of its last change.
 // The lock is held until the name is gone, so that a server that has just created the file
-// notices: see lockNew.
+// notices: see createLocked.
 func (s *sweep) file(d folder, n fsio.Name, base string, due func(changed time.Time) bool) bool {
 	err := s.root.fault(fsio.OpOpen, n)
 	var f *os.File

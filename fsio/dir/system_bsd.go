@@ -5,6 +5,8 @@ package dir
 import (
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"ferry/fsio"
 )
 
@@ -34,3 +36,9 @@ func (l *osLister) next(page []fsio.Entry) (n int, err error) {
 }
 
 func (l *osLister) close() { closeRead(l.f) }
+
+// blockSize is the unit of a filesystem's counts.
+func blockSize(st *unix.Statfs_t) int64 { return int64(st.Bsize) }
+
+// handleFlags open a folder to work in it.
+const handleFlags = unix.O_RDONLY | unix.O_DIRECTORY

@@ -4,6 +4,8 @@ package dir
 
 import (
 	"errors"
+	"io"
+	"os"
 	"runtime"
 	"unsafe"
 
@@ -64,4 +66,43 @@ func adviseWillNeed(fd int, off, n int64) {
 // adviseDontNeed puts a range out of memory, what is still to be written aside.
 func adviseDontNeed(fd int, off, n int64) {
 	_ = unix.Fadvise(fd, off, n, unix.FADV_DONTNEED)
+}
+
+func spliceTo(fd, pipe int, off int64, n int) (int, error) {
+	const flags = unix.SPLICE_F_MOVE | unix.SPLICE_F_NONBLOCK
+	moved := 0
+	for moved < n {
+		got, err := unix.Splice(pipe, nil, fd, &off, n-moved, flags)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
+			return moved, errUnsupported
+		case err != nil:
+			return moved, err
+		case got == 0:
+			return moved, io.ErrUnexpectedEOF // Nobody can write to the pipe any more.
+		default:
+			moved += int(got) // The kernel moves off on.
+		}
+	}
+	return moved, nil
+}
+
+func allocate(fd int, off, n int64) error {
+	for {
+		err := unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, off, n)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// syncFilesystem brings the whole filesystem that the file is on to the disk.
+func syncFilesystem(f *os.File) error {
+	defer runtime.KeepAlive(f)
+	for {
+		if err := unix.Syncfs(int(f.Fd())); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
