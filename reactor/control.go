@@ -83,6 +83,9 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	s.silence.Owner = s
 	r.loop.Deadlines.Set(&s.silence, r.loop.Now+r.limiter.Limits.IdleTimeout)
 	r.sessions[s] = struct{}{}
+	if s.urgent {
+		c.InlineUrgent()
+	}
 	s.write(f.greeting(s))
 	return s
 }

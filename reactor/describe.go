@@ -20,8 +20,8 @@ type Description struct {
 	// DataPorts is what a firewall must let through beside them.
 	Port, Classic int
 	// FTP is the port of FTP or NoPort.
-	FTP int
-	DataPorts     string
+	FTP       int
+	DataPorts string
 	// To says who may connect, May what they may do.
 	To, May string
 	// Connect is the command that connects a client.

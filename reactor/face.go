@@ -55,6 +55,8 @@ type properties struct {
 	// closesFirst: the end of a transfer is answered once the client has closed the data connection,
 	// or soon after. Otherwise it is answered at once.
 	closesFirst bool
+	// urgent: urgent data is part of the commands.
+	urgent bool
 	// pool holds the ports on which the offers stand.
 	pool poolKind
 	// unusedMax is how many offers in a row a session may leave unused, 0 for any number.

@@ -58,6 +58,7 @@ var ftpProperties = properties{
 	waits:       true,
 	answers:     true,
 	closesFirst: true,
+	urgent:      true,
 	pool:        poolData,
 }
 

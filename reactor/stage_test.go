@@ -100,6 +100,8 @@ func (c *fakeConn) Discard(n int)        { c.in = c.in[n:] }
 func (c *fakeConn) Buffered() int        { return len(c.in) }
 func (c *fakeConn) Unsent() int          { return 0 }
 func (c *fakeConn) Peer() netip.AddrPort { return c.from }
+func (c *fakeConn) InlineUrgent()        {}
+
 func (c *fakeConn) Local() netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(c.to))
 }

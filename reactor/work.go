@@ -81,7 +81,8 @@ func (t *transfer) returned() {
 // worked takes the result of a command that needs no data connection.
 func (t *transfer) worked() {
 	err := t.job.err
-	if err == nil && t.Verb == codec.VerbCd && t.found.info.Kind != fsio.EntryFolder {
+	if err == nil && t.Verb == codec.VerbCd && t.call == nil &&
+		t.found.info.Kind != fsio.EntryFolder {
 		err = errNoFolder
 	}
 	if err != nil {

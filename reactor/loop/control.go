@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 )
 
 // Control is a control connection. It belongs to the loop. After Session.Closed it is dead: its
@@ -26,8 +27,11 @@ type Control interface {
 	Close()
 	// Peer is the address of the other side without a zone. IPv4 mapped into IPv6 counts as IPv4.
 	Peer() netip.AddrPort
-	// Local is our address, in the form of Peer, and the port on which the connection was accepted.
+	// Local is the address and port that the client has reached, in the form of Peer.
 	Local() netip.AddrPort
+	// InlineUrgent has urgent data arrive among the rest. Otherwise the byte that is marked urgent
+	// is lost.
+	InlineUrgent()
 }
 
 // Session owns a control connection.
@@ -93,22 +97,28 @@ func (c *control) Peer() netip.AddrPort {
 	if c.conn == nil {
 		return netip.AddrPort{}
 	}
-	return plainAddr(c.conn.RemoteAddr())
+	tcp, ok := c.conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	at := tcp.AddrPort()
+	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
 }
 
 func (c *control) Local() netip.AddrPort {
 	if c.conn == nil {
 		return netip.AddrPort{}
 	}
-	return plainAddr(c.conn.LocalAddr())
-}
-
-// plainAddr is a TCP address without a zone, IPv4 unmapped.
-func plainAddr(a net.Addr) netip.AddrPort {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
+	// Not LocalAddr: gnet gives the address that it listens on.
+	name, err := unix.Getsockname(c.conn.Fd())
+	if err != nil {
 		return netip.AddrPort{}
 	}
-	at := tcp.AddrPort()
-	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
+	return addrPort(name)
+}
+
+func (c *control) InlineUrgent() {
+	if c.conn != nil {
+		_ = setOption(c.conn.Fd(), unix.SOL_SOCKET, unix.SO_OOBINLINE, true)
+	}
 }
