@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -77,7 +78,12 @@ func startFTP(t *testing.T) (address, root string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.end(t) })
+	t.Cleanup(func() {
+		p.signal(syscall.SIGTERM)
+		if status, err := p.wait(); status != 0 {
+			t.Errorf("ferryd ended with status %d: %v", status, err)
+		}
+	})
 	return p.address, root
 }
 
