@@ -167,16 +167,6 @@ func markdownDoubts(results []*Result) []string {
 
 func roundTenth(seconds float64) float64 { return math.Round(seconds*10) / 10 }
 
-// brief is the machine without what tells it from others of its kind.
-func (m Machine) brief() string {
-	kernel, _, _ := strings.Cut(m.Kernel, "-")
-	if parts := strings.Split(kernel, "."); len(parts) > 2 {
-		kernel = strings.Join(parts[:2], ".")
-	}
-	return strings.TrimSpace(strings.Join(strings.Fields(m.System+" "+kernel), " ")) + ", " +
-		plural(int64(m.Processors), "processor")
-}
-
 func markdownLine(b *strings.Builder, cells []string) {
 	for _, cell := range cells {
 		fmt.Fprintf(b, "| %s ", markdownText(cell))

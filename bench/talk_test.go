@@ -8,19 +8,19 @@ import (
 )
 
 // spoken is a small plan in another protocol than base.
-func spoken(t *testing.T, driver, site string) Plan {
+func spoken(t *testing.T, site string) Plan {
 	t.Helper()
 	p := small("127.0.0.1:1")
 	s, err := ParseSite(site)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Sites, p.Driver, p.Scenario.Lists = []Site{s}, driver, 1
+	p.Sites, p.Scenario.Lists = []Site{s}, 1
 	return p
 }
 
 func TestEveryProtocolDoesTheSameWork(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		for name, site := range map[string]func(t *testing.T) string{
 			"ftp": func(t *testing.T) string {
 				return "ftp://" + startFakeFTP(t, nil).listener.Addr().String() + "/in"
@@ -43,7 +43,7 @@ func TestEveryProtocolDoesTheSameWork(t *testing.T) {
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
-				p := spoken(t, driver, site(t))
+				p := spoken(t, site(t))
 				turn := mustRun(t, p)
 				wantNoErrors(t, turn)
 				for _, kind := range []Kind{KindGet, KindPut, KindList} {
@@ -60,9 +60,9 @@ func TestEveryProtocolDoesTheSameWork(t *testing.T) {
 }
 
 func TestSessionsOfFTPAreKeptOrMadeAnew(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFakeFTP(t, nil)
-		p := spoken(t, driver, "ftp://"+f.listener.Addr().String())
+		p := spoken(t, "ftp://"+f.listener.Addr().String())
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
 		// The clients, and those that put the files.
@@ -79,9 +79,9 @@ func TestSessionsOfFTPAreKeptOrMadeAnew(t *testing.T) {
 }
 
 func TestWordsOfAServerStandInItsErrors(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFakeFTP(t, func(f *fakeFTP) { f.refuses = "550 not today" })
-		p := spoken(t, driver, "ftp://"+f.listener.Addr().String())
+		p := spoken(t, "ftp://"+f.listener.Addr().String())
 		p.Scenario.Puts, p.Scenario.Lists, p.Transfers = 0, 0, 4
 		p.Scenario.Sizes = listed(100)
 		turn := mustRun(t, p)
@@ -112,7 +112,7 @@ func TestRepliesAreTakenApart(t *testing.T) {
 		{"hello\r\n", -1, 7},
 		{"", 0, 0},
 	} {
-		code, _, used := reply([]byte(c.in))
+		code, _, used := ftpReply([]byte(c.in))
 		if code != c.code || used != c.used {
 			t.Errorf("%q: code %d, %d bytes; not %d, %d", c.in, code, used, c.code, c.used)
 		}
@@ -136,7 +136,7 @@ func TestRepliesAreTakenApart(t *testing.T) {
 func TestChunksAreWholeHoweverTheyAreCut(t *testing.T) {
 	const body = "5\r\nhello\r\n6;x=y\r\n world\r\nA\r\n, and more\r\n0\r\nTrailer: a\r\n\r\n"
 	feed := func(pieces ...string) (string, bool) {
-		var c chunked
+		var c chunks
 		var got, kept []byte
 		for _, piece := range pieces {
 			kept = append(kept, piece...)
@@ -160,7 +160,7 @@ func TestChunksAreWholeHoweverTheyAreCut(t *testing.T) {
 		t.Errorf("byte by byte: %q, whole %v", got, whole)
 	}
 	for _, bad := range []string{"x\r\n", "\r\n", "1\r\nab\r\n", "fffffffffffff\r\n", "-1\r\n"} {
-		var c chunked
+		var c chunks
 		if _, err := c.take([]byte(bad), func([]byte) {}); err == nil {
 			t.Errorf("%q passes", bad)
 		}
@@ -197,32 +197,32 @@ func TestAnswersOfHTTPHoweverTheyAreCut(t *testing.T) {
 	answer := []byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello")
 	for cut := range len(answer) {
 		w := &web{host: "h", folder: "/"}
-		tk := &talk{exchange: w, hashers: &hashers{}}
+		tk := &session{protocol: w, in: incoming{hashers: &hashers{}}}
 		tk.take(job{kind: KindList})
-		if err := w.begin(tk); err != nil {
+		if err := w.start(tk); err != nil {
 			t.Fatal(err)
 		}
 		in := bytes.Clone(answer[:cut])
 		for _, more := range [][]byte{answer[cut:], nil} {
-			used, err := w.heard(tk, in)
+			used, err := w.control(tk, in)
 			if err != nil {
 				t.Fatalf("cut at %d: %v", cut, err)
 			}
 			in = append(in[used:], more...)
 		}
-		if tk.wait != waitNothing || tk.got != 5 || tk.over || len(in) > 0 {
-			t.Errorf("cut at %d: waits for %d, got %d, over %v, %d left", cut, tk.wait, tk.got,
+		if tk.wait != waitNothing || tk.in.got != 5 || tk.over || len(in) > 0 {
+			t.Errorf("cut at %d: waits for %d, got %d, over %v, %d left", cut, tk.wait, tk.in.got,
 				tk.over, len(in))
 		}
 	}
 }
 
-// TestServerThatFallsSilentIsGivenUp holds the time-out in both drivers: an FTP server that never
+// TestServerThatFallsSilentIsGivenUp holds the timeout: an FTP server that never
 // greets.
 func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFakeHTTP(t, false, false) // waits for a request, and so greets nobody
-		p := spoken(t, driver, "ftp://"+f)
+		p := spoken(t, "ftp://"+f)
 		p.Scenario.Gets, p.Scenario.Lists, p.Timeout = 0, 0, 50*time.Millisecond
 		p.Transfers, p.Clients = 1, []int{1}
 		turn := mustRun(t, p)

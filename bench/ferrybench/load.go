@@ -38,14 +38,12 @@ to begin.
 
 Scenarios, which flags change in part:
 `)
-	names, abouts := bench.ScenarioNames()
-	for i, name := range names {
-		fmt.Fprintf(&b, "  %-9s %s\n", name, abouts[i])
+	for _, s := range bench.Scenarios() {
+		fmt.Fprintf(&b, "  %-9s %s\n", s.Name, s.About)
 	}
 	b.WriteString("\nProtocols:\n")
-	names, abouts = bench.Protocols()
-	for i, name := range names {
-		fmt.Fprintf(&b, "  %-9s %s\n", name, abouts[i])
+	for _, p := range bench.Protocols {
+		fmt.Fprintf(&b, "  %-9s %s\n", p.Name, p.About)
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
@@ -85,21 +83,19 @@ func (l *load) addFlags(f *pflag.FlagSet) {
 		"client addresses, 127.0.0.1 and following (default: one for every 50 clients)")
 	f.IntVar(&p.Processes, "processes", 0,
 		"processes that drive clients (default: as descriptors and processors ask for)")
-	f.StringVar(&p.Driver, "driver", bench.Drivers()[0],
-		"`NAME`: loop for an event loop (Linux), client for a goroutine each and ferry's client")
 	f.DurationVar(&p.Timeout, "timeout", 30*time.Second,
 		"how long a client waits for an answer or the next byte; a server at work is faster")
 	f.Int64Var(&p.ErrorsMax, "max-errors", 1000,
 		"errors after which a turn ends, since more tell nothing new; 0: no limit")
-	f.StringVar(&p.Program, "server", "",
+	f.StringVar(&p.Own.Program, "server", "",
 		"`PATH` of the ferryd to start (default: beside ferrybench, in PATH, or built)")
-	f.StringVar(&p.Proto, "proto", bench.ProtoBase,
+	f.StringVar(&p.Own.Proto, "proto", bench.ProtoBase,
 		"`NAME` of the ferryd's protocol: base or status")
-	f.StringArrayVar(&p.Arguments, "server-arg", nil,
+	f.StringArrayVar(&p.Own.Arguments, "server-arg", nil,
 		"a further argument for the ferryd that is started; repeatable")
 	f.IntVar(&l.pid, "server-pid", 0,
 		"`PID` of the first server, which runs here: what it uses is measured")
-	f.StringVar(&p.Scratch, "scratch", "",
+	f.StringVar(&p.Own.Scratch, "scratch", "",
 		"`DIR` where a started server's folder is made (default: the system's temporary folder)")
 	f.StringVarP(&l.output.save, "output", "o", "", "`FILE` that keeps the result")
 	l.output.addFlags(f)
@@ -176,7 +172,7 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 	if err = together(f, len(args) == 1); err != nil {
 		return err
 	}
-	p.Start = len(args) == 0
+	p.Own.Start = len(args) == 0
 	if len(args) == 1 {
 		site, err := bench.ParseSite(args[0])
 		if err != nil {
@@ -194,7 +190,7 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 		}
 		p.Sites = append(p.Sites, site)
 	}
-	return errors.Join(p.Validate(), measurable(p.Sites), runnable(p.Program))
+	return errors.Join(p.Validate(), measurable(p.Sites), runnable(p.Own.Program))
 }
 
 // change puts into the scenario what flags say otherwise.

@@ -80,14 +80,14 @@ const workerWord = "worker"
 
 func workerCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:    workerWord + " DRIVER",
+		Use:    workerWord,
 		Short:  "Be a worker process of a run: orders on stdin, answers on stdout",
-		Args:   cobra.ExactArgs(1),
+		Args:   cobra.NoArgs,
 		Hidden: true,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			// Ctrl-C reaches every process of a terminal; the one that gives orders decides.
 			signal.Ignore(os.Interrupt)
-			err := bench.ServeWorker(args[0], cmd.InOrStdin(), cmd.OutOrStdout())
+			err := bench.ServeWorker(cmd.InOrStdin(), cmd.OutOrStdout())
 			if err != nil {
 				return &runError{err}
 			}
