@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +20,6 @@ const (
 	floorClients = 64              // as many as the floor has data ports, and ferryd by default
 	floorTurn    = 3 * time.Second // long beside a scheduler's tick, short beside a machine's drift
 	floorRatio   = 2.0             // server time a transfer, at most this many times the floor's
-	confidence   = 0.95
 )
 
 // BenchmarkFloor compares ferryd with the floor: 64 clients fetch a file of 4 KiB over and over,
@@ -159,18 +157,6 @@ func trend(out *bufio.Writer, what string, values []float64) (sank bool) {
 	fmt.Fprintf(out, "%s, first half of the turns and second: %.4g, %.4g: %s (%v)\n", what,
 		first.Center, second.Center, verdict, c)
 	return sank
-}
-
-func median(values []float64) benchmath.Summary {
-	if len(values) == 0 {
-		return benchmath.Summary{}
-	}
-	return benchmath.AssumeNothing.Summary(sample(values), confidence)
-}
-
-// sample copies the values, since benchmath sorts what it is given.
-func sample(values []float64) *benchmath.Sample {
-	return benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds)
 }
 
 func cpuOf(t testing.TB, pid int) time.Duration {

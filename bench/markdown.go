@@ -3,178 +3,141 @@ package bench
 import (
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
 
-// WriteMarkdown writes one table of the results in Markdown, fit for a page of documentation: a row
-// for each target and load, in which each result has its rate, latencies and processor time, and
-// the most memory of all. A sentence on turns and machine follows it, and what there is to doubt.
-// Results of several runs of the same targets, of gets and of puts say, stand side by side.
+// NamedResult is a result with the name that distinguishes it from others, such as its file's.
+type NamedResult struct {
+	Name string
+	*Result
+}
+
+// WriteMarkdown writes one table of all results, for documentation: a line for each target and
+// load, with columns for each result. The number of turns, the machine and doubts follow.
 func WriteMarkdown(w io.Writer, results ...*Result) error {
 	var b strings.Builder
-	for _, r := range results {
+	t := table{Head: []string{"server", "protocol", "load"}, Words: 3}
+	lines := map[[3]string][]string{}
+	memory := map[[3]string]float64{}
+	var order [][3]string
+	loads := map[string]bool{}
+	about := newAbout(results)
+	var doubts []string
+	for i, r := range results {
 		if n := r.Errors(); n > 0 {
 			fmt.Fprintf(&b, "**%s, scenario %s.**\n\n", plural(n, "error"),
 				markdownText(r.Scenario))
 		}
-	}
-	rows := markdownRows(results)
-	loads := map[string]bool{}
-	for _, row := range rows {
-		loads[row.load] = true
-	}
-	head := []string{"server", "spoken"}
-	if len(loads) > 1 {
-		head = append(head, "load")
-	}
-	words := len(head)
-	for _, r := range results {
-		job := r.job()
-		head = append(head, job+"s/s", "p50", "p99", "CPU a "+job)
-	}
-	head = append(head, "memory")
-	markdownLine(&b, head)
-	rule := make([]string, len(head))
-	for i := range rule {
-		if rule[i] = "---"; i >= words {
-			rule[i] = "---:"
+		rows := rowsOf([]NamedResult{{Result: r}})
+		job := jobName(rows)
+		t.Head = append(t.Head, job+"s/s", "p50", "p99", "CPU/"+job)
+		for _, row := range rows {
+			key := [3]string{row.name, row.target.Proto, row.load()}
+			loads[key[2]] = true
+			if lines[key] == nil {
+				order = append(order, key)
+			}
+			for len(lines[key]) < 4*i { // results before this one without the target
+				lines[key] = append(lines[key], noFigure)
+			}
+			rate := strings.TrimSpace(row.show("transfers/s") + " " + row.spread("transfers/s"))
+			lines[key] = append(lines[key], rate, row.show("p50"), row.show("p99"),
+				row.show("server-cpu/transfer"))
+			if pss, known := row.value(mustFigure("server-pss")); known {
+				memory[key] = max(memory[key], pss)
+			}
+			about.add(row)
+		}
+		for _, n := range r.limitNotes(rows) {
+			if n.Loud {
+				doubts = append(doubts, "Of "+job+"s, "+n.Text)
+			}
 		}
 	}
-	markdownLine(&b, rule)
-	for _, row := range rows {
-		cells := []string{row.name, row.proto}
-		if len(loads) > 1 {
-			cells = append(cells, row.load)
+	t.Head = append(t.Head, "memory")
+	for _, key := range order {
+		for len(lines[key]) < 4*len(results) {
+			lines[key] = append(lines[key], noFigure)
 		}
-		markdownLine(&b, append(cells, row.cells(len(results))...))
+		pss := noFigure
+		if memory[key] > 0 {
+			pss = showBytes(memory[key])
+		}
+		t.Rows = append(t.Rows, append(append(key[:], lines[key]...), pss))
 	}
-	fmt.Fprintf(&b, "\n%s\n", markdownNote(results, rows))
-	for _, line := range markdownDoubts(results) {
-		fmt.Fprintf(&b, "\n%s\n", markdownText(line))
+	if len(loads) < 2 { // the same in every line
+		t.Words--
+		t.Head = slices.Delete(t.Head, 2, 3)
+		for i := range t.Rows {
+			t.Rows[i] = slices.Delete(t.Rows[i], 2, 3)
+		}
+	}
+	t.writeMarkdown(&b)
+	fmt.Fprintf(&b, "\n%s\n", about)
+	for _, text := range doubts {
+		fmt.Fprintf(&b, "\n%s\n", markdownText(text))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// markdownRow is a target at a load, with what each result has of it.
-type markdownRow struct {
-	name, proto, load string
-	of                map[int]*row // by the result's place
-}
-
-func markdownRows(results []*Result) []*markdownRow {
-	var all []*markdownRow
-	places := map[[3]string]*markdownRow{}
-	for i, r := range results {
-		for _, one := range r.rows() {
-			key := [3]string{one.target.Name, one.target.Proto, one.step.Label()}
-			if places[key] == nil {
-				places[key] = &markdownRow{key[0], key[1], key[2], map[int]*row{}}
-				all = append(all, places[key])
-			}
-			places[key].of[i] = one
-		}
-	}
-	return all
-}
-
-func (m *markdownRow) cells(results int) []string {
-	var cells []string
-	memory := int64(0)
-	for i := range results {
-		row := m.of[i]
-		if row == nil {
-			cells = append(cells, noFigure, noFigure, noFigure, noFigure)
-			continue
-		}
-		rate := strings.TrimSpace(row.text("transfers/s") + " " + row.spread("transfers/s"))
-		cells = append(cells, rate, row.text("p50"), row.text("p99"),
-			row.text("server-cpu/transfer"))
-		if used := row.merged.turn.Server; used != nil {
-			memory = max(memory, used.PSS)
-		}
-	}
-	if memory == 0 {
-		return append(cells, noFigure)
-	}
-	return append(cells, showBytes(float64(memory)))
-}
-
-// job is what the result's clients did, in a word: the kind if there was one alone.
-func (r *Result) job() string {
-	kinds := map[Kind]bool{}
-	r.each(func(_ *Target, _ *Step, turn *Turn) {
-		for kind := range turn.Kinds {
-			if kind.Transfer() || turn.storm() {
-				kinds[kind] = true
+// jobName is what the clients did: a kind if there was only one, else transfer.
+func jobName(rows []*row) string {
+	found := map[Kind]bool{}
+	for _, r := range rows {
+		for kind := range r.merged.Kinds {
+			if kind.Transfer() || r.merged.storm() {
+				found[kind] = true
 			}
 		}
-	})
-	for kind := range kinds {
-		if len(kinds) == 1 && kind != KindList {
+	}
+	for kind := range found {
+		if len(found) == 1 && kind != KindList {
 			return string(kind)
 		}
 	}
-	if kinds[KindList] && len(kinds) == 1 {
+	if found[KindList] && len(found) == 1 {
 		return "listing"
 	}
 	return "transfer"
 }
 
-// markdownNote says how often and where it was measured, and who else used the machine.
-func markdownNote(results []*Result, rows []*markdownRow) string {
-	turns, least, most := map[string]bool{}, math.Inf(1), 0.0
-	for _, m := range rows {
-		for _, row := range m.of {
-			n := len(row.step.Turns)
-			turns[fmt.Sprintf("%s of %s", plural(int64(n), "turn"),
-				showSeconds(roundTenth(row.merged.turn.Seconds/float64(n))))] = true
-			if others, known := othersFigure().of(row.merged); known {
-				least, most = min(least, others), max(most, others)
-			}
-		}
+// about says how often and where results were measured.
+type about struct {
+	results     []*Result
+	turns       map[string]bool
+	least, most float64 // processors that other programs kept busy
+}
+
+func newAbout(results []*Result) *about {
+	return &about{results: results, turns: map[string]bool{}, least: math.Inf(1)}
+}
+
+func (a *about) add(r *row) {
+	n := len(r.step.Turns)
+	each := math.Round(r.merged.Seconds/float64(n)*10) / 10
+	a.turns[plural(int64(n), "turn")+" of "+showSeconds(each)] = true
+	if others, known := othersCPU(r.merged); known {
+		a.least, a.most = min(a.least, others), max(a.most, others)
 	}
-	text := strings.Join(sortedKeys(turns), ", ") + " each"
-	for i, r := range results {
+}
+
+func (a *about) String() string {
+	text := strings.Join(slices.Sorted(maps.Keys(a.turns)), ", ") + " each"
+	for i, r := range a.results {
 		if i == 0 && len(r.Targets) > 1 {
 			text += ", which alternate"
 		}
-		if i > 0 && r.Machine == results[0].Machine {
-			continue
+		if i == 0 || r.Machine != a.results[0].Machine {
+			text += fmt.Sprintf("; %s, %s", r.Began.UTC().Format(time.DateOnly), r.Machine.brief())
 		}
-		text += fmt.Sprintf("; %s, %s", r.Began.UTC().Format(time.DateOnly), r.Machine.brief())
 	}
-	if most > 0 {
-		text += fmt.Sprintf(", of which other programs kept %.1f to %.1f busy", least, most)
+	if a.most > 0 {
+		text += fmt.Sprintf(", of which other programs kept %.1f to %.1f busy", a.least, a.most)
 	}
 	return text + "."
-}
-
-// markdownDoubts are the sentences that say not to trust figures, each with its scenario.
-func markdownDoubts(results []*Result) []string {
-	var lines []string
-	for _, r := range results {
-		for _, line := range r.explainLimits(r.rows()) {
-			if line.loud {
-				lines = append(lines, "Of "+r.job()+"s, "+line.text)
-			}
-		}
-	}
-	return lines
-}
-
-func roundTenth(seconds float64) float64 { return math.Round(seconds*10) / 10 }
-
-func markdownLine(b *strings.Builder, cells []string) {
-	for _, cell := range cells {
-		fmt.Fprintf(b, "| %s ", markdownText(cell))
-	}
-	b.WriteString("|\n")
-}
-
-// markdownText keeps text within its cell.
-func markdownText(text string) string {
-	return strings.NewReplacer("|", "\\|", "<", "&lt;", "`", "\\`").Replace(plain(text))
 }

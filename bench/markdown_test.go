@@ -18,14 +18,14 @@ func markdownOf(t *testing.T, results ...*Result) string {
 // TestMarkdownPutsResultsSideBySide has two runs of the same targets, of which one missed a target.
 func TestMarkdownPutsResultsSideBySide(t *testing.T) {
 	gets := synthetic{names: []string{"ferryd", "a|b"}, turns: 6}.result()
-	gets.each(func(_ *Target, _ *Step, turn *Turn) { delete(turn.Kinds, KindPut) })
+	gets.each(func(turn *Turn) { delete(turn.Kinds, KindPut) })
 	storms := stormResult(6)
-	storms.Targets[0].Steps[0].Turns[0].Server.PSS = 999 << 20
+	storms.each(func(turn *Turn) { turn.Server.PSS = 999 << 20 })
 	text := markdownOf(t, gets, storms)
 	lines := strings.Split(text, "\n")
 	for i, want := range []string{
-		`^\| server \| spoken \| gets/s \| p50 \| p99 \| CPU a get \| connects/s \| p50 \| p99 ` +
-			`\| CPU a connect \| memory \|$`,
+		`^\| server \| protocol \| gets/s \| p50 \| p99 \| CPU/get \| connects/s \| p50 \| p99 ` +
+			`\| CPU/connect \| memory \|$`,
 		`^\| --- \| --- \|( ---: \|){9}$`,
 		`^\| ferryd \| base \| [0-9,]+ ±[0-9]+% \| .* \| 1,000 ±0% \| 3.00 ms \| 3.00 ms ` +
 			`\| 20 µs \| 999 MiB \|$`,
@@ -47,7 +47,7 @@ func TestMarkdownTellsLoadsErrorsAndDoubts(t *testing.T) {
 	turn.Own.CPU = 2 * turn.Seconds
 	text := markdownOf(t, r)
 	for _, want := range []string{
-		"**3 errors, scenario mixed.**\n\n| server | spoken | load | ",
+		"**3 errors, scenario mixed.**\n\n| server | protocol | load | ",
 		"| ferryd | base | 1 client |", "| ferryd | base | 100 clients |",
 		"1 turn of 2.00 s each; ",
 		"\n\nOf transfers, ferryd, 100 clients: THE HARNESS WAS THE LIMIT",

@@ -45,7 +45,7 @@ func TestServerOfOurOwnIsStartedLoadedAndEnded(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", want, &out)
 		}
 	}
-	if got := r.Transfers(); got != 200 {
+	if got := r.Targets[0].Steps[0].Merged().Transfers(); got != 200 {
 		t.Errorf("%d transfers", got)
 	}
 	turn := r.Targets[0].Steps[0].Merged()
@@ -158,7 +158,7 @@ func TestServerThatEndsBadlyIsReported(t *testing.T) {
 		!strings.Contains(err.Error(), "the drain failed") {
 		t.Errorf("error %v does not say how the server ended", err)
 	}
-	if r == nil || r.Transfers() != 200 {
+	if r == nil || r.Targets[0].Steps[0].Merged().Transfers() != 200 {
 		t.Error("the figures are missing")
 	}
 }

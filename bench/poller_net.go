@@ -44,8 +44,8 @@ type netSocket struct {
 	pending []byte // to be written
 	writing bool
 	wrote   sync.Cond // writing has ended
-	full    bool // the loop waits until it may write again
-	noMore  bool // end the sending side once pending is written
+	full    bool      // the loop waits until it may write again
+	noMore  bool      // end the sending side once pending is written
 	closed  bool
 }
 

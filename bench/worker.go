@@ -137,9 +137,7 @@ func (w *localWorker) run(ctx context.Context, l *loop, jobs jobSource, s span) 
 	p := &progress{}
 	w.live.Store(p)
 	rec := l.do(ctx, jobs, s, p)
-	turn := NewTurn()
-	rec.addTo(turn)
-	return &report{turn, rec.busy, rec.clients, rec.took, rec.waited}
+	return &report{rec.turn(), rec.busy, rec.clients, rec.took, rec.waited}
 }
 
 // mixFor is the share's mix. Files are hashed once for all turns with the same ones.

@@ -65,5 +65,5 @@ func TestShowPrintsAndChecksResult(t *testing.T) {
 	if err := os.WriteFile(bad, []byte(`{"format": "x"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantRun(t, 2, "", bad+": no result file", "show", bad)
+	wantRun(t, 2, "", bad+": not a result file", "show", bad)
 }
