@@ -40,44 +40,49 @@ func (f figure) lasting() bool {
 
 // kindFigures are those of one kind, with its name and a dot before theirs, or of all jobs.
 func kindFigures(kind Kind) []figure {
-	of, prefix := "all transfers", ""
+	prefix, of := "", "all transfers"
 	if kind != "" {
-		of, prefix = string(kind), string(kind)+"."
+		prefix, of = string(kind)+".", string(kind)
 	}
+	// counted needs a tally; moved, one that is not of connects.
 	counted := func(value func(*Turn, *Tally) float64) func(*Turn) (float64, bool) {
 		return func(t *Turn) (float64, bool) {
-			tally := t.tally(kind)
-			if tally == nil || t.Seconds == 0 {
-				return 0, false
+			if y := t.tally(kind); y != nil && t.Seconds > 0 {
+				return value(t, y), true
 			}
-			return value(t, tally), true
+			return 0, false
 		}
 	}
 	moved := func(value func(*Turn, *Tally) float64) func(*Turn) (float64, bool) {
-		all := counted(value)
 		return func(t *Turn) (float64, bool) {
 			if kind == KindConnect || kind == "" && t.storm() {
-				return 0, false // connects move nothing
+				return 0, false
 			}
-			return all(t)
+			return counted(value)(t)
 		}
 	}
-	return []figure{
-		{prefix + "transfers", unitCount, betterNeither, "number of " + of, true,
-			counted(func(_ *Turn, y *Tally) float64 { return float64(y.Count) })},
-		{prefix + "transfers/s", unitRate, betterMore, "number a second of " + of, false,
-			counted(func(t *Turn, y *Tally) float64 { return float64(y.Count) / t.Seconds })},
-		{prefix + "bytes", unitBytes, betterNeither, "content of " + of, true,
-			moved(func(_ *Turn, y *Tally) float64 { return float64(y.Bytes) })},
-		{prefix + "bytes/s", unitSpeed, betterMore, "content a second of " + of, false,
-			moved(func(t *Turn, y *Tally) float64 { return float64(y.Bytes) / t.Seconds })},
-		{prefix + "mean", unitSeconds, betterLess, "average latency of " + of, false,
-			latency(kind, (*Histogram).Mean)},
+	mean := func(h *Histogram) float64 { return h.Mean() }
+	longest := func(h *Histogram) float64 { return float64(h.Max()) }
+	number := func(_ *Turn, y *Tally) float64 { return float64(y.Count) }
+	perSecond := func(t *Turn, y *Tally) float64 { return float64(y.Count) / t.Seconds }
+	content := func(_ *Turn, y *Tally) float64 { return float64(y.Bytes) }
+	speed := func(t *Turn, y *Tally) float64 { return float64(y.Bytes) / t.Seconds }
+	all := []figure{
+		{"transfers", unitCount, betterNeither, "number of ", true, counted(number)},
+		{"transfers/s", unitRate, betterMore, "number a second of ", false, counted(perSecond)},
+		{"bytes", unitBytes, betterNeither, "content of ", true, moved(content)},
+		{"bytes/s", unitSpeed, betterMore, "content a second of ", false, moved(speed)},
+		{"mean", unitSeconds, betterLess, "average latency of ", false, latency(kind, mean)},
 		percentileFigure(kind, 50), percentileFigure(kind, 90),
 		percentileFigure(kind, 99), percentileFigure(kind, 99.9),
-		{prefix + "max", unitSeconds, betterLess, "longest latency of " + of, true,
-			latency(kind, func(h *Histogram) float64 { return float64(h.Max()) })},
+		{"max", unitSeconds, betterLess, "longest latency of ", true, latency(kind, longest)},
 	}
+	for i := range all {
+		if !strings.HasPrefix(all[i].name, prefix+"p") { // percentiles have their names already
+			all[i].name, all[i].about = prefix+all[i].name, all[i].about+of
+		}
+	}
+	return all
 }
 
 // tally is that of a kind, or of all jobs; nil if there is none.
@@ -90,11 +95,10 @@ func (t *Turn) tally(k Kind) *Tally {
 
 func latency(kind Kind, of func(*Histogram) float64) func(*Turn) (float64, bool) {
 	return func(t *Turn) (float64, bool) {
-		tally := t.tally(kind)
-		if tally == nil || tally.Count == 0 {
-			return 0, false
+		if y := t.tally(kind); y != nil && y.Count > 0 {
+			return of(y.Latency) / 1e6, true
 		}
-		return of(tally.Latency) / 1e6, true
+		return 0, false
 	}
 }
 
@@ -105,57 +109,47 @@ func percentileFigure(kind Kind, p float64) figure {
 		prefix, of = string(kind)+".", string(kind)
 	}
 	digits := strconv.FormatFloat(p, 'f', -1, 64)
-	return figure{
-		prefix + "p" + digits, unitSeconds, betterLess,
-		"the latency that " + digits + "% of " + of + " do not exceed", false,
-		latency(kind, func(h *Histogram) float64 { return float64(h.Percentile(p)) }),
-	}
+	about := "the latency that " + digits + "% of " + of + " do not exceed"
+	return figure{prefix + "p" + digits, unitSeconds, betterLess, about, false,
+		latency(kind, func(h *Histogram) float64 { return float64(h.Percentile(p)) })}
 }
 
-func faultFigures() []figure {
-	count := func(of func(*Turn) int64) func(*Turn) (float64, bool) {
-		return func(t *Turn) (float64, bool) { return float64(of(t)), t.Seconds > 0 }
-	}
-	return []figure{
-		{"errors", unitCount, betterLess, "errors of every kind", true,
-			count((*Turn).ErrorCount)},
-		{"error-rate", unitShare, betterLess, "errors among everything that ended", true,
-			func(t *Turn) (float64, bool) {
-				bad, good := float64(t.ErrorCount()), float64(t.jobs().Count)
-				return bad / max(bad+good, 1), bad+good > 0
-			}},
-		{"unconfirmed", unitCount, betterLess, "puts that the server did not confirm", true,
-			count(func(t *Turn) int64 { return t.Unconfirmed })},
-		{"missed", unitCount, betterLess, "planned starts that never came", true,
-			count(func(t *Turn) int64 { return t.Missed })},
-	}
+func counted(of func(*Turn) int64) func(*Turn) (float64, bool) {
+	return func(t *Turn) (float64, bool) { return float64(of(t)), t.Seconds > 0 }
+}
+
+func errorRate(t *Turn) (float64, bool) {
+	bad, good := float64(t.ErrorCount()), float64(t.jobs().Count)
+	return bad / max(bad+good, 1), bad+good > 0
 }
 
 // usageFigures are those of the server's or the harness's usage, with that prefix.
 func usageFigures(prefix, whose string, better better, of func(*Turn) *Usage) []figure {
-	used := func(value func(*Turn, *Usage) (float64, bool)) func(*Turn) (float64, bool) {
+	per := func(amount func(*Tally) int64, scale float64) func(*Turn) (float64, bool) {
 		return func(t *Turn) (float64, bool) {
-			u := of(t)
-			if u == nil || t.Seconds == 0 {
+			u, n := of(t), amount(t.jobs())
+			if u == nil || n == 0 || t.Seconds == 0 {
 				return 0, false
 			}
-			return value(t, u)
+			return u.CPU / float64(n) * scale, true
 		}
 	}
 	most := func(count func(*Usage) int64) func(*Turn) (float64, bool) {
-		return used(func(_ *Turn, u *Usage) (float64, bool) {
-			return float64(count(u)), count(u) > 0
-		})
-	}
-	per := func(amount func(*Tally) int64, scale float64) func(*Turn) (float64, bool) {
-		return used(func(t *Turn, u *Usage) (float64, bool) {
-			n := amount(t.jobs())
-			return u.CPU / float64(max(n, 1)) * scale, n > 0
-		})
+		return func(t *Turn) (float64, bool) {
+			if u := of(t); u != nil && t.Seconds > 0 {
+				return float64(count(u)), count(u) > 0
+			}
+			return 0, false
+		}
 	}
 	return []figure{
 		{prefix + "-cpu", unitCPUs, betterNeither, whose + " processors kept busy", false,
-			used(func(t *Turn, u *Usage) (float64, bool) { return u.CPU / t.wall(), true })},
+			func(t *Turn) (float64, bool) {
+				if u := of(t); u != nil && t.Seconds > 0 {
+					return u.CPU / t.wall(), true
+				}
+				return 0, false
+			}},
 		{prefix + "-cpu/transfer", unitSeconds, better, whose + " processor time for a transfer",
 			false, per(func(y *Tally) int64 { return y.Count }, 1)},
 		{prefix + "-cpu/GB", unitSeconds, better, whose + " processor time for 10^9 bytes", false,
@@ -177,28 +171,33 @@ func othersCPU(t *Turn) (float64, bool) {
 }
 
 func lagFigure(name string, total bool, of func(*Histogram) int64) figure {
-	return figure{
-		"lag." + name, unitSeconds, betterNeither,
-		name + " of how late the harness itself started jobs", total,
+	about := name + " of how late the harness itself started jobs"
+	return figure{"lag." + name, unitSeconds, betterNeither, about, total,
 		func(t *Turn) (float64, bool) {
 			if t.Lag == nil || t.Lag.Count() == 0 {
 				return 0, false
 			}
 			return float64(of(t.Lag)) / 1e6, true
-		},
-	}
+		}}
 }
 
 // commonFigures are all figures except those of one kind, in the order of help.
 func commonFigures() []figure {
-	return slices.Concat(kindFigures(""), faultFigures(),
-		usageFigures("server", "the server's", betterLess, func(t *Turn) *Usage {
-			return t.Server
-		}),
-		usageFigures("own", "the harness's own", betterNeither, func(t *Turn) *Usage {
-			return t.Own
-		}),
-		[]figure{
+	server := func(t *Turn) *Usage { return t.Server }
+	own := func(t *Turn) *Usage { return t.Own }
+	unconfirmed := func(t *Turn) int64 { return t.Unconfirmed }
+	missed := func(t *Turn) int64 { return t.Missed }
+	return slices.Concat(kindFigures(""), []figure{
+		{"errors", unitCount, betterLess, "errors of every kind", true,
+			counted((*Turn).ErrorCount)},
+		{"error-rate", unitShare, betterLess, "errors among everything that ended", true,
+			errorRate},
+		{"unconfirmed", unitCount, betterLess, "puts that the server did not confirm", true,
+			counted(unconfirmed)},
+		{"missed", unitCount, betterLess, "planned starts that never came", true,
+			counted(missed)},
+	}, usageFigures("server", "the server's", betterLess, server),
+		usageFigures("own", "the harness's own", betterNeither, own), []figure{
 			{"others-cpu", unitCPUs, betterNeither, "other programs' processors kept busy", false,
 				othersCPU},
 			lagFigure("p50", false, func(h *Histogram) int64 { return h.Percentile(50) }),

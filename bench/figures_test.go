@@ -18,8 +18,8 @@ const asWorker = "FERRY_TEST_AS_WORKER"
 
 func init() {
 	plays[asWorker] = func(string) int {
-		if os.Getenv(asPortable) != "" {
-			newPoller = newNetPoller
+		if os.Getenv(asPoll) != "" {
+			newPoller = newPollSet
 		}
 		if err := ServeWorker(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -18,7 +18,7 @@ type NamedResult struct {
 
 // WriteMarkdown writes one table of all results, for documentation: a line for each target and
 // load, with columns for each result. The number of turns, the machine and doubts follow.
-func WriteMarkdown(w io.Writer, results ...*Result) error {
+func WriteMarkdown(w io.Writer, results ...NamedResult) error {
 	var b strings.Builder
 	t := table{Head: []string{"server", "protocol", "load"}, Words: 3}
 	lines := map[[3]string][]string{}
@@ -32,7 +32,7 @@ func WriteMarkdown(w io.Writer, results ...*Result) error {
 			fmt.Fprintf(&b, "**%s, scenario %s.**\n\n", plural(n, "error"),
 				markdownText(r.Scenario))
 		}
-		rows := rowsOf([]NamedResult{{Result: r}})
+		rows := rowsOf([]NamedResult{{Result: r.Result}})
 		job := jobName(rows)
 		t.Head = append(t.Head, job+"s/s", "p50", "p99", "CPU/"+job)
 		for _, row := range rows {
@@ -108,12 +108,12 @@ func jobName(rows []*row) string {
 
 // about says how often and where results were measured.
 type about struct {
-	results     []*Result
+	results     []NamedResult
 	turns       map[string]bool
 	least, most float64 // processors that other programs kept busy
 }
 
-func newAbout(results []*Result) *about {
+func newAbout(results []NamedResult) *about {
 	return &about{results: results, turns: map[string]bool{}, least: math.Inf(1)}
 }
 

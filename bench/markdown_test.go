@@ -7,9 +7,13 @@ import (
 )
 
 func markdownOf(t *testing.T, results ...*Result) string {
+	var named []NamedResult
+	for _, r := range results {
+		named = append(named, NamedResult{Result: r})
+	}
 	t.Helper()
 	var b strings.Builder
-	if err := WriteMarkdown(&b, results...); err != nil {
+	if err := WriteMarkdown(&b, named...); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

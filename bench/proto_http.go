@@ -8,7 +8,7 @@ import (
 	"ferry/client"
 )
 
-// web is HTTP/1.1. Contents move on its one connection, which is control.
+// web is HTTP/1.1 without chunks. Contents move on its one connection, which is control.
 type web struct {
 	// host is the Host header, folder the path before names, with slashes at both ends.
 	host, folder string
@@ -21,7 +21,6 @@ const (
 	webIdle uint8 = iota
 	webHead
 	webBody
-	webChunks
 )
 
 // webHeadMax is the longest head of an answer that is accepted.
@@ -45,7 +44,11 @@ func (w *web) start(s *session) error {
 
 func (w *web) request(s *session, method, name string) {
 	s.say = append(append(s.say[:0], method...), w.folder...)
-	s.say = append(append(s.say, name...), " HTTP/1.1\r\nHost: "...)
+	version := " HTTP/1.1\r\nHost: "
+	if s.job.kind == KindList { // so that no server sends chunks; files have a length anyway
+		version = " HTTP/1.0\r\nConnection: keep-alive\r\nHost: "
+	}
+	s.say = append(append(s.say, name...), version...)
 	s.say = append(append(s.say, w.host...), "\r\n"...)
 	if w.closes || s.leaving {
 		s.say = append(s.say, "Connection: close\r\n"...)
@@ -63,7 +66,7 @@ func (w *web) quit(s *session) {
 
 func (w *web) control(s *session, in []byte) (int, error) {
 	switch s.state {
-	case webBody, webChunks:
+	case webBody:
 		return w.body(s, in)
 	case webHead:
 	default:
@@ -109,7 +112,7 @@ func (w *web) answer(s *session, head []byte) error {
 				return s.protocolError("an invalid Content-Length")
 			}
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
-			s.state, s.chunk = webChunks, chunks{}
+			return s.protocolError("a chunked body, which this harness does not read")
 		case bytes.EqualFold(name, []byte("Connection")):
 			s.over = s.over || bytes.EqualFold(value, []byte("close"))
 		}
@@ -122,24 +125,15 @@ func (w *web) answer(s *session, head []byte) error {
 
 // body takes bytes of the content.
 func (w *web) body(s *session, in []byte) (int, error) {
-	used, whole := len(in), false
-	if s.state == webChunks {
-		n, err := s.chunk.take(in, s.receive)
-		if err != nil {
-			return 0, s.fault(client.ErrProtocol, err)
-		}
-		used, whole = n, s.chunk.ended
-	} else {
-		s.receive(in)
-		if whole = s.in.size >= 0 && s.in.got >= s.in.size; whole && s.in.got > s.in.size {
-			return 0, s.fault(client.ErrProtocol, errSurplus)
-		}
-	}
-	if !whole {
-		return used, nil
+	s.receive(in)
+	switch {
+	case s.in.size < 0 || s.in.got < s.in.size:
+		return len(in), nil
+	case s.in.got > s.in.size:
+		return 0, s.fault(client.ErrProtocol, errSurplus)
 	}
 	s.idle()
-	return used, s.check()
+	return len(in), s.check()
 }
 
 func (*web) data(*session, []byte) error             { return nil } // there is no such connection
@@ -153,66 +147,4 @@ func (*web) controlEnded(s *session, cause error) error {
 		return s.check()
 	}
 	return s.lost(cause)
-}
-
-// chunks decodes a chunked body (RFC 9112, 7.1). Its zero value is at the first chunk.
-type chunks struct {
-	left  int64 // of the current chunk
-	next  uint8 // one of the constants below
-	ended bool
-}
-
-const (
-	chunkSize uint8 = iota
-	chunkBytes
-	chunkEnd     // the end of line behind a chunk's bytes
-	chunkTrailer // lines behind the last chunk, up to an empty one
-)
-
-// chunkLineMax is the longest line of a size or a trailer.
-const chunkLineMax = 4096
-
-var errChunk = errors.New("an invalid chunk")
-
-// take passes the content to each and returns how much of the input it used: all but the last line
-// if that is incomplete.
-func (c *chunks) take(in []byte, each func([]byte)) (used int, err error) {
-	for used < len(in) && !c.ended {
-		if c.next == chunkBytes {
-			n := min(c.left, int64(len(in)-used))
-			each(in[used : used+int(n)])
-			used += int(n)
-			if c.left -= n; c.left == 0 {
-				c.next = chunkEnd
-			}
-			continue
-		}
-		end := bytes.IndexByte(in[used:], '\n')
-		switch {
-		case end < 0 && len(in)-used > chunkLineMax:
-			return used, errChunk
-		case end < 0:
-			return used, nil
-		}
-		line := bytes.TrimRight(in[used:used+end], "\r")
-		used += end + 1
-		switch c.next {
-		case chunkSize:
-			digits, _, _ := bytes.Cut(line, []byte(";"))
-			size, err := strconv.ParseUint(string(bytes.TrimSpace(digits)), 16, 48)
-			if err != nil {
-				return used, errChunk
-			}
-			if c.left, c.next = int64(size), chunkBytes; size == 0 {
-				c.next = chunkTrailer
-			}
-		case chunkEnd:
-			if c.next = chunkSize; len(line) > 0 {
-				return used, errChunk
-			}
-		default:
-			c.ended = len(line) == 0
-		}
-	}
-	return used, nil
 }

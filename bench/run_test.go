@@ -28,20 +28,20 @@ func small(address string) Plan {
 // seeds is how many files a small plan puts before its turn.
 const seeds = 3
 
-// eachPoller tests a law with the poller of this system and with the portable one.
+// eachPoller tests a law with the poller of this system and with poll.
 func eachPoller(t *testing.T, law func(t *testing.T)) {
 	t.Run("system", law)
-	t.Run("portable", func(t *testing.T) {
-		t.Setenv(asPortable, "yes") // for worker processes
+	t.Run("poll", func(t *testing.T) {
+		t.Setenv(asPoll, "yes") // for worker processes
 		system := newPoller
-		newPoller = newNetPoller
+		newPoller = newPollSet
 		defer func() { newPoller = system }()
 		law(t)
 	})
 }
 
-// asPortable, when set in the environment, has worker processes use the portable poller.
-const asPortable = "FERRY_TEST_PORTABLE"
+// asPoll, when set in the environment, has worker processes use poll.
+const asPoll = "FERRY_TEST_POLL"
 
 // mustRun runs a plan of one server and one step, and gives what its turns showed.
 func mustRun(t *testing.T, p Plan) *Turn {

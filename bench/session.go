@@ -79,7 +79,6 @@ type session struct {
 	sends bool
 	job   job
 	in    incoming
-	chunk chunks
 }
 
 // job is one transfer.

@@ -30,16 +30,13 @@ func TestEveryProtocolDoesTheSameWork(t *testing.T) {
 				return "ftp://" + f.listener.Addr().String()
 			},
 			"http": func(t *testing.T) string {
-				return "http://" + startFakeHTTP(t, false, false) + "/in"
-			},
-			"http in chunks": func(t *testing.T) string {
-				return "http://" + startFakeHTTP(t, false, true) + "/in/"
+				return "http://" + startFakeHTTP(t, false) + "/in"
 			},
 			"http that closes": func(t *testing.T) string {
-				return "http://" + startFakeHTTP(t, true, false) + "/in"
+				return "http://" + startFakeHTTP(t, true) + "/in"
 			},
 			"http-new": func(t *testing.T) string {
-				return "http-new://" + startFakeHTTP(t, false, false) + "/in"
+				return "http-new://" + startFakeHTTP(t, false) + "/in"
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -132,41 +129,6 @@ func TestRepliesAreTakenApart(t *testing.T) {
 	}
 }
 
-// TestChunksAreWholeHoweverTheyAreCut feeds a body at every cut and byte by byte.
-func TestChunksAreWholeHoweverTheyAreCut(t *testing.T) {
-	const body = "5\r\nhello\r\n6;x=y\r\n world\r\nA\r\n, and more\r\n0\r\nTrailer: a\r\n\r\n"
-	feed := func(pieces ...string) (string, bool) {
-		var c chunks
-		var got, kept []byte
-		for _, piece := range pieces {
-			kept = append(kept, piece...)
-			n, err := c.take(kept, func(b []byte) { got = append(got, b...) })
-			if err != nil {
-				t.Fatalf("%q: %v", pieces, err)
-			}
-			kept = kept[n:]
-		}
-		return string(got), c.ended && len(kept) == 0
-	}
-	for cut := range len(body) {
-		if got, whole := feed(body[:cut], body[cut:]); got != "hello world, and more" || !whole {
-			t.Errorf("cut at %d: %q, whole %v", cut, got, whole)
-		}
-		if _, whole := feed(body[:cut]); whole {
-			t.Errorf("cut off at %d it is whole", cut)
-		}
-	}
-	if got, whole := feed(strings.Split(body, "")...); got != "hello world, and more" || !whole {
-		t.Errorf("byte by byte: %q, whole %v", got, whole)
-	}
-	for _, bad := range []string{"x\r\n", "\r\n", "1\r\nab\r\n", "fffffffffffff\r\n", "-1\r\n"} {
-		var c chunks
-		if _, err := c.take([]byte(bad), func([]byte) {}); err == nil {
-			t.Errorf("%q passes", bad)
-		}
-	}
-}
-
 func TestSitesAreRead(t *testing.T) {
 	for text, want := range map[string]Site{
 		"localhost:2121": {Name: "base", Proto: "base", Address: "localhost:2121"},
@@ -221,7 +183,7 @@ func TestAnswersOfHTTPHoweverTheyAreCut(t *testing.T) {
 // greets.
 func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
-		f := startFakeHTTP(t, false, false) // waits for a request, and so greets nobody
+		f := startFakeHTTP(t, false) // waits for a request, and so greets nobody
 		p := spoken(t, "ftp://"+f)
 		p.Scenario.Gets, p.Scenario.Lists, p.Timeout = 0, 0, 50*time.Millisecond
 		p.Transfers, p.Clients = 1, []int{1}

@@ -84,7 +84,7 @@ func TestFlagsChangeAScenario(t *testing.T) {
 }
 
 func TestCommandOfAResultTellsNoPassword(t *testing.T) {
-	got := shown([]string{"--compare-with", "x=ftp://ann:s3:cret@127.0.0.1:21/a", "h:1", "a:b@c"})
+	got := withoutPasswords([]string{"--compare-with", "x=ftp://ann:s3:cret@127.0.0.1:21/a", "h:1", "a:b@c"})
 	want := []string{"--compare-with", "x=ftp://ann:***@127.0.0.1:21/a", "h:1", "a:b@c"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
@@ -95,7 +95,7 @@ func TestUsageOfTheHarnessIsNoServers(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("usage is measured on Linux alone")
 	}
-	wantRun(t, 2, "", "is this harness or began it", "127.0.0.1:1", "--server-pid",
+	wantRun(t, 2, "", "is this harness or started it", "127.0.0.1:1", "--server-pid",
 		strconv.Itoa(os.Getpid()))
 }
 
