@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -44,9 +45,7 @@ func TestCancelRightAfterOrderStopsIt(t *testing.T) {
 		case <-time.After(5 * time.Second):
 			t.Error("the worker lost the cancellation")
 		}
-		orders.Close()
-		answers.Close()
-		<-served
+		_ = errors.Join(orders.Close(), answers.Close(), <-served)
 		if t.Failed() {
 			return
 		}

@@ -110,8 +110,10 @@ func percentileFigure(kind Kind, p float64) figure {
 	}
 	digits := strconv.FormatFloat(p, 'f', -1, 64)
 	about := "the latency that " + digits + "% of " + of + " do not exceed"
-	return figure{prefix + "p" + digits, unitSeconds, betterLess, about, false,
-		latency(kind, func(h *Histogram) float64 { return float64(h.Percentile(p)) })}
+	return figure{
+		prefix + "p" + digits, unitSeconds, betterLess, about, false,
+		latency(kind, func(h *Histogram) float64 { return float64(h.Percentile(p)) }),
+	}
 }
 
 func counted(of func(*Turn) int64) func(*Turn) (float64, bool) {
@@ -143,23 +145,35 @@ func usageFigures(prefix, whose string, better better, of func(*Turn) *Usage) []
 		}
 	}
 	return []figure{
-		{prefix + "-cpu", unitCPUs, betterNeither, whose + " processors kept busy", false,
+		{
+			prefix + "-cpu", unitCPUs, betterNeither, whose + " processors kept busy", false,
 			func(t *Turn) (float64, bool) {
 				if u := of(t); u != nil && t.Seconds > 0 {
 					return u.CPU / t.wall(), true
 				}
 				return 0, false
-			}},
-		{prefix + "-cpu/transfer", unitSeconds, better, whose + " processor time for a transfer",
-			false, per(func(y *Tally) int64 { return y.Count }, 1)},
-		{prefix + "-cpu/GB", unitSeconds, better, whose + " processor time for 10^9 bytes", false,
-			per(func(y *Tally) int64 { return y.Bytes }, 1e9)},
-		{prefix + "-pss", unitBytes, better, whose + " peak memory, shared pages divided", false,
-			most(func(u *Usage) int64 { return u.PSS })},
-		{prefix + "-descriptors", unitCount, better, whose + " open descriptors, at most", false,
-			most(func(u *Usage) int64 { return u.Descriptors })},
-		{prefix + "-threads", unitCount, better, whose + " threads, at most", false,
-			most(func(u *Usage) int64 { return u.Threads })},
+			},
+		},
+		{
+			prefix + "-cpu/transfer", unitSeconds, better, whose + " processor time for a transfer",
+			false, per(func(y *Tally) int64 { return y.Count }, 1),
+		},
+		{
+			prefix + "-cpu/GB", unitSeconds, better, whose + " processor time for 10^9 bytes", false,
+			per(func(y *Tally) int64 { return y.Bytes }, 1e9),
+		},
+		{
+			prefix + "-pss", unitBytes, better, whose + " peak memory, shared pages divided", false,
+			most(func(u *Usage) int64 { return u.PSS }),
+		},
+		{
+			prefix + "-descriptors", unitCount, better, whose + " open descriptors, at most", false,
+			most(func(u *Usage) int64 { return u.Descriptors }),
+		},
+		{
+			prefix + "-threads", unitCount, better, whose + " threads, at most", false,
+			most(func(u *Usage) int64 { return u.Threads }),
+		},
 	}
 }
 
@@ -172,13 +186,15 @@ func othersCPU(t *Turn) (float64, bool) {
 
 func lagFigure(name string, total bool, of func(*Histogram) int64) figure {
 	about := name + " of how late the harness itself started jobs"
-	return figure{"lag." + name, unitSeconds, betterNeither, about, total,
+	return figure{
+		"lag." + name, unitSeconds, betterNeither, about, total,
 		func(t *Turn) (float64, bool) {
 			if t.Lag == nil || t.Lag.Count() == 0 {
 				return 0, false
 			}
 			return float64(of(t.Lag)) / 1e6, true
-		}}
+		},
+	}
 }
 
 // commonFigures are all figures except those of one kind, in the order of help.
@@ -188,18 +204,28 @@ func commonFigures() []figure {
 	unconfirmed := func(t *Turn) int64 { return t.Unconfirmed }
 	missed := func(t *Turn) int64 { return t.Missed }
 	return slices.Concat(kindFigures(""), []figure{
-		{"errors", unitCount, betterLess, "errors of every kind", true,
-			counted((*Turn).ErrorCount)},
-		{"error-rate", unitShare, betterLess, "errors among everything that ended", true,
-			errorRate},
-		{"unconfirmed", unitCount, betterLess, "puts that the server did not confirm", true,
-			counted(unconfirmed)},
-		{"missed", unitCount, betterLess, "planned starts that never came", true,
-			counted(missed)},
+		{
+			"errors", unitCount, betterLess, "errors of every kind", true,
+			counted((*Turn).ErrorCount),
+		},
+		{
+			"error-rate", unitShare, betterLess, "errors among everything that ended", true,
+			errorRate,
+		},
+		{
+			"unconfirmed", unitCount, betterLess, "puts that the server did not confirm", true,
+			counted(unconfirmed),
+		},
+		{
+			"missed", unitCount, betterLess, "planned starts that never came", true,
+			counted(missed),
+		},
 	}, usageFigures("server", "the server's", betterLess, server),
 		usageFigures("own", "the harness's own", betterNeither, own), []figure{
-			{"others-cpu", unitCPUs, betterNeither, "other programs' processors kept busy", false,
-				othersCPU},
+			{
+				"others-cpu", unitCPUs, betterNeither, "other programs' processors kept busy", false,
+				othersCPU,
+			},
 			lagFigure("p50", false, func(h *Histogram) int64 { return h.Percentile(50) }),
 			lagFigure("p99", false, func(h *Histogram) int64 { return h.Percentile(99) }),
 			lagFigure("max", true, (*Histogram).Max),

@@ -30,10 +30,10 @@ type loop struct {
 	again   []int32  // clients that have more to read at once
 	swept   time.Duration
 
-	opening, leaving int
-	ctx              context.Context // of the current call
-	cancelled        bool
-	run              *running // nil between runs
+	awaited   int             // sessions that connect or close waits for
+	ctx       context.Context // of the current call
+	cancelled bool
+	run       *running // nil between runs
 }
 
 // running is the state of one run of a loop.

@@ -20,7 +20,7 @@ func (l *loop) fail(c *loopClient, err error) {
 	case l.cancelled:
 		return // abandon settles the rest
 	case r == nil && leaving:
-		l.leaving--
+		l.awaited--
 		return
 	case r == nil:
 		l.early.add(err)
@@ -98,7 +98,7 @@ func (l *loop) abandon() {
 
 // close ends all sessions and releases the loop.
 func (l *loop) close(ctx context.Context) {
-	defer l.watch(ctx)()
+	stop := l.watch(ctx)
 	limit := l.clock() + quitMax
 	for i := range l.load() {
 		c := &l.clients[i]
@@ -107,15 +107,16 @@ func (l *loop) close(ctx context.Context) {
 		}
 		c.protocol.quit(&c.session)
 		c.job, c.phase, c.deadline = job{}, phaseLeaving, limit
-		l.leaving++
+		l.awaited++
 		l.pump(c)
 	}
-	for l.leaving > 0 && !l.cancelled && l.clock() < limit {
+	for l.awaited > 0 && !l.cancelled && l.clock() < limit {
 		l.round(sweepEvery)
 	}
 	for i := range l.clients {
 		l.hangUp(&l.clients[i])
 	}
+	stop()
 	l.poll.shut()
 }
 

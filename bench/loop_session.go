@@ -74,8 +74,8 @@ func (l *loop) connect(ctx context.Context) {
 		next = l.Clients
 	}
 	begin := l.clock()
-	for (next < len(l.clients) || l.opening > 0) && !l.cancelled {
-		for next < len(l.clients) && l.opening < dialsMax {
+	for (next < len(l.clients) || l.awaited > 0) && !l.cancelled {
+		for next < len(l.clients) && l.awaited < dialsMax {
 			due := l.Ramp * time.Duration(next) / time.Duration(len(l.clients))
 			if due > l.clock()-begin {
 				break
@@ -83,7 +83,7 @@ func (l *loop) connect(ctx context.Context) {
 			c := &l.clients[next]
 			next++
 			c.opens = true
-			l.opening++
+			l.awaited++
 			l.dial(c)
 		}
 		l.round(min(l.untilNext(l.clock()), restMin))
@@ -94,7 +94,7 @@ func (l *loop) connect(ctx context.Context) {
 func (l *loop) opened(c *loopClient) {
 	if c.opens {
 		c.opens = false
-		l.opening--
+		l.awaited--
 	}
 }
 
@@ -259,7 +259,7 @@ func (l *loop) left(c *loopClient, err error) {
 	}
 	l.hangUp(c)
 	if l.run == nil {
-		l.leaving--
+		l.awaited--
 		return
 	}
 	now := l.clock()

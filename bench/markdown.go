@@ -21,11 +21,8 @@ type NamedResult struct {
 func WriteMarkdown(w io.Writer, results ...NamedResult) error {
 	var b strings.Builder
 	t := table{Head: []string{"server", "protocol", "load"}, Words: 3}
-	lines := map[[3]string][]string{}
-	memory := map[[3]string]float64{}
-	var order [][3]string
-	loads := map[string]bool{}
-	about := newAbout(results)
+	lines, memory := map[string]int{}, []float64{}
+	var all []*row
 	var doubts []string
 	for i, r := range results {
 		if n := r.Errors(); n > 0 {
@@ -33,53 +30,53 @@ func WriteMarkdown(w io.Writer, results ...NamedResult) error {
 				markdownText(r.Scenario))
 		}
 		rows := rowsOf([]NamedResult{{Result: r.Result}})
+		all = append(all, rows...)
 		job := jobName(rows)
 		t.Head = append(t.Head, job+"s/s", "p50", "p99", "CPU/"+job)
 		for _, row := range rows {
-			key := [3]string{row.name, row.target.Proto, row.load()}
-			loads[key[2]] = true
-			if lines[key] == nil {
-				order = append(order, key)
-			}
-			for len(lines[key]) < 4*i { // results before this one without the target
-				lines[key] = append(lines[key], noFigure)
+			cells := []string{row.name, row.target.Proto, row.load()}
+			key := strings.Join(cells, "\n")
+			n, seen := lines[key]
+			if !seen {
+				n = len(t.Rows)
+				lines[key], memory = n, append(memory, 0)
+				for range 4 * len(results) {
+					cells = append(cells, noFigure)
+				}
+				t.Rows = append(t.Rows, cells)
 			}
 			rate := strings.TrimSpace(row.show("transfers/s") + " " + row.spread("transfers/s"))
-			lines[key] = append(lines[key], rate, row.show("p50"), row.show("p99"),
-				row.show("server-cpu/transfer"))
-			if pss, known := row.value(mustFigure("server-pss")); known {
-				memory[key] = max(memory[key], pss)
-			}
-			about.add(row)
+			copy(t.Rows[n][3+4*i:], []string{
+				rate, row.show("p50"), row.show("p99"), row.show("server-cpu/transfer"),
+			})
+			pss, _ := row.value(mustFigure("server-pss"))
+			memory[n] = max(memory[n], pss)
 		}
 		for _, n := range r.limitNotes(rows) {
 			if n.Loud {
-				doubts = append(doubts, "Of "+job+"s, "+n.Text)
+				doubts = append(doubts, "\nOf "+job+"s, "+n.Text+"\n")
 			}
 		}
 	}
 	t.Head = append(t.Head, "memory")
-	for _, key := range order {
-		for len(lines[key]) < 4*len(results) {
-			lines[key] = append(lines[key], noFigure)
-		}
+	for n := range t.Rows {
 		pss := noFigure
-		if memory[key] > 0 {
-			pss = showBytes(memory[key])
+		if memory[n] > 0 {
+			pss = showBytes(memory[n])
 		}
-		t.Rows = append(t.Rows, append(append(key[:], lines[key]...), pss))
+		t.Rows[n] = append(t.Rows[n], pss)
 	}
-	if len(loads) < 2 { // the same in every line
+	if len(distinct(all, (*row).load)) < 2 {
 		t.Words--
-		t.Head = slices.Delete(t.Head, 2, 3)
-		for i := range t.Rows {
-			t.Rows[i] = slices.Delete(t.Rows[i], 2, 3)
+		for n := range t.Rows {
+			t.Rows[n] = slices.Delete(t.Rows[n], 2, 3)
 		}
+		t.Head = slices.Delete(t.Head, 2, 3)
 	}
 	t.writeMarkdown(&b)
-	fmt.Fprintf(&b, "\n%s\n", about)
+	fmt.Fprintf(&b, "\n%s\n", whereMeasured(results, all))
 	for _, text := range doubts {
-		fmt.Fprintf(&b, "\n%s\n", markdownText(text))
+		b.WriteString(strings.ReplaceAll(text, "<", "&lt;"))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -96,48 +93,39 @@ func jobName(rows []*row) string {
 		}
 	}
 	for kind := range found {
-		if len(found) == 1 && kind != KindList {
+		switch {
+		case len(found) > 1:
+		case kind == KindList:
+			return "listing"
+		default:
 			return string(kind)
 		}
-	}
-	if found[KindList] && len(found) == 1 {
-		return "listing"
 	}
 	return "transfer"
 }
 
-// about says how often and where results were measured.
-type about struct {
-	results     []NamedResult
-	turns       map[string]bool
-	least, most float64 // processors that other programs kept busy
-}
-
-func newAbout(results []NamedResult) *about {
-	return &about{results: results, turns: map[string]bool{}, least: math.Inf(1)}
-}
-
-func (a *about) add(r *row) {
-	n := len(r.step.Turns)
-	each := math.Round(r.merged.Seconds/float64(n)*10) / 10
-	a.turns[plural(int64(n), "turn")+" of "+showSeconds(each)] = true
-	if others, known := othersCPU(r.merged); known {
-		a.least, a.most = min(a.least, others), max(a.most, others)
+// whereMeasured says how often and on which machines the rows were measured.
+func whereMeasured(results []NamedResult, rows []*row) string {
+	turns, least, most := map[string]bool{}, math.Inf(1), 0.0
+	for _, r := range rows {
+		n := len(r.step.Turns)
+		each := math.Round(r.merged.Seconds/float64(n)*10) / 10
+		turns[plural(int64(n), "turn")+" of "+showSeconds(each)] = true
+		if others, known := othersCPU(r.merged); known {
+			least, most = min(least, others), max(most, others)
+		}
 	}
-}
-
-func (a *about) String() string {
-	text := strings.Join(slices.Sorted(maps.Keys(a.turns)), ", ") + " each"
-	for i, r := range a.results {
+	text := strings.Join(slices.Sorted(maps.Keys(turns)), ", ") + " each"
+	for i, r := range results {
 		if i == 0 && len(r.Targets) > 1 {
 			text += ", which alternate"
 		}
-		if i == 0 || r.Machine != a.results[0].Machine {
+		if i == 0 || r.Machine != results[0].Machine {
 			text += fmt.Sprintf("; %s, %s", r.Began.UTC().Format(time.DateOnly), r.Machine.brief())
 		}
 	}
-	if a.most > 0 {
-		text += fmt.Sprintf(", of which other programs kept %.1f to %.1f busy", a.least, a.most)
+	if most > 0 {
+		text += fmt.Sprintf(", of which other programs kept %.1f to %.1f busy", least, most)
 	}
 	return text + "."
 }

@@ -86,22 +86,18 @@ func (r *row) where(rows []*row) string {
 }
 
 func latencyNote(rows []*row) string {
-	closed := slices.ContainsFunc(rows, func(r *row) bool { return r.step.Rate == 0 })
-	open := slices.ContainsFunc(rows, func(r *row) bool { return r.step.Rate > 0 })
-	text := "Latency is the time from the command to the end of its transfer; a client starts the " +
-		"next one then, so a pause of the server delays few of them and is hidden from " +
-		"percentiles (a rate shows it)."
 	switch {
 	case isStorm(rows):
-		text = "Latency is the time from the connect to the end of its session."
-	case open && closed:
-		text = "Latency is the time from the command, or with a rate from the planned start, to " +
-			"the end of its transfer."
-	case open:
-		text = "Latency is the time from the planned start to the end of the transfer, so a pause " +
-			"of the server counts for every transfer that had to wait."
+		return "Latency is the time from the connect to the end of its session."
+	case slices.ContainsFunc(rows, func(r *row) bool { return r.step.Rate > 0 }):
+		return "With a rate, latency is the time from the planned start to the end of the " +
+			"transfer, so a pause of the server counts for every transfer that had to wait; " +
+			"otherwise it is the time from the command."
+	default:
+		return "Latency is the time from the command to the end of its transfer; a client starts " +
+			"the next one then, so a pause of the server delays few of them and is hidden from " +
+			"percentiles (a rate shows it)."
 	}
-	return text
 }
 
 // tailNote names the percentiles that are rough estimates where the turns have fewest jobs.
@@ -148,50 +144,50 @@ func (r *Result) limitNotes(rows []*row) []note {
 
 // limits says when the harness or the machine was the limit, not the server.
 func (m Machine) limits(t *Turn) []note {
+	if t.Own == nil || t.Seconds == 0 || m.Processors == 0 {
+		return nil
+	}
 	var all []note
-	loud := func(format string, args ...any) {
-		all = append(all, note{fmt.Sprintf(format, args...), true})
+	add := func(loud bool, format string, args ...any) {
+		all = append(all, note{fmt.Sprintf(format, args...), loud})
 	}
 	processors, total := float64(m.Processors), plural(int64(m.Processors), "processor")
 	others, known := othersCPU(t)
-	disturbed := known && others >= othersShare*processors &&
-		t.AllCPU/t.wall() >= crowdedShare*processors
-	if own := t.Own; own != nil && t.Seconds > 0 && m.Processors > 0 {
-		ownCPU, serverCPU := own.CPU/t.wall(), 0.0
-		if t.Server != nil {
-			serverCPU = t.Server.CPU / t.wall()
-		}
-		enough := busyShare * processors
-		full := ownCPU+serverCPU >= enough || !disturbed && t.AllCPU/t.wall() >= enough
-		switch {
-		case ownCPU >= enough:
-			loud("THE HARNESS WAS THE LIMIT: it kept %.2f of %s busy itself. The server may do "+
-				"more.", ownCPU, total)
-		case t.Busy >= busyLoop:
-			loud("THE HARNESS WAS THE LIMIT: its processes had work for %.0f%% of the time, so "+
-				"answers waited for them. The server may do more.", 100*t.Busy)
-		case full && t.Server == nil:
-			loud("THE MACHINE WAS THE LIMIT: all programs kept %.2f of %s busy, the harness %.2f "+
-				"of them. How much the server used is not known (--server-pid shows it).",
-				t.AllCPU/t.wall(), total, ownCPU)
-		case full && ownCPU >= serverCPU:
-			loud("THE MACHINE WAS THE LIMIT, and the harness used more of it than the server: "+
-				"%.2f of %s, the server %.2f. The server may do more on a machine of its own.",
-				ownCPU, total, serverCPU)
-		case full:
-			all = append(all, note{Text: fmt.Sprintf("The machine was the limit: the server kept "+
-				"%.2f of %s busy, the harness %.2f.", serverCPU, total, ownCPU)})
-		}
+	busy := t.AllCPU / t.wall()
+	disturbed := known && others >= othersShare*processors && busy >= crowdedShare*processors
+	own, server := t.Own.CPU/t.wall(), 0.0
+	if t.Server != nil {
+		server = t.Server.CPU / t.wall()
+	}
+	enough := busyShare * processors
+	full := own+server >= enough || !disturbed && busy >= enough
+	switch {
+	case own >= enough:
+		add(true, "THE HARNESS WAS THE LIMIT: it kept %.2f of %s busy itself. The server may do "+
+			"more.", own, total)
+	case t.Busy >= busyLoop:
+		add(true, "THE HARNESS WAS THE LIMIT: its processes had work for %.0f%% of the time, so "+
+			"answers waited for them. The server may do more.", 100*t.Busy)
+	case full && t.Server == nil:
+		add(true, "THE MACHINE WAS THE LIMIT: all programs kept %.2f of %s busy, the harness %.2f "+
+			"of them. The server's share is not known (--server-pid shows it).", busy, total, own)
+	case full && own >= server:
+		add(true, "THE MACHINE WAS THE LIMIT, and the harness used more of it than the server: "+
+			"%.2f of %s, the server %.2f. The server may do more on a machine of its own.", own,
+			total, server)
+	case full:
+		add(false, "The machine was the limit: the server kept %.2f of %s busy, the harness %.2f.",
+			server, total, own)
 	}
 	if disturbed {
-		loud("THE MACHINE WAS BUSY WITH OTHER THINGS: other programs kept %.2f of %s busy. The "+
-			"figures would be better without them.", others, total)
+		add(true, "THE MACHINE WAS BUSY WITH OTHER THINGS: other programs kept %.2f of %s busy. "+
+			"The figures would be better without them.", others, total)
 	}
 	if t.Lag != nil && t.Lag.Count() > 0 {
 		lag, median := t.Lag.Percentile(99), t.jobs().Latency.Percentile(50)
 		if lag >= lateMin.Microseconds() && float64(lag) >= lateShare*float64(median) {
-			loud("THE HARNESS WAS LATE: 1%% of the starts came %s or more after their time though "+
-				"a client was idle (median latency: %s). Part of the latency is its own.",
+			add(true, "THE HARNESS WAS LATE: 1%% of the starts came %s or more after their time "+
+				"though a client was idle (median latency: %s). Part of the latency is its own.",
 				showSeconds(float64(lag)/1e6), showSeconds(float64(median)/1e6))
 		}
 	}

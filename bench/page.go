@@ -189,11 +189,13 @@ type course struct {
 
 var courses = []course{
 	{"Throughput over time", "transfers/s", unitRate, func(s *Sample, seconds float64) (float64,
-		bool) {
+		bool,
+	) {
 		return float64(s.Transfers) / seconds, true
 	}},
 	{"Server CPU over time", "processors busy", unitCPUs, func(s *Sample, seconds float64) (
-		float64, bool) {
+		float64, bool,
+	) {
 		if s.Server == nil {
 			return 0, false
 		}

@@ -36,11 +36,18 @@ var (
 		nil, {8, 4}, {2, 3}, {10, 3, 2, 3}, {5, 2}, {12, 4}, {4, 2, 1, 2}, {1, 2},
 	}
 	glyphs = [styleCount]draw.GlyphDrawer{
-		draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{},
-		draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.PlusGlyph{}, draw.CrossGlyph{},
+		draw.CircleGlyph{},
+		draw.BoxGlyph{},
+		draw.PyramidGlyph{},
+		draw.RingGlyph{},
+		draw.SquareGlyph{},
+		draw.TriangleGlyph{},
+		draw.PlusGlyph{},
+		draw.CrossGlyph{},
 	}
-	themed = strings.NewReplacer("\n\t", " ", "font-family:Liberation Sans;font-variant:normal;"+
-		"font-weight:normal;font-style:normal;font-size:14px;", "", "#C10000", "var(--soft)",
+	themed = strings.NewReplacer("\n\t", " ",
+		"font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;"+
+			"font-size:14px;", "", "#C10000", "var(--soft)",
 		"#C20000", "var(--rule)", "#C30000", "var(--text)", "#C00000", "var(--c0)", "#C00001", "var(--c1)",
 		"#C00002", "var(--c2)", "#C00003", "var(--c3)", "#C00004", "var(--c4)",
 		"#C00005", "var(--c5)", "#C00006", "var(--c6)", "#C00007", "var(--c7)")
@@ -164,7 +171,7 @@ func linear(a *plot.Axis, u unit) {
 		a.Max = 1
 	}
 	a.Max *= 1.04
-	a.Tick.Marker = plot.TickerFunc(func(least, most float64) []plot.Tick {
+	a.Tick.Marker = plot.TickerFunc(func(_, most float64) []plot.Tick {
 		one := 1.0
 		for (u == unitBytes || u == unitSpeed) && most/one >= 1024 {
 			one *= 1024

@@ -87,25 +87,46 @@ var figureTables = []struct {
 	wanted  func(*row) bool
 }{
 	{"Speed", []column{
-		{"transfers/s", "transfers/s"}, {"", "±"}, {"bytes/s", "bytes/s"}, {"p50", "p50"},
-		{"p90", "p90"}, {"p99", "p99"}, {"p99.9", "p99.9"}, {"max", "max"}, {"errors", "errors"},
+		{"transfers/s", "transfers/s"},
+		{"", "±"},
+		{"bytes/s", "bytes/s"},
+		{"p50", "p50"},
+		{"p90", "p90"},
+		{"p99", "p99"},
+		{"p99.9", "p99.9"},
+		{"max", "max"},
+		{"errors", "errors"},
 	}, func(*row) bool { return true }},
 	{"The plan", []column{
-		{"missed", "missed starts"}, {"lag.p50", "own lag p50"}, {"lag.p99", "own lag p99"},
+		{"missed", "missed starts"},
+		{"lag.p50", "own lag p50"},
+		{"lag.p99", "own lag p99"},
 		{"lag.max", "own lag max"},
 	}, func(r *row) bool { return r.step.Rate > 0 }},
 	{"Cost", []column{
-		{"server-cpu/transfer", "CPU/transfer"}, {"server-cpu/GB", "CPU/GB"},
-		{"server-cpu", "CPUs"}, {"server-pss", "PSS"}, {"server-descriptors", "descriptors"},
-		{"server-threads", "threads"}, {"own-cpu/transfer", "own CPU/transfer"},
-		{"own-cpu", "own CPUs"}, {"others-cpu", "others' CPUs"},
+		{"server-cpu/transfer", "CPU/transfer"},
+		{"server-cpu/GB", "CPU/GB"},
+		{"server-cpu", "CPUs"},
+		{"server-pss", "PSS"},
+		{"server-descriptors", "descriptors"},
+		{"server-threads", "threads"},
+		{"own-cpu/transfer", "own CPU/transfer"},
+		{"own-cpu", "own CPUs"},
+		{"others-cpu", "others' CPUs"},
 	}, func(r *row) bool { return r.merged.Server != nil || r.merged.Own != nil }},
 }
 
 // kindColumns are the columns of the table by kind.
 var kindColumns = []column{
-	{"transfers", "number"}, {"transfers/s", "number/s"}, {"bytes", "bytes"}, {"mean", "mean"},
-	{"p50", "p50"}, {"p90", "p90"}, {"p99", "p99"}, {"p99.9", "p99.9"}, {"max", "max"},
+	{"transfers", "number"},
+	{"transfers/s", "number/s"},
+	{"bytes", "bytes"},
+	{"mean", "mean"},
+	{"p50", "p50"},
+	{"p90", "p90"},
+	{"p99", "p99"},
+	{"p99.9", "p99.9"},
+	{"max", "max"},
 }
 
 // tablesOf are the tables of these rows. Columns without any figure are left out.

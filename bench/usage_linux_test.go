@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bufio"
-
 	"fmt"
 	"io"
 	"os"
