@@ -47,7 +47,7 @@ type CompareOptions struct {
 // comparedFigures are compared unless others are named.
 var comparedFigures = []string{
 	"transfers/s", "p50", "p90", "p99", "p99.9", "connect.transfers/s", "connect.p99",
-	"errors", "unconfirmed", "missed",
+	"errors", "missed",
 	"server-cpu/transfer", "server-pss", "server-descriptors", "server-threads",
 }
 
@@ -185,10 +185,11 @@ func (c *Comparison) compareSteps(older, newer *Target, figures []figure) {
 }
 
 func (c *Comparison) compareTurns(where string, older, newer *row, figures []figure) {
-	if older.step.Merged().storm() && newer.step.Merged().storm() {
-		figures = stormFigures(figures)
-	}
+	storm := older.step.Merged().storm() // whose connects are its transfers too
 	for _, f := range figures {
+		if storm && strings.HasPrefix(f.name, string(KindConnect)) {
+			continue
+		}
 		a, b := older.perTurn(f), newer.perTurn(f)
 		if len(a) == 0 && len(b) == 0 {
 			continue
@@ -208,20 +209,6 @@ func (c *Comparison) compareTurns(where string, older, newer *row, figures []fig
 		}
 		c.Changes = append(c.Changes, change)
 	}
-}
-
-// stormFigures replaces figures of transfers by those of connects.
-func stormFigures(figures []figure) []figure {
-	var all []figure
-	for _, f := range figures {
-		if of, ok := allFigures[string(KindConnect)+"."+f.name]; ok {
-			f = of
-		}
-		if !slices.ContainsFunc(all, func(other figure) bool { return other.name == f.name }) {
-			all = append(all, f)
-		}
-	}
-	return all
 }
 
 // correct applies Holm's correction: of twenty figures one would show a difference by chance.

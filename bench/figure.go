@@ -38,14 +38,16 @@ func (f figure) lasting() bool {
 		func(end string) bool { return strings.HasSuffix(f.name, end) })
 }
 
+// turnFigure is how a figure is taken from a turn.
+type turnFigure = func(*Turn) (float64, bool)
+
 // kindFigures are those of one kind, with its name and a dot before theirs, or of all jobs.
 func kindFigures(kind Kind) []figure {
-	prefix, of := "", "all transfers"
-	if kind != "" {
-		prefix, of = string(kind)+".", string(kind)
+	prefix, whose := kind.words()
+	fig := func(name string, u unit, b better, total bool, about string, of turnFigure) figure {
+		return figure{prefix + name, u, b, about + whose, total, of}
 	}
-	// counted needs a tally; moved, one that is not of connects.
-	counted := func(value func(*Turn, *Tally) float64) func(*Turn) (float64, bool) {
+	counted := func(value func(*Turn, *Tally) float64) turnFigure {
 		return func(t *Turn) (float64, bool) {
 			if y := t.tally(kind); y != nil && t.Seconds > 0 {
 				return value(t, y), true
@@ -53,36 +55,38 @@ func kindFigures(kind Kind) []figure {
 			return 0, false
 		}
 	}
-	moved := func(value func(*Turn, *Tally) float64) func(*Turn) (float64, bool) {
+	moved := func(value func(*Turn, *Tally) float64) turnFigure {
 		return func(t *Turn) (float64, bool) {
 			if kind == KindConnect || kind == "" && t.storm() {
-				return 0, false
+				return 0, false // connects move nothing
 			}
 			return counted(value)(t)
 		}
 	}
-	mean := func(h *Histogram) float64 { return h.Mean() }
-	longest := func(h *Histogram) float64 { return float64(h.Max()) }
 	number := func(_ *Turn, y *Tally) float64 { return float64(y.Count) }
-	perSecond := func(t *Turn, y *Tally) float64 { return float64(y.Count) / t.Seconds }
-	content := func(_ *Turn, y *Tally) float64 { return float64(y.Bytes) }
+	rate := func(t *Turn, y *Tally) float64 { return float64(y.Count) / t.Seconds }
+	bytes := func(_ *Turn, y *Tally) float64 { return float64(y.Bytes) }
 	speed := func(t *Turn, y *Tally) float64 { return float64(y.Bytes) / t.Seconds }
-	all := []figure{
-		{"transfers", unitCount, betterNeither, "number of ", true, counted(number)},
-		{"transfers/s", unitRate, betterMore, "number a second of ", false, counted(perSecond)},
-		{"bytes", unitBytes, betterNeither, "content of ", true, moved(content)},
-		{"bytes/s", unitSpeed, betterMore, "content a second of ", false, moved(speed)},
-		{"mean", unitSeconds, betterLess, "average latency of ", false, latency(kind, mean)},
+	longest := func(h *Histogram) float64 { return float64(h.Max()) }
+	return []figure{
+		fig("transfers", unitCount, betterNeither, true, "number of ", counted(number)),
+		fig("transfers/s", unitRate, betterMore, false, "number a second of ", counted(rate)),
+		fig("bytes", unitBytes, betterNeither, true, "content of ", moved(bytes)),
+		fig("bytes/s", unitSpeed, betterMore, false, "content a second of ", moved(speed)),
+		fig("mean", unitSeconds, betterLess, false, "average latency of ",
+			latency(kind, (*Histogram).Mean)),
 		percentileFigure(kind, 50), percentileFigure(kind, 90),
 		percentileFigure(kind, 99), percentileFigure(kind, 99.9),
-		{"max", unitSeconds, betterLess, "longest latency of ", true, latency(kind, longest)},
+		fig("max", unitSeconds, betterLess, true, "longest latency of ", latency(kind, longest)),
 	}
-	for i := range all {
-		if !strings.HasPrefix(all[i].name, prefix+"p") { // percentiles have their names already
-			all[i].name, all[i].about = prefix+all[i].name, all[i].about+of
-		}
+}
+
+// words are what names of the kind's figures begin with, and whose they are.
+func (k Kind) words() (prefix, whose string) {
+	if k == "" {
+		return "", "all transfers"
 	}
-	return all
+	return string(k) + ".", string(k)
 }
 
 // tally is that of a kind, or of all jobs; nil if there is none.
@@ -93,7 +97,7 @@ func (t *Turn) tally(k Kind) *Tally {
 	return t.Kinds[k]
 }
 
-func latency(kind Kind, of func(*Histogram) float64) func(*Turn) (float64, bool) {
+func latency(kind Kind, of func(*Histogram) float64) turnFigure {
 	return func(t *Turn) (float64, bool) {
 		if y := t.tally(kind); y != nil && y.Count > 0 {
 			return of(y.Latency) / 1e6, true
@@ -104,76 +108,47 @@ func latency(kind Kind, of func(*Histogram) float64) func(*Turn) (float64, bool)
 
 // percentileFigure is the latency that p percent do not exceed.
 func percentileFigure(kind Kind, p float64) figure {
-	prefix, of := "", "all transfers"
-	if kind != "" {
-		prefix, of = string(kind)+".", string(kind)
-	}
+	prefix, whose := kind.words()
 	digits := strconv.FormatFloat(p, 'f', -1, 64)
-	about := "the latency that " + digits + "% of " + of + " do not exceed"
-	return figure{
-		prefix + "p" + digits, unitSeconds, betterLess, about, false,
-		latency(kind, func(h *Histogram) float64 { return float64(h.Percentile(p)) }),
-	}
-}
-
-func counted(of func(*Turn) int64) func(*Turn) (float64, bool) {
-	return func(t *Turn) (float64, bool) { return float64(of(t)), t.Seconds > 0 }
-}
-
-func errorRate(t *Turn) (float64, bool) {
-	bad, good := float64(t.ErrorCount()), float64(t.jobs().Count)
-	return bad / max(bad+good, 1), bad+good > 0
+	about := "the latency that " + digits + "% of " + whose + " do not exceed"
+	of := latency(kind, func(h *Histogram) float64 { return float64(h.Percentile(p)) })
+	return figure{prefix + "p" + digits, unitSeconds, betterLess, about, false, of}
 }
 
 // usageFigures are those of the server's or the harness's usage, with that prefix.
-func usageFigures(prefix, whose string, better better, of func(*Turn) *Usage) []figure {
-	per := func(amount func(*Tally) int64, scale float64) func(*Turn) (float64, bool) {
-		return func(t *Turn) (float64, bool) {
-			u, n := of(t), amount(t.jobs())
-			if u == nil || n == 0 || t.Seconds == 0 {
-				return 0, false
-			}
-			return u.CPU / float64(n) * scale, true
-		}
-	}
-	most := func(count func(*Usage) int64) func(*Turn) (float64, bool) {
-		return func(t *Turn) (float64, bool) {
+func usageFigures(prefix, whose string, b better, of func(*Turn) *Usage) []figure {
+	fig := func(name string, u unit, b better, about string,
+		value func(*Turn, *Usage) (float64, bool),
+	) figure {
+		return figure{prefix + name, u, b, whose + about, false, func(t *Turn) (float64, bool) {
 			if u := of(t); u != nil && t.Seconds > 0 {
-				return float64(count(u)), count(u) > 0
+				return value(t, u)
 			}
 			return 0, false
+		}}
+	}
+	per := func(amount func(*Tally) int64, scale float64) func(*Turn, *Usage) (float64, bool) {
+		return func(t *Turn, u *Usage) (float64, bool) {
+			n := amount(t.jobs())
+			return u.CPU / float64(max(n, 1)) * scale, n > 0
 		}
 	}
+	most := func(count func(*Usage) int64) func(*Turn, *Usage) (float64, bool) {
+		return func(_ *Turn, u *Usage) (float64, bool) { return float64(count(u)), count(u) > 0 }
+	}
+	busy := func(t *Turn, u *Usage) (float64, bool) { return u.CPU / t.wall(), true }
 	return []figure{
-		{
-			prefix + "-cpu", unitCPUs, betterNeither, whose + " processors kept busy", false,
-			func(t *Turn) (float64, bool) {
-				if u := of(t); u != nil && t.Seconds > 0 {
-					return u.CPU / t.wall(), true
-				}
-				return 0, false
-			},
-		},
-		{
-			prefix + "-cpu/transfer", unitSeconds, better, whose + " processor time for a transfer",
-			false, per(func(y *Tally) int64 { return y.Count }, 1),
-		},
-		{
-			prefix + "-cpu/GB", unitSeconds, better, whose + " processor time for 10^9 bytes", false,
-			per(func(y *Tally) int64 { return y.Bytes }, 1e9),
-		},
-		{
-			prefix + "-pss", unitBytes, better, whose + " peak memory, shared pages divided", false,
-			most(func(u *Usage) int64 { return u.PSS }),
-		},
-		{
-			prefix + "-descriptors", unitCount, better, whose + " open descriptors, at most", false,
-			most(func(u *Usage) int64 { return u.Descriptors }),
-		},
-		{
-			prefix + "-threads", unitCount, better, whose + " threads, at most", false,
-			most(func(u *Usage) int64 { return u.Threads }),
-		},
+		fig("-cpu", unitCPUs, betterNeither, " processors kept busy", busy),
+		fig("-cpu/transfer", unitSeconds, b, " processor time for a transfer",
+			per(func(y *Tally) int64 { return y.Count }, 1)),
+		fig("-cpu/GB", unitSeconds, b, " processor time for 10^9 bytes",
+			per(func(y *Tally) int64 { return y.Bytes }, 1e9)),
+		fig("-pss", unitBytes, b, " peak memory, shared pages divided",
+			most(func(u *Usage) int64 { return u.PSS })),
+		fig("-descriptors", unitCount, b, " open descriptors, at most",
+			most(func(u *Usage) int64 { return u.Descriptors })),
+		fig("-threads", unitCount, b, " threads, at most",
+			most(func(u *Usage) int64 { return u.Threads })),
 	}
 }
 
@@ -184,52 +159,40 @@ func othersCPU(t *Turn) (float64, bool) {
 	return max(0, t.AllCPU-t.Own.CPU-t.Server.CPU) / t.wall(), true
 }
 
+func errorRate(t *Turn) (float64, bool) {
+	bad, good := float64(t.ErrorCount()), float64(t.jobs().Count)
+	return bad / max(bad+good, 1), bad+good > 0
+}
+
 func lagFigure(name string, total bool, of func(*Histogram) int64) figure {
 	about := name + " of how late the harness itself started jobs"
-	return figure{
-		"lag." + name, unitSeconds, betterNeither, about, total,
-		func(t *Turn) (float64, bool) {
-			if t.Lag == nil || t.Lag.Count() == 0 {
-				return 0, false
-			}
-			return float64(of(t.Lag)) / 1e6, true
-		},
+	lag := func(t *Turn) (float64, bool) {
+		if t.Lag == nil || t.Lag.Count() == 0 {
+			return 0, false
+		}
+		return float64(of(t.Lag)) / 1e6, true
 	}
+	return figure{"lag." + name, unitSeconds, betterNeither, about, total, lag}
 }
 
 // commonFigures are all figures except those of one kind, in the order of help.
 func commonFigures() []figure {
+	errors := func(t *Turn) (float64, bool) { return float64(t.ErrorCount()), t.Seconds > 0 }
+	missed := func(t *Turn) (float64, bool) { return float64(t.Missed), t.Seconds > 0 }
 	server := func(t *Turn) *Usage { return t.Server }
 	own := func(t *Turn) *Usage { return t.Own }
-	unconfirmed := func(t *Turn) int64 { return t.Unconfirmed }
-	missed := func(t *Turn) int64 { return t.Missed }
-	return slices.Concat(kindFigures(""), []figure{
-		{
-			"errors", unitCount, betterLess, "errors of every kind", true,
-			counted((*Turn).ErrorCount),
-		},
-		{
-			"error-rate", unitShare, betterLess, "errors among everything that ended", true,
-			errorRate,
-		},
-		{
-			"unconfirmed", unitCount, betterLess, "puts that the server did not confirm", true,
-			counted(unconfirmed),
-		},
-		{
-			"missed", unitCount, betterLess, "planned starts that never came", true,
-			counted(missed),
-		},
-	}, usageFigures("server", "the server's", betterLess, server),
-		usageFigures("own", "the harness's own", betterNeither, own), []figure{
-			{
-				"others-cpu", unitCPUs, betterNeither, "other programs' processors kept busy", false,
-				othersCPU,
-			},
-			lagFigure("p50", false, func(h *Histogram) int64 { return h.Percentile(50) }),
-			lagFigure("p99", false, func(h *Histogram) int64 { return h.Percentile(99) }),
-			lagFigure("max", true, (*Histogram).Max),
-		})
+	p50 := func(h *Histogram) int64 { return h.Percentile(50) }
+	p99 := func(h *Histogram) int64 { return h.Percentile(99) }
+	all := append(kindFigures(""),
+		figure{"errors", unitCount, betterLess, "errors of every kind", true, errors},
+		figure{"error-rate", unitShare, betterLess, "errors among all that ended", true, errorRate},
+		figure{"missed", unitCount, betterLess, "planned starts that never came", true, missed})
+	all = append(all, usageFigures("server", "the server's", betterLess, server)...)
+	all = append(all, usageFigures("own", "the harness's own", betterNeither, own)...)
+	others := "other programs' processors kept busy"
+	return append(all, figure{"others-cpu", unitCPUs, betterNeither, others, false, othersCPU},
+		lagFigure("p50", false, p50), lagFigure("p99", false, p99),
+		lagFigure("max", true, (*Histogram).Max))
 }
 
 // allFigures are all figures with a fixed name, by it.
@@ -376,6 +339,12 @@ func mustFigure(name string) figure {
 	return f
 }
 
+// NamedResult is a result with the name that distinguishes it from others, such as its file's.
+type NamedResult struct {
+	Name string
+	*Result
+}
+
 // rowsOf are the loads that have turns. With several results their names are part of the targets'.
 func rowsOf(results []NamedResult) []*row {
 	var rows []*row
@@ -397,18 +366,4 @@ func rowsOf(results []NamedResult) []*row {
 		}
 	}
 	return rows
-}
-
-// isStorm says that these rows have connects alone.
-func isStorm(rows []*row) bool {
-	return slices.ContainsFunc(rows, func(r *row) bool { return r.merged.storm() }) &&
-		!slices.ContainsFunc(rows, func(r *row) bool { return r.merged.Transfers() > 0 })
-}
-
-// inWords is a text about transfers, or about connects for a storm.
-func inWords(text string, storm bool) string {
-	if !storm {
-		return text
-	}
-	return strings.NewReplacer("Transfer", "Connect", "transfer", "connect").Replace(text)
 }

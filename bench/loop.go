@@ -69,8 +69,6 @@ const (
 	// dialsMax is how many sessions are opened at once: half of vsftpd's accept queue of 32, since
 	// a connection that does not fit a queue waits for seconds.
 	dialsMax = 16
-	// confirmWait is how long base waits for the confirmation of a put.
-	confirmWait = 5 * time.Second
 	// quitMax bounds the orderly end of all sessions after a turn.
 	quitMax = 5 * time.Second
 	// slowBuffer is the receive buffer of slow readers: a small one lets the server feel them soon.

@@ -73,10 +73,6 @@ func (l *loop) late(c *loopClient) {
 	case c.wait == waitControl:
 		l.fail(c, c.fault(client.ErrLost, silence))
 	default:
-		if p, ok := l.proto.(silencer); ok && p.silent(&c.session) {
-			l.pump(c)
-			return
-		}
 		l.fail(c, c.fault(client.ErrStalled, silence))
 	}
 }

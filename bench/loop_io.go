@@ -197,15 +197,9 @@ func (l *loop) send(c *loopClient, b []byte) (goesOn bool) {
 	c.protocol.sent(&c.session)
 	if c.wait == waitEnd {
 		l.poll.closeWrite(c.dataFD) // if the connection ended, the read says so
-		if _, ok := l.proto.(silencer); ok {
-			c.deadline = l.now + min(confirmWait, l.Timeout)
-		}
 	}
 	return true
 }
-
-// silencer is a protocol in which silence may mean success.
-type silencer interface{ silent(s *session) bool }
 
 // cutOff ends a content that could not be sent.
 func (l *loop) cutOff(c *loopClient, cause error) (goesOn bool) {

@@ -236,9 +236,6 @@ func (l *loop) count(c *loopClient, now time.Duration, bytes int64) {
 	r := l.run
 	r.jobs.done(int(c.index), &c.job, nil)
 	r.record.ended(c.job.kind, now-r.begin, now-c.intended, bytes)
-	if c.unconfirmed {
-		r.record.unconfirmed++
-	}
 	c.ended = now
 	r.progress.transfers.Add(1)
 	r.progress.bytes.Add(bytes)

@@ -63,10 +63,6 @@ func (r *Result) notes(rows []*row) []note {
 			"divided among those who share them. The server's, unless marked as own or others'."})
 	}
 	for _, row := range rows {
-		if n := row.merged.Unconfirmed; n > 0 {
-			all = append(all, note{Text: fmt.Sprintf("%s%s not confirmed by the server.",
-				row.where(rows), plural(n, "put"))})
-		}
 		if n := row.merged.Missed; n > 0 {
 			all = append(all, note{Text: fmt.Sprintf("%s%s of about %s planned never came: no "+
 				"client was idle. Latencies would be higher with them; take more clients or a "+
@@ -87,8 +83,9 @@ func (r *row) where(rows []*row) string {
 
 func latencyNote(rows []*row) string {
 	switch {
-	case isStorm(rows):
-		return "Latency is the time from the connect to the end of its session."
+	case rows[0].merged.storm():
+		return "Connects count as transfers. Latency is the time from the connect to the end of " +
+			"its session."
 	case slices.ContainsFunc(rows, func(r *row) bool { return r.step.Rate > 0 }):
 		return "With a rate, latency is the time from the planned start to the end of the " +
 			"transfer, so a pause of the server counts for every transfer that had to wait; " +
@@ -115,7 +112,7 @@ func tailNote(rows []*row) string {
 	}
 	return fmt.Sprintf("%sA turn has about %s, of which fewer than %d exceed the %s: it is a rough "+
 		"estimate.", fewest.where(rows),
-		plural(n, inWords("transfer", isStorm(rows))), tailCount, name)
+		plural(n, "transfer"), tailCount, name)
 }
 
 // limitNotes says each limit once, at the first row that met it.

@@ -168,7 +168,7 @@ func percentileSection(rows []*row) section {
 		}
 		plots("Latency of "+targets[0], curves)
 	default:
-		curves = []curve{{inWords("all transfers", isStorm(rows)), 0, rows[0], ""}}
+		curves = []curve{{"all transfers", 0, rows[0], ""}}
 		for i, kind := range kinds {
 			if len(rows[0].merged.Kinds) > 1 && rows[0].merged.Kinds[kind] != nil {
 				curves = append(curves, curve{string(kind), i + 1, rows[0], kind})
@@ -220,9 +220,8 @@ func timeSection(run int, results []NamedResult, rows []*row) section {
 	if len(results) > 1 {
 		s.Title += ": " + r.Name
 	}
-	storm := isStorm(rows)
 	for _, c := range courses {
-		p := newPlot("seconds since the begin of the run", inWords(c.label, storm))
+		p := newPlot("seconds since the begin of the run", c.label)
 		lines := make([]series, 0, len(rows))
 		for _, row := range rows {
 			i := slices.IndexFunc(lines, func(l series) bool { return l.name == row.name })
@@ -277,9 +276,7 @@ func turnTable(began time.Time, rows []*row) *table {
 	figures := []string{
 		"transfers/s", "p50", "p99", "errors", "server-cpu", "server-pss", "own-cpu",
 	}
-	for _, name := range figures {
-		t.Head = append(t.Head, inWords(name, isStorm(rows)))
-	}
+	t.Head = append(t.Head, figures...)
 	for _, r := range rows {
 		for _, turn := range r.step.Turns {
 			one := row{step: &Step{Turns: []*Turn{turn}}, merged: turn}
@@ -307,12 +304,11 @@ var plottedFigures = []struct{ figure, title string }{
 	{"server-pss", "Server memory (PSS)"},
 }
 
-// eachPlotted calls f with the plottedFigures that say something of the rows.
+// eachPlotted calls f with the plottedFigures. A storm's connects are its transfers.
 func eachPlotted(rows []*row, f func(figure, string)) {
-	storm := isStorm(rows)
 	for _, what := range plottedFigures {
-		if !storm || !strings.HasPrefix(what.figure, string(KindConnect)) {
-			f(mustFigure(what.figure), inWords(what.title, storm))
+		if !rows[0].merged.storm() || !strings.HasPrefix(what.figure, string(KindConnect)) {
+			f(mustFigure(what.figure), what.title)
 		}
 	}
 }

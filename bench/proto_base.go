@@ -101,16 +101,6 @@ func (base) dataEnded(s *session, cause error) error {
 
 func (base) sent(s *session) { s.wait = waitEnd }
 
-// silent ends a put that the server never confirms, as some servers do.
-func (base) silent(s *session) bool {
-	if s.wait != waitEnd {
-		return false
-	}
-	s.idle()
-	s.dropData, s.unconfirmed = true, true
-	return true
-}
-
 // controlEnded: a server that closes without an answer has understood quit as well.
 func (base) controlEnded(s *session, cause error) error {
 	if s.leaving {

@@ -16,11 +16,11 @@ const sampleEvery = time.Second
 
 // record is what a loop sees in a span. The loop's goroutine owns it.
 type record struct {
-	kinds               map[Kind]*dense
-	failures            failures
-	lag                 *hdrhistogram.Histogram // nil in a closed loop
-	unconfirmed, missed int64
-	samples             []Sample
+	kinds    map[Kind]*dense
+	failures failures
+	lag      *hdrhistogram.Histogram // nil in a closed loop
+	missed   int64
+	samples  []Sample
 	// busy is the sum over clients of the time from the begin to each one's last transfer.
 	busy    time.Duration
 	clients int
@@ -101,7 +101,7 @@ func (r *record) turn() *Turn {
 		t.Lag = NewHistogram()
 		t.Lag.packed.MergeFrom(r.lag)
 	}
-	t.Errors, t.Unconfirmed, t.Missed = r.failures.sorted(), r.unconfirmed, r.missed
+	t.Errors, t.Missed = r.failures.sorted(), r.missed
 	t.Samples, t.SampleSeconds = r.samples, sampleEvery.Seconds()
 	return t
 }

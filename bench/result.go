@@ -1,14 +1,13 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
@@ -151,56 +150,26 @@ func WriteResult(w io.Writer, r *Result) error {
 	return err
 }
 
-// SaveResult writes the file atomically. A name that is no plain file, such as a pipe, is written to
-// directly.
+// SaveResult writes a result file.
 func SaveResult(name string, r *Result) error {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		file, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(WriteResult(file, r), file.Close())
-	}
-	file, err := createTemporary(name)
-	if err != nil {
+	var b bytes.Buffer
+	if err := WriteResult(&b, r); err != nil {
 		return err
 	}
-	err = errors.Join(WriteResult(file, r), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
+	return os.WriteFile(name, b.Bytes(), 0o666)
 }
 
-// CanSave says whether SaveResult could write the file, before a run is made for it.
+// CanSave says whether SaveResult could write the file, before a long run.
 func CanSave(name string) error {
 	info, err := os.Stat(name)
-	switch {
-	case err == nil && info.IsDir():
-		return fmt.Errorf("%s is a folder", name)
-	case err == nil && !info.Mode().IsRegular():
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		return nil // a pipe's reader may come later
 	}
-	file, err := createTemporary(name)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
 	}
-	return errors.Join(file.Close(), os.Remove(file.Name()))
-}
-
-// createTemporary makes a file in the folder of name.
-func createTemporary(name string) (*os.File, error) {
-	hidden := fmt.Sprintf(".%s.%08x", filepath.Base(name), rand.Uint32())
-	file, err := os.OpenFile(filepath.Join(filepath.Dir(name), hidden),
-		os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return nil, fmt.Errorf("cannot write %s: %w", name, path.Err)
-	}
-	return file, err
+	return file.Close()
 }
 
 // LoadResult reads a result file.

@@ -110,7 +110,7 @@ func TestResultFileHoldsTheResult(t *testing.T) {
 	open.Rate, open.Idle = 500.5, 1000
 	turn := open.Turns[0]
 	turn.Errors = []Failure{{"broken off", 3, "x: transfer broken off"}, {"other", 1, "odd"}}
-	turn.Unconfirmed, turn.Missed, turn.Lag = 2, 7, NewHistogram()
+	turn.Missed, turn.Lag = 7, NewHistogram()
 	turn.Lag.Record(3 * time.Millisecond)
 	open.Turns[1].Server = nil
 

@@ -64,8 +64,6 @@ type session struct {
 	leaving  bool // quit was called
 	// over means that the connection ends after this transfer.
 	over bool
-	// unconfirmed means that the transfer counts as done although the server did not say so.
-	unconfirmed bool
 	// dropData asks the loop to close the data connection.
 	dropData bool
 	// port, unless 0, asks the loop to open the data connection.
@@ -126,7 +124,7 @@ func (s *session) reset() {
 func (s *session) take(j job) {
 	s.in.giveBack()
 	s.job, s.in = j, incoming{size: -1, hashers: s.in.hashers}
-	s.headLen, s.sends, s.unconfirmed, s.dropData, s.port = 0, false, false, false, 0
+	s.headLen, s.sends, s.dropData, s.port = 0, false, false, 0
 }
 
 func (in *incoming) giveBack() {

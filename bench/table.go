@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -164,7 +165,6 @@ func tableOf(title string, columns []column, rows []*row, prefix string) table {
 	for _, r := range rows {
 		t.Rows = append(t.Rows, []string{plain(r.name), r.load()})
 	}
-	storm := isStorm(rows)
 	for i, c := range columns {
 		cells := make([]string, len(rows))
 		empty := true
@@ -179,7 +179,7 @@ func tableOf(title string, columns []column, rows []*row, prefix string) table {
 		if empty && prefix == "" {
 			continue
 		}
-		t.Head = append(t.Head, inWords(c.heading, storm))
+		t.Head = append(t.Head, c.heading)
 		for n := range rows {
 			t.Rows[n] = append(t.Rows[n], cells[n])
 		}
@@ -239,4 +239,24 @@ func writeWrapped(b *strings.Builder, text string) {
 		b.WriteString(word)
 	}
 	b.WriteByte('\n')
+}
+
+// WriteMarkdown writes the tables of the result in Markdown, for documentation, with the notes.
+func (r *Result) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
+	if n := r.Errors(); n > 0 {
+		fmt.Fprintf(&b, "**%s.**\n\n", plural(n, "error"))
+	}
+	rows := rowsOf([]NamedResult{{Result: r}})
+	for _, t := range tablesOf(rows) {
+		fmt.Fprintf(&b, "%s, %s:\n\n", t.Title, markdownText(r.Scenario))
+		t.writeMarkdown(&b)
+		b.WriteByte('\n')
+	}
+	for _, n := range r.notes(rows) {
+		b.WriteString(markdownText(n.Text) + "\n\n")
+	}
+	fmt.Fprintf(&b, "%s; %s.\n", r.Began.UTC().Format(time.DateOnly), r.Machine.brief())
+	_, err := io.WriteString(w, b.String())
+	return err
 }

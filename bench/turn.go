@@ -41,8 +41,6 @@ type Turn struct {
 	Kinds map[Kind]*Tally `json:"kinds"`
 	// Errors are the errors by kind, the most frequent first.
 	Errors []Failure `json:"errors,omitempty"`
-	// Unconfirmed are puts that count as done although the server did not confirm them.
-	Unconfirmed int64 `json:"unconfirmed,omitempty"`
 	// Missed are planned starts of an open loop for which no client was idle until the end.
 	Missed int64 `json:"missed,omitempty"`
 	// Lag is how late the harness started jobs that were due and had an idle client. Nil if it was
@@ -185,7 +183,6 @@ func (t *Turn) addCounts(other *Turn) {
 		}
 	}
 	t.Errors = all.sorted()
-	t.Unconfirmed += other.Unconfirmed
 	t.Missed += other.Missed
 	if other.Lag != nil {
 		if t.Lag == nil {

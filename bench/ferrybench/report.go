@@ -14,52 +14,34 @@ import (
 
 const reportLong = `Report makes one HTML page of one or several result files: the figures, latency
 by percentile, throughput and the server's processor time over time, the curve
-over loads and the targets compared. The page is self-contained. With --format
-markdown it prints one table instead, a line for each target and load, with
-columns for each file.`
+over loads and the targets compared. The page is self-contained.`
 
 func reportCommand() *cobra.Command {
-	var output, format string
+	var output string
 	cmd := &cobra.Command{
 		Use:   "report FILE...",
-		Short: "Make one self-contained HTML page with plots of result files, or a table",
+		Short: "Make one self-contained HTML page with plots of result files",
 		Long:  reportLong,
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != "html" && format != "markdown" {
-				return fmt.Errorf("--format %s: there are html and markdown", format)
-			}
 			named, err := loadNamed(args)
 			if err != nil {
 				return err
 			}
 			var text bytes.Buffer
-			toFile := true
-			if format == "html" {
-				err = bench.WritePage(&text, named...)
-			} else {
-				err = bench.WriteMarkdown(&text, named...)
-				toFile = cmd.Flags().Changed("output")
-			}
-			switch {
-			case err != nil:
-			case !toFile:
-				_, err = cmd.OutOrStdout().Write(text.Bytes())
-			default:
-				if err = os.WriteFile(output, text.Bytes(), 0o666); err == nil && format == "html" {
-					fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", output)
-				}
+			err = bench.WritePage(&text, named...)
+			if err == nil {
+				err = os.WriteFile(output, text.Bytes(), 0o666)
 			}
 			if err != nil {
 				return &runError{err}
 			}
+			fmt.Fprintf(cmd.OutOrStdout(), "wrote %s\n", output)
 			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "report.html",
 		"the `FILE` for the page; an existing one is replaced")
-	cmd.Flags().StringVar(&format, "format", "html",
-		"`FORMAT`: html, or markdown for one table, on stdout unless -o is given")
 	return cmd
 }
 
