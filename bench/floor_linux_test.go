@@ -125,7 +125,7 @@ func compareFloor(b *testing.B, floor, ferryd *contender, length time.Duration) 
 	}
 }
 
-// reportContender says for one server what a transfer cost, whether its rate changed from the first half of
+// reportContender says what a transfer cost, whether its rate changed from the first half of
 // its turns to the second, and what was lost.
 func reportContender(b *testing.B, out *bufio.Writer, s *contender) {
 	var cost, rate []float64

@@ -80,7 +80,8 @@ func (r *Result) WriteGoFormat(w io.Writer) error {
 // goName is as Transfers/target=ferryd/proto=base/clients=100-2. The number at the end is always
 // there, since the format takes one for the number of processors.
 func (r *row) goName(processors int) benchfmt.Name {
-	name := fmt.Sprintf("Transfers/target=%s/proto=%s/clients=%d", goWord(r.name), goWord(r.target.Proto), r.step.Clients)
+	name := fmt.Sprintf("Transfers/target=%s/proto=%s/clients=%d", goWord(r.name),
+		goWord(r.target.Proto), r.step.Clients)
 	if r.step.Rate > 0 {
 		name += fmt.Sprintf("/rate=%g", r.step.Rate)
 	}

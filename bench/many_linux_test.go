@@ -38,7 +38,8 @@ func TestManyActiveClientsLoseNothing(t *testing.T) {
 			}
 			p := Plan{
 				Own:      OwnServer{Start: true, Program: buildServer(t), Scratch: t.TempDir()},
-				Scenario: s, Clients: []int{clients}, Duration: time.Duration(seconds) * time.Second,
+				Scenario: s, Clients: []int{clients},
+				Duration:      time.Duration(seconds) * time.Second,
 				WorkerCommand: []string{self},
 			}
 			if clients == manyClients {

@@ -110,8 +110,8 @@ func tailNote(rows []*row) string {
 	case n < 100*tailCount:
 		name = "p99"
 	}
-	return fmt.Sprintf("%sA turn has about %s, of which fewer than %d exceed the %s: it is a rough "+
-		"estimate.", fewest.where(rows),
+	return fmt.Sprintf("%sA turn has about %s, of which fewer than %d exceed the %s: it is a "+
+		"rough estimate.", fewest.where(rows),
 		plural(n, "transfer"), tailCount, name)
 }
 

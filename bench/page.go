@@ -140,8 +140,8 @@ func distinct(rows []*row, of func(*row) string) []string {
 func percentileSection(rows []*row) section {
 	s := section{
 		ID: "percentiles", Title: "Latency by percentile",
-		Text: "The share of transfers that took no longer; each point is the median over turns. A " +
-			"line that rises at the right says that some transfers take far longer than most.",
+		Text: "The share of transfers that took no longer; each point is the median over turns. " +
+			"A line that rises at the right says that some transfers take far longer than most.",
 	}
 	plots := func(title string, curves []curve) {
 		for part := range slices.Chunk(curves, styleCount) {

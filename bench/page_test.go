@@ -74,7 +74,8 @@ func TestPageHasAllPlotsWithTables(t *testing.T) {
 	captions := texts(all, "figcaption")
 	for _, want := range []string{
 		"Latency, 1 client", "Latency, 100 clients", "Throughput over time", "Server CPU over time",
-		"Server memory over time", "Transfers a second", "Median latency", "Server CPU for a transfer",
+		"Server memory over time", "Transfers a second", "Median latency",
+		"Server CPU for a transfer",
 	} {
 		if !slices.Contains(captions, want) {
 			t.Errorf("no plot %q in %q", want, captions)

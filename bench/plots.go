@@ -48,7 +48,8 @@ var (
 	themed = strings.NewReplacer("\n\t", " ",
 		"font-family:Liberation Sans;font-variant:normal;font-weight:normal;font-style:normal;"+
 			"font-size:14px;", "", "#C10000", "var(--soft)",
-		"#C20000", "var(--rule)", "#C30000", "var(--text)", "#C00000", "var(--c0)", "#C00001", "var(--c1)",
+		"#C20000", "var(--rule)", "#C30000", "var(--text)", "#C00000", "var(--c0)",
+		"#C00001", "var(--c1)",
 		"#C00002", "var(--c2)", "#C00003", "var(--c3)", "#C00004", "var(--c4)",
 		"#C00005", "var(--c5)", "#C00006", "var(--c6)", "#C00007", "var(--c7)")
 )
@@ -87,7 +88,7 @@ func newPlot(x, y string) *plot.Plot {
 	p.BackgroundColor = nil
 	p.X.Label.Text, p.Y.Label.Text = x, y
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
-		a.LineStyle.Color, a.Tick.LineStyle.Color = softColor, softColor
+		a.Color, a.Tick.Color = softColor, softColor
 		sans := font.Font{Typeface: "Liberation", Variant: "Sans", Size: 14}
 		a.Label.TextStyle.Font, a.Tick.Label.Font = sans, sans
 		a.Label.TextStyle.Color, a.Tick.Label.Color = softColor, softColor
@@ -139,7 +140,7 @@ func linesPicture(title string, p *plot.Plot, all []series) *picture {
 				plotter.XYs
 				plotter.YErrors
 			}{s.marks, s.whiskers}); err == nil {
-				e.LineStyle.Color = style.Color
+				e.Color = style.Color
 				p.Add(e)
 			}
 		}

@@ -37,8 +37,8 @@ type Server struct {
 	state error
 }
 
-// FindServer returns the path of a ferryd: beside the running program, else in PATH, else built into
-// scratch, which works inside the module only.
+// FindServer returns the path of a ferryd: beside the running program, else in PATH, else built
+// into scratch, inside the module only.
 func FindServer(ctx context.Context, scratch string) (string, error) {
 	name := "ferryd"
 	if runtime.GOOS == "windows" {
@@ -64,8 +64,7 @@ func FindServer(ctx context.Context, scratch string) (string, error) {
 }
 
 // StartServer runs program on a free port of 127.0.0.1, with folder/files as its root and its
-// output in folder/ferryd.log, and returns once it listens. args are added to its own arguments. The
-// caller calls Stop.
+// output in folder/ferryd.log, and returns once it listens. The caller calls Stop.
 func StartServer(ctx context.Context, program, folder string, args ...string) (*Server, error) {
 	root, announced := filepath.Join(folder, "files"), filepath.Join(folder, "address")
 	if err := os.MkdirAll(root, 0o755); err != nil {

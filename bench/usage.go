@@ -45,11 +45,10 @@ func CPU(pid int) (time.Duration, error) {
 	return max(sum, whole), err
 }
 
-// Places of pairs of times, user and system, in a stat file behind the program's name: the process's
-// own, and those of its children that it has waited for.
+// Places of pairs of times, user and system, in a stat file behind the program's name.
 const (
-	statOwn    = 11
-	statReaped = 13
+	statOwn    = 11 // the process's
+	statReaped = 13 // of its children that it has waited for
 )
 
 // statTimes is the sum of the two times at a place. The program's name before them is in

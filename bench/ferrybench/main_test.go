@@ -84,7 +84,9 @@ func TestFlagsChangeAScenario(t *testing.T) {
 }
 
 func TestCommandOfAResultTellsNoPassword(t *testing.T) {
-	got := withoutPasswords([]string{"--compare-with", "x=ftp://ann:s3:cret@127.0.0.1:21/a", "h:1", "a:b@c"})
+	got := withoutPasswords([]string{
+		"--compare-with", "x=ftp://ann:s3:cret@127.0.0.1:21/a", "h:1", "a:b@c",
+	})
 	want := []string{"--compare-with", "x=ftp://ann:***@127.0.0.1:21/a", "h:1", "a:b@c"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
