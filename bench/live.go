@@ -4,17 +4,12 @@ import "time"
 
 // Live is the state of a run at a moment.
 type Live struct {
-	// Site and Step say what is measured, Turn which of Turns.
-	Site, Step  string
-	Turn, Turns int
-	// Phase is what happens outside of the measured part, empty in it.
-	Phase string
-	// Elapsed of Length have passed of this part. Length is 0 if it is unknown.
-	Elapsed, Length time.Duration
-	// Transfers, Bytes and Errors are those of this part so far; the rates are of the time since
-	// the last call.
-	Transfers, Bytes, Errors     int64
-	TransfersPerSec, BytesPerSec float64
+	Site, Step                   string // what is measured
+	Turn, Turns                  int
+	Phase                        string        // what happens outside of the measured part
+	Elapsed, Length              time.Duration // of this part; Length is 0 if unknown
+	Transfers, Bytes, Errors     int64         // of this part so far
+	TransfersPerSec, BytesPerSec float64       // since the last call
 }
 
 // liveEvery is how often Live is told.

@@ -13,17 +13,12 @@ import (
 // Machine is where the harness ran. It does not identify the machine or its owner, so that a result
 // can be shown to others.
 type Machine struct {
-	// System is the operating system and architecture, such as linux/amd64.
-	System string `json:"system"`
-	// Kernel is the system's release, and Processor the processors' model. Empty: unknown.
-	Kernel    string `json:"kernel,omitempty"`
-	Processor string `json:"processor,omitempty"`
-	// Processors is how many the harness could use.
-	Processors int `json:"processors"`
-	// Memory is the machine's, in bytes. 0: unknown.
-	Memory int64 `json:"memory_bytes,omitempty"`
-	// Go is the version that built the harness.
-	Go string `json:"go"`
+	System     string `json:"system"`              // such as linux/amd64
+	Kernel     string `json:"kernel,omitempty"`    // the system's release, if known
+	Processor  string `json:"processor,omitempty"` // the model, if known
+	Processors int    `json:"processors"`          // that the harness could use
+	Memory     int64  `json:"memory_bytes,omitempty"`
+	Go         string `json:"go"`
 }
 
 // ThisMachine describes the current machine, as far as the system tells.

@@ -11,58 +11,38 @@ import (
 
 // Plan is a run: the servers, the scenario, the loads and how long each is measured.
 type Plan struct {
-	// Own describes a ferryd that is started for the run.
-	Own OwnServer
-	// Sites are servers that run already. Turns alternate between all servers.
-	Sites []Site
-	// Scenario is what clients do.
-	Scenario Scenario
-	// Clients are the loads: so many sessions at once, one load after the other.
-	Clients []int
+	Own      OwnServer // a ferryd that is started for the run
+	Sites    []Site    // running servers; turns alternate between all servers
+	Scenario Scenario  // what clients do
+	Clients  []int     // the loads: so many sessions at once, one load after the other
 	// Rates make the loop open: so many starts a second, for each of them and each of Clients.
 	// Empty means a closed loop, in which each client is as fast as it can be.
-	Rates []float64
-	// Turns is how often each load is measured. 0 means once.
-	Turns int
-	// Duration is how long jobs start in a turn. 0 means until Transfers.
-	Duration time.Duration
-	// WarmUp precedes each turn and is in no figure. Ramp is the time over which sessions are
-	// opened before it.
-	WarmUp, Ramp time.Duration
-	// Transfers is the most jobs of a turn. 0 means no limit.
-	Transfers int64
-	// Sources spreads clients over that many addresses from 127.0.0.1 on. 0 means one for every
+	Rates        []float64
+	Turns        int           // measurements of each load; 0 means one
+	Duration     time.Duration // how long jobs start in a turn; 0 means until Transfers
+	WarmUp, Ramp time.Duration // before each turn; time over which sessions are opened
+	Transfers    int64         // the most jobs of a turn; 0 means no limit
+	// Sources is how many addresses from 127.0.0.1 on clients use. 0 means one for every
 	// sourceClients on a loopback server, and the system's choice elsewhere.
-	Sources int
-	// Timeout bounds the wait for an answer or the next byte. 0 means 30 s.
-	Timeout time.Duration
-	// ErrorsMax ends a turn once there are more errors. 0 means no limit.
-	ErrorsMax int64
-	// Prefix starts the name of every file that is stored. Empty means a random one.
-	Prefix string
+	Sources   int
+	Timeout   time.Duration // for an answer or the next byte; 0 means 30 s
+	ErrorsMax int64         // more end a turn; 0 means no limit
+	Prefix    string        // of the names of stored files; empty means a random one
 	// Processes is how many processes drive clients. 0 means as many as their descriptors require,
-	// and one for every four processors.
-	Processes int
-	// WorkerCommand starts a process that calls ServeWorker; more than one process needs it.
+	// and one for every four processors. More than one need WorkerCommand, which calls ServeWorker.
+	Processes     int
 	WorkerCommand []string
-	// Live, unless nil, is called with the state of the run now and then.
-	Live func(Live)
-	// Command is the command line, for the result.
-	Command []string
+	Live          func(Live) // called with the state of the run now and then, unless nil
+	Command       []string   // the command line, for the result
 }
 
 // OwnServer is a ferryd that a run starts and stops.
 type OwnServer struct {
-	// Start says that there is one. It is the first server of the run.
-	Start bool
-	// Proto is base or status. Empty means base.
-	Proto string
-	// Program is the ferryd, empty for the one that FindServer finds. Arguments are added to its
-	// command line.
-	Program   string
-	Arguments []string
-	// Scratch is where the server's temporary folder is made, empty for the system's default.
-	Scratch string
+	Start     bool     // there is one; it is the first server of the run
+	Proto     string   // base or status; empty means base
+	Program   string   // empty means the ferryd that FindServer finds
+	Arguments []string // added to its command line
+	Scratch   string   // where its temporary folder is made; empty means the system's default
 }
 
 // ownName is the name of a server that is started.

@@ -66,7 +66,9 @@ func (s *sockets) connect(d dialing) (int, error) {
 
 func (*sockets) read(fd int32, b []byte) (int, bool, error)  { return moveOnce(unix.Read, fd, b) }
 func (*sockets) write(fd int32, b []byte) (int, bool, error) { return moveOnce(unix.Write, fd, b) }
-func (*sockets) closeWrite(fd int32)                         { _ = unix.Shutdown(int(fd), unix.SHUT_WR) }
+func (*sockets) closeWrite(fd int32) {
+	_ = unix.Shutdown(int(fd), unix.SHUT_WR)
+}
 
 func (*sockets) close(fd int32) { _ = unix.Close(int(fd)) }
 

@@ -22,43 +22,30 @@ import (
 // The file is JSON, with times in seconds and latencies in microseconds. Histograms are in
 // HdrHistogram's compressed base64, which other tools read too.
 type Result struct {
-	// Command is the command line, with the program's name first.
-	Command []string `json:"command"`
-	// Machine is where the harness ran.
-	Machine Machine `json:"machine"`
-	// Began and Seconds are of the whole run, with warm-up and pauses.
-	Began   time.Time `json:"began"`
-	Seconds float64   `json:"seconds"`
-	// Scenario is the name of what the clients did, Settings its settings that decide whether two
-	// runs can be compared.
-	Scenario string            `json:"scenario"`
+	Command  []string  `json:"command"`
+	Machine  Machine   `json:"machine"` // where the harness ran
+	Began    time.Time `json:"began"`
+	Seconds  float64   `json:"seconds"` // of the whole run, with warm-up and pauses
+	Scenario string    `json:"scenario"`
+	// Settings are those of the scenario that decide whether two runs can be compared.
 	Settings map[string]string `json:"settings,omitempty"`
-	// Targets are the servers.
-	Targets []*Target `json:"targets"`
+	Targets  []*Target         `json:"targets"`
 }
 
 // Target is a server that was measured.
 type Target struct {
-	// Name is unique in a Result.
-	Name string `json:"name"`
-	// Proto is one of Protocols.
-	Proto string `json:"proto"`
-	// Address is HOST:PORT.
-	Address string `json:"address"`
-	// Steps are the loads, in the order of the run.
-	Steps []*Step `json:"steps"`
+	Name    string  `json:"name"`  // unique in a Result
+	Proto   string  `json:"proto"` // one of Protocols
+	Address string  `json:"address"`
+	Steps   []*Step `json:"steps"`
 }
 
 // Step is one load: a closed loop of so many clients, or an open one of so many starts a second.
 type Step struct {
-	// Clients is the number of sessions that make transfers, at least 1.
-	Clients int `json:"clients"`
-	// Rate is how many transfers start each second; 0 means a closed loop.
-	Rate float64 `json:"rate,omitempty"`
-	// Idle is the number of further sessions that do nothing.
-	Idle int `json:"idle,omitempty"`
-	// Turns are the repetitions, in order.
-	Turns []*Turn `json:"turns"`
+	Clients int     `json:"clients"`        // sessions that make transfers, at least 1
+	Rate    float64 `json:"rate,omitempty"` // starts a second; 0 means a closed loop
+	Idle    int     `json:"idle,omitempty"` // further sessions that do nothing
+	Turns   []*Turn `json:"turns"`
 }
 
 // Label is the load in a few words, unique in a Target.

@@ -8,24 +8,16 @@ import (
 
 // Scenario is what clients do, whatever their number or rate.
 type Scenario struct {
-	// Name identifies it.
 	Name string
 	// Gets, Puts and Lists are weights: the shares of transfers that get a file, put one or list
 	// the folder. A get fetches what its client put before, or else one of Files.
 	Gets, Puts, Lists int
-	// Sizes are the sizes of files.
-	Sizes Sizes
-	// Files is how many files are there for all clients to get. 0 means one for each size, or
-	// filesDefault for a distribution.
-	Files int
-	// Names is how many names each client puts to in turn. 0 means one.
-	Names int
-	// Churn makes each transfer in a session of its own; its latency includes the connect.
-	Churn bool
-	// Storm only opens and ends sessions: weights and Sizes do not count.
-	Storm bool
-	// Idle is how many further sessions stay open without doing anything.
-	Idle int
+	Sizes             Sizes
+	Files             int  // for all clients to get; 0: one for each size, or filesDefault
+	Names             int  // that each client puts to in turn; 0 means one
+	Churn             bool // each transfer in a session of its own, connect included
+	Storm             bool // only open and end sessions: weights and Sizes do not count
+	Idle              int  // further sessions that do nothing
 	// SlowReaders and SlowSenders get and put a file of SlowSize bytes at SlowRate bytes a second,
 	// in addition to the load. They are in no figure except errors.
 	SlowReaders, SlowSenders int

@@ -61,30 +61,23 @@ type session struct {
 	protocol protocol
 	state    uint8 // the protocol's
 	wait     wait
-	leaving  bool // quit was called
-	// over means that the connection ends after this transfer.
-	over bool
-	// dropData asks the loop to close the data connection.
-	dropData bool
-	// port, unless 0, asks the loop to open the data connection.
-	port uint16
-	// say is what the loop has to send on control. It is valid until the loop's next call.
-	say []byte
-	// head is sent before the content, or alone.
-	head    [headMax]byte
-	headLen uint8
-	// sends means that the job's content follows the head.
-	sends bool
-	job   job
-	in    incoming
+	leaving  bool          // quit was called
+	over     bool          // the connection ends after this transfer
+	dropData bool          // asks the loop to close the data connection
+	port     uint16        // unless 0, asks the loop to open the data connection
+	say      []byte        // what the loop has to send on control, valid until its next call
+	head     [headMax]byte // sent before the content, or alone
+	headLen  uint8
+	sends    bool // the job's content follows the head
+	job      job
+	in       incoming
 }
 
 // job is one transfer.
 type job struct {
 	kind Kind
 	name string
-	// size, key and sum describe the content that is sent, or that must come.
-	size int64
+	size int64 // size, key and sum describe the content that is sent, or that must come
 	key  uint64
 	sum  xxh3.Uint128
 }

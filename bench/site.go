@@ -34,20 +34,14 @@ var Protocols = []Named{
 
 // Site is a server and how to reach it.
 type Site struct {
-	// Name identifies it in a run.
-	Name string
-	// Proto is one of Protocols. Empty means base.
-	Proto string
-	// Address is HOST:PORT.
-	Address string
+	Name    string // identifies it in a run
+	Proto   string // one of Protocols; empty means base
+	Address string // HOST:PORT
 	// Folder is where files are stored, with a slash at its end. Empty means the folder that a
 	// session starts in.
-	Folder string
-	// User and Password are FTP's. Empty means anonymous.
-	User, Password string
-	// PID is the server's process, whose usage is measured with that of its children. 0 means
-	// unknown.
-	PID int
+	Folder         string
+	User, Password string // for FTP; empty means anonymous
+	PID            int    // whose usage is measured, with that of its children; 0: unknown
 }
 
 // ParseSite reads [NAME=]PROTO://[USER:PASSWORD@]HOST:PORT[/FOLDER][?pid=N], or HOST:PORT for base.

@@ -22,8 +22,7 @@ func (k Kind) Transfer() bool { return k != KindConnect }
 // Tally counts the successes of one kind.
 type Tally struct {
 	Count int64 `json:"count"`
-	// Bytes are the files' bytes, without any framing.
-	Bytes int64 `json:"bytes,omitempty"`
+	Bytes int64 `json:"bytes,omitempty"` // of files, without any framing
 	// Latency holds a time for each: in a closed loop from the command, in an open one from the
 	// planned start, to the end.
 	Latency *Histogram `json:"latency"`
@@ -31,40 +30,34 @@ type Tally struct {
 
 // Turn is one measurement, without its warm-up.
 type Turn struct {
-	Began time.Time `json:"began"`
-	// Seconds is the measured duration; it is positive.
-	Seconds float64 `json:"seconds"`
+	Began   time.Time `json:"began"`
+	Seconds float64   `json:"seconds"` // the measured duration; it is positive
 	// Wall is the time from the begin to the end of the last transfer, to which usage belongs. 0
 	// means Seconds.
-	Wall float64 `json:"wall_seconds,omitempty"`
-	// Kinds are the tallies of the scenario's kinds. A storm has connects alone.
-	Kinds map[Kind]*Tally `json:"kinds"`
-	// Errors are the errors by kind, the most frequent first.
-	Errors []Failure `json:"errors,omitempty"`
+	Wall   float64         `json:"wall_seconds,omitempty"`
+	Kinds  map[Kind]*Tally `json:"kinds"`            // a storm has connects alone
+	Errors []Failure       `json:"errors,omitempty"` // by kind, the most frequent first
 	// Missed are planned starts of an open loop for which no client was idle until the end.
 	Missed int64 `json:"missed,omitempty"`
-	// Lag is how late the harness started jobs that were due and had an idle client. Nil if it was
-	// not measured.
+	// Lag is how late the harness started jobs that were due and had an idle client, if measured.
 	Lag *Histogram `json:"lag,omitempty"`
 	// Busy is the share of the turn in which the harness's processes had work. 0: unknown.
 	Busy float64 `json:"busy,omitempty"`
-	// Own is the usage of all processes of the harness, Server that of the server's. Nil: unknown.
-	Own    *Usage `json:"own,omitempty"`
-	Server *Usage `json:"server,omitempty"`
-	// AllCPU is the processor time of all programs of the machine, in seconds. 0: unknown.
+	// Own is the usage of the harness's processes, Server of the server's; nil if unknown. AllCPU
+	// is the processor time of all programs of the machine in seconds, 0 if unknown.
+	Own    *Usage  `json:"own,omitempty"`
+	Server *Usage  `json:"server,omitempty"`
 	AllCPU float64 `json:"all_cpu_seconds,omitempty"`
-	// SampleSeconds is the time that each of Samples covers.
-	SampleSeconds float64 `json:"sample_seconds,omitempty"`
-	// Samples are the course of the turn.
-	Samples []Sample `json:"samples,omitempty"`
+	// Samples are the course of the turn, each of SampleSeconds.
+	SampleSeconds float64  `json:"sample_seconds,omitempty"`
+	Samples       []Sample `json:"samples,omitempty"`
 }
 
 // Usage is what one or several processes used.
 type Usage struct {
-	// CPU is processor time in seconds, user and system.
-	CPU float64 `json:"cpu_seconds"`
-	// PSS is memory in bytes, shared pages divided among those who share them; the highest sample.
-	// It, Descriptors and Threads are 0 if unknown.
+	CPU float64 `json:"cpu_seconds"` // user and system
+	// PSS is memory in bytes, shared pages divided among those who share them. It, Descriptors and
+	// Threads are the highest sample, 0 if unknown.
 	PSS         int64 `json:"pss_bytes,omitempty"`
 	Descriptors int64 `json:"descriptors,omitempty"`
 	Threads     int64 `json:"threads,omitempty"`
@@ -72,11 +65,10 @@ type Usage struct {
 
 // Sample is a short piece of a turn.
 type Sample struct {
-	Transfers int64 `json:"transfers"`
-	Bytes     int64 `json:"bytes,omitempty"`
-	Errors    int64 `json:"errors,omitempty"`
-	// Server is what it used in that piece. Nil: unknown.
-	Server *Usage `json:"server,omitempty"`
+	Transfers int64  `json:"transfers"`
+	Bytes     int64  `json:"bytes,omitempty"`
+	Errors    int64  `json:"errors,omitempty"`
+	Server    *Usage `json:"server,omitempty"` // nil if unknown
 }
 
 // NewTurn makes an empty turn.

@@ -24,47 +24,34 @@ type worker interface {
 // order is what a worker has to do. Exactly one of its fields is set. It holds no pointers to
 // shared state, since it is sent to other processes as JSON.
 type order struct {
-	// Connect opens the sessions of a share. Seed stores the files that all clients get.
-	Connect, Seed *share `json:",omitempty"`
-	// Run has the sessions work.
-	Run *span `json:",omitempty"`
-	// Verify gets back the last put of at most so many clients.
-	Verify int `json:",omitempty"`
-	// HangUp ends the share's sessions.
-	HangUp bool `json:",omitempty"`
-	// Cancel ends the order before this one. It has no answer of its own.
-	Cancel bool `json:",omitempty"`
+	Connect *share `json:",omitempty"` // open the sessions of a share
+	Seed    *share `json:",omitempty"` // store the files that all clients get
+	Run     *span  `json:",omitempty"` // have the sessions work
+	Verify  int    `json:",omitempty"` // get back the last put of at most so many clients
+	HangUp  bool   `json:",omitempty"` // end the sessions
+	Cancel  bool   `json:",omitempty"` // cancel the order before; it has no answer of its own
 }
 
 // share is a worker's part of a turn.
 type share struct {
 	Site     Site
 	Scenario Scenario
-	// Prefix starts the name of every file, Seed every random choice of the turn.
-	Prefix string
-	Seed   uint64
+	Prefix   string // of every file's name
+	Seed     uint64 // of every random choice in the turn
 	// Clients is how many make transfers. Client i of the share is number First+i*Stride of all.
 	Clients, First, Stride int
-	// Rate is the rate of all shares together, 0 in a closed loop.
-	Rate float64
-	// Sources is how many addresses clients come from, 0 for the system's choice.
-	Sources int
-	// Timeout bounds the wait for an answer or the next byte.
-	Timeout time.Duration
-	// Ramp is the time over which sessions are opened.
-	Ramp time.Duration
+	Rate                   float64       // of all shares together, 0 in a closed loop
+	Sources                int           // addresses of clients, 0 for the system's choice
+	Timeout                time.Duration // for an answer or the next byte
+	Ramp                   time.Duration // over which sessions are opened
 }
 
 // span is a part of a turn in which jobs start.
 type span struct {
-	// Length is how long jobs start; 0 means until Budget is used up.
-	Length time.Duration
-	// Budget is the most jobs that start, 0 for no limit.
-	Budget int64
-	// Open means that jobs start at the share's rate.
-	Open bool
-	// ErrorsMax ends the span once there are more errors, 0 for no limit.
-	ErrorsMax int64
+	Length    time.Duration // how long jobs start; 0 means until Budget is used up
+	Budget    int64         // the most jobs that start, 0 for no limit
+	Open      bool          // jobs start at the share's rate
+	ErrorsMax int64         // more end the span, 0 for no limit
 }
 
 // report is what a worker saw of a span. Turn's Seconds are not filled in.
@@ -73,8 +60,7 @@ type report struct {
 	// Busy is the sum over Clients of the time from the span's begin to each one's last end.
 	Busy    time.Duration
 	Clients int
-	// Took is how long the span took with its last transfers; Waited is how much of that the loop
-	// had nothing to do.
+	// Took is the time of the span with its last transfers, Waited how long the loop was idle.
 	Took, Waited time.Duration
 }
 
