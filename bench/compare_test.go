@@ -150,7 +150,7 @@ func TestCorrectionIsHolms(t *testing.T) {
 	}
 }
 
-func TestClearestDifferenceIsTheTables(t *testing.T) {
+func TestClearestDifferenceMatchesTables(t *testing.T) {
 	// Of the U test's tables, for two samples of n.
 	for n, want := range map[int]float64{
 		1: 1, 2: 1. / 3, 3: 0.1, 4: 1. / 35, 5: 1. / 126, 10: 1. / 92378,

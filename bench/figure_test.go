@@ -180,7 +180,7 @@ func expectations(t *testing.T, texts ...string) []Expectation {
 	return all
 }
 
-func TestExpectationsAreRead(t *testing.T) {
+func TestParseExpectation(t *testing.T) {
 	for _, c := range []struct {
 		text   string
 		target string
@@ -216,7 +216,7 @@ func TestExpectationsAreRead(t *testing.T) {
 	}
 }
 
-func TestWrongExpectationsSayWhatIsRight(t *testing.T) {
+func TestParseExpectationErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                "write FIGURE<VALUE",
 		"p99":             "write FIGURE<VALUE",

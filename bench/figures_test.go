@@ -165,8 +165,8 @@ func pausedOnce(
 	return closed, mustRun(t, p), int64(gets)
 }
 
-// TestMissedStartsAreTold has one client ask a server that is too slow for the plan.
-func TestMissedStartsAreTold(t *testing.T) {
+// TestMissedStartsAreReported has one client ask a server that is too slow for the plan.
+func TestMissedStartsAreReported(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
@@ -224,7 +224,7 @@ func TestProcessesShareATurn(t *testing.T) {
 	})
 }
 
-func TestWorkerThatEndsIsToldOf(t *testing.T) {
+func TestWorkerProcessEndIsReported(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -271,8 +271,8 @@ func TestTurnsOfServersAlternate(t *testing.T) {
 	}
 }
 
-// TestBesideTheLoad holds that idle and slow sessions stand beside the load, in no figure.
-func TestBesideTheLoad(t *testing.T) {
+// TestIdleAndSlowSessionsAreInNoFigure holds that idle and slow sessions stand beside the load, in no figure.
+func TestIdleAndSlowSessionsAreInNoFigure(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
@@ -292,7 +292,7 @@ func TestBesideTheLoad(t *testing.T) {
 	})
 }
 
-func TestIdleSessionThatIsLostIsAnError(t *testing.T) {
+func TestLostIdleSessionIsAnError(t *testing.T) {
 	f := startFake(t, nil)
 	var once sync.Once
 	f.delays(func(nth int64) {
@@ -333,7 +333,7 @@ func TestStormCountsConnects(t *testing.T) {
 	})
 }
 
-func TestEachTransferOfAChurnHasItsSession(t *testing.T) {
+func TestChurnUsesOneSessionPerTransfer(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
@@ -346,9 +346,9 @@ func TestEachTransferOfAChurnHasItsSession(t *testing.T) {
 	})
 }
 
-// TestConnectsOfAnOpenChurnCountFromTheirPlan has one client connect, get and leave, slower than
+// TestOpenChurnMeasuresConnectsFromPlannedStart has one client connect, get and leave, slower than
 // the plan: what waits for it waits to connect as well.
-func TestConnectsOfAnOpenChurnCountFromTheirPlan(t *testing.T) {
+func TestOpenChurnMeasuresConnectsFromPlannedStart(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		f.delays(func(int64) { <-time.After(50 * time.Millisecond) })

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestProcessorTimeOfAllHoldsOwn(t *testing.T) {
+func TestMachineCPUIncludesProcesses(t *testing.T) {
 	own, err := CPU(1)
 	if err != nil {
 		t.Skipf("the first process is not to be seen: %v", err)

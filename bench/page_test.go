@@ -112,7 +112,7 @@ func TestPageWithoutLatenciesHasNoPartForThem(t *testing.T) {
 	}
 }
 
-func TestPageIsReadableWithoutSeeingIt(t *testing.T) {
+func TestPageIsAccessible(t *testing.T) {
 	r := synthetic{names: []string{"a", "b", "c"}, clients: []int{1, 10, 100}}.result()
 	all := elements(t, pageOf(t, NamedResult{"run", r}))
 	ids := map[string]string{}
@@ -146,7 +146,7 @@ func TestPageIsReadableWithoutSeeingIt(t *testing.T) {
 	}
 }
 
-func TestPageNeedsNothingBesideItself(t *testing.T) {
+func TestPageIsSelfContained(t *testing.T) {
 	text := pageOf(t, NamedResult{"run", synthetic{}.result()})
 	for _, e := range elements(t, text) {
 		switch e.name {

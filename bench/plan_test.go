@@ -33,7 +33,7 @@ func own(t *testing.T, role string) Plan {
 	return p
 }
 
-func TestServerOfOurOwnIsStartedLoadedAndEnded(t *testing.T) {
+func TestOwnServerIsStartedAndStopped(t *testing.T) {
 	p := own(t, "serves")
 	var out strings.Builder
 	r, err := p.Run(t.Context(), &out)
@@ -83,9 +83,9 @@ func buildServer(t testing.TB) string {
 	return program
 }
 
-// TestFerrydHoldsUp runs every scenario small, but the one of a file of 1 GiB, with both
+// TestEveryScenarioOnFerryd runs every scenario small, but the one of a file of 1 GiB, with both
 // pollers and in both exchanges.
-func TestFerrydHoldsUp(t *testing.T) {
+func TestEveryScenarioOnFerryd(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("ferryd does not run there")
 	}
@@ -143,7 +143,7 @@ func holdsUp(t *testing.T, p Plan) {
 	}
 }
 
-func TestServerThatDoesNotStartIsQuoted(t *testing.T) {
+func TestFailedStartQuotesTheServer(t *testing.T) {
 	p := own(t, "ends")
 	_, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "the root is no folder") {
@@ -151,7 +151,7 @@ func TestServerThatDoesNotStartIsQuoted(t *testing.T) {
 	}
 }
 
-func TestServerThatEndsBadlyIsReported(t *testing.T) {
+func TestServerFailureIsReported(t *testing.T) {
 	p := own(t, "fails late")
 	r, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") ||
@@ -163,7 +163,7 @@ func TestServerThatEndsBadlyIsReported(t *testing.T) {
 	}
 }
 
-func TestRunningServerIsToldTheNamesBeforehand(t *testing.T) {
+func TestNamesArePrintedBeforeTheRun(t *testing.T) {
 	f := startFake(t, nil)
 	var out strings.Builder
 	if _, err := small(f.address()).Run(t.Context(), &out); err != nil {
@@ -178,7 +178,7 @@ func TestRunningServerIsToldTheNamesBeforehand(t *testing.T) {
 	}
 }
 
-func TestEndedContextEndsTheWaitForAServer(t *testing.T) {
+func TestCancelEndsTheWaitForAServer(t *testing.T) {
 	p := own(t, "serves")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -159,7 +159,7 @@ func histograms(turn *Turn) []*Histogram {
 	return all
 }
 
-func TestReaderSaysWhatIsWrong(t *testing.T) {
+func TestReadResultErrors(t *testing.T) {
 	var file bytes.Buffer
 	if err := WriteResult(&file, synthetic{turns: 1}.result()); err != nil {
 		t.Fatal(err)
@@ -215,7 +215,7 @@ func TestHistogramOfAnotherRangeIsRefused(t *testing.T) {
 	}
 }
 
-func TestResultThatCannotBeReadIsNotWritten(t *testing.T) {
+func TestInvalidResultIsNotWritten(t *testing.T) {
 	r := synthetic{turns: 1}.result()
 	r.Targets[0].Steps[0].Turns[0].Seconds = 0
 	name := filepath.Join(t.TempDir(), "run.json")

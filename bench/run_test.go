@@ -60,7 +60,7 @@ func wantNoErrors(t *testing.T, turn *Turn) {
 	}
 }
 
-func TestFiguresAreWhatTheServerSaw(t *testing.T) {
+func TestFiguresMatchTheServer(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
@@ -86,7 +86,7 @@ func TestFiguresAreWhatTheServerSaw(t *testing.T) {
 	})
 }
 
-func TestBytesAreTheFiles(t *testing.T) {
+func TestBytesCountFileContent(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
@@ -141,7 +141,7 @@ func TestErrorsAreCountedByKind(t *testing.T) {
 	}
 }
 
-func TestPutThatLiesIsFound(t *testing.T) {
+func TestCorruptPutIsDetected(t *testing.T) {
 	// The gets that come after the figures are the only ones: what the server keeps is wrong.
 	f := startFake(t, func(verb codec.Verb, _ int64) fault {
 		if verb == codec.VerbGet {
@@ -157,7 +157,7 @@ func TestPutThatLiesIsFound(t *testing.T) {
 	}
 }
 
-func TestStaleContentIsFound(t *testing.T) {
+func TestContentDiffersBetweenRuns(t *testing.T) {
 	f := startFake(t, nil)
 	p := small(f.address())
 	p.Clients, p.Scenario.Gets, p.Transfers, p.Prefix = []int{1}, 0, 2, "same-"
@@ -193,7 +193,7 @@ func TestManyErrorsEndTheRun(t *testing.T) {
 	})
 }
 
-func TestNobodyListening(t *testing.T) {
+func TestConnectionRefused(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		f.close()
@@ -236,7 +236,7 @@ func TestDurationEndsTheRun(t *testing.T) {
 	})
 }
 
-func TestEndedContextIsNoError(t *testing.T) {
+func TestCancelledRunReportsNoErrors(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		f := startFake(t, func(_ codec.Verb, nth int64) fault {
@@ -289,7 +289,7 @@ func TestSourceAddresses(t *testing.T) {
 	}
 }
 
-func TestEveryFaultOfAPlanIsNamed(t *testing.T) {
+func TestValidateReportsEveryFault(t *testing.T) {
 	p := Plan{
 		Sites: []Site{
 			{Name: "a", Proto: "base", Address: "192.0.2.1:1"},

@@ -60,7 +60,7 @@ func TestTableLeavesOutWhatIsNotKnown(t *testing.T) {
 	}
 }
 
-func TestTextOfOthersMovesNoCursor(t *testing.T) {
+func TestControlCharactersAreReplaced(t *testing.T) {
 	r := synthetic{turns: 1}.result()
 	r.Targets[0].Name = "a\x1b[2Jb\nc\td"
 	r.Targets[0].Steps[0].Turns[0].Errors = []Failure{{"k\r", 1, "first\x1b]0;x\x07\nsecond\u009b"}}
@@ -315,7 +315,7 @@ func TestChurnThatOnlyConnectsIsNoStorm(t *testing.T) {
 	}
 }
 
-func TestLimitThatManyStepsMeetIsSaidOnce(t *testing.T) {
+func TestRepeatedLimitIsReportedOnce(t *testing.T) {
 	r := synthetic{turns: 1, clients: []int{1, 2, 3, 4}}.result()
 	r.Machine.Processors = 2
 	for i, step := range r.Targets[0].Steps {

@@ -13,7 +13,7 @@ import (
 	"ferry/bench"
 )
 
-func TestStatusTellsWrongUseFromErrors(t *testing.T) {
+func TestExitStatus(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		args   []string
@@ -83,7 +83,7 @@ func TestFlagsChangeAScenario(t *testing.T) {
 	}
 }
 
-func TestCommandOfAResultTellsNoPassword(t *testing.T) {
+func TestResultHidesPasswords(t *testing.T) {
 	got := withoutPasswords([]string{
 		"--compare-with", "x=ftp://ann:s3:cret@127.0.0.1:21/a", "h:1", "a:b@c",
 	})
@@ -93,7 +93,7 @@ func TestCommandOfAResultTellsNoPassword(t *testing.T) {
 	}
 }
 
-func TestUsageOfTheHarnessIsNoServers(t *testing.T) {
+func TestBenchUsageDiffersFromServerUsage(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("usage is measured on Linux alone")
 	}
@@ -101,7 +101,7 @@ func TestUsageOfTheHarnessIsNoServers(t *testing.T) {
 		strconv.Itoa(os.Getpid()))
 }
 
-func TestLiveLineSaysHowItGoes(t *testing.T) {
+func TestLiveLine(t *testing.T) {
 	got := liveText(bench.Live{
 		Site: "ferryd", Step: "100 clients", Turn: 2, Turns: 10, Elapsed: 3 * time.Second,
 		Length: 10 * time.Second, TransfersPerSec: 1234.5, BytesPerSec: 5 << 20, Errors: 7,

@@ -56,7 +56,7 @@ func TestEveryProtocolDoesTheSameWork(t *testing.T) {
 	})
 }
 
-func TestSessionsOfFTPAreKeptOrMadeAnew(t *testing.T) {
+func TestFTPSessionsAreReusedUnlessChurn(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFakeFTP(t, nil)
 		p := spoken(t, "ftp://"+f.listener.Addr().String())
@@ -75,7 +75,7 @@ func TestSessionsOfFTPAreKeptOrMadeAnew(t *testing.T) {
 	})
 }
 
-func TestWordsOfAServerStandInItsErrors(t *testing.T) {
+func TestErrorsQuoteTheServer(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFakeFTP(t, func(f *fakeFTP) { f.refuses = "550 not today" })
 		p := spoken(t, "ftp://"+f.listener.Addr().String())
@@ -93,7 +93,7 @@ func TestWordsOfAServerStandInItsErrors(t *testing.T) {
 	})
 }
 
-func TestRepliesAreTakenApart(t *testing.T) {
+func TestFTPReplies(t *testing.T) {
 	for _, c := range []struct {
 		in   string
 		code int
@@ -129,7 +129,7 @@ func TestRepliesAreTakenApart(t *testing.T) {
 	}
 }
 
-func TestSitesAreRead(t *testing.T) {
+func TestParseSite(t *testing.T) {
 	for text, want := range map[string]Site{
 		"localhost:2121": {Name: "base", Proto: "base", Address: "localhost:2121"},
 		"mine=[::1]:21":  {Name: "mine", Proto: "base", Address: "[::1]:21"},
@@ -153,9 +153,9 @@ func TestSitesAreRead(t *testing.T) {
 	}
 }
 
-// TestAnswersOfHTTPHoweverTheyAreCut holds that an answer whose head and body come in any pieces is
+// TestHTTPAnswerInPieces holds that an answer whose head and body come in any pieces is
 // the same answer.
-func TestAnswersOfHTTPHoweverTheyAreCut(t *testing.T) {
+func TestHTTPAnswerInPieces(t *testing.T) {
 	answer := []byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello")
 	for cut := range len(answer) {
 		w := &web{host: "h", folder: "/"}
@@ -179,9 +179,9 @@ func TestAnswersOfHTTPHoweverTheyAreCut(t *testing.T) {
 	}
 }
 
-// TestServerThatFallsSilentIsGivenUp holds the timeout: an FTP server that never
+// TestSilentServerTimesOut holds the timeout: an FTP server that never
 // greets.
-func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
+func TestSilentServerTimesOut(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFakeHTTP(t, false) // waits for a request, and so greets nobody
 		p := spoken(t, "ftp://"+f)
