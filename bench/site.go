@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// The protocols that servers are spoken to in.
+// The protocols that servers are measured with.
 const (
 	ProtoBase    = "base"
 	ProtoStatus  = "status"
@@ -20,43 +20,32 @@ const (
 	ProtoHTTPNew = "http-new"
 )
 
-// protocols are all of them, with what they are.
-var protocols = []struct{ name, about string }{
+// Named is a name and what it stands for, for help texts.
+type Named struct{ Name, About string }
+
+// Protocols are the protocols.
+var Protocols = []Named{
 	{ProtoBase, "ferry's base exchange"},
 	{ProtoStatus, "ferry's status exchange"},
 	{ProtoFTP, "FTP with passive data connections (EPSV, else PASV)"},
-	{ProtoHTTP, "HTTP/1.1, a connection kept for each client"},
+	{ProtoHTTP, "HTTP/1.1, one persistent connection for each client"},
 	{ProtoHTTPNew, "HTTP/1.1, a new connection for each request"},
 }
 
-// Site is a server and how it is spoken to.
+// Site is a server and how to reach it.
 type Site struct {
-	// Name tells it from others in a run.
-	Name string
-	// Proto is one of Protocols. Empty means base.
-	Proto string
-	// Address is HOST:PORT.
-	Address string
-	// Folder is where files are put, in the protocol's words, with a slash at its end. Empty
-	// means the folder that a session begins in.
-	Folder string
-	// User and Password are FTP's. Empty means anonymous.
-	User, Password string
-	// PID is the server's process, whose usage is measured with that of its children. 0 means
-	// not known.
-	PID int
+	Name    string // identifies it in a run
+	Proto   string // one of Protocols; empty means base
+	Address string // HOST:PORT
+	// Folder is where files are stored, with a slash at its end. Empty means the folder that a
+	// session starts in.
+	Folder         string
+	User, Password string // for FTP; empty means anonymous
+	PID            int    // whose usage is measured, with that of its children; 0: unknown
 }
 
-// Protocols are the protocols' names and what each is.
-func Protocols() (names, abouts []string) {
-	for _, p := range protocols {
-		names, abouts = append(names, p.name), append(abouts, p.about)
-	}
-	return names, abouts
-}
-
-// ParseSite reads [NAME=]PROTO://[USER:PASSWORD@]HOST:PORT[/FOLDER][?pid=N], or HOST:PORT for a
-// server of the base exchange. Without a name the protocol serves as one.
+// ParseSite reads [NAME=]PROTO://[USER:PASSWORD@]HOST:PORT[/FOLDER][?pid=N], or HOST:PORT for base.
+// The name defaults to the protocol.
 func ParseSite(text string) (Site, error) {
 	rest := text
 	var s Site
@@ -68,7 +57,7 @@ func ParseSite(text string) (Site, error) {
 	}
 	u, err := url.Parse(rest)
 	if err != nil {
-		return Site{}, fmt.Errorf("%s: it is [NAME=]PROTO://HOST:PORT: %w", text, err)
+		return Site{}, fmt.Errorf("%s: want [NAME=]PROTO://HOST:PORT: %w", text, err)
 	}
 	s.Proto, s.Address = u.Scheme, u.Host
 	s.Folder = strings.TrimPrefix(u.Path, "/")
@@ -79,7 +68,7 @@ func ParseSite(text string) (Site, error) {
 	s.Password, _ = u.User.Password()
 	if pid := u.Query().Get("pid"); pid != "" {
 		if s.PID, err = strconv.Atoi(pid); err != nil {
-			return Site{}, fmt.Errorf("%s: pid is no number", text)
+			return Site{}, fmt.Errorf("%s: pid is not a number", text)
 		}
 	}
 	if s.Name == "" {
@@ -92,16 +81,13 @@ func ParseSite(text string) (Site, error) {
 }
 
 func (s *Site) validate() error {
-	known := slices.ContainsFunc(protocols, func(p struct{ name, about string }) bool {
-		return p.name == s.Proto
-	})
-	if !known && s.Proto != "" {
-		names, _ := Protocols()
-		return fmt.Errorf("no protocol %q: there are %s", s.Proto, strings.Join(names, ", "))
+	isProto := func(p Named) bool { return p.Name == s.Proto }
+	if s.Proto != "" && !slices.ContainsFunc(Protocols, isProto) {
+		return fmt.Errorf("no protocol %q; there are %s", s.Proto, nameList(Protocols))
 	}
 	_, port, err := net.SplitHostPort(s.Address)
 	if err != nil {
-		return errors.New("an address is HOST:PORT, an IPv6 host in brackets")
+		return errors.New("an address is HOST:PORT, with an IPv6 host in brackets")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return errors.New("a port is a number from 1 to 65535")
@@ -109,15 +95,21 @@ func (s *Site) validate() error {
 	return nil
 }
 
-// exchange is what speaks to it.
-func (s *Site) exchange() exchange {
+func nameList(all []Named) string {
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = one.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func (s *Site) protocol() protocol {
 	switch s.Proto {
 	case ProtoFTP:
-		f := &ftp{user: s.User, password: s.Password}
-		if f.user == "" {
-			f.user, f.password = "anonymous", "ferrybench@"
+		if s.User == "" {
+			return &ftp{user: "anonymous", password: "ferrybench@"}
 		}
-		return f
+		return &ftp{user: s.User, password: s.Password}
 	case ProtoHTTP, ProtoHTTPNew:
 		return &web{
 			host: s.Address, folder: "/" + s.Folder, closes: s.Proto == ProtoHTTPNew,
@@ -129,21 +121,21 @@ func (s *Site) exchange() exchange {
 	}
 }
 
-// prefix begins the names of files there.
+// prefix starts the names of files there.
 func (s *Site) prefix(names string) string {
 	if s.Proto == ProtoHTTP || s.Proto == ProtoHTTPNew {
-		return names // the folder stands in every request
+		return names // the folder is in every request
 	}
 	return s.Folder + names
 }
 
-// loopback says whether clients may come from all of 127.0.0.0/8.
+// loopback says whether clients may use all addresses of 127.0.0.0/8.
 func (s *Site) loopback() bool {
 	at, err := netip.ParseAddrPort(s.Address)
 	return err == nil && at.Addr().Unmap().Is4() && at.Addr().IsLoopback()
 }
 
-// resolved is the site with its host as a number, so that the driver need not look it up.
+// resolved is the site with a numeric host.
 func (s *Site) resolved() (Site, error) {
 	at, err := net.ResolveTCPAddr("tcp", s.Address)
 	if err != nil {
@@ -154,9 +146,9 @@ func (s *Site) resolved() (Site, error) {
 	return r, nil
 }
 
-// source is the address that the client of that number connects from: one of so many addresses,
-// 127.0.0.1 and what follows it. 0 leaves the choice to the system.
-func source(client, sources int) netip.Addr {
+// sourceAddress is where a client connects from: one of so many addresses from 127.0.0.1 on. With
+// 0 sources the system chooses.
+func sourceAddress(client, sources int) netip.Addr {
 	if sources == 0 {
 		return netip.Addr{}
 	}
@@ -164,5 +156,5 @@ func source(client, sources int) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
-// sourcesMax is the number of addresses in 127.0.0.0/8, network and broadcast left out.
+// sourcesMax is the number of addresses in 127.0.0.0/8 without network and broadcast.
 const sourcesMax = 1<<24 - 2

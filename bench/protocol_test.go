@@ -8,19 +8,19 @@ import (
 )
 
 // spoken is a small plan in another protocol than base.
-func spoken(t *testing.T, driver, site string) Plan {
+func spoken(t *testing.T, site string) Plan {
 	t.Helper()
 	p := small("127.0.0.1:1")
 	s, err := ParseSite(site)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Sites, p.Driver, p.Scenario.Lists = []Site{s}, driver, 1
+	p.Sites, p.Scenario.Lists = []Site{s}, 1
 	return p
 }
 
 func TestEveryProtocolDoesTheSameWork(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		for name, site := range map[string]func(t *testing.T) string{
 			"ftp": func(t *testing.T) string {
 				return "ftp://" + startFakeFTP(t, nil).listener.Addr().String() + "/in"
@@ -30,20 +30,17 @@ func TestEveryProtocolDoesTheSameWork(t *testing.T) {
 				return "ftp://" + f.listener.Addr().String()
 			},
 			"http": func(t *testing.T) string {
-				return "http://" + startFakeHTTP(t, false, false) + "/in"
-			},
-			"http in chunks": func(t *testing.T) string {
-				return "http://" + startFakeHTTP(t, false, true) + "/in/"
+				return "http://" + startFakeHTTP(t, false) + "/in"
 			},
 			"http that closes": func(t *testing.T) string {
-				return "http://" + startFakeHTTP(t, true, false) + "/in"
+				return "http://" + startFakeHTTP(t, true) + "/in"
 			},
 			"http-new": func(t *testing.T) string {
-				return "http-new://" + startFakeHTTP(t, false, false) + "/in"
+				return "http-new://" + startFakeHTTP(t, false) + "/in"
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
-				p := spoken(t, driver, site(t))
+				p := spoken(t, site(t))
 				turn := mustRun(t, p)
 				wantNoErrors(t, turn)
 				for _, kind := range []Kind{KindGet, KindPut, KindList} {
@@ -59,10 +56,10 @@ func TestEveryProtocolDoesTheSameWork(t *testing.T) {
 	})
 }
 
-func TestSessionsOfFTPAreKeptOrMadeAnew(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+func TestFTPSessionsAreReusedUnlessChurn(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFakeFTP(t, nil)
-		p := spoken(t, driver, "ftp://"+f.listener.Addr().String())
+		p := spoken(t, "ftp://"+f.listener.Addr().String())
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
 		// The clients, and those that put the files.
@@ -78,10 +75,10 @@ func TestSessionsOfFTPAreKeptOrMadeAnew(t *testing.T) {
 	})
 }
 
-func TestWordsOfAServerStandInItsErrors(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+func TestErrorsQuoteTheServer(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFakeFTP(t, func(f *fakeFTP) { f.refuses = "550 not today" })
-		p := spoken(t, driver, "ftp://"+f.listener.Addr().String())
+		p := spoken(t, "ftp://"+f.listener.Addr().String())
 		p.Scenario.Puts, p.Scenario.Lists, p.Transfers = 0, 0, 4
 		p.Scenario.Sizes = listed(100)
 		turn := mustRun(t, p)
@@ -96,7 +93,7 @@ func TestWordsOfAServerStandInItsErrors(t *testing.T) {
 	})
 }
 
-func TestRepliesAreTakenApart(t *testing.T) {
+func TestFTPReplies(t *testing.T) {
 	for _, c := range []struct {
 		in   string
 		code int
@@ -112,7 +109,7 @@ func TestRepliesAreTakenApart(t *testing.T) {
 		{"hello\r\n", -1, 7},
 		{"", 0, 0},
 	} {
-		code, _, used := reply([]byte(c.in))
+		code, _, used := ftpReply([]byte(c.in))
 		if code != c.code || used != c.used {
 			t.Errorf("%q: code %d, %d bytes; not %d, %d", c.in, code, used, c.code, c.used)
 		}
@@ -132,42 +129,7 @@ func TestRepliesAreTakenApart(t *testing.T) {
 	}
 }
 
-// TestChunksAreWholeHoweverTheyAreCut feeds a body at every cut and byte by byte.
-func TestChunksAreWholeHoweverTheyAreCut(t *testing.T) {
-	const body = "5\r\nhello\r\n6;x=y\r\n world\r\nA\r\n, and more\r\n0\r\nTrailer: a\r\n\r\n"
-	feed := func(pieces ...string) (string, bool) {
-		var c chunked
-		var got, kept []byte
-		for _, piece := range pieces {
-			kept = append(kept, piece...)
-			n, err := c.take(kept, func(b []byte) { got = append(got, b...) })
-			if err != nil {
-				t.Fatalf("%q: %v", pieces, err)
-			}
-			kept = kept[n:]
-		}
-		return string(got), c.ended && len(kept) == 0
-	}
-	for cut := range len(body) {
-		if got, whole := feed(body[:cut], body[cut:]); got != "hello world, and more" || !whole {
-			t.Errorf("cut at %d: %q, whole %v", cut, got, whole)
-		}
-		if _, whole := feed(body[:cut]); whole {
-			t.Errorf("cut off at %d it is whole", cut)
-		}
-	}
-	if got, whole := feed(strings.Split(body, "")...); got != "hello world, and more" || !whole {
-		t.Errorf("byte by byte: %q, whole %v", got, whole)
-	}
-	for _, bad := range []string{"x\r\n", "\r\n", "1\r\nab\r\n", "fffffffffffff\r\n", "-1\r\n"} {
-		var c chunked
-		if _, err := c.take([]byte(bad), func([]byte) {}); err == nil {
-			t.Errorf("%q passes", bad)
-		}
-	}
-}
-
-func TestSitesAreRead(t *testing.T) {
+func TestParseSite(t *testing.T) {
 	for text, want := range map[string]Site{
 		"localhost:2121": {Name: "base", Proto: "base", Address: "localhost:2121"},
 		"mine=[::1]:21":  {Name: "mine", Proto: "base", Address: "[::1]:21"},
@@ -191,38 +153,38 @@ func TestSitesAreRead(t *testing.T) {
 	}
 }
 
-// TestAnswersOfHTTPHoweverTheyAreCut holds that an answer whose head and body come in any pieces is
+// TestHTTPAnswerInPieces holds that an answer whose head and body come in any pieces is
 // the same answer.
-func TestAnswersOfHTTPHoweverTheyAreCut(t *testing.T) {
+func TestHTTPAnswerInPieces(t *testing.T) {
 	answer := []byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello")
 	for cut := range len(answer) {
 		w := &web{host: "h", folder: "/"}
-		tk := &talk{exchange: w, hashers: &hashers{}}
+		tk := &session{protocol: w, in: incoming{hashers: &hashers{}}}
 		tk.take(job{kind: KindList})
-		if err := w.begin(tk); err != nil {
+		if err := w.start(tk); err != nil {
 			t.Fatal(err)
 		}
 		in := bytes.Clone(answer[:cut])
 		for _, more := range [][]byte{answer[cut:], nil} {
-			used, err := w.heard(tk, in)
+			used, err := w.control(tk, in)
 			if err != nil {
 				t.Fatalf("cut at %d: %v", cut, err)
 			}
 			in = append(in[used:], more...)
 		}
-		if tk.wait != waitNothing || tk.got != 5 || tk.over || len(in) > 0 {
-			t.Errorf("cut at %d: waits for %d, got %d, over %v, %d left", cut, tk.wait, tk.got,
+		if tk.wait != waitNothing || tk.in.got != 5 || tk.over || len(in) > 0 {
+			t.Errorf("cut at %d: waits for %d, got %d, over %v, %d left", cut, tk.wait, tk.in.got,
 				tk.over, len(in))
 		}
 	}
 }
 
-// TestServerThatFallsSilentIsGivenUp holds the time-out in both drivers: an FTP server that never
+// TestSilentServerTimesOut holds the timeout: an FTP server that never
 // greets.
-func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
-		f := startFakeHTTP(t, false, false) // waits for a request, and so greets nobody
-		p := spoken(t, driver, "ftp://"+f)
+func TestSilentServerTimesOut(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
+		f := startFakeHTTP(t, false) // waits for a request, and so greets nobody
+		p := spoken(t, "ftp://"+f)
 		p.Scenario.Gets, p.Scenario.Lists, p.Timeout = 0, 0, 50*time.Millisecond
 		p.Transfers, p.Clients = 1, []int{1}
 		turn := mustRun(t, p)
