@@ -121,7 +121,7 @@ func (s completer) bookmarks(word string) []string {
 }
 
 func prefixed(names []string, word string) []string {
-	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, word) })
+	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, word) })
 }
 
 // matching are the names in a folder that a word may become, if a terminal shows them unchanged.
