@@ -37,6 +37,14 @@ type command struct {
 	values map[string]string
 }
 
+// word is a word of the command, or what stands for a missing one.
+func (c *command) word(i int, missing string) string {
+	if i < len(c.words) {
+		return c.words[i]
+	}
+	return missing
+}
+
 // look finds a verb by a word.
 func look(word string) *verb {
 	table := verbs()
