@@ -122,7 +122,9 @@ func (y *treeCopy) fetch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		conflicts, surplus = from.surplus(copied)
+		if len(t.failed) == 0 {
+			conflicts, surplus = from.surplus(copied)
+		}
 	}
 	if err := t.removeLocal(root, conflicts, y.dry); err != nil {
 		return err
