@@ -211,7 +211,7 @@ func TestClassicInvalidPortEndsSession(t *testing.T) {
 	defer other.Close()
 	f := newClassic(t, func(s *session, _ *classicFake, _ string) { s.say(conn(other)) })
 	_, err = f.dialClassic(Options{}).Get(t.Context(), "a", io.Discard)
-	want := fmt.Sprintf("connection lost: the server broke the protocol: it told port %d, but "+
+	want := fmt.Sprintf("connection lost: the server broke the protocol: it sent port %d, but "+
 		"files are on %d and messages on %d unless --classic-ports sets others",
 		portOf(other), portOf(f.files), portOf(f.messages))
 	if err == nil || err.Error() != want {

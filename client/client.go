@@ -99,7 +99,7 @@ func (c *Client) Quit(ctx context.Context) error {
 	case c.exchange == Status:
 		err = c.expect(ctx, q, ev, codec.CodeGoodbye)
 	case c.exchange == Classic:
-		err = c.thanked(ctx, ev.Data)
+		err = c.checkThanks(ctx, ev.Data)
 	}
 	_ = c.Close()
 	if errors.Is(err, ErrLost) && (errors.Is(err, io.EOF) || isReset(err)) {

@@ -39,7 +39,7 @@ func (s *Shell) complete(line string, pos int) (head string, candidates []string
 		return head, spaced(candidates), tail
 	}
 	verbWord, follows, err := splitLine(first)
-	v := look(verbWord)
+	v := findVerb(verbWord)
 	if err != nil || v == nil {
 		return head, nil, tail
 	}
@@ -219,7 +219,7 @@ func (s *Shell) Candidates(ctx context.Context, words []string, word string) []s
 	if len(rest) == 0 {
 		return prefixed(verbNames(), word)
 	}
-	v := look(strings.ToLower(rest[0]))
+	v := findVerb(strings.ToLower(rest[0]))
 	if v == nil {
 		return nil
 	}

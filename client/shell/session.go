@@ -193,7 +193,7 @@ func (s *Shell) lost(err error) error {
 	case err == nil:
 		return fmt.Errorf("%w%s", over, again)
 	case errors.Is(err, client.ErrLost):
-		var told *toldError
+		var told *reportedError
 		if errors.As(err, &told) {
 			return err
 		}
