@@ -38,7 +38,8 @@ func TestSpliceMovesWhatThePipeHolds(t *testing.T) {
 		if n != 6000 || err != nil {
 			t.Fatalf("got %d, %v", n, err)
 		}
-		if n, err = p.SpliceFrom(pipe[0], 6000, 9999); n != 4000 || !errors.Is(err, fsio.ErrWouldBlock) {
+		n, err = p.SpliceFrom(pipe[0], 6000, 9999)
+		if n != 4000 || !errors.Is(err, fsio.ErrWouldBlock) {
 			t.Fatalf("got %d, %v", n, err)
 		}
 		check(t, unix.Close(pipe[1]))

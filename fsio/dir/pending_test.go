@@ -106,9 +106,11 @@ func TestCreateRefusesWhatCannotBeStored(t *testing.T) {
 		link(t, "fifo", dir+"/tofifo")
 		r := open(t, dir, Options{})
 		for text, want := range map[string]fsio.Kind{
-			"": fsio.KindNotPlain, "folder": fsio.KindNotPlain, "plain/": fsio.KindNotPlain, "fifo": fsio.KindNotPlain,
-			"missing/x": fsio.KindNotFound, "plain/x": fsio.KindNotFolder, "fifo/x": fsio.KindNotFolder,
-			"up/x": fsio.KindDenied, "tofifo/x": fsio.KindNotFolder,
+			"": fsio.KindNotPlain, "folder": fsio.KindNotPlain,
+			"plain/": fsio.KindNotPlain, "fifo": fsio.KindNotPlain,
+			"missing/x": fsio.KindNotFound, "plain/x": fsio.KindNotFolder,
+			"fifo/x": fsio.KindNotFolder,
+			"up/x":   fsio.KindDenied, "tofifo/x": fsio.KindNotFolder,
 		} {
 			p, err := r.Create(name(t, r, text), fsio.CreateOptions{})
 			if err == nil {
@@ -190,7 +192,8 @@ func TestReadersMeetOneWholeFile(t *testing.T) {
 			readers.Go(func() {
 				for !stop.Load() {
 					got, err := fetch(r, n)
-					if fsio.KindOf(err) == fsio.KindBusy || fsio.KindOf(err) == fsio.KindNotFound && (r.kernel == nil) {
+					kind := fsio.KindOf(err)
+					if kind == fsio.KindBusy || kind == fsio.KindNotFound && r.kernel == nil {
 						continue // os.Root looks at a name and opens it in two steps.
 					}
 					if err != nil || got != text(len(got)-1000) {
@@ -239,7 +242,8 @@ func TestOneOfManyWinsWithNoReplace(t *testing.T) {
 					if _, err := p.WriteAt([]byte(mine), 0); err != nil {
 						t.Error(err)
 					}
-					switch err := p.Commit(fsio.CommitOptions{NoReplace: i%2 == 1}); fsio.KindOf(err) {
+					err = p.Commit(fsio.CommitOptions{NoReplace: i%2 == 1})
+					switch fsio.KindOf(err) {
 					case fsio.KindNone:
 						won.Add(1)
 						winner.Store(mine)
@@ -299,7 +303,7 @@ func testFaults(
 		}
 		calls, failed := 0, fsio.Op("")
 		fault := func(op fsio.Op, _ fsio.Name) error {
-			if op == fsio.OpRoot || op == fsio.OpUnlink { // Without unlinking nothing can be cleaned up.
+			if op == fsio.OpRoot || op == fsio.OpUnlink { // Else nothing can be cleaned up.
 				return nil
 			}
 			calls++

@@ -1,3 +1,12 @@
+// Package dir is an fsio.Store: a folder on this machine, with everything beneath it.
+//
+// On Linux the kernel keeps every name beneath the root, symbolic links included: openat2 with
+// RESOLVE_BENEATH. Where that call is not available (an old kernel, a sandbox, another system)
+// os.Root does the same in user space, with more system calls. Open finds out which;
+// Options.Portable, and the build tag ferryportable, ask for os.Root anyway.
+//
+// By default nothing is forced to the disk. CommitOptions.Durable forces one file and its folder, a
+// Syncer those of all that commit at the same time.
 package dir
 
 import (

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -164,8 +163,7 @@ func (s *sweep) oldPart(home folder, n fsio.Name, base string) {
 // gone reports whether an error only says that somebody else was faster.
 func gone(err error) bool {
 	kind := fsio.KindOf(err)
-	return errors.Is(err, fs.ErrNotExist) || kind == fsio.KindNotFound || kind == fsio.KindNotFolder ||
-		kind == fsio.KindNotPlain
+	return kind == fsio.KindNotFound || kind == fsio.KindNotFolder || kind == fsio.KindNotPlain
 }
 
 // isTemporary tells the names of our temporary files: random, so that servers may share a folder.

@@ -48,8 +48,8 @@ type upload struct {
 // uploads numbers uploads in the order in which they were opened.
 var uploads atomic.Uint64
 
-// createTriesMax bounds how many temporary names are tried. A name that is taken, or a file that
-// a sweep removed before it was locked, is rare; so many in a row mean that something else is wrong.
+// createTriesMax bounds how many temporary names are tried: a name that is taken, or a file that a
+// sweep removed before it was locked, is rare.
 const createTriesMax = 16
 
 func (r *store) Create(n fsio.Name, o fsio.CreateOptions) (fsio.Upload, error) {
@@ -63,8 +63,8 @@ func (r *store) Create(n fsio.Name, o fsio.CreateOptions) (fsio.Upload, error) {
 	return u, nil
 }
 
-// StoreSmall gives a name that is free, where the system allows, a file that had none before. A file
-// that replaces another is not locked while it has a temporary name: if a sweep removes it, it is
+// StoreSmall gives a free name to a file that had none before, where the system allows. A file that
+// replaces another is not locked while it has a temporary name: if a sweep removes it, it is
 // created anew.
 func (r *store) StoreSmall(n fsio.Name, data []byte, o fsio.CommitOptions) error {
 	u, err := r.begin(n, o.NoReplace)
