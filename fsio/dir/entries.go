@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"syscall"
 	"time"
 
@@ -151,22 +150,17 @@ func (r *store) SetMeta(n fsio.Name, m fsio.Meta) error {
 	default:
 		err = r.fault(fsio.OpMeta, n)
 	}
-	if err == nil && r.kernel != nil {
+	switch {
+	case err != nil:
+	case r.kernel != nil:
 		err = r.kernel.setMeta(n, m)
-	} else if err == nil {
-		err = setMeta(r.root, local(n), m)
-	}
-	return fsio.NewError(fsio.OpMeta, n, err)
-}
-
-func setMeta(root *os.Root, name string, m fsio.Meta) error {
-	if m.SetMode {
-		if err := root.Chmod(name, m.Mode); err != nil {
-			return err
+	default:
+		if m.SetMode {
+			err = r.root.Chmod(local(n), m.Mode)
+		}
+		if err == nil && !m.ModTime.IsZero() {
+			err = r.root.Chtimes(local(n), time.Time{}, m.ModTime)
 		}
 	}
-	if m.ModTime.IsZero() {
-		return nil
-	}
-	return root.Chtimes(name, time.Time{}, m.ModTime)
+	return fsio.NewError(fsio.OpMeta, n, err)
 }

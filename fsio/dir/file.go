@@ -66,10 +66,9 @@ func (r *store) openPortable(n fsio.Name) (h fsio.Held, err error) {
 		closeRead(f)
 		return h, err
 	}
-	mtime := info.ModTime()
 	return fsio.Held{
-		Bytes: info.Size(), Seconds: mtime.Unix(), Nanoseconds: int64(mtime.Nanosecond()),
-		Descriptor: int(f.Fd()), Device: inodeOf(info).device, Data: f,
+		Bytes: info.Size(), Changed: info.ModTime(), Descriptor: int(f.Fd()),
+		Device: inodeOf(info).device, Data: f,
 	}, nil
 }
 

@@ -61,7 +61,7 @@ func TestAllocatedBlocksThatWereNotUsedAreGivenBack(t *testing.T) {
 	check(t, err)
 	check(t, p.Allocate(0, 16<<20))
 	var st unix.Stat_t
-	check(t, unix.Fstat(p.(*upload).descriptor(), &st))
+	check(t, unix.Fstat(int(p.(*upload).file.Fd()), &st))
 	if st.Size != 0 {
 		t.Fatalf("allocating made the file %d bytes long", st.Size)
 	}

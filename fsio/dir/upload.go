@@ -192,13 +192,6 @@ func (d folder) createLocked(r *store, n fsio.Name, base string) (*os.File, erro
 
 func (u *upload) Name() fsio.Name { return u.name }
 
-func (u *upload) descriptor() int {
-	if u.ended {
-		return -1
-	}
-	return int(u.file.Fd())
-}
-
 // want fails if the upload has ended, or if it is a part that is not off bytes long.
 func (u *upload) want(op fsio.Op, off int64) error {
 	switch {
@@ -221,7 +214,7 @@ func (u *upload) SpliceFrom(pipe int, off int64, n int) (int, error) {
 		if u.root.options.Portable {
 			return 0, errUnsupported
 		}
-		return spliceTo(u.descriptor(), pipe, off+int64(done), n)
+		return spliceTo(int(u.file.Fd()), pipe, off+int64(done), n)
 	})
 }
 
@@ -260,7 +253,7 @@ func (u *upload) Allocate(off, n int64) error {
 		if u.root.options.Portable {
 			return nil
 		}
-		err := allocate(u.descriptor(), off, n)
+		err := allocate(int(u.file.Fd()), off, n)
 		if fsio.KindOf(err) == fsio.KindUnsupported {
 			return nil
 		}
