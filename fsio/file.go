@@ -122,17 +122,6 @@ func (f *File) ReadAhead(off, n int64, scratch []byte) error {
 	return nil
 }
 
-func (f *File) cold(off, n int64) bool {
-	c, ok := f.by.(Cacher)
-	return ok && c.Cold(f, off, n)
-}
-
-func (f *File) advise(off, n int64, need bool) {
-	if c, ok := f.by.(Cacher); ok {
-		c.Advise(f, off, n, need)
-	}
-}
-
 func (f *File) identify() (Identity, error) {
 	if c, ok := f.by.(Cacher); ok {
 		return c.Identify(f)

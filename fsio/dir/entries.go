@@ -81,13 +81,8 @@ func (l *entries) describe(e *fsio.Entry) error {
 	if *e, err = l.folder.stat(name); err != nil {
 		return err
 	}
-	e.Name = name
-	switch e.Kind {
-	case fsio.EntryFolder:
-		e.Size = 0
-	case fsio.EntryLink:
+	if e.Name = name; e.Kind == fsio.EntryLink {
 		e.Target, _ = l.folder.readlink(name) // It may be gone, or another link's.
-	case fsio.EntryFile, fsio.EntryOther:
 	}
 	return nil
 }
@@ -102,7 +97,6 @@ func (r *store) Stat(n fsio.Name) (fsio.Entry, error) {
 	switch {
 	case err != nil:
 	case e.Kind == fsio.EntryFolder:
-		e.Size = 0
 	case e.Kind != fsio.EntryFile:
 		err = errNotPlain
 	case n.MeansFolder():
@@ -132,7 +126,7 @@ func (r *store) stat(n fsio.Name) (fsio.Entry, error) {
 	case info.Mode().IsRegular():
 		e.Kind = fsio.EntryFile
 	case info.IsDir():
-		e.Kind = fsio.EntryFolder
+		e.Kind, e.Size = fsio.EntryFolder, 0
 	}
 	id := inodeOf(info)
 	e.Device, e.Inode = id.device, id.number

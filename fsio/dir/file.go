@@ -90,17 +90,14 @@ func (r reader) CloseFile(f *fsio.File) error {
 }
 
 func (r reader) ReadCached(f *fsio.File, p []byte, off int64) (int, error) {
-	allowed, err := r.allowance(fsio.OpRead, f.Name(), len(p))
-	if err != nil {
-		if wouldBlock(err) {
-			return 0, fsio.ErrWouldBlock
-		}
-		return 0, fsio.NewError(fsio.OpRead, f.Name(), err)
-	}
-	if r.options.Portable || r.noWait.Load() == f.Device {
+	n, err := r.allowance(fsio.OpRead, f.Name(), len(p))
+	switch {
+	case err != nil:
+	case r.options.Portable || r.noWait.Load() == f.Device:
 		return 0, fsio.ErrWouldBlock
+	default:
+		n, err = readNoWait(f.Descriptor, p[:n], off)
 	}
-	n, err := readNoWait(f.Descriptor, p[:allowed], off)
 	switch {
 	case wouldBlock(err):
 		return 0, fsio.ErrWouldBlock
