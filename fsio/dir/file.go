@@ -143,8 +143,7 @@ func (r *store) readAt(n fsio.Name, fd int, p []byte, off int64) (int, error) {
 	}
 }
 
-// cachestat is refused for files that this user neither owns nor may
-// write.
+// Cached is false for files that this user neither owns nor may write: cachestat refuses them.
 func (r reader) Cached(f *fsio.File, off, n int64) bool {
 	if r.options.Portable || r.noCachestat.Load() || r.fault(fsio.OpRead, f.Name()) != nil {
 		return false

@@ -83,7 +83,7 @@ func Open(path string, o Options) (fsio.Store, error) {
 	return r, nil
 }
 
-// Open files and uploads stay as they are.
+// Close leaves open files and uploads as they are.
 func (r *store) Close() error {
 	if r.kernel != nil {
 		return fsio.NewError(fsio.OpClose, fsio.Name{}, r.kernel.close())
@@ -91,7 +91,7 @@ func (r *store) Close() error {
 	return fsio.NewError(fsio.OpClose, fsio.Name{}, r.root.Close())
 }
 
-// What is left is that of this process's user.
+// Free returns what is left for this process's user.
 func (r *store) Free() (bytes int64, err error) {
 	err = r.do(fsio.OpFree, fsio.Name{}, func() error {
 		d, err := r.folder(fsio.Name{}, useNames)
