@@ -213,20 +213,14 @@ func strip(err error) error {
 		}
 		return errno
 	}
-	var (
-		path *fs.PathError
-		link *os.LinkError
-	)
-	switch {
-	case errors.As(err, &path):
+	var path *fs.PathError
+	var link *os.LinkError
+	if errors.As(err, &path) {
 		err = path.Err
-	case errors.As(err, &link):
+	} else if errors.As(err, &link) {
 		err = link.Err
-	default:
-		return err
 	}
-	// The error of os.Root for a name that leaves it is not exported.
-	if err.Error() == "path escapes from parent" {
+	if err.Error() == "path escapes from parent" { // Package os does not export it.
 		return errEscapes
 	}
 	return err

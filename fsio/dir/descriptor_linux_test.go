@@ -46,7 +46,9 @@ var scarces = []scarce{
 	{"mvnew", func(r *store, at func(string) fsio.Name) error {
 		return r.Rename(at("plain"), at("full/new"), fsio.CommitOptions{NoReplace: true})
 	}},
-	{"put", func(r *store, at func(string) fsio.Name) error { return putScript(r, at("full/a"), true) }},
+	{"put", func(r *store, at func(string) fsio.Name) error {
+		return putScript(r, at("full/a"), true)
+	}},
 	{"putpart", func(r *store, at func(string) fsio.Name) error {
 		return crashScript(r, at("full/a"), true)
 	}},

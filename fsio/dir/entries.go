@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"syscall"
 	"time"
 
@@ -82,13 +81,8 @@ func (l *entries) describe(e *fsio.Entry) error {
 	if *e, err = l.folder.stat(name); err != nil {
 		return err
 	}
-	e.Name = name
-	switch e.Kind {
-	case fsio.EntryFolder:
-		e.Size = 0
-	case fsio.EntryLink:
+	if e.Name = name; e.Kind == fsio.EntryLink {
 		e.Target, _ = l.folder.readlink(name) // It may be gone, or another link's.
-	case fsio.EntryFile, fsio.EntryOther:
 	}
 	return nil
 }
@@ -103,7 +97,6 @@ func (r *store) Stat(n fsio.Name) (fsio.Entry, error) {
 	switch {
 	case err != nil:
 	case e.Kind == fsio.EntryFolder:
-		e.Size = 0
 	case e.Kind != fsio.EntryFile:
 		err = errNotPlain
 	case n.MeansFolder():
@@ -133,7 +126,7 @@ func (r *store) stat(n fsio.Name) (fsio.Entry, error) {
 	case info.Mode().IsRegular():
 		e.Kind = fsio.EntryFile
 	case info.IsDir():
-		e.Kind = fsio.EntryFolder
+		e.Kind, e.Size = fsio.EntryFolder, 0
 	}
 	id := inodeOf(info)
 	e.Device, e.Inode = id.device, id.number
@@ -151,22 +144,17 @@ func (r *store) SetMeta(n fsio.Name, m fsio.Meta) error {
 	default:
 		err = r.fault(fsio.OpMeta, n)
 	}
-	if err == nil && r.kernel != nil {
+	switch {
+	case err != nil:
+	case r.kernel != nil:
 		err = r.kernel.setMeta(n, m)
-	} else if err == nil {
-		err = setMeta(r.root, local(n), m)
-	}
-	return fsio.NewError(fsio.OpMeta, n, err)
-}
-
-func setMeta(root *os.Root, name string, m fsio.Meta) error {
-	if m.SetMode {
-		if err := root.Chmod(name, m.Mode); err != nil {
-			return err
+	default:
+		if m.SetMode {
+			err = r.root.Chmod(local(n), m.Mode)
+		}
+		if err == nil && !m.ModTime.IsZero() {
+			err = r.root.Chtimes(local(n), time.Time{}, m.ModTime)
 		}
 	}
-	if m.ModTime.IsZero() {
-		return nil
-	}
-	return root.Chtimes(name, time.Time{}, m.ModTime)
+	return fsio.NewError(fsio.OpMeta, n, err)
 }

@@ -66,10 +66,9 @@ func (r *store) openPortable(n fsio.Name) (h fsio.Held, err error) {
 		closeRead(f)
 		return h, err
 	}
-	mtime := info.ModTime()
 	return fsio.Held{
-		Bytes: info.Size(), Seconds: mtime.Unix(), Nanoseconds: int64(mtime.Nanosecond()),
-		Descriptor: int(f.Fd()), Device: inodeOf(info).device, Data: f,
+		Bytes: info.Size(), Changed: info.ModTime(), Descriptor: int(f.Fd()),
+		Device: inodeOf(info).device, Data: f,
 	}, nil
 }
 
@@ -91,17 +90,14 @@ func (r reader) CloseFile(f *fsio.File) error {
 }
 
 func (r reader) ReadCached(f *fsio.File, p []byte, off int64) (int, error) {
-	allowed, err := r.allowance(fsio.OpRead, f.Name(), len(p))
-	if err != nil {
-		if wouldBlock(err) {
-			return 0, fsio.ErrWouldBlock
-		}
-		return 0, fsio.NewError(fsio.OpRead, f.Name(), err)
-	}
-	if r.options.Portable || r.noWait.Load() == f.Device {
+	n, err := r.allowance(fsio.OpRead, f.Name(), len(p))
+	switch {
+	case err != nil:
+	case r.options.Portable || r.noWait.Load() == f.Device:
 		return 0, fsio.ErrWouldBlock
+	default:
+		n, err = readNoWait(f.Descriptor, p[:n], off)
 	}
-	n, err := readNoWait(f.Descriptor, p[:allowed], off)
 	switch {
 	case wouldBlock(err):
 		return 0, fsio.ErrWouldBlock
@@ -147,8 +143,7 @@ func (r *store) readAt(n fsio.Name, fd int, p []byte, off int64) (int, error) {
 	}
 }
 
-// cachestat is refused for files that this user neither owns nor may
-// write.
+// Cached is false for files that this user neither owns nor may write: cachestat refuses them.
 func (r reader) Cached(f *fsio.File, off, n int64) bool {
 	if r.options.Portable || r.noCachestat.Load() || r.fault(fsio.OpRead, f.Name()) != nil {
 		return false

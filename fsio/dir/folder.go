@@ -235,10 +235,14 @@ func (d folder) close() {
 func release(fd int) { _ = unix.Close(fd) }
 
 func entryOf(st *unix.Stat_t) fsio.Entry {
-	return fsio.Entry{
+	e := fsio.Entry{
 		Kind: kindOf(st), Size: st.Size, ModTime: time.Unix(st.Mtim.Unix()),
 		Mode: fs.FileMode(st.Mode & 0o777), Device: uint64(st.Dev), Inode: st.Ino,
 	}
+	if e.Kind == fsio.EntryFolder {
+		e.Size = 0
+	}
+	return e
 }
 
 func kindOf(st *unix.Stat_t) fsio.EntryKind {

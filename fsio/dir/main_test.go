@@ -103,7 +103,7 @@ func wantKind(t testing.TB, err error, want fsio.Kind) {
 	}
 }
 
-func name(t testing.TB, r *store, text string) fsio.Name {
+func name(t testing.TB, _ *store, text string) fsio.Name {
 	t.Helper()
 	n, err := parse(text)
 	check(t, err)
@@ -244,10 +244,8 @@ type jobFunc func()
 func (f jobFunc) Run() { f() }
 
 // createSmall begins an upload that holds data.
-func createSmall(
-	r *store, n fsio.Name, data []byte, o fsio.CreateOptions,
-) (fsio.Upload, error) {
-	p, err := r.Create(n, o)
+func createSmall(r *store, n fsio.Name, data []byte) (fsio.Upload, error) {
+	p, err := r.Create(n, fsio.CreateOptions{})
 	if err != nil {
 		return nil, err
 	}

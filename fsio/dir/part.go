@@ -172,7 +172,7 @@ func (u *upload) ReadAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	defer runtime.KeepAlive(u.file)
-	return u.root.readAt(u.name, u.descriptor(), p, off)
+	return u.root.readAt(u.name, int(u.file.Fd()), p, off)
 }
 
 func (u *upload) Close() error {

@@ -229,7 +229,8 @@ func TestFaultsOfPartsLeaveAPartOrNothing(t *testing.T) {
 				}
 				wantWhole(t, dir, "", failing)
 				// A folder that could not be removed is not worth an error.
-				if failed != fsio.OpRmdir && failed != fsio.Op("") && fsio.KindOf(err) != fsio.KindOf(errno) {
+				if failed != fsio.OpRmdir && failed != fsio.Op("") &&
+					fsio.KindOf(err) != fsio.KindOf(errno) {
 					t.Fatalf("%v failed: got %v", failed, err)
 				}
 				if _, held := r.Parts(); held != 0 {

@@ -271,7 +271,8 @@ func TestNewPartRefusesWhatCannotBeStored(t *testing.T) {
 		furnish(t, dir)
 		r := open(t, dir, Options{PartsMax: 2})
 		for text, want := range map[string]fsio.Kind{
-			"": fsio.KindNotPlain, "full": fsio.KindNotPlain, "plain/": fsio.KindNotPlain, "fifo": fsio.KindNotPlain,
+			"": fsio.KindNotPlain, "full": fsio.KindNotPlain,
+			"plain/": fsio.KindNotPlain, "fifo": fsio.KindNotPlain,
 			"missing/x": fsio.KindNotFound, "plain/x": fsio.KindNotFolder, "up/x": fsio.KindDenied,
 		} {
 			if _, err := r.NewPart(name(t, r, text), fsio.PartOptions{}); fsio.KindOf(err) != want {
@@ -328,7 +329,8 @@ func TestPartCommitsUnderTheNameThatItBeganWith(t *testing.T) {
 		p, err := r.OpenPart(id)
 		check(t, err)
 		err = p.Commit(fsio.CommitOptions{})
-		if wantKind(t, err, fsio.KindNotFound); !strings.HasSuffix(err.Error(), ": no such folder") {
+		wantKind(t, err, fsio.KindNotFound)
+		if !strings.HasSuffix(err.Error(), ": no such folder") {
 			t.Errorf("got %q", err)
 		}
 		if kept, held := r.Parts(); kept != 1 || held != 0 {

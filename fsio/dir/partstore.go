@@ -3,7 +3,6 @@ package dir
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"sync"
 	"time"
 
@@ -43,21 +42,30 @@ const (
 // makes room.
 func (r *store) reserve(n fsio.Name, owner string) (id string, err error) {
 	for range emptyTries {
-		id, err = r.parts.reserve(note{n, owner}, r.options.PartsMax)
-		if err == nil || !r.makeRoom(owner, err) {
+		var empty string
+		id, empty, err = r.parts.reserve(note{n, owner}, r.options.PartsMax)
+		if empty == "" {
 			break
+		}
+		p, failed := r.OpenPart(empty)
+		switch {
+		case failed != nil: // Another server holds it, or it is gone.
+		case p.Size() > 0:
+			_ = p.Close() // Nothing was written to it.
+		default:
+			_ = p.Drop() // If that fails, it was used just now, and another one is the oldest.
 		}
 	}
 	return id, err
 }
 
 // reserve lets an owner have as many parts as remain for others, and one if there is room at all:
-// however many parts some owners begin, they cannot take all of the room.
-func (s *partStore) reserve(c note, partsMax int) (string, error) {
+// however many parts some owners begin, they cannot take all of the room. If it refuses, empty is
+// the empty part that was unused for the longest, one of the same owner if the owner is at fault.
+func (s *partStore) reserve(c note, partsMax int) (id, empty string, err error) {
 	if partsMax <= 0 {
 		partsMax = partsMaxDefault
 	}
-	var random [8]byte
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owned := 0
@@ -67,20 +75,31 @@ func (s *partStore) reserve(c note, partsMax int) (string, error) {
 		}
 	}
 	left := partsMax - len(s.parts) - 1
-	if left < 0 {
-		return "", errPartsMax
+	switch {
+	case left < 0:
+		return "", s.oldestEmpty(""), errPartsMax
+	case c.owner != "" && owned+1 > max(1, left):
+		return "", s.oldestEmpty(c.owner), errPartsOne
 	}
-	if c.owner != "" && owned+1 > max(1, left) {
-		return "", errPartsOne
-	}
-	for {
+	var random [8]byte
+	for id == "" || s.parts[id] != nil {
 		_, _ = rand.Read(random[:]) // It never fails: the program ends instead.
-		id := hexadecimal(binary.NativeEndian.Uint64(random[:]))
-		if s.parts[id] == nil {
-			s.parts[id] = &partEntry{note: c, held: true}
-			return id, nil
+		id = hexadecimal(binary.NativeEndian.Uint64(random[:]))
+	}
+	s.parts[id] = &partEntry{note: c, held: true}
+	return id, "", nil
+}
+
+// oldestEmpty returns the empty part that was unused for the longest, of that owner if there is
+// one, or "". The caller holds mu.
+func (s *partStore) oldestEmpty(owner string) (oldest string) {
+	since := time.Now().Add(-emptyRest)
+	for id, e := range s.parts {
+		if e.size == 0 && !e.held && !e.used.After(since) && (owner == "" || e.owner == owner) {
+			oldest, since = id, e.used
 		}
 	}
+	return oldest
 }
 
 // hold takes the part for one holder, and returns its name and size.
@@ -144,38 +163,4 @@ func (r *store) Parts() (kept, held int) {
 		}
 	}
 	return len(s.parts), held
-}
-
-// makeRoom drops an empty part in favour of an owner that was refused a new one. It reports
-// whether there may be more room than before.
-func (r *store) makeRoom(owner string, refused error) bool {
-	if !errors.Is(refused, errPartsOne) {
-		owner = "" // Anybody's will do.
-	}
-	id := r.parts.oldestEmpty(owner, time.Now().Add(-emptyRest))
-	if id == "" {
-		return false
-	}
-	p, err := r.OpenPart(id)
-	switch {
-	case err != nil: // Another server holds it, or it is gone.
-	case p.Size() > 0:
-		_ = p.Close() // Nothing was written to it.
-	default:
-		_ = p.Drop() // If that fails, it was used just now, and another one is the oldest.
-	}
-	return true
-}
-
-// oldestEmpty returns the empty part that was unused for the longest, and since that time at
-// least, or "". If owner is not empty it is one of that owner.
-func (s *partStore) oldestEmpty(owner string, since time.Time) (oldest string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, e := range s.parts {
-		if e.size == 0 && !e.held && !e.used.After(since) && (owner == "" || e.owner == owner) {
-			oldest, since = id, e.used
-		}
-	}
-	return oldest
 }

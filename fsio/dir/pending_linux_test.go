@@ -38,7 +38,8 @@ func TestSpliceMovesWhatThePipeHolds(t *testing.T) {
 		if n != 6000 || err != nil {
 			t.Fatalf("got %d, %v", n, err)
 		}
-		if n, err = p.SpliceFrom(pipe[0], 6000, 9999); n != 4000 || !errors.Is(err, fsio.ErrWouldBlock) {
+		n, err = p.SpliceFrom(pipe[0], 6000, 9999)
+		if n != 4000 || !errors.Is(err, fsio.ErrWouldBlock) {
 			t.Fatalf("got %d, %v", n, err)
 		}
 		check(t, unix.Close(pipe[1]))
@@ -60,7 +61,7 @@ func TestAllocatedBlocksThatWereNotUsedAreGivenBack(t *testing.T) {
 	check(t, err)
 	check(t, p.Allocate(0, 16<<20))
 	var st unix.Stat_t
-	check(t, unix.Fstat(p.(*upload).descriptor(), &st))
+	check(t, unix.Fstat(int(p.(*upload).file.Fd()), &st))
 	if st.Size != 0 {
 		t.Fatalf("allocating made the file %d bytes long", st.Size)
 	}

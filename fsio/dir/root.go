@@ -1,3 +1,12 @@
+// Package dir is an fsio.Store: a folder on this machine, with everything beneath it.
+//
+// On Linux the kernel keeps every name beneath the root, symbolic links included: openat2 with
+// RESOLVE_BENEATH. Where that call is not available (an old kernel, a sandbox, another system)
+// os.Root does the same in user space, with more system calls. Open finds out which;
+// Options.Portable, and the build tag ferryportable, ask for os.Root anyway.
+//
+// By default nothing is forced to the disk. CommitOptions.Durable forces one file and its folder, a
+// Syncer those of all that commit at the same time.
 package dir
 
 import (
@@ -74,7 +83,7 @@ func Open(path string, o Options) (fsio.Store, error) {
 	return r, nil
 }
 
-// Open files and uploads stay as they are.
+// Close leaves open files and uploads as they are.
 func (r *store) Close() error {
 	if r.kernel != nil {
 		return fsio.NewError(fsio.OpClose, fsio.Name{}, r.kernel.close())
@@ -82,7 +91,7 @@ func (r *store) Close() error {
 	return fsio.NewError(fsio.OpClose, fsio.Name{}, r.root.Close())
 }
 
-// What is left is that of this process's user.
+// Free returns what is left for this process's user.
 func (r *store) Free() (bytes int64, err error) {
 	err = r.do(fsio.OpFree, fsio.Name{}, func() error {
 		d, err := r.folder(fsio.Name{}, useNames)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"runtime"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -142,8 +143,7 @@ func (k *kernel) open(n fsio.Name, cached bool) (h fsio.Held, err error) {
 	if kindOf(&st) != fsio.EntryFile {
 		return h, errNotPlain
 	}
-	h = fsio.Held{Bytes: st.Size, Device: st.Dev}
-	h.Seconds, h.Nanoseconds = st.Mtim.Unix()
+	h = fsio.Held{Bytes: st.Size, Changed: time.Unix(st.Mtim.Unix()), Device: st.Dev}
 	if h.Descriptor, err = reopen(k.proc, handle); errors.Is(err, unix.ENOENT) {
 		err = errUnsupported // /proc was unmounted.
 	}

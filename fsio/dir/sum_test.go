@@ -184,7 +184,8 @@ func TestFaultsOfSumsReachTheCaller(t *testing.T) {
 				return
 			}
 			// A look that fails costs the cache its entry, and nobody the sum.
-			if err == nil && d.Hex() != wholeSum(fsio.AlgoXXH3, data) || err != nil && d != (fsio.Digest{}) {
+			if err == nil && d.Hex() != wholeSum(fsio.AlgoXXH3, data) ||
+				err != nil && d != (fsio.Digest{}) {
 				t.Fatalf("call %d failed: got %v, %v", failing, d, err)
 			}
 			if err != nil {

@@ -32,7 +32,7 @@ type commitment struct {
 // or three are better off alone.
 const syncAllMin = 4
 
-// The pool does the work, one job at a time.
+// NewSyncer has the pool do the work, one job at a time.
 func (*store) NewSyncer(pool *fsio.Pool) fsio.Syncer { return &syncer{pool: pool} }
 
 func (s *syncer) Commit(c fsio.Committable, o fsio.CommitOptions, done func(error)) {

@@ -45,7 +45,7 @@ func commitTogether(t *testing.T, r *store, names []string) map[string]error {
 	told := map[string]error{}
 	var mu sync.Mutex
 	for _, text := range names {
-		p, err := createSmall(r, name(t, r, text), []byte("text of "+text), fsio.CreateOptions{})
+		p, err := createSmall(r, name(t, r, text), []byte("text of "+text))
 		if err != nil {
 			told[text] = err
 			continue
@@ -154,7 +154,7 @@ func TestTheFileOpenedFirstAsksForAll(t *testing.T) {
 	pool.Submit(jobFunc(func() { <-gate }))
 	var made []fsio.Upload
 	for _, text := range together {
-		p, err := createSmall(r, name(t, r, text), nil, fsio.CreateOptions{})
+		p, err := createSmall(r, name(t, r, text), nil)
 		check(t, err)
 		made = append(made, p)
 	}
@@ -188,7 +188,7 @@ func TestBytesOfEarlierOpenersAreSyncedByTheirFile(t *testing.T) {
 		}
 	}
 	for _, text := range together {
-		p, err := createSmall(r, name(t, r, text), []byte("text of "+text), fsio.CreateOptions{})
+		p, err := createSmall(r, name(t, r, text), []byte("text of "+text))
 		check(t, err)
 		s.Commit(p, fsio.CommitOptions{}, told)
 	}
@@ -310,7 +310,7 @@ func TestPartsAndEndedUploadsAreCommittedTogether(t *testing.T) {
 		aborted, err := r.Create(name(t, r, "b/1"), fsio.CreateOptions{})
 		check(t, err)
 		check(t, aborted.Abort())
-		done, err := createSmall(r, name(t, r, "b/2"), []byte("text of b/2"), fsio.CreateOptions{})
+		done, err := createSmall(r, name(t, r, "b/2"), []byte("text of b/2"))
 		check(t, err)
 		check(t, done.Commit(fsio.CommitOptions{}))
 		gate := make(chan struct{})
@@ -351,8 +351,7 @@ func TestSyncersServeWhoeverComes(t *testing.T) {
 				done := make(chan error)
 				for k := range 5 {
 					text := fmt.Sprintf("%c/%d-%d", "ab"[k%2], i, k)
-					p, err := createSmall(r, name(t, r, text), []byte("text of "+text),
-						fsio.CreateOptions{})
+					p, err := createSmall(r, name(t, r, text), []byte("text of "+text))
 					if err == nil {
 						s.Commit(p, fsio.CommitOptions{}, func(err error) { done <- err })
 						err = <-done
@@ -415,7 +414,7 @@ func BenchmarkStore(b *testing.B) {
 		done(r.StoreSmall(n, data, fsio.CommitOptions{Durable: true}))
 	}
 	shared := func(r *store, n fsio.Name, done func(error)) {
-		p, err := createSmall(r, n, data, fsio.CreateOptions{})
+		p, err := createSmall(r, n, data)
 		if err != nil {
 			done(err)
 			return

@@ -49,8 +49,8 @@ type upload struct {
 // uploads numbers uploads in the order in which they were opened.
 var uploads atomic.Uint64
 
-// createTriesMax bounds how many temporary names are tried. A name that is taken, or a file that
-// a sweep removed before it was locked, is rare; so many in a row mean that something else is wrong.
+// createTriesMax bounds how many temporary names are tried: a name that is taken, or a file that a
+// sweep removed before it was locked, is rare.
 const createTriesMax = 16
 
 func (r *store) Create(n fsio.Name, o fsio.CreateOptions) (fsio.Upload, error) {
@@ -64,8 +64,8 @@ func (r *store) Create(n fsio.Name, o fsio.CreateOptions) (fsio.Upload, error) {
 	return u, nil
 }
 
-// StoreSmall gives a name that is free, where the system allows, a file that had none before. A file
-// that replaces another is not locked while it has a temporary name: if a sweep removes it, it is
+// StoreSmall gives a free name to a file that had none before, where the system allows. A file that
+// replaces another is not locked while it has a temporary name: if a sweep removes it, it is
 // created anew.
 func (r *store) StoreSmall(n fsio.Name, data []byte, o fsio.CommitOptions) error {
 	u, err := r.begin(n, o.NoReplace)
@@ -193,13 +193,6 @@ func (d folder) createLocked(r *store, n fsio.Name, base string) (*os.File, erro
 
 func (u *upload) Name() fsio.Name { return u.name }
 
-func (u *upload) descriptor() int {
-	if u.ended {
-		return -1
-	}
-	return int(u.file.Fd())
-}
-
 // want fails if the upload has ended, or if it is a part that is not off bytes long.
 func (u *upload) want(op fsio.Op, off int64) error {
 	switch {
@@ -222,7 +215,7 @@ func (u *upload) SpliceFrom(pipe int, off int64, n int) (int, error) {
 		if u.root.options.Portable {
 			return 0, errUnsupported
 		}
-		return spliceTo(u.descriptor(), pipe, off+int64(done), n)
+		return spliceTo(int(u.file.Fd()), pipe, off+int64(done), n)
 	})
 }
 
@@ -261,7 +254,7 @@ func (u *upload) Allocate(off, n int64) error {
 		if u.root.options.Portable {
 			return nil
 		}
-		err := allocate(u.descriptor(), off, n)
+		err := allocate(int(u.file.Fd()), off, n)
 		if fsio.KindOf(err) == fsio.KindUnsupported {
 			return nil
 		}

@@ -5,8 +5,6 @@ package mem
 import (
 	"bytes"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -49,11 +47,10 @@ func New(o Options) fsio.Store {
 func (s *store) newNode(kind fsio.EntryKind, data []byte) *node {
 	s.inode++
 	n := &node{data: data, Entry: fsio.Entry{
-		Kind: kind, Size: int64(len(data)), ModTime: time.Now(), Mode: 0o644,
-		Device: 1, Inode: s.inode,
+		Kind: kind, Size: int64(len(data)), ModTime: time.Now(), Device: 1, Inode: s.inode,
 	}}
 	if kind == fsio.EntryFolder {
-		n.entries, n.Mode = map[string]*node{}, 0o755
+		n.entries = map[string]*node{}
 	}
 	return n
 }
@@ -125,7 +122,7 @@ func (s *store) Open(f *fsio.File, n fsio.Name) error {
 		at, kind := s.at(n, fsio.EntryFile)
 		if kind == fsio.KindNone {
 			f.Opened(s, n, fsio.Held{
-				Bytes: at.Size, Seconds: at.ModTime.Unix(), Descriptor: -1, Data: at.data,
+				Bytes: at.Size, Changed: at.ModTime, Descriptor: -1, Data: at.data,
 			})
 		}
 		return kind
@@ -145,36 +142,35 @@ func (s *store) Entries(n fsio.Name, _ fsio.Details) (l fsio.Entries, err error)
 	err = s.call(fsio.OpList, n, func() fsio.Kind {
 		at, kind := s.at(n, fsio.EntryFolder)
 		if kind == fsio.KindNone {
-			l = &entries{s, n, at, slices.Collect(maps.Keys(at.entries))}
+			all := &entries{s: s, name: n}
+			for name, e := range at.entries {
+				all.left = append(all.left, e.Entry)
+				all.left[len(all.left)-1].Name = name
+			}
+			l = all
 		}
 		return kind
 	})
 	return l, err
 }
 
-// entries is a folder that is being read.
+// entries is a folder that is being read, as it was when it was opened.
 type entries struct {
-	s      *store
-	name   fsio.Name
-	folder *node
-	left   []string
+	s    *store
+	name fsio.Name
+	left []fsio.Entry
 }
 
-func (l *entries) Next(page []fsio.Entry) (n int, err error) {
-	err = l.s.call(fsio.OpList, l.name, func() fsio.Kind {
-		for ; n < len(page) && len(l.left) > 0; l.left = l.left[1:] {
-			if e := l.folder.entries[l.left[0]]; e != nil { // Else it was removed meanwhile.
-				page[n] = e.Entry
-				page[n].Name = l.left[0]
-				n++
-			}
-		}
-		return fsio.KindNone
-	})
-	if err == nil && n == 0 {
-		err = io.EOF
+func (l *entries) Next(page []fsio.Entry) (int, error) {
+	if err := l.s.call(fsio.OpList, l.name, nothing); err != nil {
+		return 0, err
 	}
-	return n, err
+	if len(l.left) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(page, l.left)
+	l.left = l.left[n:]
+	return n, nil
 }
 
 func (*entries) Close() {}

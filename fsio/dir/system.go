@@ -2,7 +2,12 @@ package dir
 
 import (
 	"errors"
+	"math"
+	"os"
+	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"ferry/fsio"
 )
@@ -69,4 +74,69 @@ func (r *store) allowance(op fsio.Op, name fsio.Name, n int) (int, error) {
 		return min(n, max(1, int(short))), nil
 	}
 	return n, err
+}
+
+const openPlainFlags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
+
+// tryLock locks the file for this open of it, and reports false when another has it locked. The
+// lock ends with the descriptor, so that a killed server leaves none behind.
+func tryLock(f *os.File) (bool, error) {
+	defer runtime.KeepAlive(f)
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return false, nil
+		case !errors.Is(err, unix.EINTR):
+			return false, err
+		}
+	}
+}
+
+// closeCopy closes a second descriptor of the same open file: what that returns is what closing
+// the file would, while the file and its lock stay. Most filesystems have nothing to tell.
+func closeCopy(fd int) error {
+	again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Close(again)
+}
+
+// freeBytes returns what is left on a filesystem for this user. One that claims more than an int64
+// holds has all of that.
+func freeBytes(fd int) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(fd, &st); err != nil {
+		return 0, err
+	}
+	blocks, size := int64(st.Bavail), blockSize(&st)
+	switch {
+	case blocks <= 0 || size <= 0:
+		return 0, nil
+	case blocks > math.MaxInt64/size:
+		return math.MaxInt64, nil
+	}
+	return blocks * size, nil
+}
+
+func inodeOf(info os.FileInfo) inode {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return inode{device: uint64(st.Dev), number: st.Ino}
+	}
+	return inode{}
+}
+
+// identify says which file is open, and what would change if its content did.
+func identify(f int) (fsio.Identity, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(f, &st); err != nil {
+		return fsio.Identity{}, err
+	}
+	return fsio.Identity{
+		Device: uint64(st.Dev), Inode: st.Ino, Links: uint64(st.Nlink), Size: st.Size,
+		Modified: st.Mtim.Nano(), Changed: st.Ctim.Nano(),
+	}, nil
 }
