@@ -91,6 +91,8 @@ type fakeConn struct {
 	to      int // the port of ours
 	session *session
 	closed  bool
+	// broken: writes fail, and end the session as the loop does.
+	broken  bool
 	in, out []byte
 }
 
@@ -102,6 +104,10 @@ func (c *fakeConn) Peer() netip.AddrPort { return c.from }
 func (c *fakeConn) Port() int            { return c.to }
 
 func (c *fakeConn) Write(p []byte) error {
+	if c.broken {
+		c.Close()
+		return unix.EPIPE
+	}
 	c.out = append(c.out, p...)
 	return nil
 }

@@ -275,3 +275,21 @@ func TestCommandsSentAheadLeaveOthersTheirTurn(t *testing.T) {
 	s.settle()
 	s.hang(other)
 }
+
+// A client that is gone when its abor is answered ends its session, and nothing else.
+func TestAbortAnswersOnBrokenControl(t *testing.T) {
+	s := keyedStage(t)
+	c := s.hello()
+	s.say(c, "put a")
+	s.wantOffer(c)
+	c.broken = true
+	for range batchBytes / len("0000000011426 aborted") {
+		c.in = append(c.in, framed("noop")...)
+	}
+	s.say(c, "abor")
+	s.settle()
+	if len(s.sessions) > 0 || len(s.keys.offers) > 0 || len(s.transfers) > 0 {
+		t.Errorf("%d sessions, %d offers, %d transfers", len(s.sessions), len(s.keys.offers),
+			len(s.transfers))
+	}
+}
