@@ -139,6 +139,9 @@ func (o *offer) close() {
 		o.place = nil
 	case offerGranted:
 		o.r.limiter.GiveOffer(l.a.use)
+		if !l.pool.shared {
+			l.release(o.port) // nobody was told of it
+		}
 	case offerStanding:
 		o.r.limiter.GiveOffer(l.a.use)
 		o.remove()
