@@ -91,7 +91,7 @@ func DefaultOptions() Options {
 const NoPort = -1
 
 // leaseRestMin is the shortest rest after which a lease may serve again when no other is free.
-// (PROTOCOL, Ports: "the longest-rested one serves once it has rested 30 s".)
+// (PROTOCOL.md, Rest.)
 const leaseRestMin = 30 * time.Second
 
 // OptionsError holds every fault found in a set of options. Its text has one line for each.
@@ -116,7 +116,7 @@ func (o *Options) validate() error {
 	}
 	bad(o.Port >= NoPort && o.Port <= 65535, "port %d: give one from 0 to 65535", o.Port)
 	bad(o.Port != NoPort || o.Classic, "name the port to listen on")
-	// PROTOCOL, Classic exchange: "Classic lives on the first reactor only".
+	// Classic's data ports belong to the first reactor.
 	bad(o.Port != NoPort || o.Reactors == 1,
 		"--reactors %d: the classic exchange alone has one reactor", o.Reactors)
 	bad(!o.Classic || o.ClassicPorts.differ(o.Port),
