@@ -40,7 +40,7 @@ func (*statusFace) greeting(*session) []byte { return nil }
 // greetStatus switches a session to the status exchange. (PROTOCOL.md, Hello.)
 func greetStatus(s *session) decision {
 	s.face = new(statusFace)
-	s.machine.properties = &statusProperties
+	s.properties = &statusProperties
 	return answerWith(codec.CodeOkay, codec.AppendHello(nil, s.may))
 }
 

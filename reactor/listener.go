@@ -24,8 +24,8 @@ type exchange struct {
 var exchanges = []exchange{
 	{name: "base", face: baseFace{}, port: func(o *Options) int { return o.Port }},
 	{
-		name: "classic", face: classicFace{}, flag: "--classic-ports", bindData: (*Server).bindClassic,
-		firstOnly: true,
+		name: "classic", face: classicFace{}, flag: "--classic-ports",
+		bindData: (*Server).bindClassic, firstOnly: true,
 		port: func(o *Options) int {
 			if !o.Classic {
 				return NoPort

@@ -10,10 +10,10 @@ import (
 )
 
 // Checksums read whole files for a few bytes of answer. They have a few workers of their own, so
-// that neither the loop nor other file work waits for one; a session has one at a time, an address a
-// few at once, and a session a number of bytes in all. A long one yields now and then, so that a
-// small file's sum waits for one turn of each sum before it, not for their files. A sum whose client
-// has gone ends at its next piece, or when its turn comes.
+// that neither the loop nor other file work waits for one; a session has one at a time, an address
+// a few at once, and a session a number of bytes in all. A long one yields now and then, so that a
+// small file's sum waits for one turn of each sum before it, not for their files. A sum whose
+// client has gone ends at its next piece, or when its turn comes.
 
 // sumWorkersMax bounds the workers for checksums: each may have a file open outside the budget, in
 // which a sum that waits for its next turn has its place.
