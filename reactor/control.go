@@ -204,7 +204,9 @@ func (s *session) takeCommand() bool {
 	}
 	in := s.conn.Peek()
 	d, n := s.face.next(s, in)
-	s.conn.Discard(n)
+	if s.conn != nil { // an answer of next's that could not be written has closed it
+		s.conn.Discard(n)
+	}
 	if d.kind != decideWait && d.kind != decideViolation {
 		s.heard = s.r.loop.Now
 		s.r.count.commands++

@@ -164,7 +164,7 @@ func (f *ftpFace) prepare(t *transfer) {
 	s := t.session
 	switch {
 	case t.verb.Properties().Work == ftp.WorkFile && t.Verb == codec.VerbSum && t.call == nil:
-		t.sum(f.summed)
+		t.sum(&f.summed)
 	case t.verb.Properties().Work == ftp.WorkFile:
 		t.submit(jobCall)
 	case f.active.IsValid():
@@ -240,9 +240,6 @@ func (*ftpFace) refuse(t *transfer, o outcome, err error) { t.endAs(o, err) }
 // done answers the end of a command that needed file work or a data connection.
 func (f *ftpFace) done(t *transfer) {
 	s := t.session
-	if t.found.sum != nil {
-		f.summed += t.found.sum.read
-	}
 	in := inDone
 	switch s.state {
 	case sessionAsked:

@@ -349,7 +349,7 @@ func (x *ftpCommand) hash() decision {
 			}
 			return nil, nil
 		}
-		t.then = func() { t.sum(x.f.summed) }
+		t.then = func() { t.sum(&x.f.summed) }
 	})
 }
 

@@ -40,7 +40,7 @@ func (*statusFace) greeting(*session) []byte { return nil }
 // greetStatus switches a session to the status exchange. (PROTOCOL.md, Hello.)
 func greetStatus(s *session) decision {
 	s.face = new(statusFace)
-	s.machine.properties = &statusProperties
+	s.properties = &statusProperties
 	return answerWith(codec.CodeOkay, codec.AppendHello(nil, s.may))
 }
 
@@ -107,7 +107,7 @@ func (f *statusFace) prepare(t *transfer) {
 	case d.moves:
 		t.request(t.session.pool)
 	case d.sums:
-		t.sum(f.summed)
+		t.sum(&f.summed)
 	default:
 		t.job.commit = t.session.replace()
 		t.submit(d.job)
@@ -153,8 +153,8 @@ func (*statusFace) reply(s *session, a answer) {
 // done answers a command, and lets its session go on.
 func (f *statusFace) done(t *transfer) {
 	s := t.session
-	if t.found.sum != nil {
-		f.summed += t.found.sum.read
+	if t.found.sum != nil && !t.job.busy {
+		t.found.sum.count() // before the next command is taken
 	}
 	complete := t.outcome == outcomeComplete
 	switch {

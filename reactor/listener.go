@@ -28,8 +28,8 @@ type exchange struct {
 var exchanges = []exchange{
 	{name: "base", open: openBase, port: func(o *Options) int { return o.Port }},
 	{
-		name: "classic", open: openClassic, flag: "--classic-ports", bindData: (*Server).bindClassic,
-		firstOnly: true,
+		name: "classic", open: openClassic, flag: "--classic-ports",
+		bindData: (*Server).bindClassic, firstOnly: true,
 		port: func(o *Options) int {
 			if !o.Classic {
 				return NoPort

@@ -98,7 +98,7 @@ func DefaultOptions() Options {
 const NoPort = -1
 
 // leaseRestMin is the shortest rest after which a lease may serve again when no other is free.
-// (PROTOCOL, Ports: "the longest-rested one serves once it has rested 30 s".)
+// (PROTOCOL.md, Rest.)
 const leaseRestMin = 30 * time.Second
 
 // OptionsError holds every fault found in a set of options. Its text has one line for each.
@@ -128,6 +128,7 @@ func (o *Options) validate() error {
 	bad(o.FTP.Port <= 0 || o.FTP.Port != o.Port, "--ftp %d: the port is PORT as well", o.FTP.Port)
 	bad(!strings.ContainsFunc(o.FTP.Banner, unicode.IsControl),
 		"--ftp-banner %q: give one line of text", o.FTP.Banner)
+	// Classic's data ports belong to the first reactor.
 	bad(o.Port != NoPort || o.FTP.Port != NoPort || o.Reactors == 1,
 		"--reactors %d: the classic exchange alone has one reactor", o.Reactors)
 	bad(!o.Classic || o.ClassicPorts.differ(o.Port),

@@ -225,7 +225,8 @@ func (rc *receiver) move() (more bool) {
 	// they come.
 	worth := func() int64 { return rc.dec.Offset() + int64(rc.records)*recordWorth }
 	for before := worth(); worth()-before < quantum; {
-		switch rc.next(t.job.busy, t.readable(), slow, t.data.CanSplice() && t.r.loop.Pipes.Available()) {
+		pipes := t.data.CanSplice() && t.r.loop.Pipes.Available()
+		switch rc.next(t.job.busy, t.readable(), slow, pipes) {
 		case planWait:
 			rc.setPause()
 			if !t.readable() && t.state == transferMoving {

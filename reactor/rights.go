@@ -23,7 +23,9 @@ func (g *rights) check(v codec.Verb) error {
 	if g.may.Allows(v) {
 		return nil
 	}
-	return &refusal{codec.CodeNotAllowed, fmt.Sprintf("not allowed here (%s)", g.limits.withheldBy(v))}
+	return &refusal{
+		codec.CodeNotAllowed, fmt.Sprintf("not allowed here (%s)", g.limits.withheldBy(v)),
+	}
 }
 
 // replace says how a file that has the name already is treated by an upload or a rename.

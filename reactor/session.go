@@ -52,7 +52,7 @@ const (
 	inDone                         // the transfer ended
 	inAnswer                       // the command was answered without a transfer
 	inPend                         // the first half of a rename was answered
-	inGiveUp                       // the command was aborted before its data connection
+	inGiveUp                       // the offer was withdrawn before its data connection
 	inTable                        // those before are legal where a table says so, the rest always
 
 	inDrain     // the server drains
@@ -82,12 +82,11 @@ var replyTable = stateTable{
 	sessionRenaming: {inAsk: sessionAsked, inFollow: sessionAsked, inQuit: sessionOver},
 	sessionAsked: {
 		inAnswer: sessionIdle, inPend: sessionRenaming, inPort: sessionOffered,
-		inGiveUp: sessionIdle,
 	},
 	sessionOffered: {
 		inConnect: sessionMoving, inExpire: sessionIdle, inGiveUp: sessionIdle,
 	},
-	sessionMoving: {inDone: sessionIdle, inGiveUp: sessionIdle},
+	sessionMoving: {inDone: sessionIdle},
 }
 
 // endReason is why a session ended, as its log line says it.

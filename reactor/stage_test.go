@@ -92,6 +92,8 @@ type fakeConn struct {
 	to      int // the port of ours
 	session *session
 	closed  bool
+	// broken: writes fail, and end the session as the loop does.
+	broken  bool
 	in, out []byte
 }
 
@@ -107,6 +109,10 @@ func (c *fakeConn) Local() netip.AddrPort {
 }
 
 func (c *fakeConn) Write(p []byte) error {
+	if c.broken {
+		c.Close()
+		return unix.EPIPE
+	}
 	c.out = append(c.out, p...)
 	return nil
 }

@@ -132,7 +132,7 @@ func (t *transfer) openedPart() {
 func (t *transfer) holdsPart() bool {
 	switch t.Verb {
 	case codec.VerbPutPart:
-		return t.recv.part != nil || t.job.busy
+		return t.job.busy || t.recv.part != nil // while busy, part is the worker's
 	case codec.VerbPartSize:
 		return t.job.busy
 	case codec.VerbPartSum:

@@ -39,7 +39,7 @@ type Session interface {
 	// Input comes after more bytes have arrived.
 	Input()
 	// Closed is the last call: the connection is gone. The error is nil or io.EOF unless it was
-	// lost.
+	// lost. It comes after Handler.Opened has returned, even if the connection ended within that.
 	Closed(err error)
 }
 
