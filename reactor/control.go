@@ -189,7 +189,7 @@ func (s *session) pump() {
 // answer can be a hundred times longer than its command.
 const commandsATurn = 32
 
-// Move goes on with commands that were sent ahead.
+// Move takes further commands that were sent ahead.
 func (s *session) Move() (more bool) {
 	if s.conn != nil && !s.over() {
 		s.pump()
