@@ -112,7 +112,8 @@ func (f *ftpFace) command(s *session, line []byte) decision {
 		return say(ftp.ReplyMissing)
 	case f.login != ftpLoggedIn && !p.BeforeLogin:
 		return say(ftp.ReplyNotLoggedIn)
-	case p.Work == ftp.WorkNone || p.Work == ftp.WorkOffer:
+	case p.Work == ftp.WorkNone, p.Work == ftp.WorkOffer,
+		c.Verb == ftp.VerbStat && len(c.Argument) == 0:
 		return f.state(s, c)
 	default:
 		return f.files(s, c, p)
