@@ -363,7 +363,8 @@ func (f *ftpFace) final(t *transfer, connected bool) []byte {
 		return f.completed(t)
 	case errors.As(t.err, &own) || fsio.KindOf(t.err) != fsio.KindNone:
 		return f.failed(t.verb, t.called, t.err)
-	case t.outcome == outcomeUntaken, t.outcome == outcomeGivenUp && !connected:
+	case t.outcome == outcomeUntaken,
+		t.outcome == outcomeGivenUp && !connected && t.verb.Properties().Work != ftp.WorkFile:
 		return ftp.ReplyNoConnection.Append(nil)
 	case t.outcome == outcomeGivenUp:
 		return ftp.ReplyTransferAborted.Append(nil)
