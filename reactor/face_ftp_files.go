@@ -119,7 +119,10 @@ func (x *ftpCommand) move() decision {
 			t.recv.convert = new(ftp.FromWire)
 		}
 		at := x.rest
-		if x.c.Verb == ftp.VerbAppe && at == 0 {
+		switch {
+		case x.c.Verb == ftp.VerbStou:
+			at = 0 // its file is new
+		case x.c.Verb == ftp.VerbAppe && at == 0:
 			at = fsio.AtEnd
 		}
 		t.call = func(store fsio.Store) ([]byte, error) {
