@@ -311,8 +311,11 @@ type delayedReply struct {
 	deadline loop.Deadline
 }
 
-// Expire sends it.
+// Expire sends it, unless the session has had its last reply.
 func (d *delayedReply) Expire(*loop.Deadline) {
+	if d.s.over() {
+		return
+	}
 	d.s.write(d.reply)
 	d.s.feed(d.in)
 }
