@@ -119,7 +119,10 @@ func (x *ftpCommand) move() decision {
 			t.recv.convert = new(ftp.FromWire)
 		}
 		at := x.rest
-		if x.c.Verb == ftp.VerbAppe && at == 0 {
+		switch {
+		case x.c.Verb == ftp.VerbStou:
+			at = 0 // its file is new
+		case x.c.Verb == ftp.VerbAppe && at == 0:
 			at = fsio.AtEnd
 		}
 		t.call = func(store fsio.Store) ([]byte, error) {
@@ -365,7 +368,8 @@ func (f *ftpFace) final(t *transfer, connected bool) []byte {
 		return f.completed(t)
 	case errors.As(t.err, &own) || fsio.KindOf(t.err) != fsio.KindNone:
 		return f.failed(t.verb, t.called, t.err)
-	case t.outcome == outcomeUntaken, t.outcome == outcomeGivenUp && !connected:
+	case t.outcome == outcomeUntaken,
+		t.outcome == outcomeGivenUp && !connected && t.verb.Properties().Work != ftp.WorkFile:
 		return ftp.ReplyNoConnection.Append(nil)
 	case t.outcome == outcomeGivenUp:
 		return ftp.ReplyTransferAborted.Append(nil)
