@@ -29,8 +29,8 @@ type ftpFace struct {
 	onlyEPSV bool
 	// folder is what names are relative to; from is what RNFR named.
 	folder, from fsio.Name
-	// rest is where the next transfer begins, reserved what ALLO has announced for it.
-	rest, reserved int64
+	// rest is where the next transfer begins.
+	rest int64
 	// active is where PORT or EPRT has the server connect, the zero value if the client connects.
 	active netip.AddrPort
 	// offers is the command that asked for the offer that is under way.
@@ -116,7 +116,7 @@ func (f *ftpFace) command(s *session, line []byte) decision {
 		c.Verb == ftp.VerbStat && len(c.Argument) == 0:
 		return f.state(s, c)
 	default:
-		return f.files(s, c, p)
+		return f.files(s, c)
 	}
 }
 
@@ -254,6 +254,9 @@ func (*ftpFace) refuse(t *transfer, o outcome, err error) { t.endAs(o, err) }
 // done answers the end of a command that needed file work or a data connection.
 func (f *ftpFace) done(t *transfer) {
 	s := t.session
+	if moves(t.verb) {
+		f.active = netip.AddrPort{} // it counts once, also for a transfer that failed
+	}
 	in := inDone
 	switch s.state {
 	case sessionAsked:

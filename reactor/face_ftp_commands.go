@@ -191,10 +191,11 @@ func (f *ftpFace) dataConnection(s *session, c ftp.Command) decision {
 		return f.port(s, c)
 	}
 	f.offers, f.active = c.Verb, netip.AddrPort{}
-	if o := s.offer; o != nil && o.state == offerStanding {
-		// The port is the session's own: it needs neither a rest nor another one.
-		s.r.loop.Deadlines.Set(&o.deadline, s.r.loop.Now+s.r.limiter.Limits.OfferTimeout)
-		return decision{kind: decideRun, run: func() { f.offered(s, o) }}
+	if o := s.offer; o != nil && o.data == nil {
+		return decision{kind: decideRun, run: func() {
+			o.renew()
+			f.offered(s, o)
+		}}
 	}
 	return decision{kind: decideRun, run: func() { s.requestAhead(s.pool) }}
 }

@@ -26,8 +26,8 @@ var ftpVerbs = map[ftp.Verb]codec.Verb{
 }
 
 // files decides on a command that looks at, changes or moves files.
-func (f *ftpFace) files(s *session, c ftp.Command, p ftp.Properties) decision {
-	moves := p.Work == ftp.WorkSend || p.Work == ftp.WorkReceive
+func (f *ftpFace) files(s *session, c ftp.Command) decision {
+	moves := moves(c.Verb)
 	rest := f.rest
 	if moves {
 		f.rest = 0 // it counts once, also for a transfer that is refused
@@ -35,9 +35,9 @@ func (f *ftpFace) files(s *session, c ftp.Command, p ftp.Properties) decision {
 	switch {
 	case c.Verb == ftp.VerbRnto && s.state != sessionRenaming:
 		return say(ftp.ReplyRenameFirst)
-	case moves && s.offer == nil && !f.active.IsValid():
+	case moves && !s.hasOffer() && !f.active.IsValid():
 		return say(ftp.ReplyNoOffer)
-	case s.check(ftpVerbs[c.Verb]) != nil:
+	case c.Verb != ftp.VerbSite && s.check(ftpVerbs[c.Verb]) != nil:
 		return say(ftp.ReplyForbidden)
 	}
 	t := &ftpCommand{f: f, s: s, c: c, rest: rest}
@@ -57,6 +57,12 @@ func (f *ftpFace) files(s *session, c ftp.Command, p ftp.Properties) decision {
 	default:
 		return t.change()
 	}
+}
+
+// moves reports whether a command needs a data connection.
+func moves(v ftp.Verb) bool {
+	w := v.Properties().Work
+	return w == ftp.WorkSend || w == ftp.WorkReceive
 }
 
 // ftpCommand is a command that needs file work, on its way to a transfer.
@@ -105,8 +111,6 @@ func (x *ftpCommand) move() decision {
 		}
 		name = fmt.Appendf(name, ".%x", random)
 	}
-	reserved := f.reserved
-	f.reserved = 0
 	return x.begin(name, func(t *transfer) {
 		ascii := f.kind == ftp.TypeASCII
 		if x.c.Verb == ftp.VerbRetr {
@@ -126,9 +130,6 @@ func (x *ftpCommand) move() decision {
 			at = fsio.AtEnd
 		}
 		t.call = func(store fsio.Store) ([]byte, error) {
-			if err := t.job.room(reserved); err != nil {
-				return nil, err
-			}
 			return nil, t.recv.openTarget(store, at)
 		}
 		t.then = func() { t.offer.stand() }
@@ -200,9 +201,14 @@ func (x *ftpCommand) change() decision {
 	}
 }
 
+// mayChange reports whether the session may change what describes a file.
+func (x *ftpCommand) mayChange() bool {
+	return x.s.check(codec.VerbPut) == nil && !x.s.replace().NoReplace
+}
+
 // setTime sets the time of a file.
 func (x *ftpCommand) setTime(set ftp.Times) decision {
-	if x.s.check(codec.VerbPut) != nil || x.s.replace().NoReplace {
+	if !x.mayChange() {
 		return say(ftp.ReplyForbidden)
 	}
 	return x.call(set.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
@@ -219,7 +225,7 @@ func (x *ftpCommand) site() decision {
 		return say(r)
 	case site.Kind == ftp.SiteHelp:
 		return sayRaw(ftp.AppendSITE(nil))
-	case x.s.replace().NoReplace:
+	case !x.mayChange():
 		return say(ftp.ReplyForbidden)
 	case site.Kind == ftp.SiteUtime:
 		return x.call(site.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
@@ -300,7 +306,7 @@ func (x *ftpCommand) look() decision {
 func (x *ftpCommand) modified(set ftp.Times) decision {
 	whole, err := x.s.names.ParseIn(x.f.folder, x.c.Argument)
 	isName := err == nil
-	allowed := x.s.check(codec.VerbPut) == nil && !x.s.replace().NoReplace
+	allowed := x.mayChange()
 	return x.call(set.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
 		if isName {
 			if e, err := store.Stat(whole); err == nil {
@@ -366,11 +372,11 @@ func (f *ftpFace) final(t *transfer, connected bool) []byte {
 		return ftp.ReplyComplete.Append(nil)
 	case t.outcome == outcomeComplete:
 		return f.completed(t)
-	case errors.As(t.err, &own) || fsio.KindOf(t.err) != fsio.KindNone:
-		return f.failed(t.verb, t.called, t.err)
 	case t.outcome == outcomeUntaken,
 		t.outcome == outcomeGivenUp && !connected && t.verb.Properties().Work != ftp.WorkFile:
 		return ftp.ReplyNoConnection.Append(nil)
+	case errors.As(t.err, &own) || fsio.KindOf(t.err) != fsio.KindNone:
+		return f.failed(t.verb, t.called, t.err)
 	case t.outcome == outcomeGivenUp:
 		return ftp.ReplyTransferAborted.Append(nil)
 	case t.outcome == outcomeAborted:

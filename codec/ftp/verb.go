@@ -205,9 +205,7 @@ var verbs = [verbCount]Properties{
 	VerbRnto: file("RNTO", "path", NameRequired, RightRename),
 	VerbAbor: {Word: "ABOR", Immediate: true},
 	// What SITE needs depends on its word.
-	VerbSite: {
-		Word: "SITE", Usage: "CHMOD|UTIME|HELP", Argument: NameRequired, Work: WorkFile,
-	},
+	VerbSite:    file("SITE", "CHMOD|UTIME|HELP", NameRequired, RightNone),
 	VerbHash:    file("HASH", "path", NameRequired, RightRead),
 	VerbXSHA256: file("XSHA256", "path [start end]", NameRequired, RightRead),
 
