@@ -220,7 +220,7 @@ func (s *session) takeCommand() bool {
 		s.face.prepare(d.transfer)
 	case decideRun:
 		s.step(inAsk)
-		d.run()
+		d.run(s)
 	case decideAnswer:
 		s.step(inAsk)
 		s.face.reply(s, d.answer)

@@ -71,7 +71,7 @@ type decision struct {
 	// answer is for decideAnswer.
 	answer answer
 	// run is for decideRun.
-	run func()
+	run func(s *session)
 }
 
 type decisionKind uint8

@@ -133,7 +133,7 @@ func (f *ftpFace) pass(s *session) decision {
 	if f.failures == loginsMax {
 		in = inLogin
 	}
-	return f.after(s, loginDelay<<(f.failures-1), ftp.ReplyLoginFailed.Append(nil), in)
+	return f.after(s, loginDelay<<(f.failures-1), ftp.ReplyLoginFailed.Text(), in)
 }
 
 // reinitialize makes the session what it was when it began.
@@ -148,7 +148,7 @@ func (f *ftpFace) reinitialize(s *session) {
 // immediate is the reply to NOOP or STAT, also while a transfer runs.
 func (f *ftpFace) immediate(s *session, v ftp.Verb) []byte {
 	if v == ftp.VerbNoop {
-		return ftp.ReplyOK.Append(nil)
+		return ftp.ReplyOK.Text()
 	}
 	b := ftp.AppendFirst(nil, 211, "Status of the session:")
 	user := "Not logged in"
@@ -170,7 +170,7 @@ func (f *ftpFace) dataConnection(s *session, c ftp.Command) decision {
 	if f.onlyEPSV && c.Verb != ftp.VerbEpsv {
 		return say(ftp.ReplyEPSVAll)
 	}
-	local := s.conn.Local().Addr()
+	local := f.reached(s)
 	switch c.Verb {
 	case ftp.VerbPasv:
 		if !f.advertised(s).Is4() {
@@ -192,18 +192,18 @@ func (f *ftpFace) dataConnection(s *session, c ftp.Command) decision {
 	}
 	f.offers, f.active = c.Verb, netip.AddrPort{}
 	if o := s.offer; o != nil && o.data == nil {
-		return decision{kind: decideRun, run: func() {
-			o.renew()
-			f.offered(s, o)
+		return decision{kind: decideRun, run: func(s *session) {
+			s.offer.renew()
+			s.face.offered(s, s.offer)
 		}}
 	}
-	return decision{kind: decideRun, run: func() { s.requestAhead(s.pool) }}
+	return decision{kind: decideRun, run: func(s *session) { s.requestAhead(s.pool) }}
 }
 
 // otherProtocol refuses a network protocol that is not that of control.
 func (f *ftpFace) otherProtocol(local netip.Addr) []byte {
 	if local.Is4() {
-		return ftp.ReplyProtocol4.Append(nil)
+		return ftp.ReplyProtocol4.Text()
 	}
 	return ftp.AppendReply(nil, ftp.ReplyProtocol.Code(),
 		"Network protocol not supported, use (2)")
@@ -241,7 +241,15 @@ func (f *ftpFace) advertised(s *session) netip.Addr {
 			return a.Address
 		}
 	}
-	return s.conn.Local().Addr()
+	return f.reached(s)
+}
+
+// reached is the address of the server that the client has connected to.
+func (f *ftpFace) reached(s *session) netip.Addr {
+	if !f.local.IsValid() {
+		f.local = s.conn.Local().Addr()
+	}
+	return f.local
 }
 
 // FTPOptions say how FTP is served.

@@ -288,7 +288,7 @@ func (s *sender) sent() {
 		t.outcome = outcomeComplete
 	}
 	s.close()
-	if !t.session.sized {
+	if !t.session.sized && !t.session.answers { // the close is all that tells of its end
 		t.data.SetReset(false)
 	}
 	t.becomeLingering()
