@@ -81,6 +81,7 @@ server could not go on, 2 for wrong flags, a root that is no folder or a port in
 	})
 	c.CompletionOptions.DisableDefaultCmd = true
 	addFlags(c.Flags(), &o, &l)
+	c.AddCommand(newUserCommand())
 	err := c.Execute()
 	if err == nil {
 		return statusDone

@@ -86,7 +86,7 @@ func edit(file string, change func(*Users, []string) ([]string, error)) error {
 	}
 	users, err := Parse(text)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	var lines []string
 	if body := strings.TrimRight(string(text), "\n"); body != "" {
