@@ -27,8 +27,8 @@ type Client struct {
 type limits struct {
 	// pieceMax is the longest piece of a file: what fits a field.
 	pieceMax int64
-	// continueMin is the shortest upload that gets a part; busyWait is how long to wait for a
-	// part that another session holds.
+	// continueMin is the shortest upload that gets a part; busyWait is how long to wait for a part
+	// that another session holds.
 	continueMin int64
 	busyWait    time.Duration
 	// sumWait is how long to ask for a checksum while the server computes too many.

@@ -272,4 +272,4 @@ func unmodified(file *os.File, was fs.FileInfo) error {
 	return nil
 }
 
-var errChangedHere = errors.New("it changed while it was sent")
+var errChangedHere = errors.New("file changed during upload")

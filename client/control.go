@@ -25,8 +25,8 @@ type control struct {
 	features Features
 	ports    classicPorts
 
-	// answers decodes the input; unread is what came after the last answer, in input, which
-	// holds the longest offer. said is a copy of a reply that outlives the next one.
+	// answers decodes the input; unread is what came after the last answer, in input, which holds
+	// the longest offer. said is a copy of a reply that outlives the next one.
 	answers codec.Decoder
 	unread  []byte
 	input   [7 * codec.FieldSize]byte
@@ -35,8 +35,8 @@ type control struct {
 	command []byte
 	watch
 
-	// mu guards what Close and an ending context share with the running call: its data
-	// connection, and why the session ended, nil while it stands.
+	// mu guards what Close and an ending context share with the running call: its data connection,
+	// and why the session ended, nil while it stands.
 	mu   sync.Mutex
 	data *net.TCPConn
 	over *Error

@@ -75,8 +75,8 @@ func (r *reactor) arrive(p *dataPort, fd int, from string) {
 }
 
 // store is the folder that a server serves; setStore replaces it.
-func (s *Server) store() *fsio.Root        { return s.rights.store }
-func (s *Server) setStore(root *fsio.Root) { s.rights.store = root }
+func (s *Server) store() fsio.Store         { return s.rights.store }
+func (s *Server) setStore(store fsio.Store) { s.rights.store = store }
 
 // holdsNothing reports whether an ended transfer that is kept for its memory holds anything else.
 func (t *transfer) holdsNothing() bool {

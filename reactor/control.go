@@ -25,6 +25,8 @@ type session struct {
 	dec codec.Decoder
 	// transfer is the one that the session waits for, nil while there is none.
 	transfer *transfer
+	// offer is one that stands without a command, nil while there is none.
+	offer *offer
 	// detached counts the transfers that move without the session waiting for them.
 	detached int
 	// silence runs out when the session may have been silent for too long.
@@ -37,7 +39,11 @@ type session struct {
 	// pumping: commands are being taken, so that the end of one does not begin that anew. greeted:
 	// its first command came.
 	pumping, greeted bool
-	// transfers and bytes are for the log line at the end.
+	totals
+}
+
+// totals are for the log line at a session's end.
+type totals struct {
 	transfers uint64
 	bytes     int64
 }
@@ -132,6 +138,7 @@ func (s *session) Closed(err error) {
 	if t := s.transfer; t != nil && !s.dropWaiting() {
 		s.face.gone(t)
 	}
+	s.dropOffer()
 	r.freed(a)
 	r.forget(a)
 	r.checkDrained()

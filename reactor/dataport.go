@@ -73,6 +73,7 @@ func (r *reactor) adopt(bound, keyed []boundPort) {
 func (r *reactor) setRests() {
 	l := &r.limiter.Limits
 	r.pools[poolKeyed].shared = true
+	r.pools[poolOut].shared, r.pools[poolOut].out = true, true
 	for k := range r.pools {
 		if poolKind(k) == poolKeyed {
 			continue

@@ -30,6 +30,9 @@ type face interface {
 	done(t *transfer)
 	// bye says the last words of a session that ends.
 	bye(s *session, why endReason)
+	// expired is told that an offer without a command has ended unused: waited, before it got a
+	// port.
+	expired(s *session, waited bool)
 	// gone is called when control has ended while a transfer of the session was offered or moved.
 	gone(t *transfer)
 }

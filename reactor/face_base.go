@@ -108,5 +108,7 @@ func (baseFace) bye(s *session, why endReason) {
 	}
 }
 
+func (baseFace) expired(*session, bool) {}
+
 // gone tells an upload that no further command can come.
 func (baseFace) gone(t *transfer) { t.recv.furtherCommand() }

@@ -85,7 +85,7 @@ func (f *statusFace) decide(s *session, text []byte) decision {
 	if err = s.check(q.Verb); err != nil {
 		return answerWith(codec.CodeNotAllowed, fmt.Appendf(nil, "%v: %v", q.Verb, err))
 	}
-	name, err := s.store.ParseNameIn(f.folder, q.Name)
+	name, err := s.names.ParseIn(f.folder, q.Name)
 	if err != nil {
 		return decision{kind: decideAnswer, answer: answerTo(q.Name, err)}
 	}
@@ -196,6 +196,8 @@ func (f *statusFace) bye(s *session, why endReason) {
 		f.reply(s, answer{codec.CodeTooBusy, []byte(why)})
 	}
 }
+
+func (*statusFace) expired(*session, bool) {}
 
 // gone lets what was offered or moves go on: uploads end at their size.
 func (*statusFace) gone(*transfer) {}

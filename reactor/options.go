@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ferry/fsio"
+	"ferry/fsio/dir"
 	"ferry/reactor/limit"
 )
 
@@ -26,6 +27,8 @@ type Options struct {
 	ClassicPorts ClassicPorts
 	// Root is the folder that is served, with everything beneath it.
 	Root string
+	// Store is served instead of Root if it is not nil. The server closes it.
+	Store fsio.Store
 	// Listen is the address to listen on, a number or a name; empty means all addresses, IPv4
 	// and IPv6.
 	Listen string
@@ -146,6 +149,7 @@ func (o *Options) validate() error {
 	bad(!o.ReadOnly || !o.UploadOnly, "--read-only and --upload-only leave nothing to do")
 	info, err := os.Stat(o.Root)
 	switch {
+	case o.Store != nil:
 	case errors.Is(err, os.ErrNotExist):
 		bad(false, "--root %s: no such folder; create it or name another", o.Root)
 	case err != nil:
@@ -164,10 +168,13 @@ func (o *Options) validate() error {
 	return &OptionsError{faults}
 }
 
-// rootOptions says how the root is served.
-func (o *Options) rootOptions() fsio.Options {
-	return fsio.Options{
-		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
+// parser turns the names of commands into those of a store.
+func (o *Options) parser() fsio.Parser { return fsio.Parser{Dotfiles: o.Dotfiles} }
+
+// storeOptions say how the root is served.
+func (o *Options) storeOptions() dir.Options {
+	return dir.Options{
+		ReadOnly: o.ReadOnly, Portable: o.Portable,
 		Durable: o.Durability == DurabilityCommit, PartLifetime: o.PartLifetime,
 		PartsMax: o.Limits.Parts,
 	}

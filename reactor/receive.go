@@ -37,9 +37,9 @@ type receiver struct {
 	pipe   *loop.Pipe
 	// piped is how many bytes the pipe holds.
 	piped   int64
-	pending *fsio.Pending
+	pending fsio.Upload
 	// part is what a resumable upload is written to, instead of pending.
-	part  *fsio.Part
+	part  fsio.Part
 	phase receivePhase
 	space space
 	// records counts complete records, dense those of the last read.
@@ -88,20 +88,11 @@ func (rc *receiver) gathered() []byte {
 }
 
 // file is what the upload is written to.
-func (rc *receiver) file() uploadFile {
+func (rc *receiver) file() fsio.Writer {
 	if rc.part != nil {
 		return rc.part
 	}
 	return rc.pending
-}
-
-// uploadFile is a file that is being written: an fsio.Pending or fsio.Part.
-type uploadFile interface {
-	fsio.Committable
-	WriteAt(data []byte, off int64) (int, error)
-	SpliceFrom(pipe int, off int64, n int) (int, error)
-	Allocate(off, n int64) error
-	Commit(fsio.CommitOptions) error
 }
 
 // hasFile reports whether the upload has been given a file.

@@ -99,7 +99,7 @@ func reasonOf(err error) string {
 	var file *fsio.Error
 	if errors.As(err, &file) {
 		if file.Err == nil {
-			return file.Kind.String()
+			return string(file.Kind)
 		}
 		return file.Err.Error()
 	}
@@ -175,6 +175,9 @@ func (t *transfer) success() answer {
 }
 
 // statOf is what stat tells.
-func statOf(i fsio.Info) codec.Stat {
-	return codec.Stat{Dir: i.Folder, Size: i.Size, Time: i.ModTime.UTC().Format(time.RFC3339)}
+func statOf(i fsio.Entry) codec.Stat {
+	return codec.Stat{
+		Dir: i.Kind == fsio.EntryFolder, Size: i.Size,
+		Time: listedTime(i.ModTime).Format(time.RFC3339),
+	}
 }

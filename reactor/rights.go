@@ -10,7 +10,9 @@ import (
 
 // rights are what a session may do, and where. They are shared by all sessions that have the same.
 type rights struct {
-	store *fsio.Root
+	store fsio.Store
+	// names turns the bytes of commands into names of the store.
+	names fsio.Parser
 	may   codec.Features
 	// limits are the server's permissions, which explain a refusal.
 	limits Permissions

@@ -34,6 +34,8 @@ type sender struct {
 	// rest is what is in memory and still to be sent; it lies in buffer or is a message.
 	rest   []byte
 	buffer *[]byte
+	// window reads ahead where the file has no descriptor.
+	window *fsio.Window
 	// A listing's memory: reserved is what it needs to be built and held what it has taken, in
 	// bytes; list is where it stands.
 	reserved, held int64
@@ -179,7 +181,7 @@ func (s *sender) move() (more bool) {
 		case !s.opened || s.offset == s.end:
 			s.sent()
 			return false
-		case !t.data.CanSendfile() || s.copies:
+		case !t.data.CanSendfile() || s.copies || s.file.FD() < 0:
 			s.submitRead(jobReadNext)
 			return false
 		case !s.warmUp():
@@ -292,7 +294,7 @@ func (s *sender) close() {
 	if !s.opened {
 		return
 	}
-	if s.file.Size() > smallMax {
+	if s.file.Size() > smallMax || s.window != nil {
 		s.t.submit(jobClose)
 		return
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/fsio"
+	"ferry/fsio/dir"
 	"ferry/reactor/limit"
 )
 
@@ -28,7 +29,7 @@ type Server struct {
 	rights  rights
 	pool    workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
-	syncer *fsio.Syncer
+	syncer fsio.Syncer
 	// sumPool computes checksums, sums remembers them.
 	sumPool   yielding
 	sums      *fsio.SumCache
@@ -121,8 +122,8 @@ func (s *Server) prepare() error {
 	if err != nil {
 		return optionError(err)
 	}
-	s.rights = rights{may: o.features(), limits: o.Permissions}
-	if s.rights.store, err = openRoot(o); err != nil {
+	s.rights = rights{may: o.features(), limits: o.Permissions, names: o.parser()}
+	if s.rights.store, err = openStore(o); err != nil {
 		return err
 	}
 	slow := time.AfterFunc(time.Second, func() {
@@ -135,7 +136,7 @@ func (s *Server) prepare() error {
 	}
 	pool := fsio.NewPool(o.FileWorkers)
 	if s.pool = pool; o.Durability == DurabilityCommit {
-		s.syncer = fsio.NewSyncer(pool)
+		s.syncer = s.rights.store.NewSyncer(pool)
 	}
 	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {
@@ -148,9 +149,12 @@ func (s *Server) prepare() error {
 	return nil
 }
 
-// openRoot opens the folder that is served.
-func openRoot(o *Options) (*fsio.Root, error) {
-	root, err := fsio.OpenRoot(o.Root, o.rootOptions())
+// openStore opens the folder that is served, or takes the store that is.
+func openStore(o *Options) (fsio.Store, error) {
+	if o.Store != nil {
+		return o.Store, nil
+	}
+	root, err := dir.Open(o.Root, o.storeOptions())
 	if err == nil {
 		return root, nil
 	}

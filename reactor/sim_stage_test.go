@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ferry/fsio"
+	"ferry/fsio/dir"
 	"ferry/reactor/limit"
 	"ferry/reactor/loop"
 )
@@ -150,7 +151,7 @@ func newSim(t *testing.T, seed uint64) *sim {
 	server.sumPool.Close()
 	server.pool, server.sumPool = s.work, s.work
 	check(t, server.store().Close())
-	store, err := fsio.OpenRoot(s.dir, fsio.Options{Fault: s.fault})
+	store, err := dir.Open(s.dir, dir.Options{Fault: s.fault})
 	check(t, err)
 	server.setStore(store)
 	s.loop.Clock = func() loop.Instant { return s.elapsed }
@@ -173,7 +174,7 @@ func (s *sim) fault(op fsio.Op, _ fsio.Name) error {
 		return nil
 	}
 	errs := []error{
-		syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EMFILE, fsio.Short(1 + s.rand.IntN(9)),
+		syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EMFILE, dir.Short(1 + s.rand.IntN(9)),
 	}
 	err := errs[s.rand.IntN(len(errs))]
 	s.note("fault: %v: %v", op, err)

@@ -14,6 +14,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/fsio/dir"
 	"ferry/reactor/limit"
 	"ferry/reactor/loop"
 )
@@ -29,10 +30,10 @@ type stage struct {
 func stages(t testing.TB, n int, o Options) []*stage {
 	t.Helper()
 	s := &Server{options: o, log: o.Log, context: context.Background(), ending: newLatch()}
-	s.rights = rights{may: o.features(), limits: o.Permissions}
+	s.rights = rights{may: o.features(), limits: o.Permissions, names: s.options.parser()}
 	s.options.Reactors = n
 	var err error
-	s.rights.store, err = fsio.OpenRoot(o.Root, fsio.Options{})
+	s.rights.store, err = dir.Open(o.Root, dir.Options{})
 	check(t, err)
 	s.limiter, err = limit.NewBudget(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
 	check(t, err)

@@ -185,8 +185,8 @@ func (j *job) sumPart() (err error) {
 	if !s.begin() {
 		return fsio.ErrStopped
 	}
-	if failed := j.onPart(func(p *fsio.Part) error {
-		err = s.ended(p.Sum(j.sumStopper(descriptorsPartSum), fsio.Algo(j.t.Algo)))
+	if failed := j.onPart(func(p fsio.Part) error {
+		err = s.ended(fsio.SumPart(j.sumStopper(descriptorsPartSum), p, fsio.Algo(j.t.Algo)))
 		return p.Close()
 	}); failed != nil {
 		return failed

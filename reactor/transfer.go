@@ -146,7 +146,7 @@ func (t *transfer) isPut() bool { return t.Verb == codec.VerbPut || t.Verb == co
 
 // parseName parses the name that the client gave.
 func (t *transfer) parseName() (err error) {
-	t.name, err = t.session.store.ParseName([]byte(t.called))
+	t.name, err = t.session.names.Parse([]byte(t.called))
 	return err
 }
 

@@ -11,7 +11,7 @@ import (
 
 // found is what the file work of a command found out.
 type found struct {
-	info fsio.Info
+	info fsio.Entry
 	// part is the id of a new part, partSize how many bytes of a part are kept.
 	part     string
 	partSize int64
@@ -50,12 +50,12 @@ func (j *job) openPart() error {
 	return nil
 }
 
-func (j *job) partSize() error { return j.onPart((*fsio.Part).Close) }
-func (j *job) dropPart() error { return j.onPart((*fsio.Part).Drop) }
+func (j *job) partSize() error { return j.onPart(fsio.Part.Close) }
+func (j *job) dropPart() error { return j.onPart(fsio.Part.Drop) }
 func (j *job) keepPart() error { return j.t.recv.part.Close() }
 
 // onPart opens a part, notes how many bytes it has, and does what ends it.
-func (j *job) onPart(end func(*fsio.Part) error) error {
+func (j *job) onPart(end func(fsio.Part) error) error {
 	p, err := j.root().OpenPart(j.t.Part.String())
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (j *job) onPart(end func(*fsio.Part) error) error {
 // worked takes the result of a command that needs no data connection.
 func (t *transfer) worked() {
 	err := t.job.err
-	if err == nil && t.Verb == codec.VerbCd && !t.found.info.Folder {
+	if err == nil && t.Verb == codec.VerbCd && t.found.info.Kind != fsio.EntryFolder {
 		err = errNoFolder
 	}
 	if err != nil {

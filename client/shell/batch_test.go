@@ -308,7 +308,7 @@ func TestJSONIsAnObjectForEachTransfer(t *testing.T) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
 	if !strings.Contains(r.out, `"names":["a","d/","e","new"]`) ||
-		!strings.Contains(r.out, `"note":"empty, unreadable or too large`) {
+		!strings.Contains(r.out, `"note":"empty, not readable, or too large`) {
 		t.Errorf("%s", r.out)
 	}
 }

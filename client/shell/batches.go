@@ -16,8 +16,8 @@ type treeCopy struct {
 	tally *tally
 	// local and remote are the two folders, the latter as the person names it.
 	local, remote string
-	// mirror leaves out what both sides have; delete deletes what the source lacks; dry only
-	// tells what would be done.
+	// mirror leaves out what both sides have; delete deletes what the source lacks; dry only tells
+	// what would be done.
 	mirror, delete, dry bool
 	// all copies hidden names too; resume continues interrupted transfers.
 	all, resume bool
@@ -103,7 +103,7 @@ func runMirror(ctx context.Context, s *Shell, c *command) error {
 	return s.newTreeCopy(c, root, remote).fetch(ctx)
 }
 
-// treeName is the name that a remote folder gets on this side, "" for a root.
+// treeName is the local name of a remote folder, "" for a root.
 func treeName(remote string) (string, error) {
 	switch path.Clean("/" + remote) {
 	case "/":
@@ -115,7 +115,7 @@ func treeName(remote string) (string, error) {
 	return client.LocalName(path.Base(remote))
 }
 
-// baseName is what a local folder is called, "" for the root of a disk.
+// baseName is the name of a local folder, "" for the root of a disk.
 func baseName(folder string) string {
 	whole, err := filepath.Abs(folder)
 	if err != nil {
@@ -176,7 +176,8 @@ func (y *treeCopy) store(ctx context.Context) error {
 	}
 	for _, f := range from.skipped {
 		if f.special && (!f.hidden() || y.all) {
-			t.add(&result{Command: "put", Outcome: outcomeSkipped, Local: f.path, Note: notPlainNote})
+			r := result{Command: "put", Outcome: outcomeSkipped, Local: f.path, Note: notPlainNote}
+			t.add(&r)
 		}
 	}
 	y.sayHidden(from, "stores")
@@ -232,8 +233,8 @@ func (y *treeCopy) addJob(j job, same bool) {
 	}
 }
 
-// finish moves the files and then deletes what a mirror has beyond them, or says what a dry run
-// found. Nothing is deleted after a failure.
+// finish moves the files and then deletes the surplus of a mirror, or sums up a dry run. Nothing is
+// deleted after a failure.
 func (y *treeCopy) finish(ctx context.Context, remove func() error) error {
 	t := y.tally
 	if !y.dry {
@@ -254,15 +255,15 @@ func (y *treeCopy) finish(ctx context.Context, remove func() error) error {
 	return err
 }
 
-// sameHere says whether a local file is what the server has, as far as size and time tell.
+// sameHere reports whether a local file has the remote one's size and time.
 func sameHere(local string, there entry) bool {
 	info, err := os.Lstat(local)
 	return err == nil && info.Mode().IsRegular() && there.size == info.Size() &&
 		!there.time.IsZero() && info.ModTime().Unix() == there.time.Unix()
 }
 
-// sameThere says whether the server has a local file: it cannot be given a time, so that one that
-// is not older will do.
+// sameThere reports whether a remote file has the local one's size. Its time cannot be set, so any
+// later one will do.
 func sameThere(there entry, here entry) bool {
 	return !there.folder && there.size == here.size && !there.time.IsZero() &&
 		there.time.Unix() >= here.time.Unix()

@@ -11,7 +11,7 @@ import (
 	"ferry/client"
 )
 
-// change runs a command that changes the server's files, and tells it.
+// change runs a command that changes the server's files, and reports it.
 func (s *Shell) change(ctx context.Context, r result, f func(c *client.Client) error) error {
 	r.Outcome = outcomeDone
 	err := s.main.change(ctx, f)
@@ -36,7 +36,7 @@ func runRmdir(ctx context.Context, s *Shell, c *command) error {
 	})
 }
 
-// trimFolder is a folder's name without the slash that completion and listings put behind it.
+// trimFolder removes the slash that completion and listings append to folders.
 func trimFolder(name string) string {
 	if short := strings.TrimRight(name, "/"); short != "" {
 		return short

@@ -8,13 +8,13 @@ import (
 	"ferry/client"
 )
 
-// option is a word with a dash that changes what a command does.
+// option is an option of a command.
 type option struct {
-	// letter is 0 where there is only the name.
+	// letter is 0 if there is only the name.
 	letter byte
 	name   string
 	says   string
-	// value is what help calls the word behind it, "" where there is none.
+	// value is what help calls the option's value, "" if it has none.
 	value string
 }
 
@@ -26,14 +26,14 @@ func (o *option) short() string {
 	return "--" + o.name
 }
 
-// command is a verb with what was typed behind it.
+// command is a verb with its options and words.
 type command struct {
 	verb  *verb
 	words []string
-	// bare is the words as one name, "" when a part was quoted.
+	// bare is the words as one name, "" if a part was quoted.
 	bare string
 	has  map[string]bool
-	// values are those of options that have one.
+	// values are the values of options.
 	values map[string]string
 }
 
@@ -48,7 +48,7 @@ func look(word string) *verb {
 	return nil
 }
 
-// find looks a command up and settles what follows it.
+// find looks up a command and parses what follows it.
 func (s *Shell) find(word string, follows *typed) (*command, error) {
 	v := look(word)
 	if v == nil {
@@ -116,8 +116,8 @@ func (v *verb) parse(follows *typed) (c *command, from int, wants *option, err e
 	return c, from, wants, nil
 }
 
-// set notes an option, or several letters of one word. It returns an option whose value is the word
-// behind it.
+// set notes an option, or several letters of one word. It returns an option whose value is the next
+// word.
 func (c *command) set(word string) (wants *option, err error) {
 	v := c.verb
 	bad := fmt.Errorf("%s has no option %s; a name that begins with - stands in quotes",
@@ -144,7 +144,7 @@ func (c *command) set(word string) (wants *option, err error) {
 	return nil, nil
 }
 
-// take notes an option with its value. It returns the option if that is still to come.
+// take notes an option with its value. It returns the option if the value is the next word.
 func (c *command) take(o *option, value string, given bool) *option {
 	c.has[o.name] = true
 	if o.value == "" {

@@ -13,11 +13,11 @@ import (
 	"ferry/client"
 )
 
-// completeWait bounds how long a Tab asks the server: longer is worse than no answer.
+// completeWait bounds how long Tab waits for the server.
 const completeWait = 3 * time.Second
 
-// complete returns what may stand at a place of a line: what stays before it, the candidates, and
-// what stays behind it. pos counts runes.
+// complete returns what may stand at a position in a line: the text before the candidates, they,
+// and the rest. pos counts runes.
 func (s *Shell) complete(line string, pos int) (head string, candidates []string, tail string) {
 	at := len(line)
 	if runes := []rune(line); pos < len(runes) {
@@ -51,7 +51,7 @@ func (s *Shell) complete(line string, pos int) (head string, candidates []string
 	return head, spelled(completer{s}.candidates(v, &follows, word), isQuoted), tail
 }
 
-// lastWord is the word that a text ends in, and where it begins; after a blank it is empty.
+// lastWord is the word that a text ends in, and where it begins; it is empty after a blank.
 func lastWord(text string) (start int, word string, isQuoted bool) {
 	for at := 0; ; {
 		at += len(text[at:]) - len(strings.TrimLeft(text[at:], blanks))
@@ -60,7 +60,7 @@ func lastWord(text string) (start int, word string, isQuoted bool) {
 		}
 		word, rest, quoted, err := nextWord(text[at:])
 		if err != nil {
-			// A quote that is open: the word goes to the end.
+			// The quote is open: the word goes to the end.
 			return at, strings.ReplaceAll(text[at+1:], `""`, `"`), true
 		}
 		if rest == "" {
@@ -70,7 +70,7 @@ func lastWord(text string) (start int, word string, isQuoted bool) {
 	}
 }
 
-// verbNames are all words that begin a line.
+// verbNames are all names of commands.
 func verbNames() (names []string) {
 	for _, v := range verbs() {
 		for _, w := range v.words {
@@ -126,8 +126,7 @@ func prefixed(names []string, word string) (matching []string) {
 	return matching
 }
 
-// remoteNames completes a remote name. What the server lists is kept until the next command, so
-// that a second Tab asks nobody.
+// remoteNames completes a remote name. Listings are cached until the next command.
 func (s completer) remoteNames(word string, foldersOnly bool) (names []string) {
 	if s.main == nil || s.main.client == nil {
 		return nil
@@ -143,7 +142,7 @@ func (s completer) remoteNames(word string, foldersOnly bool) (names []string) {
 	return names
 }
 
-// showable says whether a name may be offered: it would stand on the terminal as it is.
+// showable reports whether a terminal shows a name unchanged.
 func showable(name string) bool { return utf8.ValidString(name) && client.Printable(name) == name }
 
 func (s completer) listing(folder, typed string) []string {
@@ -197,8 +196,7 @@ func (s completer) localNames(word string, foldersOnly bool) (names []string) {
 
 func isSeparator(r rune) bool { return r < utf8.RuneSelf && os.IsPathSeparator(byte(r)) }
 
-// spelled is how names are typed: in quotes where they need them. One that is the only one and
-// whole is followed by a space.
+// spelled is how names are typed: in quotes where needed, and a single complete one with a space.
 func spelled(names []string, isQuoted bool) []string {
 	for i, name := range names {
 		whole := !strings.HasSuffix(name, "/")
@@ -207,7 +205,7 @@ func spelled(names []string, isQuoted bool) []string {
 			text = `"` + text + `"`
 		}
 		if !whole {
-			// The name goes on behind the slash, and so does the quote.
+			// The name continues after the slash, and so does the quote.
 			text = strings.TrimSuffix(text, `"`)
 		}
 		names[i] = text
@@ -215,7 +213,7 @@ func spelled(names []string, isQuoted bool) []string {
 	return spaced(names)
 }
 
-// spaced puts a space behind the only candidate, unless it goes on.
+// spaced appends a space to a single candidate that is complete.
 func spaced(candidates []string) []string {
 	if len(candidates) == 1 && !strings.HasSuffix(candidates[0], "/") {
 		candidates[0] += " "

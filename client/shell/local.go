@@ -15,7 +15,7 @@ func localVerbs() []verb {
 	return []verb{
 		{
 			words: []string{"lcd"}, usage: "[FOLDER]", most: 1, bare: true,
-			says:     "go to a local folder; alone, to your home",
+			says:     "change the local folder; without FOLDER, to your home",
 			examples: []string{"lcd Downloads"},
 			takes:    []kind{localFolder}, run: runLocalCd,
 		},
@@ -31,7 +31,7 @@ func localVerbs() []verb {
 		keptVerb(),
 		{
 			words: []string{"!"}, usage: "[COMMAND]",
-			says:     "run a command of this machine's shell, or the shell",
+			says:     "run a command in this machine's shell, or the shell",
 			examples: []string{"!date", "! df -h ."},
 			run:      runSystem,
 		},

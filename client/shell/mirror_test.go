@@ -59,7 +59,7 @@ func TestReverseMirrorDeletesOnlyWhatItsSourceLacks(t *testing.T) {
 	}
 	r, asked = statusMirror(t, dir, "mirror -R --delete -n m m", listings)
 	if r.status != 0 || len(asked) != 0 ||
-		!strings.HasSuffix(r.out, "would remove 5 names; 1 the same already\n") {
+		!strings.HasSuffix(r.out, "would remove 5 names; 1 unchanged\n") {
 		t.Errorf("%q, %+v", asked, r)
 	}
 }

@@ -40,10 +40,12 @@ func remoteVerbs() []verb {
 		},
 		{
 			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
-			options: []option{{letter: 'x', name: "xxh3", says: "the quick one, XXH3 with 128 bits"}},
-			says:    "show the SHA-256 of a remote file",
-			more:    "The server computes it. sha256sum or shasum -a 256 do so here.",
-			takes:   []kind{remoteName}, connected: true, base: true, run: runSum,
+			options: []option{
+				{letter: 'x', name: "xxh3", says: "a fast one instead, XXH3 with 128 bits"},
+			},
+			says:  "show the SHA-256 of a remote file",
+			more:  "The server computes it; sha256sum or shasum -a 256 compute it here.",
+			takes: []kind{remoteName}, connected: true, base: true, run: runSum,
 		},
 	}
 }

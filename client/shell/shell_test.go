@@ -102,8 +102,8 @@ func TestShellSavesBeneathTheFolderThatIsNamed(t *testing.T) {
 func TestShellStopsAtTheFirstError(t *testing.T) {
 	dir := t.TempDir()
 	f := newFake(t, map[string]string{"a": "text"})
-	const missing = "missing: nothing sent: missing, unreadable or too large " +
-		"(this server cannot say)\n"
+	const missing = "missing: nothing sent: not found, not readable, or too large " +
+		"(this server does not say which)\n"
 	f.run(&Shell{}, dir, "HOST PORT", "ls\nget missing\nls\n").want(t, 1, "a\n", missing)
 	f.run(&Shell{}, dir, "HOST PORT", "# a list\n-get missing\n  -  frob\nls\n").want(t, 0,
 		"a\n", missing+"frob: unknown command; help lists the commands\n")
@@ -172,12 +172,12 @@ func TestShellComesBackAfterTheConnectionWasLost(t *testing.T) {
 	}
 	dir := t.TempDir()
 	f.run(&Shell{}, dir, "HOST PORT", "get drop\nget a\n").want(t, 4, "",
-		"connection lost: the server closed it; the next command connects again\n")
+		"connection lost: the server closed it; the next command reconnects\n")
 	f.run(&Shell{}, dir, "HOST PORT get drop", "").want(t, 4, "",
 		"connection lost: the server closed it\n")
 	f.run(&Shell{}, dir, "HOST PORT", "cd sub\n-get drop\nget b\nopen\nls\n").want(t, 0,
-		"connected again to HOST:PORT\ngot b: 5 bytes PACE\nconnected to HOST:PORT\nb\n",
-		"connection lost: the server closed it; the next command connects again\n")
+		"reconnected to HOST:PORT\ngot b: 5 bytes PACE\nconnected to HOST:PORT\nb\n",
+		"connection lost: the server closed it; the next command reconnects\n")
 }
 
 func TestSessionThatIdledComesBackByItself(t *testing.T) {
@@ -196,7 +196,7 @@ func TestSessionThatIdledComesBackByItself(t *testing.T) {
 	// Once is enough: who is left again has been answered.
 	s = &Shell{state: state{idleMin: 1}}
 	f.run(s, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
-		"connection lost: the server closed it; the next command connects again\n")
+		"connection lost: the server closed it; the next command reconnects\n")
 }
 
 func TestShellTriesAgain(t *testing.T) {

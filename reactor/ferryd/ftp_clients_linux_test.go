@@ -54,7 +54,8 @@ func TestRealFTPClients(t *testing.T) {
 	}
 }
 
-// startFTP returns the address of an FTP server and the folder that it serves.
+// startFTP returns the address of an FTP server and the folder that it serves. Anonymous may do
+// everything there, and active mode is on.
 func startFTP(t *testing.T) (address, root string) {
 	t.Helper()
 	if address = os.Getenv("FERRY_TEST_FTP"); address != "" {
