@@ -77,7 +77,7 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 		conn:    c,
 		peer:    peer,
 		face:    f,
-		rights:  &r.server.rights,
+		rights:  r.server.anonymous(),
 		began:   r.loop.Now,
 		heard:   r.loop.Now,
 	}
@@ -203,6 +203,8 @@ func (s *session) takeCommand() bool {
 		s.feed(inAnswer)
 	case decideQuit:
 		s.feed(inQuit)
+	case decideClosed:
+		s.feed(inClosed)
 	case decideViolation:
 		s.feed(inViolation)
 	default:

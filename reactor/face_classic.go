@@ -49,12 +49,9 @@ func (classicFace) prepare(t *transfer) {
 		t.request(poolMessages)
 		return
 	}
-	err := t.session.check(t.Verb)
+	err := t.checkName()
 	if err == nil {
-		err = t.parseName()
-	}
-	if err == nil {
-		err = t.session.store.OpenCached(&t.send.file, t.name)
+		err = t.rights.store.OpenCached(&t.send.file, t.name)
 		if err == nil {
 			err = t.send.file.Close()
 		}

@@ -48,6 +48,10 @@ func answerWith(code int, text []byte) decision {
 	return decision{kind: decideAnswer, answer: answer{code, text}}
 }
 
+func notAllowed(v codec.Verb, err error) decision {
+	return answerWith(codec.CodeNotAllowed, fmt.Appendf(nil, "%v: %v", v, err))
+}
+
 // next takes a command, or answers what an abor has ended.
 func (f *statusFace) next(s *session, in []byte) (decision, int) {
 	if f.aborting {
@@ -73,19 +77,27 @@ func (f *statusFace) decide(s *session, text []byte) decision {
 		return decision{kind: decideAnswer, answer: answerTo(text, err)}
 	case q.Verb == codec.VerbQuit:
 		return decision{kind: decideQuit}
+	case q.Verb == codec.VerbNoop:
+		return answerWith(codec.CodeOkay, []byte("still here"))
+	case s.closed:
+		return notAllowed(q.Verb, errLogInFirst)
 	case q.Verb == codec.VerbAbort:
 		return answerWith(codec.CodeComplete, []byte("nothing to abort"))
 	case q.Verb == codec.VerbHello, q.Verb == codec.VerbRenameTo && !renaming:
 		return answerWith(codec.CodeOrder, []byte(q.Verb.String()+": wrong order"))
-	case q.Verb == codec.VerbNoop:
-		return answerWith(codec.CodeOkay, []byte("still here"))
 	case q.Verb == codec.VerbPwd:
 		return answerWith(codec.CodeFolder, pathOf(f.folder))
 	}
-	if err = s.check(q.Verb); err != nil {
-		return answerWith(codec.CodeNotAllowed, fmt.Appendf(nil, "%v: %v", q.Verb, err))
+	if err = s.checkVerb(q.Verb); err != nil {
+		return notAllowed(q.Verb, err)
 	}
 	name, err := s.names.ParseIn(f.folder, q.Name)
+	if err == nil {
+		err = s.checkName(q.Verb, name)
+	}
+	if err == nil && q.Verb == codec.VerbRenameTo { // rights may have changed since rnfr
+		err = s.checkName(codec.VerbRenameFrom, f.from)
+	}
 	if err != nil {
 		return decision{kind: decideAnswer, answer: answerTo(q.Name, err)}
 	}
@@ -109,7 +121,7 @@ func (f *statusFace) prepare(t *transfer) {
 	case d.sums:
 		t.sum(f.summed)
 	default:
-		t.job.commit = t.session.replace()
+		t.job.commit = t.rights.replace(t.name)
 		t.submit(d.job)
 	}
 }

@@ -156,7 +156,7 @@ func (t *transfer) jobDone() {
 	}
 }
 
-func (j *job) root() fsio.Store { return j.t.session.store }
+func (j *job) root() fsio.Store { return j.t.rights.store }
 
 func (j *job) look() error {
 	s := &j.t.send
@@ -225,7 +225,7 @@ func (j *job) readAhead() error {
 func (j *job) list() (err error) {
 	t := j.t
 	l := lister{
-		store: j.root(), parser: t.session.names, name: t.name, long: t.Long,
+		store: j.root(), parser: t.rights.names, lists: t.rights.lists, name: t.name, long: t.Long,
 		bytesMax: t.send.held,
 	}
 	j.listing, err = l.build()

@@ -21,11 +21,13 @@ var errListing = fsio.Cause(fsio.KindTooLarge, "more names than a listing may ho
 // it is long, kind, size, time of the last change and name, separated by tabs. Every line ends in
 // LF.
 //
-// Left out are names that p would not take as they are, and whatever get could not serve: FIFOs,
-// devices, sockets, links that lead nowhere or out of the root.
+// Left out are names that p would not take as they are, those that the user may not see, and
+// whatever get could not serve: FIFOs, devices, sockets, links that lead nowhere or out of the root.
 type lister struct {
-	store    fsio.Store
-	parser   fsio.Parser
+	store  fsio.Store
+	parser fsio.Parser
+	// lists reports whether the user may see an entry; nil if that is everything.
+	lists    func(folder fsio.Name, entry string) bool
 	name     fsio.Name
 	long     bool
 	bytesMax int64
@@ -60,7 +62,8 @@ func (l *lister) build() ([]byte, error) {
 			return nil, err
 		}
 		for i := range page[:n] {
-			if !l.parser.Lists(l.name, page[i].Name) {
+			if name := page[i].Name; !l.parser.Lists(l.name, name) ||
+				l.lists != nil && !l.lists(l.name, name) {
 				continue
 			}
 			if most += l.lineMax(&page[i]); most > l.bytesMax {

@@ -26,8 +26,8 @@ type Server struct {
 	options Options
 	log     zerolog.Logger
 	limiter *limit.Budget
-	rights  rights
-	pool    workers
+	access
+	pool workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer fsio.Syncer
 	// sumPool computes checksums, sums remembers them.
@@ -125,6 +125,11 @@ func (s *Server) prepare() error {
 	s.rights = rights{may: o.features(), limits: o.Permissions, names: o.parser()}
 	if s.rights.store, err = openStore(o); err != nil {
 		return err
+	}
+	if o.Users != "" {
+		if err = s.loadUsers(); err != nil {
+			return optionError(err)
+		}
 	}
 	slow := time.AfterFunc(time.Second, func() {
 		s.log.Info().Msg("looking for leftovers of a killed server, before clients are served")

@@ -68,6 +68,8 @@ type command struct {
 	text, called string
 	// name is the file or folder; from is what a rename renames.
 	name, from fsio.Name
+	// rights are those that the session had when the command came.
+	rights *rights
 }
 
 // transfer is one command, from its bytes to the end of its data connection if it has one. It is
@@ -115,7 +117,7 @@ func (s *session) newTransfer(q codec.Request, text []byte) *transfer {
 	}
 	t.become(transferWaiting)
 	t.session, t.address = s, s.address
-	t.Request = q
+	t.Request, t.rights = q, s.rights
 	t.text = string(text)
 	t.called = t.text[len(t.text)-len(q.Name):]
 	t.Name = nil
@@ -144,9 +146,15 @@ func (t *transfer) become(s transferState) {
 
 func (t *transfer) isPut() bool { return t.Verb == codec.VerbPut || t.Verb == codec.VerbPutPart }
 
-// parseName parses the name that the client gave.
-func (t *transfer) parseName() (err error) {
-	t.name, err = t.session.names.Parse([]byte(t.called))
+// checkName parses the name that the client gave, and checks that the command is allowed.
+func (t *transfer) checkName() error {
+	err := t.rights.checkVerb(t.Verb)
+	if err == nil {
+		t.name, err = t.rights.names.Parse([]byte(t.called))
+	}
+	if err == nil {
+		err = t.rights.checkName(t.Verb, t.name)
+	}
 	return err
 }
 

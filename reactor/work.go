@@ -31,7 +31,7 @@ func (j *job) rename() error { return j.root().Rename(j.t.from, j.t.name, j.comm
 
 func (j *job) newPart() (err error) {
 	j.t.found.part, err = j.root().NewPart(j.t.name, fsio.PartOptions{
-		NoReplace: j.commit.NoReplace, Owner: j.t.session.principal(),
+		NoReplace: j.commit.NoReplace, Owner: j.t.principal(),
 	})
 	return err
 }
@@ -42,9 +42,13 @@ func (j *job) openPart() error {
 	if err != nil {
 		return err
 	}
-	if n := p.Size(); n != j.t.Offset {
+	err = j.t.rights.check(j.t.Verb, p.Name())
+	if n := p.Size(); err == nil && n != j.t.Offset {
+		err = &refusal{codec.CodePartSize, fmt.Sprintf("the part is %d bytes long", n)}
+	}
+	if err != nil {
 		_ = p.Close() // nothing was written to it
-		return &refusal{codec.CodePartSize, fmt.Sprintf("the part is %d bytes long", n)}
+		return err
 	}
 	j.t.recv.part = p
 	return nil
@@ -58,6 +62,10 @@ func (j *job) keepPart() error { return j.t.recv.part.Close() }
 func (j *job) onPart(end func(fsio.Part) error) error {
 	p, err := j.root().OpenPart(j.t.Part.String())
 	if err != nil {
+		return err
+	}
+	if err := j.t.rights.check(j.t.Verb, p.Name()); err != nil {
+		_ = p.Close() // nothing was written to it
 		return err
 	}
 	j.t.found.partSize = p.Size()
@@ -103,7 +111,8 @@ func (t *transfer) openedPart() {
 		t.endAs(outcomeOf(err), err)
 		return
 	}
-	t.called = t.recv.part.Name().String()
+	t.name = t.recv.part.Name()
+	t.called = t.name.String()
 	t.recv.resumeAt(t.Offset)
 	t.offer.stand()
 }

@@ -60,6 +60,9 @@ func (r Rights) At(at string) Mode {
 	return 0
 }
 
+// Everything reports whether nothing is withheld.
+func (r Rights) Everything() bool { return len(r) == 1 && r[0] == Rule{Mode: Read | Write} }
+
 // Sees reports whether a user may know that a path exists: it can be read, or leads to something
 // that is allowed.
 func (r Rights) Sees(at string) bool {
