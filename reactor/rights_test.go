@@ -63,6 +63,8 @@ func TestRightsByPathDecideOverEveryCommand(t *testing.T) {
 	c.ask("rnfr x", 350, "")
 	c.ask("rnto secret", 530, "secret: not allowed here")
 	c.ask("rnfr x", 350, "")
+	c.ask("rnto .", 530, ".: not allowed here")
+	c.ask("rnfr x", 350, "")
 	c.ask("rnto y", 250, "")
 	c.ask("rnfr y", 350, "")
 	c.ask("rnto ../in/a", 530, "")
