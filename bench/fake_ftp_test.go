@@ -150,8 +150,8 @@ func (f *fakeFTP) transfer(passive net.Listener, verb, name string, say func(str
 }
 
 // startFakeHTTP starts a server that keeps what is put to it. With closes it ends each connection
-// after one answer, with chunks it tells no length.
-func startFakeHTTP(t *testing.T, closes, chunks bool) (address string) {
+// after one answer.
+func startFakeHTTP(t *testing.T, closes bool) (address string) {
 	t.Helper()
 	var mu sync.Mutex
 	files := map[string][]byte{}
@@ -176,13 +176,6 @@ func startFakeHTTP(t *testing.T, closes, chunks bool) (address string) {
 			_, _ = io.WriteString(w, "a listing")
 		case !found:
 			http.NotFound(w, r)
-		case chunks:
-			for len(file) > 0 {
-				n := min(len(file), 5000)
-				_, _ = w.Write(file[:n])
-				w.(http.Flusher).Flush()
-				file = file[n:]
-			}
 		default:
 			w.Header().Set("Content-Length", fmt.Sprint(len(file)))
 			_, _ = w.Write(file)

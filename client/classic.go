@@ -48,14 +48,14 @@ func (o *Options) classicPorts(control uint16) (classicPorts, error) {
 	return classicPorts{uint16(files), uint16(messages)}, nil
 }
 
-// told is the port in a CONN line. A port without a meaning is an error.
-func (p classicPorts) told(line []byte) (uint16, error) {
+// parse is the port in a CONN line. A port without a meaning is an error.
+func (p classicPorts) parse(line []byte) (uint16, error) {
 	port, ok := codec.ParseConn(line)
 	switch {
 	case !ok:
 		return 0, fmt.Errorf("it sent %q where CONN and a port belong", line[:min(len(line), 64)])
 	case port != p.files && port != p.messages:
-		return 0, fmt.Errorf("it told port %d, but files are on %d and messages on %d "+
+		return 0, fmt.Errorf("it sent port %d, but files are on %d and messages on %d "+
 			"unless --classic-ports sets others", port, p.files, p.messages)
 	}
 	return port, nil
@@ -80,9 +80,9 @@ func appendClassic(dst []byte, verb codec.Verb, name string) ([]byte, error) {
 
 var lineEnd = []byte{'\n'}
 
-// thanked checks the line that answers quit. What precedes the first comma is enough for
+// checkThanks checks the line that answers quit. What precedes the first comma is enough for
 // third-party servers.
-func (c *control) thanked(ctx context.Context, line []byte) error {
+func (c *control) checkThanks(ctx context.Context, line []byte) error {
 	thanks, _, _ := strings.Cut(codec.ClassicThanks, ",")
 	if bytes.HasPrefix(line, []byte(thanks)) {
 		return nil
@@ -116,7 +116,7 @@ func (r *receiver) untilClose(ctx context.Context, b []byte, to *sink) (err erro
 // once, which looks like an empty file; but the server ends such a session first.
 func (r *receiver) closed(ctx context.Context) error {
 	if r.received == 0 {
-		if err := r.client.standing(ctx); err != nil {
+		if err := r.client.checkControl(ctx); err != nil {
 			return err
 		}
 	}
@@ -124,15 +124,15 @@ func (r *receiver) closed(ctx context.Context) error {
 	return nil
 }
 
-// glance is long enough to see what has come, on a busy machine too. Only empty files cost it.
-const glance = 20 * time.Millisecond
+// glanceWait is long enough to see what has come, on a busy machine too. Only empty files cost it.
+const glanceWait = 20 * time.Millisecond
 
-// standing is an error if control has ended. The next call handles other input.
-func (c *control) standing(ctx context.Context) error {
+// checkControl is an error if control has ended. The next call handles other input.
+func (c *control) checkControl(ctx context.Context) error {
 	if len(c.unread) > 0 {
 		return nil
 	}
-	if err := allow(ctx, c.conn, glance); err != nil {
+	if err := allow(ctx, c.conn, glanceWait); err != nil {
 		return c.lose(ctx, err)
 	}
 	n, err := c.conn.Read(c.input[:])

@@ -178,7 +178,7 @@ func (u *upload) partSize(ctx context.Context, part codec.PartID) (size int64, e
 		}
 		var ok bool
 		if size, ok = codec.ParseSize(ev.Data); !ok {
-			return u.strange(ctx, q.Verb, ev)
+			return u.unexpected(ctx, q.Verb, ev)
 		}
 		return nil
 	})

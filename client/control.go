@@ -132,15 +132,15 @@ func (c *control) within(ctx context.Context, run func() error) error {
 	return run()
 }
 
-// longAgo is a deadline that has passed.
-var longAgo = time.Unix(1, 0)
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
 
 // onInterrupt wakes the running call by deadlines that have passed.
 func (c *control) onInterrupt() {
 	c.mu.Lock()
-	_ = c.conn.SetDeadline(longAgo)
+	_ = c.conn.SetDeadline(past)
 	if c.data != nil {
-		_ = c.data.SetDeadline(longAgo)
+		_ = c.data.SetDeadline(past)
 	}
 	c.mu.Unlock()
 	c.interrupted <- struct{}{}
@@ -177,9 +177,9 @@ func (c *control) lose(ctx context.Context, cause error) error {
 
 var errHalfWay = errors.New("a command was given up before its answer")
 
-// dismissed ends the session because the server said so: it is full or shutting down, or the
+// closedByServer ends the session because the server said so: it is full or shutting down, or the
 // session was idle for too long.
-func (c *control) dismissed(ev codec.Event) error {
+func (c *control) closedByServer(ev codec.Event) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over == nil {

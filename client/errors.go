@@ -104,7 +104,7 @@ func (e *Error) Error() string {
 		text = put.Error()
 	} else if inner := (*Error)(nil); errors.As(e.Err, &inner) && inner.Name == e.Name {
 		unnamed := *inner
-		unnamed.Name = "" // it is told once
+		unnamed.Name = "" // name it once
 		text += ": " + unnamed.Error()
 	} else if e.Err != nil {
 		text += ": " + causeText(e.Err)
@@ -115,7 +115,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the kind, what base would have told, and the cause.
+// Unwrap gives the kind, the kind in base, and the cause.
 func (e *Error) Unwrap() []error {
 	all := []error{e.Kind}
 	if e.also != nil {

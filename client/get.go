@@ -103,7 +103,7 @@ func (c *control) bring(
 	case err != nil:
 		return r.received, offer, c.failed(ctx, q, err)
 	}
-	ev, err := c.concluded(ctx, q)
+	ev, err := c.finalReply(ctx, q)
 	if err == nil {
 		err = c.complete(ctx, q.Verb, ev, r.received)
 	}
@@ -113,7 +113,7 @@ func (c *control) bring(
 // complete checks the size in the final reply to a transfer.
 func (c *control) complete(ctx context.Context, v codec.Verb, ev codec.Event, size int64) error {
 	if n, ok := codec.ParseSize(ev.Data); !ok || n != size {
-		return c.strange(ctx, v, ev)
+		return c.unexpected(ctx, v, ev)
 	}
 	return nil
 }
@@ -269,9 +269,9 @@ func (r *receiver) cut() ([]byte, error) {
 	case r.message && r.decoder.Gathering():
 		return lineEnd, nil
 	case r.message:
-		how = errors.New("it ended before a message was told")
+		how = errors.New("it ended before a message was sent")
 	case r.size < 0:
-		how = errors.New("it ended before a size was told")
+		how = errors.New("it ended before a size was sent")
 	default:
 		how = fmt.Errorf("it ended after %s of %s bytes", humanize.Comma(r.received),
 			humanize.Comma(r.size))

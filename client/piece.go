@@ -121,7 +121,7 @@ func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error)
 	}
 	part, ok := codec.ParsePartID(firstWord(ev.Data))
 	if !ok {
-		return part, c.strange(ctx, q.Verb, ev)
+		return part, c.unexpected(ctx, q.Verb, ev)
 	}
 	return part, nil
 }
@@ -152,7 +152,7 @@ func (c *Client) putPieces(
 		}
 		kept, ok := codec.ParseSize(ev.Data)
 		if !ok || kept != at || at == s.end {
-			return c.strange(ctx, q.Verb, ev)
+			return c.unexpected(ctx, q.Verb, ev)
 		}
 	}
 }

@@ -117,7 +117,7 @@ func (c *control) send(
 		return NotStored, last, c.failed(ctx, q, err)
 	case err == nil && c.exchange == Status:
 		_ = conn.CloseWrite() // a server that broke the connection says why
-		last, err = c.concluded(ctx, q)
+		last, err = c.finalReply(ctx, q)
 		stored = storedBy(err)
 	case err == nil:
 		stored, err = s.confirm(ctx, b.bytes)

@@ -16,11 +16,11 @@ type File struct {
 
 // Held is what a store keeps in the File that it opened. Others leave it alone.
 type Held struct {
-	Bytes                int64 // The size.
-	Seconds, Nanoseconds int64 // The time of the last change.
-	Descriptor           int   // -1 if there is none.
-	Device               uint64
-	Data                 any
+	Bytes      int64     // The size.
+	Changed    time.Time // The last change.
+	Descriptor int       // -1 if there is none.
+	Device     uint64
+	Data       any
 }
 
 // Reader is the part of a store that reads its open files. The methods of File say what each does.
@@ -69,7 +69,7 @@ func (f *File) FD() int {
 func (f *File) Size() int64 { return f.Bytes }
 
 // ModTime returns the time of the last change that the file had when it was opened.
-func (f *File) ModTime() time.Time { return time.Unix(f.Seconds, f.Nanoseconds) }
+func (f *File) ModTime() time.Time { return f.Changed }
 
 // Name returns the name that the file was opened by.
 func (f *File) Name() Name { return f.name }
@@ -120,17 +120,6 @@ func (f *File) ReadAhead(off, n int64, scratch []byte) error {
 		return c.ReadAhead(f, off, n, scratch)
 	}
 	return nil
-}
-
-func (f *File) cold(off, n int64) bool {
-	c, ok := f.by.(Cacher)
-	return ok && c.Cold(f, off, n)
-}
-
-func (f *File) advise(off, n int64, need bool) {
-	if c, ok := f.by.(Cacher); ok {
-		c.Advise(f, off, n, need)
-	}
 }
 
 func (f *File) identify() (Identity, error) {

@@ -18,22 +18,22 @@ type Kind string
 
 // The kinds of error.
 const (
-	KindNone        Kind = ""                 // No error.
-	KindNotFound    Kind = "not found"        // Nothing has that name, or links lead nowhere or in a circle.
-	KindNotPlain    Kind = "not a plain file" // Anything but a plain file: a folder, a device, a FIFO, a socket.
-	KindNotFolder   Kind = "not a folder"     // It is no folder, or a part of the name before the last is none.
-	KindDenied      Kind = "denied"           // Permissions, a read-only root, or a link that leaves the root.
-	KindBadName     Kind = "bad name"         // The name breaks the rules of ParseName or of the filesystem.
-	KindExists      Kind = "exists"           // The name is taken, and replacing was not allowed.
-	KindOffset      Kind = "wrong offset"     // The part is not that long: bytes are appended only.
-	KindNotEmpty    Kind = "not empty"        // It is a folder that holds something, hidden or not.
+	KindNone        Kind = ""
+	KindNotFound    Kind = "not found"        // Or links lead nowhere or in a circle.
+	KindNotPlain    Kind = "not a plain file" // A folder, a device, a FIFO, a socket.
+	KindNotFolder   Kind = "not a folder"     // Or a part of the name before the last is none.
+	KindDenied      Kind = "denied"           // Permissions, read-only, a link out of the root.
+	KindBadName     Kind = "bad name"         // It breaks the rules of Parser or of the store.
+	KindExists      Kind = "exists"           // It was not allowed to replace what has the name.
+	KindOffset      Kind = "wrong offset"     // The part is not that long.
+	KindNotEmpty    Kind = "not empty"        // The folder holds something, hidden or not.
 	KindNoSpace     Kind = "no space"         // The disk is full, or a quota is used up.
-	KindTooLarge    Kind = "too large"        // The file is larger than the filesystem or a limit allows.
-	KindTooMany     Kind = "too many"         // Too many descriptors are open, or too many parts are kept.
+	KindTooLarge    Kind = "too large"        // For the filesystem or for a limit.
+	KindTooMany     Kind = "too many"         // Descriptors are open, or parts are kept.
 	KindWouldBlock  Kind = "would block"      // ErrWouldBlock.
-	KindBusy        Kind = "busy"             // It is in use, or changing too fast: later may do.
-	KindUnsupported Kind = "unsupported"      // The system or the filesystem does not do this.
-	KindCrossDevice Kind = "across a mount"   // A mount lies between: what is there cannot be renamed here.
+	KindBusy        Kind = "busy"             // In use, or changing too fast: later may do.
+	KindUnsupported Kind = "unsupported"      // The system or the store does not do this.
+	KindCrossDevice Kind = "across a mount"   // A part cannot become a file there.
 	KindIO          Kind = "input/output"     // Anything else, a failing disk among it.
 )
 
@@ -213,20 +213,14 @@ func strip(err error) error {
 		}
 		return errno
 	}
-	var (
-		path *fs.PathError
-		link *os.LinkError
-	)
-	switch {
-	case errors.As(err, &path):
+	var path *fs.PathError
+	var link *os.LinkError
+	if errors.As(err, &path) {
 		err = path.Err
-	case errors.As(err, &link):
+	} else if errors.As(err, &link) {
 		err = link.Err
-	default:
-		return err
 	}
-	// The error of os.Root for a name that leaves it is not exported.
-	if err.Error() == "path escapes from parent" {
+	if err.Error() == "path escapes from parent" { // Package os does not export it.
 		return errEscapes
 	}
 	return err

@@ -108,7 +108,7 @@ func (p Parser) Lists(folder Name, entry string) bool {
 	case entry[0] == '.' && (!p.Dotfiles || IsReserved(entry)):
 		return false
 	}
-	return !hasControl(entry)
+	return !strings.ContainsFunc(entry, isControl)
 }
 
 // parseName is the one place where bytes become a Name.
@@ -116,10 +116,8 @@ func parseName(from Name, raw []byte, dotfiles bool) (Name, *cause) {
 	if len(raw) > NameMax {
 		return Name{}, errNameLong
 	}
-	for _, c := range raw {
-		if isControl(c) {
-			return Name{}, errNameControl
-		}
+	if bytes.ContainsFunc(raw, isControl) {
+		return Name{}, errNameControl
 	}
 	path := make([]byte, 0, len(from.z)+len(raw)+1)
 	if len(raw) == 0 || raw[0] != '/' {
@@ -180,16 +178,7 @@ func checkPart(part []byte, dotfiles bool) *cause {
 	return nil
 }
 
-func isControl(c byte) bool { return c < 0x20 || c == 0x7f }
-
-func hasControl(s string) bool {
-	for i := range len(s) {
-		if isControl(s[i]) {
-			return true
-		}
-	}
-	return false
-}
+func isControl(c rune) bool { return c < 0x20 || c == 0x7f }
 
 // A store may keep files of its own among those that it serves, under names that no command
 // reaches: .ferry-<16 hexadecimal digits>.tmp, the same with .part, and .ferry-parts.

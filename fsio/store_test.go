@@ -150,7 +150,8 @@ func TestStoreOpensPlainFiles(t *testing.T) {
 			t.Errorf("at the end: %d, %v", n, err)
 		}
 		n, err = f.ReadCached(piece, 3)
-		if err == nil && string(piece[:n]) != "3456" || err != nil && !errors.Is(err, fsio.ErrWouldBlock) {
+		if err == nil && string(piece[:n]) != "3456" ||
+			err != nil && !errors.Is(err, fsio.ErrWouldBlock) {
 			t.Errorf("cached: %q, %v", piece[:n], err)
 		}
 		_ = f.Cached(0, 10)
@@ -403,16 +404,19 @@ func TestStoreDescribesAndChangesFiles(t *testing.T) {
 		check(t, s.Mkdir(at(t, "d")))
 		put(t, s, "d/a", "12345")
 		then := time.Date(2001, 2, 3, 4, 5, 6, 7000, time.UTC)
+		keeps := fsio.KindOf(s.SetMeta(at(t, "d"), fsio.Meta{})) != fsio.KindUnsupported
 		for name, size := range map[string]int64{"d/a": 5, "d": 0, "": 0} {
 			mode := fs.FileMode(0o640)
 			if size == 0 {
 				mode = 0o750
 			}
-			check(t, s.SetMeta(at(t, name), fsio.Meta{ModTime: then}))
-			check(t, s.SetMeta(at(t, name), fsio.Meta{Mode: mode, SetMode: true}))
+			if keeps {
+				check(t, s.SetMeta(at(t, name), fsio.Meta{ModTime: then}))
+				check(t, s.SetMeta(at(t, name), fsio.Meta{Mode: mode, SetMode: true}))
+			}
 			e, err := s.Stat(at(t, name))
 			if err != nil || e.Size != size || (e.Kind == fsio.EntryFolder) != (size == 0) ||
-				!e.ModTime.Equal(then) || e.Mode != mode {
+				keeps && (!e.ModTime.Equal(then) || e.Mode != mode) {
 				t.Errorf("%q: %+v, %v", name, e, err)
 			}
 		}
@@ -421,7 +425,9 @@ func TestStoreDescribesAndChangesFiles(t *testing.T) {
 		} {
 			_, err := s.Stat(at(t, name))
 			want(t, err, kind)
-			want(t, s.SetMeta(at(t, name), fsio.Meta{ModTime: then}), kind)
+			if keeps {
+				want(t, s.SetMeta(at(t, name), fsio.Meta{ModTime: then}), kind)
+			}
 		}
 		err := s.SetMeta(at(t, "d/a"), fsio.Meta{Mode: fs.ModeSetuid | 0o755, SetMode: true})
 		want(t, err, fsio.KindUnsupported)
@@ -454,7 +460,8 @@ func TestStoreFollowsLinksWithinIt(t *testing.T) {
 		n, err := l.Next(page)
 		l.Close()
 		for _, e := range page[:n] {
-			if (e.Target != "") != (e.Kind == fsio.EntryLink) || e.Name == "tod" && e.Target != "d" {
+			if (e.Target != "") != (e.Kind == fsio.EntryLink) ||
+				e.Name == "tod" && e.Target != "d" {
 				t.Errorf("%+v, %v", e, err)
 			}
 		}
@@ -485,7 +492,7 @@ func TestStoreFaultsChangeNothing(t *testing.T) {
 		},
 	}
 	eachStore(t, func(t *testing.T, k kit) {
-		for name, do := range commands {
+		for _, do := range commands {
 			for failing := 0; ; failing++ {
 				calls, armed := 0, false
 				s := k.open(t, func(fsio.Op, fsio.Name) error {
@@ -505,9 +512,8 @@ func TestStoreFaultsChangeNothing(t *testing.T) {
 					check(t, err)
 					break
 				}
-				if want(t, err, fsio.KindNoSpace); !slices.Equal(tree(t, s, fsio.Name{}), []string{"a old"}) {
-					t.Fatalf("%s: call %d failed: %q", name, failing, tree(t, s, fsio.Name{}))
-				}
+				want(t, err, fsio.KindNoSpace)
+				wantTree(t, s, "a old")
 			}
 		}
 	})

@@ -71,25 +71,25 @@ var sumPieces = sync.Pool{New: func() any {
 // gives up again, so that the sum of a large file does not push out what others read. It does not
 // notice that the file changes meanwhile. Errors are those of File.ReadAt.
 func Sum(stop func() bool, f *File, a Algo, off, n int64) (Digest, error) {
-	s := summing{read: f.ReadAt, cold: f.cold, advise: f.advise}
+	s := summing{read: f.ReadAt}
+	if c, ok := f.by.(Cacher); ok {
+		s.cold = func(off int64) bool { return c.Cold(f, off, SumPiece) }
+		s.advise = func(off, n int64, need bool) { c.Advise(f, off, n, need) }
+	}
 	return s.run(stop, a, off, n)
 }
 
 // SumPart returns the checksum of all that is kept of a part, as Sum does. The part's holder calls
 // it.
 func SumPart(stop func() bool, p Part, a Algo) (Digest, error) {
-	s := summing{
-		read:   p.ReadAt,
-		cold:   func(int64, int64) bool { return false },
-		advise: func(int64, int64, bool) {},
-	}
+	s := summing{read: p.ReadAt}
 	return s.run(stop, a, 0, p.Size())
 }
 
 // summing is a sum that runs.
 type summing struct {
 	read   func(p []byte, off int64) (int, error)
-	cold   func(off, n int64) bool
+	cold   func(off int64) bool // Nil where nothing is known of memory, and then advise, too.
 	advise func(off, n int64, need bool)
 }
 
@@ -99,7 +99,7 @@ func (s *summing) run(stop func() bool, a Algo, off, n int64) (Digest, error) {
 		return Digest{}, err
 	}
 	d := Digest{Algo: a}
-	cold := s.cold(off, SumPiece)
+	cold := s.cold != nil && s.cold(off)
 	for n < 0 || d.Size < n {
 		if stop != nil && stop() {
 			if cold {
@@ -113,7 +113,7 @@ func (s *summing) run(stop func() bool, a Algo, off, n int64) (Digest, error) {
 		}
 		// The next piece is looked at first: reading this one brings in some of it.
 		next := off + SumPiece
-		nextCold := s.cold(next, SumPiece)
+		nextCold := s.cold != nil && s.cold(next)
 		if nextCold && (n < 0 || d.Size+SumPiece < n) {
 			s.advise(next, SumPiece, true) // The disk works while we do.
 		}

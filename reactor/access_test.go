@@ -87,7 +87,8 @@ func (t *transfer) holdsNothing() bool {
 // fits reports whether a session in a state may have a transfer in its state.
 func (t *transfer) fits(s sessionState) bool {
 	want := map[sessionState]transferState{
-		sessionAsked: transferWaiting, sessionOffered: transferOffered, sessionMoving: transferMoving,
+		sessionAsked: transferWaiting, sessionOffered: transferOffered,
+		sessionMoving: transferMoving,
 	}
 	return t.state == transferEnded || s == sessionOver || want[s] == t.state && t.state != 0
 }

@@ -53,22 +53,19 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	r.count.controlConnections++
 	peer := c.Peer()
 	ip := peer.Addr()
-	if r.draining || !r.admits(ip) {
+	if !r.admits(ip) {
 		r.count.refused++
 		return nil
 	}
-	if !r.limiter.Rates.Allow(ip, r.loop.Now) {
-		r.count.hurried++
+	e := r.server.exchangeAt(c.Local().Port())
+	a := r.admit(ip)
+	if a == nil {
+		if len(e.busy) > 0 {
+			_ = c.Write(e.busy) // the connection is closed either way
+		}
 		return nil
 	}
-	a := r.addressOf(ip)
-	if r.limiter.Take(a.use, limit.Sessions, 1) != limit.Enough {
-		r.count.surplus++
-		r.forget(a)
-		return nil
-	}
-	a.sessions++
-	f := r.server.faceAt(c.Port())
+	f := e.open(r.server)
 	s := &session{
 		machine: newMachine(f.properties()),
 		r:       r,
@@ -86,8 +83,31 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	s.silence.Owner = s
 	r.loop.Deadlines.Set(&s.silence, r.loop.Now+r.limiter.Limits.IdleTimeout)
 	r.sessions[s] = struct{}{}
+	if s.urgent {
+		c.InlineUrgent()
+	}
 	s.write(f.greeting(s))
 	return s
+}
+
+// admit counts a session of an address in, or returns nil.
+func (r *reactor) admit(ip netip.Addr) *address {
+	if r.draining {
+		r.count.refused++
+		return nil
+	}
+	if !r.limiter.Rates.Allow(ip, r.loop.Now) {
+		r.count.hurried++
+		return nil
+	}
+	a := r.addressOf(ip)
+	if r.limiter.Take(a.use, limit.Sessions, 1) != limit.Enough {
+		r.count.surplus++
+		r.forget(a)
+		return nil
+	}
+	a.sessions++
+	return a
 }
 
 // admits reports whether an address may connect: Deny wins, and an empty Allow admits all others.
@@ -135,10 +155,9 @@ func (s *session) Closed(err error) {
 	a := s.address
 	r.limiter.Give(a.use, limit.Sessions, 1)
 	a.sessions--
-	if t := s.transfer; t != nil && !s.dropWaiting() {
-		s.face.gone(t)
-	}
+	s.dropWaiting()
 	s.dropOffer()
+	s.face.closed(s)
 	r.freed(a)
 	r.forget(a)
 	r.checkDrained()
@@ -185,7 +204,9 @@ func (s *session) takeCommand() bool {
 	}
 	in := s.conn.Peek()
 	d, n := s.face.next(s, in)
-	s.conn.Discard(n)
+	if s.conn != nil { // an answer of next's that could not be written has closed it
+		s.conn.Discard(n)
+	}
 	if d.kind != decideWait && d.kind != decideViolation {
 		s.heard = s.r.loop.Now
 		s.r.count.commands++
@@ -197,6 +218,9 @@ func (s *session) takeCommand() bool {
 	case decideFollow:
 		s.step(inFollow)
 		s.face.prepare(d.transfer)
+	case decideRun:
+		s.step(inAsk)
+		d.run()
 	case decideAnswer:
 		s.step(inAsk)
 		s.face.reply(s, d.answer)

@@ -19,7 +19,9 @@ type Description struct {
 	// Port is the control port or NoPort, Classic that of the classic exchange or NoPort.
 	// DataPorts is what a firewall must let through beside them.
 	Port, Classic int
-	DataPorts     string
+	// FTP is the port of FTP or NoPort.
+	FTP       int
+	DataPorts string
 	// To says who may connect, May what they may do.
 	To, May string
 	// Connect is the command that connects a client.
@@ -43,6 +45,7 @@ func (s *Server) Describe() Description {
 		Root:      root,
 		Port:      s.Port(),
 		Classic:   s.ClassicPort(),
+		FTP:       s.FTPPort(),
 		DataPorts: portList(s.dataPorts),
 		Sessions:  s.limiter.Limits.Sessions,
 		Transfers: s.limiter.Limits.Transfers,
@@ -66,11 +69,11 @@ func (s *Server) Describe() Description {
 	if len(o.Deny) > 0 {
 		d.To += ", except " + joinPrefixes(o.Deny)
 	}
-	writes := !o.ReadOnly && o.Port != NoPort
-	status := writes && s.speaksStatus()
+	writes := !o.ReadOnly && (o.Port != NoPort || o.FTP.Port != NoPort)
+	status := writes && (o.FTP.Port != NoPort || s.speaksStatus())
 	changes := status && o.features().Has(codec.FeatureChange)
 	switch {
-	case o.Port == NoPort:
+	case o.Port == NoPort && o.FTP.Port == NoPort:
 		d.May = "get" // all that the classic exchange has
 	case o.ReadOnly:
 		d.May = "list and get"
@@ -96,7 +99,11 @@ func (s *Server) Describe() Description {
 		}
 	}
 	d.Connect = "ferry " + s.host() + " " + strconv.Itoa(d.Port)
-	if d.Port == NoPort {
+	switch {
+	case d.Port != NoPort:
+	case d.FTP != NoPort:
+		d.Connect = "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
+	default:
 		d.Connect = "ferry --classic " + s.host()
 		if d.Classic != int(DefaultClassicPorts().Control) {
 			d.Connect += " " + strconv.Itoa(d.Classic)

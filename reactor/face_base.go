@@ -6,6 +6,8 @@ import "ferry/codec"
 // data connection as far as the exchange can tell them. (PROTOCOL.md, Base exchange.)
 type baseFace struct{}
 
+func openBase(*Server) face { return baseFace{} }
+
 var baseProperties = properties{
 	grammar:   codec.Commands,
 	table:     &portTable,
@@ -63,7 +65,10 @@ func (s *session) tellPort(number uint16) {
 
 // start does the file work, which in this exchange follows the data connection.
 func (f baseFace) start(t *transfer) {
-	err := t.checkName()
+	err := t.rights.check(t.Verb)
+	if err == nil {
+		err = t.parseName()
+	}
 	switch {
 	case t.isPut():
 		t.recv.begin(err)
@@ -110,5 +115,9 @@ func (baseFace) bye(s *session, why endReason) {
 
 func (baseFace) expired(*session, bool) {}
 
-// gone tells an upload that no further command can come.
-func (baseFace) gone(t *transfer) { t.recv.furtherCommand() }
+// closed tells an upload that no further command can come.
+func (baseFace) closed(s *session) {
+	if s.transfer != nil {
+		s.transfer.recv.furtherCommand()
+	}
+}

@@ -40,7 +40,7 @@ func (*statusFace) greeting(*session) []byte { return nil }
 // greetStatus switches a session to the status exchange. (PROTOCOL.md, Hello.)
 func greetStatus(s *session) decision {
 	s.face = new(statusFace)
-	s.machine.properties = &statusProperties
+	s.properties = &statusProperties
 	return answerWith(codec.CodeOkay, codec.AppendHello(nil, s.may))
 }
 
@@ -88,16 +88,10 @@ func (f *statusFace) decide(s *session, text []byte) decision {
 	case q.Verb == codec.VerbPwd:
 		return answerWith(codec.CodeFolder, pathOf(f.folder))
 	}
-	if err = s.checkVerb(q.Verb); err != nil {
+	if err = s.check(q.Verb); err != nil {
 		return notAllowed(q.Verb, err)
 	}
 	name, err := s.names.ParseIn(f.folder, q.Name)
-	if err == nil {
-		err = s.checkName(q.Verb, name)
-	}
-	if err == nil && q.Verb == codec.VerbRenameTo { // rights may have changed since rnfr
-		err = s.checkName(codec.VerbRenameFrom, f.from)
-	}
 	if err != nil {
 		return decision{kind: decideAnswer, answer: answerTo(q.Name, err)}
 	}
@@ -119,9 +113,9 @@ func (f *statusFace) prepare(t *transfer) {
 	case d.moves:
 		t.request(t.session.pool)
 	case d.sums:
-		t.sum(f.summed)
+		t.sum(&f.summed)
 	default:
-		t.job.commit = t.rights.replace(t.name)
+		t.job.commit = t.replace()
 		t.submit(d.job)
 	}
 }
@@ -165,8 +159,8 @@ func (*statusFace) reply(s *session, a answer) {
 // done answers a command, and lets its session go on.
 func (f *statusFace) done(t *transfer) {
 	s := t.session
-	if t.found.sum != nil {
-		f.summed += t.found.sum.read
+	if t.found.sum != nil && !t.job.busy {
+		t.found.sum.count() // before the next command is taken
 	}
 	complete := t.outcome == outcomeComplete
 	switch {
@@ -211,8 +205,8 @@ func (f *statusFace) bye(s *session, why endReason) {
 
 func (*statusFace) expired(*session, bool) {}
 
-// gone lets what was offered or moves go on: uploads end at their size.
-func (*statusFace) gone(*transfer) {}
+// closed lets what was offered or moves go on: uploads end at their size.
+func (*statusFace) closed(*session) {}
 
 // ahead looks through what waits on control for an abor, which does not wait for its turn.
 // (PROTOCOL.md, Abort.)

@@ -26,6 +26,7 @@ const (
 	jobCommit
 	jobStore
 	jobAbort
+	jobCall
 	jobStat
 	jobMkdir
 	jobRmdir
@@ -65,6 +66,7 @@ func init() {
 		jobWrite:     {(*job).write, func(t *transfer) { t.recv.written() }},
 		jobDrain:     {(*job).drain, func(t *transfer) { t.recv.written() }},
 		jobAbort:     {(*job).abort, nil},
+		jobCall:      {(*job).call, (*transfer).returned},
 		jobStat:      {(*job).stat, (*transfer).worked},
 		jobMkdir:     {(*job).mkdir, (*transfer).worked},
 		jobRmdir:     {(*job).rmdir, (*transfer).worked},
@@ -189,18 +191,19 @@ func (j *job) readNext() (err error) {
 // readNext reads the next piece into the buffer. A store without descriptors may be far away, so
 // that several pieces are read ahead.
 func (s *sender) readNext() (int64, error) {
+	room := s.readRoom()
 	if s.file.FD() >= 0 {
-		left := min(s.end-s.offset, smallMax)
-		return readFull(&s.file, (*s.buffer)[:left], s.offset)
+		left := min(s.end-s.offset, int64(len(room)))
+		return readFull(&s.file, room[:left], s.offset)
 	}
 	if s.window == nil {
-		s.window = fsio.NewWindow(&s.file, s.offset, s.end, smallMax, readsAhead)
+		s.window = fsio.NewWindow(&s.file, s.offset, s.end, len(room), readsAhead)
 	}
 	piece, err := s.window.Next()
 	if err == io.EOF {
 		err = nil
 	}
-	return int64(copy(*s.buffer, piece)), err
+	return int64(copy(room, piece)), err
 }
 
 // readsAhead is how many pieces of smallMax bytes are read ahead: 10 MiB a second from a store that
@@ -224,8 +227,12 @@ func (j *job) readAhead() error {
 
 func (j *job) list() (err error) {
 	t := j.t
+	if t.render != nil {
+		j.listing, err = t.render(t.send.held)
+		return err
+	}
 	l := lister{
-		store: j.root(), parser: t.rights.names, lists: t.rights.lists, name: t.name, long: t.Long,
+		store: j.root(), parser: t.rights.names, name: t.name, long: t.Long,
 		bytesMax: t.send.held,
 	}
 	j.listing, err = l.build()

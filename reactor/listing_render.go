@@ -21,13 +21,11 @@ var errListing = fsio.Cause(fsio.KindTooLarge, "more names than a listing may ho
 // it is long, kind, size, time of the last change and name, separated by tabs. Every line ends in
 // LF.
 //
-// Left out are names that p would not take as they are, those that the user may not see, and
-// whatever get could not serve: FIFOs, devices, sockets, links that lead nowhere or out of the root.
+// Left out are names that p would not take as they are, and whatever get could not serve: FIFOs,
+// devices, sockets, links that lead nowhere or out of the root.
 type lister struct {
-	store  fsio.Store
-	parser fsio.Parser
-	// lists reports whether the user may see an entry; nil if that is everything.
-	lists    func(folder fsio.Name, entry string) bool
+	store    fsio.Store
+	parser   fsio.Parser
 	name     fsio.Name
 	long     bool
 	bytesMax int64
@@ -62,8 +60,7 @@ func (l *lister) build() ([]byte, error) {
 			return nil, err
 		}
 		for i := range page[:n] {
-			if name := page[i].Name; !l.parser.Lists(l.name, name) ||
-				l.lists != nil && !l.lists(l.name, name) {
+			if !l.parser.Lists(l.name, page[i].Name) {
 				continue
 			}
 			if most += l.lineMax(&page[i]); most > l.bytesMax {

@@ -208,6 +208,9 @@ func (o *offer) close() {
 		o.place = nil
 	case offerGranted:
 		o.r.limiter.GiveOffer(l.a.use)
+		if !l.pool.shared {
+			l.release(o.port) // nobody was told of it
+		}
 	case offerHeld:
 		o.r.limiter.GiveOffer(l.a.use)
 		o.data.SetReset(true)
@@ -216,6 +219,10 @@ func (o *offer) close() {
 	case offerStanding:
 		o.r.limiter.GiveOffer(l.a.use)
 		o.remove()
+		if o.data != nil { // a connection that the server is making
+			o.data.Close()
+			o.data = nil
+		}
 		switch {
 		case l.pool.shared:
 		case o.r.aborting:

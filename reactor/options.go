@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 
@@ -25,6 +26,8 @@ type Options struct {
 	// Classic serves the classic exchange as well, on ClassicPorts.
 	Classic      bool
 	ClassicPorts ClassicPorts
+	// FTP serves FTP as well.
+	FTP FTPOptions
 	// Root is the folder that is served, with everything beneath it.
 	Root string
 	// Store is served instead of Root if it is not nil. The server closes it.
@@ -88,6 +91,7 @@ func DefaultOptions() Options {
 		Durability:   DurabilityNone,
 		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
+		FTP:          FTPOptions{Port: NoPort},
 		Machine:      Machine{Reactors: 1, FileWorkers: 8, SumWorkers: 2},
 		Log:          zerolog.Nop(),
 		Limits:       limit.Defaults(),
@@ -98,7 +102,7 @@ func DefaultOptions() Options {
 const NoPort = -1
 
 // leaseRestMin is the shortest rest after which a lease may serve again when no other is free.
-// (PROTOCOL, Ports: "the longest-rested one serves once it has rested 30 s".)
+// (PROTOCOL.md, Rest.)
 const leaseRestMin = 30 * time.Second
 
 // OptionsError holds every fault found in a set of options. Its text has one line for each.
@@ -122,9 +126,14 @@ func (o *Options) validate() error {
 		}
 	}
 	bad(o.Port >= NoPort && o.Port <= 65535, "port %d: give one from 0 to 65535", o.Port)
-	bad(o.Port != NoPort || o.Classic, "name the port to listen on")
-	// PROTOCOL, Classic exchange: "Classic lives on the first reactor only".
-	bad(o.Port != NoPort || o.Reactors == 1,
+	bad(o.Port != NoPort || o.Classic || o.FTP.Port != NoPort, "name the port to listen on")
+	bad(o.FTP.Port >= NoPort && o.FTP.Port <= 65535,
+		"--ftp %d: give a port from 0 to 65535", o.FTP.Port)
+	bad(o.FTP.Port <= 0 || o.FTP.Port != o.Port, "--ftp %d: the port is PORT as well", o.FTP.Port)
+	bad(!strings.ContainsFunc(o.FTP.Banner, unicode.IsControl),
+		"--ftp-banner %q: give one line of text", o.FTP.Banner)
+	// Classic's data ports belong to the first reactor.
+	bad(o.Port != NoPort || o.FTP.Port != NoPort || o.Reactors == 1,
 		"--reactors %d: the classic exchange alone has one reactor", o.Reactors)
 	bad(!o.Classic || o.ClassicPorts.differ(o.Port),
 		"--classic-ports %s: give three ports that differ, from each other and from PORT",

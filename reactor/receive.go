@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/codec/ftp"
 	"ferry/fsio"
 	"ferry/reactor/loop"
 )
@@ -42,6 +43,10 @@ type receiver struct {
 	part  fsio.Part
 	phase receivePhase
 	space space
+	// stream: the end of the connection ends the file, whose size nobody announced.
+	stream bool
+	// convert changes what is received, nil if nothing does.
+	convert *ftp.FromWire
 	// records counts complete records, dense those of the last read.
 	records, dense int
 	// ends are the sides of the connection that were ended.
@@ -140,20 +145,20 @@ func (rc *receiver) next(busy, readable, slow, pipes bool) plan {
 			return planCommit
 		}
 	}
-	remaining := rc.dec.Remaining()
+	remaining := rc.remaining()
 	if rc.pipe != nil && remaining > 0 {
 		if !readable || rc.piped >= loop.PipeBytes {
 			return planWait
 		}
 		return planSplice
 	}
-	if rc.fill == smallMax || remaining > int64(smallMax-rc.fill) {
+	if rc.full() || remaining > int64(smallMax-rc.fill) {
 		switch {
 		case busy:
 			return planWait
 		case !rc.hasFile():
 			return planCreate
-		case rc.fill == smallMax, rc.fill > 0 && pipes:
+		case rc.full(), rc.fill > 0 && pipes:
 			return planWrite
 		case rc.fill == 0 && pipes && rc.pipe == nil:
 			return planPipe
@@ -180,14 +185,34 @@ func (rc *receiver) begin(refused error) {
 	// If this process is killed the kernel must reset the connection: a clean close says that the
 	// file is stored.
 	t.data.SetReset(true)
+	if refused == nil {
+		refused = t.mayAdd()
+	}
 	if refused != nil {
 		t.fail(outcomeRefused, refused)
 		return
 	}
-	if !t.session.worksFirst { // otherwise the decoder stands behind the KEY
+	switch rc.stream = !t.session.sized; {
+	case rc.stream:
+		rc.dec = codec.NewDecoder(codec.Stream)
+	case !t.session.worksFirst: // otherwise the decoder stands behind the KEY
 		rc.dec = codec.NewDecoder(codec.Records)
 	}
 	t.resume()
+}
+
+// full reports whether the buffer takes no more. A converter may write one byte more than it reads.
+func (rc *receiver) full() bool {
+	return rc.fill == smallMax || rc.convert != nil && rc.fill == smallMax-1
+}
+
+// remaining is how many bytes are known to come that need not pass through the buffer. A stream is
+// as long as can be, once it was too long for a small file.
+func (rc *receiver) remaining() int64 {
+	if rc.stream && (rc.convert != nil || !rc.hasFile()) {
+		return 0
+	}
+	return rc.dec.Remaining()
 }
 
 // resumeAt begins behind the bytes that a part has already.
@@ -203,7 +228,8 @@ func (rc *receiver) move() (more bool) {
 	// they come.
 	worth := func() int64 { return rc.dec.Offset() + int64(rc.records)*recordWorth }
 	for before := worth(); worth()-before < quantum; {
-		switch rc.next(t.job.busy, t.readable(), slow, t.data.CanSplice() && t.r.loop.Pipes.Available()) {
+		pipes := t.data.CanSplice() && t.r.loop.Pipes.Available()
+		switch rc.next(t.job.busy, t.readable(), slow, pipes) {
 		case planWait:
 			rc.setPause()
 			if !t.readable() && t.state == transferMoving {
@@ -227,12 +253,12 @@ func (rc *receiver) move() (more bool) {
 		case planDrain:
 			rc.submitWrite(jobDrain, rc.piped)
 		case planStore:
-			t.job.commit = t.rights.replace(t.name)
+			t.job.commit = t.replace()
 			// A put of nothing leaves what is there. (PROTOCOL.md, Base put.)
 			t.job.commit.NoReplace = t.job.commit.NoReplace || rc.dec.Offset() == 0
 			t.submit(jobStore)
 		case planCommit:
-			t.job.commit = t.rights.replace(t.name)
+			t.job.commit = t.replace()
 			if rc.part != nil && !rc.partWhole() {
 				t.submit(jobKeepPart)
 			} else {
@@ -246,7 +272,7 @@ func (rc *receiver) move() (more bool) {
 // submitWrite lends n bytes and their place in the file to a worker.
 func (rc *receiver) submitWrite(k jobKind, n int64) {
 	j, sp := &rc.t.job, &rc.space
-	j.commit = rc.t.rights.replace(rc.t.name)
+	j.commit = rc.t.replace()
 	j.offset, j.n = sp.written, n
 	j.allocateFrom, j.allocateTo = 0, 0
 	if end := sp.written + n; end > sp.allocated && sp.total > smallMax {
@@ -255,6 +281,9 @@ func (rc *receiver) submitWrite(k jobKind, n int64) {
 		j.allocateTo = sp.allocated
 	}
 	sp.written += n
+	if rc.stream { // nothing was announced
+		sp.unclaimed = n
+	}
 	j.claim, sp.unclaimed = sp.unclaimed, 0
 	rc.t.submit(k)
 }
@@ -266,6 +295,9 @@ func (rc *receiver) read() bool {
 		rc.buffer = buffers.Get().(*[]byte)
 	}
 	in := (*rc.buffer)[rc.fill:smallMax]
+	if rc.convert != nil { // it may write one byte more than it reads
+		in = t.r.scratch[:smallMax-rc.fill-1]
+	}
 	if rc.dense > 0 && len(in) > denseRead {
 		in = in[:denseRead]
 	}
@@ -306,12 +338,19 @@ func (rc *receiver) closed() bool {
 		t.fail(outcomeCut, errNoRecord)
 		return false
 	}
+	if rc.convert != nil && rc.convert.End() {
+		if rc.buffer == nil {
+			rc.buffer = buffers.Get().(*[]byte)
+		}
+		(*rc.buffer)[rc.fill] = '\r'
+		rc.fill++
+	}
 	rc.phase = receiveWhole
 	return true
 }
 
 // single reports whether the upload is one record, whole by its size alone. (PROTOCOL.md, Uploads.)
-func (rc *receiver) single() bool { return rc.t.session.worksFirst }
+func (rc *receiver) single() bool { return rc.t.session.worksFirst && !rc.stream }
 
 // decode takes the fields out of what was read and moves the file's bytes together in the buffer.
 func (rc *receiver) decode(in []byte) bool {
@@ -328,8 +367,15 @@ func (rc *receiver) decode(in []byte) bool {
 				return false
 			}
 		case codec.EventBytes:
-			rc.fill += copy((*rc.buffer)[rc.fill:], ev.Data)
-			t.moved += int64(len(ev.Data))
+			if rc.convert != nil {
+				n, _ := rc.convert.Convert((*rc.buffer)[rc.fill:], ev.Data)
+				rc.fill += n
+			} else {
+				rc.fill += copy((*rc.buffer)[rc.fill:], ev.Data)
+			}
+			if !rc.count(len(ev.Data)) {
+				return false
+			}
 		case codec.EventRecordEnd:
 			rc.records++
 			if rc.single() {
@@ -366,6 +412,18 @@ func (rc *receiver) announce(n int64) bool {
 	return true
 }
 
+// count counts bytes that have come, and ends a stream that is too long.
+func (rc *receiver) count(n int) bool {
+	t := rc.t
+	t.moved += int64(n)
+	most := t.r.limiter.Limits.UploadBytes
+	if !rc.stream || most == 0 || t.moved <= most {
+		return true
+	}
+	t.fail(outcomeRefused, errUploadMax)
+	return false
+}
+
 // splice moves bytes from the socket into the pipe, and reports whether the upload goes on.
 func (rc *receiver) splice() bool {
 	t := rc.t
@@ -396,8 +454,10 @@ func (rc *receiver) splice() bool {
 		return rc.closed()
 	}
 	rc.piped += int64(n)
-	t.moved += int64(n)
 	rc.dec.Skip(int64(n))
+	if !rc.count(n) {
+		return false
+	}
 	if rc.dec.Remaining() == 0 {
 		return rc.decode(nil)
 	}

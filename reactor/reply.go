@@ -32,8 +32,7 @@ var (
 	errUploadMax = &refusal{codec.CodeTooLarge, "larger than the limit (--max-upload)"}
 	// errTooLarge is a file that no field can announce.
 	errTooLarge = &refusal{codec.CodeTooLarge, "too large for a field: use getpart"}
-	// errShrank is a file that became shorter while it was sent. (PROTOCOL, Base exchange: "the
-	// data connection is reset, never padded".)
+	// errShrank is a file that became shorter while it was sent. (PROTOCOL.md, Data connections.)
 	errShrank      = &refusal{codec.CodeLocal, "the file became shorter while it was sent"}
 	errNoFolder    = &refusal{codec.CodeNoFile, "not a folder"}
 	errBeyondEnd   = &refusal{codec.CodeArgument, "the offset is beyond the end"}
@@ -137,7 +136,7 @@ func (t *transfer) answer() answer {
 	}
 	a := answerTo([]byte(t.called), t.err)
 	if a.code == codec.CodeNoFile && fsio.KindOf(t.err) == fsio.KindExists &&
-		t.rights.replace(t.name).NoReplace && t.Verb != codec.VerbMkdir {
+		t.replace().NoReplace && t.Verb != codec.VerbMkdir {
 		a.code = codec.CodeNotAllowed
 	}
 	return a

@@ -2,17 +2,16 @@ package reactor
 
 import (
 	"fmt"
-	"syscall"
 
 	"ferry/codec"
 	"ferry/fsio"
 	"ferry/reactor/limit"
-	"ferry/reactor/login"
 )
 
 // rights are what a session may do, and where. They do not change, and are shared by all sessions
-// of a user. Workers read them.
+// of a user. Workers use those of their transfer.
 type rights struct {
+	// store is what is served, guarded where the user has rights by path.
 	store fsio.Store
 	// names turns the bytes of commands into names of the store.
 	names fsio.Parser
@@ -21,91 +20,49 @@ type rights struct {
 	limits Permissions
 	// user is who has logged in, "" for nobody.
 	user string
-	// rules are the user's rights by path. Without rules may alone decides.
-	rules login.Rights
 	// closed allows nothing before login.
 	closed bool
 }
 
-// check returns nil where a command is allowed for a name. It is the one place that decides that.
-func (g *rights) check(v codec.Verb, n fsio.Name) error {
-	if err := g.checkVerb(v); err != nil {
-		return err
-	}
-	return g.checkName(v, n)
-}
+var errLogInFirst = &refusal{codec.CodeNotAllowed, "log in first"}
 
-// checkVerb is the part of check that needs no name.
-func (g *rights) checkVerb(v codec.Verb) error {
+// check returns nil where a verb is allowed. It is the one place that decides that; what is allowed
+// at a name is decided by guard.
+func (g *rights) check(v codec.Verb) error {
 	switch {
 	case g.closed:
 		return errLogInFirst
-	case !g.may.Allows(v):
-		return &refusal{
-			codec.CodeNotAllowed, fmt.Sprintf("not allowed here (%s)", g.limits.withheldBy(v)),
-		}
+	case g.may.Allows(v):
+		return nil
+	}
+	return &refusal{
+		codec.CodeNotAllowed, fmt.Sprintf("not allowed here (%s)", g.limits.withheldBy(v)),
+	}
+}
+
+// replace says how a file that has the name already is treated by an upload or a rename.
+func (g *rights) replace() fsio.CommitOptions {
+	return fsio.CommitOptions{NoReplace: !g.may.Has(codec.FeatureReplace)}
+}
+
+// replace says how the upload or rename of a transfer treats a file that has the name already.
+func (t *transfer) replace() fsio.CommitOptions {
+	o, name := t.rights.replace(), t.name
+	if t.recv.part != nil {
+		name = t.recv.part.Name()
+	}
+	if g, ok := t.rights.store.(*guard); ok {
+		o.NoReplace = g.noReplace(name, o.NoReplace)
+	}
+	return o
+}
+
+// mayAdd returns nil where the name of an upload is one that the user may add.
+func (t *transfer) mayAdd() error {
+	if g, ok := t.rights.store.(*guard); ok && t.recv.part == nil {
+		return g.needs(fsio.OpCreate, t.name, toAdd)
 	}
 	return nil
-}
-
-var (
-	errLogInFirst = &refusal{codec.CodeNotAllowed, "log in first"}
-	errNotHere    = &refusal{codec.CodeNotAllowed, "not allowed here"}
-)
-
-// readWrite is what a user needs to replace or remove something. Write alone is a drop box.
-const readWrite = login.Read | login.Write
-
-// checkName is the part of check that looks at the user's rights. What the user may not see is told
-// as missing, whether it exists or not.
-func (g *rights) checkName(v codec.Verb, n fsio.Name) error {
-	if g.rules == nil {
-		return nil
-	}
-	at := n.String()
-	mode, sees := g.rules.At(at), g.rules.Sees(at)
-	allowed, adds := false, false
-	switch v {
-	case codec.VerbGet, codec.VerbGetPart, codec.VerbSum, codec.VerbSumPart:
-		allowed = mode.Has(login.Read)
-	case codec.VerbList, codec.VerbStat:
-		allowed = sees
-	case codec.VerbCd:
-		allowed = sees || mode.Has(login.Write)
-	case codec.VerbPut, codec.VerbNewPart, codec.VerbPutPart, codec.VerbPartSize,
-		codec.VerbDropPart, codec.VerbMkdir:
-		allowed, adds = mode.Has(login.Write), true
-	case codec.VerbRenameTo:
-		allowed, adds = mode.Has(login.Write) && !g.rules.Divide(at), true
-	case codec.VerbRmdir, codec.VerbRemove, codec.VerbRenameFrom:
-		// A folder that moves takes what is beneath it away from its rules.
-		allowed = mode.Has(readWrite) && !g.rules.Divide(at)
-	case codec.VerbPartSum:
-		allowed = mode.Has(readWrite)
-	default:
-		return nil
-	}
-	folder, _ := n.Split()
-	switch {
-	case allowed:
-		return nil
-	case sees, adds && g.rules.Sees(folder.String()):
-		return errNotHere
-	default:
-		return fsio.NewError(fsio.OpStat, n, syscall.ENOENT)
-	}
-}
-
-// lists reports whether a listing of a folder shows an entry.
-func (g *rights) lists(folder fsio.Name, entry string) bool {
-	return g.rules == nil || g.rules.Sees(folder.Join(entry).String())
-}
-
-// replace says how an upload or a rename treats a file that has the name already.
-func (g *rights) replace(n fsio.Name) fsio.CommitOptions {
-	may := g.may.Has(codec.FeatureReplace) &&
-		(g.rules == nil || g.rules.At(n.String()).Has(readWrite))
-	return fsio.CommitOptions{NoReplace: !may}
 }
 
 // principal is whom a transfer's parts are counted for: the user, or the network of the address.

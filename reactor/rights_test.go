@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"ferry/codec"
 )
 
 // serveUsers serves a small tree with a users file.
@@ -39,10 +37,19 @@ func TestRightsByPathDecideOverEveryCommand(t *testing.T) {
 	c.fetch("get pub/a", []byte("abc"))
 	c.fetch("getpart 1 1 hidden/deep/a", []byte("b"))
 	for _, denied := range []string{
-		"get in", "put b", "mkdir d", "put pub/a", "rm pub/a", "newpart pub/b", "rnfr pub/a",
-		"rmdir pub", "put hidden/deep/a", "mkdir own/secret", "rm own", "rnfr own", "rmdir in",
+		"get in", "mkdir d", "rm pub/a", "newpart pub/b", "rmdir pub", "mkdir own/secret",
+		"rmdir own", "rmdir in",
 	} {
 		c.ask(denied, 530, strings.SplitN(denied, " ", 2)[1]+": not allowed here")
+	}
+	for _, name := range []string{"b", "pub/a", "pub/b", "hidden/deep/a", "own/secret"} {
+		c.wantRefused("put "+name, 530)
+	}
+	for _, names := range [][2]string{
+		{"pub/a", "own/a"}, {"own", "other"}, {"in", "own/in"}, {"hidden", "own/hidden"},
+	} {
+		c.ask("rnfr "+names[0], 350, "")
+		c.ask("rnto "+names[1], 530, names[1]+": not allowed here")
 	}
 	for _, visible := range []string{"stat .", "stat in", "stat hidden", "stat pub/a"} {
 		c.ask(visible, 213, "")
@@ -53,8 +60,8 @@ func TestRightsByPathDecideOverEveryCommand(t *testing.T) {
 	c.ask("cd d", 250, "/in/d")
 	c.store("new", "one")
 	// A drop box keeps what is there.
-	c.want530(t, "put new", "two")
-	c.want530(t, "put ../a", "two")
+	c.wantRefused("put new", 530)
+	c.wantRefused("put ../a", 530)
 	c.ask("cd /own", 250, "")
 	c.store("x", "one")
 	c.store("x", "two")
@@ -74,19 +81,13 @@ func TestRightsByPathDecideOverEveryCommand(t *testing.T) {
 	ts.wantFile("in/a", []byte("abc"))
 }
 
-// want530 puts a file whose name is taken.
-func (c *speaker) want530(t *testing.T, command, content string) {
-	t.Helper()
-	c.command(command)
-	if code, text := c.reply(); code == codec.CodeOffer {
-		o, _ := codec.ParseOffer(codec.VerbPut, []byte(text))
-		d := standing{o, c}.take()
-		d.say(record(content))
-		c.want(530, "")
-		check(t, d.Close())
-	} else if code != 530 {
-		t.Fatalf("%s: %d %q", command, code, text)
-	}
+// wantRefused begins an upload that is refused once its data connection is made, or later.
+func (c *speaker) wantRefused(command string, code int) {
+	c.t.Helper()
+	d := c.offered(command).take()
+	_, _ = d.Write([]byte(record("two"))) // it may be reset before
+	c.want(code, "")
+	check(c.t, d.Close())
 }
 
 // What a user may not see is answered like what does not exist.
@@ -103,7 +104,7 @@ func TestHiddenNamesAreToldAsMissing(t *testing.T) {
 	}
 	for _, command := range []string{
 		"get NAME", "getpart 0 0 NAME", "stat NAME", "cd NAME", "ls NAME", "ls -l NAME", "rm NAME",
-		"rmdir NAME", "rnfr NAME", "sum xxh3 NAME", "sumpart xxh3 0 0 NAME", "put NAME/x",
+		"rmdir NAME", "rnfr NAME", "sum xxh3 NAME", "sumpart xxh3 0 0 NAME",
 		"newpart NAME/x", "mkdir NAME/x", "get NAME/x",
 	} {
 		want := answer(command, "own/secret/none")
@@ -117,6 +118,8 @@ func TestHiddenNamesAreToldAsMissing(t *testing.T) {
 			}
 		}
 	}
+	c.wantRefused("put own/secret/a", 550)
+	c.wantRefused("put own/secret/b", 550)
 	c.bye()
 	b := ts.dial()
 	b.get("a", nil)
@@ -128,10 +131,12 @@ func TestHiddenNamesAreToldAsMissing(t *testing.T) {
 
 // Who knows the id of a part still needs the right to write under its name.
 func TestPartsNeedTheRightToTheirName(t *testing.T) {
-	ts := serveUsers(t, "* : - : /:rw")
+	ts := serveUsers(t, "* : - : /pub:rw")
 	c := ts.greet()
-	part := c.begin("pub/b")
-	check(t, os.WriteFile(ts.options.Users, []byte("* : - : /:r"), 0o600))
+	part := c.begin("pub/c")
+	c.goOn(part, 0, 3, []byte("abc"), 226) // from a folder without rights
+	part = c.begin("pub/b")
+	check(t, os.WriteFile(ts.options.Users, []byte("* : - : /:rw /pub:r"), 0o600))
 	ts.ReloadUsers()
 	for _, r := range ts.reactors {
 		onLoop(t, r, func() {}) // the order to renew came before

@@ -27,6 +27,8 @@ type sender struct {
 	// offset is the next byte of the file to send and end the one behind the last; size is the
 	// bytes that were announced.
 	offset, end, size int64
+	// convert changes what is sent, nil if nothing does.
+	convert converter
 	// copies is set where the file's system does not do sendfile: it is read and written.
 	copies bool
 	// warm is up to where the file is known to be in memory.
@@ -106,7 +108,7 @@ func (s *sender) total() int64 {
 // begin sends a piece of an open file, whole if it is small and in memory.
 func (s *sender) begin() {
 	t := s.t
-	if s.size > smallMax {
+	if s.copies = s.convert != nil; s.size > smallMax || s.copies {
 		s.field = t.session.sized
 		t.resume()
 		return
@@ -121,6 +123,20 @@ func (s *sender) begin() {
 	codec.AppendField(out[:0], s.size)
 	s.close()
 	s.small(out)
+}
+
+// converter changes bytes on their way, such as the line ends of FTP's type A.
+type converter interface {
+	// Convert converts all of src if dst has room, and says how many bytes it wrote and took.
+	Convert(dst, src []byte) (written, taken int)
+}
+
+// readRoom is where the next piece of the file is read to.
+func (s *sender) readRoom() []byte {
+	if s.convert != nil {
+		return (*s.buffer)[smallMax/2 : smallMax]
+	}
+	return (*s.buffer)[:smallMax]
 }
 
 func (s *sender) submitRead(k jobKind) {
@@ -348,7 +364,12 @@ func (s *sender) nextRead() {
 		s.t.fail(outcomeCut, errShrank)
 		return
 	}
-	s.rest = (*s.buffer)[:n]
+	s.rest = s.readRoom()[:n]
+	if s.convert != nil {
+		// It writes behind what it has read: the result has at most twice the bytes.
+		m, _ := s.convert.Convert((*s.buffer)[:smallMax], s.rest)
+		s.rest = (*s.buffer)[:m]
+	}
 	s.offset += n
 	s.t.r.loop.Enqueue(s.t)
 }

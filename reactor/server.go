@@ -180,11 +180,15 @@ func (s *Server) bind() error {
 	if err = s.listen(); err != nil {
 		return err
 	}
-	if o.Port == NoPort {
+	keyed := o.KeyedPorts
+	switch {
+	case o.Port == NoPort && o.FTP.Port == NoPort:
 		return nil
+	case o.Port == NoPort:
+		keyed = PortRange{} // FTP needs none
 	}
-	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.KeyedPorts, o.Reactors,
-		s.Port(), s.ClassicPort())
+	bound, err := bindDataPorts(s.addresses, o.DataPorts, keyed, o.Reactors,
+		s.Port(), s.ClassicPort(), s.FTPPort())
 	if err != nil {
 		return err
 	}

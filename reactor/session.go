@@ -52,7 +52,7 @@ const (
 	inDone                         // the transfer ended
 	inAnswer                       // the command was answered without a transfer
 	inPend                         // the first half of a rename was answered
-	inGiveUp                       // the command was aborted before its data connection
+	inGiveUp                       // the offer was withdrawn before its data connection
 	inTable                        // those before are legal where a table says so, the rest always
 
 	inDrain     // the server drains
@@ -61,6 +61,7 @@ const (
 	inFlood     // the client sent more ahead than is allowed
 	inIdle      // nothing came for the idle timeout
 	inAbort     // the server ends now
+	inLogin     // too many logins failed
 	inEnd       // control is gone
 )
 
@@ -82,12 +83,11 @@ var replyTable = stateTable{
 	sessionRenaming: {inAsk: sessionAsked, inFollow: sessionAsked, inQuit: sessionOver},
 	sessionAsked: {
 		inAnswer: sessionIdle, inPend: sessionRenaming, inPort: sessionOffered,
-		inGiveUp: sessionIdle,
 	},
 	sessionOffered: {
 		inConnect: sessionMoving, inExpire: sessionIdle, inGiveUp: sessionIdle,
 	},
-	sessionMoving: {inDone: sessionIdle, inGiveUp: sessionIdle},
+	sessionMoving: {inDone: sessionIdle},
 }
 
 // endReason is why a session ended, as its log line says it.
@@ -105,12 +105,14 @@ const (
 	endIdle      endReason = "idle"
 	endNoLogin   endReason = "not logged in"
 	endDrained   endReason = "server ending"
+	endLogin     endReason = "too many failed logins"
 )
 
 // endReasons are those of the inputs that end a session by themselves.
 var endReasons = [inEnd + 1]endReason{
 	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
-	inAbort: endDrained, inEnd: endClosed, inClosed: endNoLogin,
+	inAbort: endDrained, inLogin: endLogin, inEnd: endClosed,
+	inClosed: endNoLogin,
 }
 
 // output is what the session is to do.
@@ -156,7 +158,7 @@ func (m *machine) step(in inputKind) (out output) {
 			return m.step(inDone)
 		}
 	case inExpire:
-		if m.unused++; m.unused >= m.unusedMax {
+		if m.unused++; m.unusedMax > 0 && m.unused >= m.unusedMax {
 			why = endUntaken
 			if m.unusedMax == 1 {
 				why = endUntaken1

@@ -186,7 +186,8 @@ func (s *sim) checkEnd(before []string) {
 	if n := len(s.sessions) + len(s.transfers) + len(s.addresses) + len(s.loop.Deadlines) +
 		len(s.keys.offers) + s.listingsWaiting() + len(s.starving); n > 0 {
 		s.wrong("left are %d sessions, %d transfers, %d addresses, %d deadlines, %d KEYs",
-			len(s.sessions), len(s.transfers), len(s.addresses), len(s.loop.Deadlines), len(s.keys.offers))
+			len(s.sessions), len(s.transfers), len(s.addresses), len(s.loop.Deadlines),
+			len(s.keys.offers))
 	}
 	if after := descriptors(); len(after)-2*s.loop.Pipes.Kept() > len(before) {
 		s.wrong("descriptors leaked: %q before, %q after", before, after)

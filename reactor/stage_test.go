@@ -92,6 +92,8 @@ type fakeConn struct {
 	to      int // the port of ours
 	session *session
 	closed  bool
+	// broken: writes fail, and end the session as the loop does.
+	broken  bool
 	in, out []byte
 }
 
@@ -100,9 +102,17 @@ func (c *fakeConn) Discard(n int)        { c.in = c.in[n:] }
 func (c *fakeConn) Buffered() int        { return len(c.in) }
 func (c *fakeConn) Unsent() int          { return 0 }
 func (c *fakeConn) Peer() netip.AddrPort { return c.from }
-func (c *fakeConn) Port() int            { return c.to }
+func (c *fakeConn) InlineUrgent()        {}
+
+func (c *fakeConn) Local() netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(c.to))
+}
 
 func (c *fakeConn) Write(p []byte) error {
+	if c.broken {
+		c.Close()
+		return unix.EPIPE
+	}
 	c.out = append(c.out, p...)
 	return nil
 }

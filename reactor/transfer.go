@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/codec/ftp"
 	"ferry/fsio"
 	"ferry/reactor/loop"
 )
@@ -68,6 +69,15 @@ type command struct {
 	text, called string
 	// name is the file or folder; from is what a rename renames.
 	name, from fsio.Name
+	// verb is the command for the face that has more of them.
+	verb ftp.Verb
+	// call is file work that returns a reply, which becomes result; then is what follows it, where
+	// that is not the end.
+	call   func(fsio.Store) ([]byte, error)
+	then   func()
+	result []byte
+	// render builds a listing of so many bytes at most, nil for the usual one.
+	render func(bytesMax int64) ([]byte, error)
 	// rights are those that the session had when the command came.
 	rights *rights
 }
@@ -146,15 +156,9 @@ func (t *transfer) become(s transferState) {
 
 func (t *transfer) isPut() bool { return t.Verb == codec.VerbPut || t.Verb == codec.VerbPutPart }
 
-// checkName parses the name that the client gave, and checks that the command is allowed.
-func (t *transfer) checkName() error {
-	err := t.rights.checkVerb(t.Verb)
-	if err == nil {
-		t.name, err = t.rights.names.Parse([]byte(t.called))
-	}
-	if err == nil {
-		err = t.rights.checkName(t.Verb, t.name)
-	}
+// parseName parses the name that the client gave.
+func (t *transfer) parseName() (err error) {
+	t.name, err = t.rights.names.Parse([]byte(t.called))
 	return err
 }
 
@@ -233,6 +237,10 @@ func (t *transfer) Expire(*loop.Deadline) {
 	case transferMoving:
 		t.checkStall()
 	case transferLingering:
+		if t.session.transfer == t {
+			t.answerLingering()
+			return
+		}
 		t.end()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
@@ -267,12 +275,25 @@ const lingerMax = 2 * time.Second
 func (t *transfer) becomeLingering() {
 	t.become(transferLingering)
 	t.data.CloseWrite()
-	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
-	t.release()
+	if t.session.closesFirst {
+		t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+closeSoon)
+	} else {
+		t.answerLingering()
+	}
 	if t.readable() {
 		t.r.loop.Enqueue(t)
 	}
 }
+
+// answerLingering answers a transfer whose data connection is still open.
+func (t *transfer) answerLingering() {
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
+	t.release()
+}
+
+// closeSoon is how long the answer to a transfer waits for the client to close the data connection,
+// where a face wants that.
+const closeSoon = 100 * time.Millisecond
 
 // linger drops what the client still sends, until it closes.
 func (t *transfer) linger() (more bool) {

@@ -36,7 +36,7 @@ func newAccounts(users *login.Users, all rights) *accounts {
 			g.user = user.Name
 		}
 		if !user.Rights.Everything() {
-			g.rules = user.Rights
+			g.store = &guard{all.store, user.Rights}
 		}
 		a.rights[user.Name] = &g
 	}

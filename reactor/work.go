@@ -24,6 +24,11 @@ func (j *job) stat() (err error) {
 	return err
 }
 
+func (j *job) call() (err error) {
+	j.t.result, err = j.t.call(j.root())
+	return err
+}
+
 func (j *job) mkdir() error  { return j.root().Mkdir(j.t.name) }
 func (j *job) rmdir() error  { return j.root().Rmdir(j.t.name) }
 func (j *job) remove() error { return j.root().Remove(j.t.name) }
@@ -42,13 +47,9 @@ func (j *job) openPart() error {
 	if err != nil {
 		return err
 	}
-	err = j.t.rights.check(j.t.Verb, p.Name())
-	if n := p.Size(); err == nil && n != j.t.Offset {
-		err = &refusal{codec.CodePartSize, fmt.Sprintf("the part is %d bytes long", n)}
-	}
-	if err != nil {
+	if n := p.Size(); n != j.t.Offset {
 		_ = p.Close() // nothing was written to it
-		return err
+		return &refusal{codec.CodePartSize, fmt.Sprintf("the part is %d bytes long", n)}
 	}
 	j.t.recv.part = p
 	return nil
@@ -64,18 +65,24 @@ func (j *job) onPart(end func(fsio.Part) error) error {
 	if err != nil {
 		return err
 	}
-	if err := j.t.rights.check(j.t.Verb, p.Name()); err != nil {
-		_ = p.Close() // nothing was written to it
-		return err
-	}
 	j.t.found.partSize = p.Size()
 	return end(p)
+}
+
+// returned takes the result of a call.
+func (t *transfer) returned() {
+	if t.job.err == nil && t.then != nil {
+		t.then()
+		return
+	}
+	t.worked()
 }
 
 // worked takes the result of a command that needs no data connection.
 func (t *transfer) worked() {
 	err := t.job.err
-	if err == nil && t.Verb == codec.VerbCd && t.found.info.Kind != fsio.EntryFolder {
+	if err == nil && t.Verb == codec.VerbCd && t.call == nil &&
+		t.found.info.Kind != fsio.EntryFolder {
 		err = errNoFolder
 	}
 	if err != nil {
@@ -87,6 +94,10 @@ func (t *transfer) worked() {
 
 // work does what precedes the offer of a transfer: limits allow it now.
 func (t *transfer) work() {
+	if t.call != nil {
+		t.submit(jobCall)
+		return
+	}
 	switch t.Verb {
 	case codec.VerbGet, codec.VerbGetPart:
 		t.send.open()
@@ -111,8 +122,7 @@ func (t *transfer) openedPart() {
 		t.endAs(outcomeOf(err), err)
 		return
 	}
-	t.name = t.recv.part.Name()
-	t.called = t.name.String()
+	t.called = t.recv.part.Name().String()
 	t.recv.resumeAt(t.Offset)
 	t.offer.stand()
 }
@@ -122,7 +132,7 @@ func (t *transfer) openedPart() {
 func (t *transfer) holdsPart() bool {
 	switch t.Verb {
 	case codec.VerbPutPart:
-		return t.recv.part != nil || t.job.busy
+		return t.job.busy || t.recv.part != nil // while busy, part is the worker's
 	case codec.VerbPartSize:
 		return t.job.busy
 	case codec.VerbPartSum:

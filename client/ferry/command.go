@@ -79,7 +79,7 @@ func (p *program) command() *cobra.Command {
 			if cmd.Flags().Changed("help") {
 				return cmd.Help()
 			}
-			if err := p.settle(cmd.Flags()); err != nil {
+			if err := p.applySettings(cmd.Flags()); err != nil {
 				return err
 			}
 			return p.start(cmd.Context(), args)
@@ -211,7 +211,7 @@ func completionCommand() *cobra.Command {
 func (p *program) candidates(
 	cmd *cobra.Command, args []string, word string,
 ) ([]string, cobra.ShellCompDirective) {
-	if err := p.settle(cmd.Flags()); err != nil {
+	if err := p.applySettings(cmd.Flags()); err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
 	p.shell.Options.DialTimeout, p.shell.Options.ReplyTimeout = completeWait, completeWait

@@ -23,9 +23,9 @@ func variable(flag string) string {
 	return "FERRY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// settle sets the flags that are not on the command line from the environment or else from the
-// settings file, and then the shell's options.
-func (p *program) settle(from *pflag.FlagSet) error {
+// applySettings sets the flags that are not on the command line from the environment or else from
+// the settings file, and then the shell's options.
+func (p *program) applySettings(from *pflag.FlagSet) error {
 	if from.Changed("config") {
 		// A file that was named must exist.
 		if _, err := os.Stat(p.flags.config); err != nil {

@@ -146,7 +146,7 @@ func (t *tally) verdict() error {
 	if t.first == nil {
 		return nil
 	}
-	return &toldError{t.first}
+	return &reportedError{t.first}
 }
 
 // sum reports the outcome of a batch, and returns an error if it was not all that was wanted.

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path"
@@ -34,10 +35,7 @@ func (s *Shell) newTreeCopy(c *command, local, remote string) *treeCopy {
 
 // getTree fetches a folder: into LOCAL/NAME where LOCAL is a folder, as LOCAL otherwise.
 func (s *Shell) getTree(ctx context.Context, c *command) error {
-	remote := strings.TrimRight(c.words[0], "/")
-	if remote == "" && c.words[0] != "" {
-		remote = "/"
-	}
+	remote := trimFolder(c.words[0])
 	name, err := treeName(remote)
 	if err != nil {
 		return err
@@ -71,45 +69,28 @@ func (s *Shell) putTree(ctx context.Context, c *command, words []string) error {
 }
 
 func runMirror(ctx context.Context, s *Shell, c *command) error {
-	words := c.words
 	if c.has["reverse"] {
-		root, remote := s.local("."), ""
-		if len(words) > 0 {
-			root = s.local(words[0])
-			remote = baseName(root)
-		}
-		if len(words) > 1 {
-			remote = strings.TrimRight(words[1], "/")
+		root := s.local(c.word(0, "."))
+		remote := ""
+		if len(c.words) > 0 {
+			remote = strings.TrimRight(c.word(1, baseName(root)), "/")
 		}
 		if !isFolder(root) {
 			return failure(root, client.ErrLocal, errNotFolder)
 		}
 		return s.newTreeCopy(c, root, remote).store(ctx)
 	}
-	remote, root := "", s.local(".")
-	if len(words) > 0 {
-		if remote = strings.TrimRight(words[0], "/"); remote == "" {
-			remote = "/"
-		}
-		name, err := treeName(remote)
-		if err != nil {
-			return err
-		}
-		root = filepath.Join(s.Dir, name)
+	remote := trimFolder(c.word(0, ""))
+	name, err := treeName(remote)
+	if err != nil && len(c.words) > 0 {
+		return err
 	}
-	if len(words) > 1 {
-		root = s.local(words[1])
-	}
-	return s.newTreeCopy(c, root, remote).fetch(ctx)
+	return s.newTreeCopy(c, s.local(c.word(1, cmp.Or(name, "."))), remote).fetch(ctx)
 }
 
 // treeName is the local name of a remote folder, "" for a root.
 func treeName(remote string) (string, error) {
-	switch path.Clean("/" + remote) {
-	case "/":
-		return "", nil
-	}
-	if base := path.Base(remote); base == ".." {
+	if path.Clean("/"+remote) == "/" || path.Base(remote) == ".." {
 		return "", nil
 	}
 	return client.LocalName(path.Base(remote))
@@ -141,7 +122,9 @@ func (y *treeCopy) fetch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		conflicts, surplus = from.surplus(copied)
+		if len(t.failed) == 0 {
+			conflicts, surplus = from.surplus(copied)
+		}
 	}
 	if err := t.removeLocal(root, conflicts, y.dry); err != nil {
 		return err

@@ -37,8 +37,16 @@ type command struct {
 	values map[string]string
 }
 
-// look finds a verb by a word.
-func look(word string) *verb {
+// word is a word of the command, or what stands for a missing one.
+func (c *command) word(i int, missing string) string {
+	if i < len(c.words) {
+		return c.words[i]
+	}
+	return missing
+}
+
+// findVerb finds a verb by a word.
+func findVerb(word string) *verb {
 	table := verbs()
 	for i := range table {
 		if slices.Contains(table[i].words, word) {
@@ -50,11 +58,11 @@ func look(word string) *verb {
 
 // find looks up a command and parses what follows it.
 func (s *Shell) find(word string, follows *typed) (*command, error) {
-	v := look(word)
+	v := findVerb(word)
 	if v == nil {
 		return nil, &usageError{fmt.Errorf("%s: unknown command; help lists the commands", word)}
 	}
-	c, err := v.settle(follows)
+	c, err := v.command(follows)
 	if err != nil {
 		return nil, &usageError{err}
 	}
@@ -64,8 +72,8 @@ func (s *Shell) find(word string, follows *typed) (*command, error) {
 	return c, nil
 }
 
-// settle takes the options off what follows a verb, and checks the number of words.
-func (v *verb) settle(follows *typed) (*command, error) {
+// command takes the options off what follows a verb, and checks the number of words.
+func (v *verb) command(follows *typed) (*command, error) {
 	if v.words[0] == "!" {
 		return &command{verb: v, bare: follows.rest}, nil
 	}

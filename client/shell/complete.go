@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"os"
@@ -38,7 +39,7 @@ func (s *Shell) complete(line string, pos int) (head string, candidates []string
 		return head, spaced(candidates), tail
 	}
 	verbWord, follows, err := splitLine(first)
-	v := look(verbWord)
+	v := findVerb(verbWord)
 	if err != nil || v == nil {
 		return head, nil, tail
 	}
@@ -102,9 +103,11 @@ func (s completer) candidates(v *verb, follows *typed, word string) []string {
 	case serverName:
 		return s.bookmarks(word)
 	case remoteName, remoteFolder:
-		return s.remoteNames(word, what == remoteFolder)
+		folder := word[:strings.LastIndexByte(word, '/')+1]
+		return matching(folder, word, what == remoteFolder, s.remoteNames(folder))
 	case localName, localFolder:
-		return s.localNames(word, what == localFolder)
+		folder := word[:strings.LastIndexFunc(word, isSeparator)+1]
+		return matching(folder, word, what == localFolder, s.localNames(folder, word == folder))
 	default:
 		return nil
 	}
@@ -117,79 +120,61 @@ func (s completer) bookmarks(word string) []string {
 	return prefixed(slices.Sorted(maps.Keys(s.Config.Bookmarks)), word)
 }
 
-func prefixed(names []string, word string) (matching []string) {
+func prefixed(names []string, word string) []string {
+	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, word) })
+}
+
+// matching are the names in a folder that a word may become, if a terminal shows them unchanged.
+func matching(folder, word string, foldersOnly bool, names []string) (list []string) {
 	for _, name := range names {
-		if strings.HasPrefix(name, word) {
-			matching = append(matching, name)
+		whole := folder + name
+		if strings.HasPrefix(whole, word) && utf8.ValidString(name) &&
+			client.Printable(name) == name && (!foldersOnly || strings.HasSuffix(name, "/")) {
+			list = append(list, whole)
 		}
 	}
-	return matching
+	return list
 }
 
-// remoteNames completes a remote name. Listings are cached until the next command.
-func (s completer) remoteNames(word string, foldersOnly bool) (names []string) {
-	if s.main == nil || s.main.client == nil {
-		return nil
-	}
-	folder := word[:strings.LastIndexByte(word, '/')+1]
-	base := word[len(folder):]
-	for _, name := range s.listing(strings.TrimRight(folder, "/"), folder) {
-		if strings.HasPrefix(name, base) && showable(name) &&
-			(!foldersOnly || strings.HasSuffix(name, "/")) {
-			names = append(names, folder+name)
-		}
-	}
-	return names
-}
-
-// showable reports whether a terminal shows a name unchanged.
-func showable(name string) bool { return utf8.ValidString(name) && client.Printable(name) == name }
-
-func (s completer) listing(folder, typed string) []string {
-	if folder == "" && typed != "" {
-		folder = "/"
-	}
-	names, known := s.listings[typed]
-	if known {
+// remoteNames lists a remote folder for completion. Listings are cached until the next command.
+func (s completer) remoteNames(folder string) []string {
+	names, known := s.listings[folder]
+	if known || s.main == nil || s.main.client == nil {
 		return names
+	}
+	path := strings.TrimRight(folder, "/")
+	if path == "" && folder != "" {
+		path = "/"
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), completeWait)
 	defer cancel()
-	names, err := s.main.client.List(ctx, s.remote(folder))
+	names, err := s.main.client.List(ctx, s.remote(path))
 	if err != nil {
 		return nil
 	}
 	if s.listings == nil {
 		s.listings = make(map[string][]string)
 	}
-	s.listings[typed] = names
+	s.listings[folder] = names
 	return names
 }
 
-// localNames completes a local name.
-func (s completer) localNames(word string, foldersOnly bool) (names []string) {
-	folder := word[:strings.LastIndexFunc(word, isSeparator)+1]
-	base := word[len(folder):]
-	from := s.local(folder)
-	if folder == "" {
-		from = s.local(".")
-	}
+// localNames lists a local folder for completion, without hidden names if no letter is typed.
+func (s completer) localNames(folder string, visible bool) (names []string) {
+	from := s.local(cmp.Or(folder, "."))
 	list, err := os.ReadDir(from)
 	if err != nil {
 		return nil
 	}
 	for _, e := range list {
 		name := e.Name()
-		if !strings.HasPrefix(name, base) || !showable(name) ||
-			base == "" && strings.HasPrefix(name, ".") {
+		if visible && strings.HasPrefix(name, ".") {
 			continue
 		}
-		switch {
-		case isFolder(filepath.Join(from, name)):
-			names = append(names, folder+name+"/")
-		case !foldersOnly:
-			names = append(names, folder+name)
+		if isFolder(filepath.Join(from, name)) {
+			name += "/"
 		}
+		names = append(names, name)
 	}
 	return names
 }
@@ -234,7 +219,7 @@ func (s *Shell) Candidates(ctx context.Context, words []string, word string) []s
 	if len(rest) == 0 {
 		return prefixed(verbNames(), word)
 	}
-	v := look(strings.ToLower(rest[0]))
+	v := findVerb(strings.ToLower(rest[0]))
 	if v == nil {
 		return nil
 	}

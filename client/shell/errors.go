@@ -22,11 +22,11 @@ type usageError struct{ error }
 // Unwrap gives the cause.
 func (e *usageError) Unwrap() error { return e.error }
 
-// toldError is an error that was reported already; only the status counts.
-type toldError struct{ error }
+// reportedError is an error that was reported already; only the status counts.
+type reportedError struct{ error }
 
 // Unwrap gives the error.
-func (e *toldError) Unwrap() error { return e.error }
+func (e *reportedError) Unwrap() error { return e.error }
 
 // typedError is an error in the words of the command that a person typed.
 type typedError struct {
@@ -44,7 +44,7 @@ func (e *typedError) Unwrap() error { return e.error }
 // of a file does not say what is not allowed.
 func (s *Shell) asTyped(c *command, err error) error {
 	var failed *client.Error
-	var told *toldError
+	var told *reportedError
 	if !errors.As(err, &failed) || errors.As(err, &told) {
 		return err
 	}
@@ -83,7 +83,7 @@ var canceledText = (&client.Error{Kind: client.ErrGivenUp, Err: context.Canceled
 
 // complain prints an error once, on a line.
 func (s *Shell) complain(err error) {
-	var told *toldError
+	var told *reportedError
 	if errors.As(err, &told) {
 		return
 	}
@@ -113,7 +113,7 @@ func (s *Shell) refuse(word string, err error) int {
 
 // tellFailure reports a failure as an object, unless a part of the command has.
 func (s *Shell) tellFailure(r result, err error) {
-	var told *toldError
+	var told *reportedError
 	known := s.failure != nil && (errors.As(err, &told) || errors.Is(err, s.failure))
 	if s.JSON && !known {
 		r.fail(err)
@@ -150,7 +150,7 @@ func (l *link) hinted(err error) error {
 		strings.HasSuffix(err.Error(), classicHint) || errors.Is(err, syscall.ECONNREFUSED) {
 		return err
 	}
-	var told *toldError
+	var told *reportedError
 	if !errors.As(err, &told) && isAny(err, client.ErrConnect, client.ErrLost, client.ErrStalled,
 		client.ErrNoData, client.ErrProtocol, client.ErrGivenUp) {
 		return fmt.Errorf("%w%s", err, classicHint)

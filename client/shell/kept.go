@@ -25,11 +25,7 @@ func keptVerb() verb {
 }
 
 func runKept(_ context.Context, s *Shell, c *command) error {
-	folder := s.local(".")
-	if len(c.words) > 0 {
-		folder = s.local(c.words[0])
-	}
-	list, err := client.Leftovers(folder)
+	list, err := client.Leftovers(s.local(c.word(0, ".")))
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func (t *tally) remove(list []found, dry bool, how func(found) (result, func() e
 		}
 		t.add(&r)
 		if r.err != nil && (endsAll(r.err) || errors.Is(r.err, client.ErrUnsupported)) {
-			return &toldError{r.err}
+			return &reportedError{r.err}
 		}
 	}
 	return nil

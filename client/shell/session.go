@@ -48,6 +48,15 @@ func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
 	return l.try(ctx, f, true)
 }
 
+// ask returns what f gets from the session of the prompt.
+func ask[T any](ctx context.Context, s *Shell, f func(*client.Client) (T, error)) (v T, err error) {
+	err = s.main.do(ctx, func(c *client.Client) (err error) {
+		v, err = f(c)
+		return err
+	})
+	return v, err
+}
+
 // change is do for what changes names on the server. It is not repeated if the session was lost: it
 // may have succeeded.
 func (l *link) change(ctx context.Context, f func(*client.Client) error) error {
@@ -184,7 +193,7 @@ func (s *Shell) lost(err error) error {
 	case err == nil:
 		return fmt.Errorf("%w%s", over, again)
 	case errors.Is(err, client.ErrLost):
-		var told *toldError
+		var told *reportedError
 		if errors.As(err, &told) {
 			return err
 		}

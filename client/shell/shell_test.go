@@ -88,7 +88,7 @@ func TestShellNeverWritesOutsideTheFolder(t *testing.T) {
 	wantTree(t, dir, nil)
 }
 
-func TestShellSavesBeneathTheFolderThatIsNamed(t *testing.T) {
+func TestGetSavesIntoNamedFolder(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, dir, "sub/old", "old")
 	f := newFake(t, map[string]string{"a/b": "text"})
@@ -161,7 +161,7 @@ func TestShellPromptsAPersonOnly(t *testing.T) {
 	f.run(&Shell{}, t.TempDir(), "HOST PORT", "\nls\n").want(t, 0, "a\n", "")
 }
 
-func TestShellComesBackAfterTheConnectionWasLost(t *testing.T) {
+func TestShellReconnects(t *testing.T) {
 	f := newFake(t, map[string]string{"a": "text", "sub/b": "other"})
 	f.answer = func(c *control, command string) bool {
 		if strings.HasSuffix(command, "drop") {
@@ -180,7 +180,7 @@ func TestShellComesBackAfterTheConnectionWasLost(t *testing.T) {
 		"connection lost: the server closed it; the next command reconnects\n")
 }
 
-func TestSessionThatIdledComesBackByItself(t *testing.T) {
+func TestIdleSessionReconnects(t *testing.T) {
 	var times atomic.Int32
 	f := newFake(t, map[string]string{"a": "text"})
 	f.answer = func(c *control, command string) bool {
@@ -199,7 +199,7 @@ func TestSessionThatIdledComesBackByItself(t *testing.T) {
 		"connection lost: the server closed it; the next command reconnects\n")
 }
 
-func TestShellTriesAgain(t *testing.T) {
+func TestShellRetries(t *testing.T) {
 	var times atomic.Int32
 	f := newFake(t, map[string]string{"a": "text"})
 	f.answer = func(c *control, command string) bool {
@@ -301,7 +301,7 @@ func TestURLFetches(t *testing.T) {
 	wantTree(t, dir, map[string]string{"the a": "text", "c": "other"})
 }
 
-func TestFoldersAreTheShellsOwn(t *testing.T) {
+func TestRemoteFolderIsKeptByShell(t *testing.T) {
 	f := newFake(t, map[string]string{"a/b/c": "text", "a/d": "other", "e": ""})
 	f.run(&Shell{}, t.TempDir(), "HOST PORT", "pwd\ncd a\nls\ncd b/\npwd\nls\ncd ..\nls b\n"+
 		"get b/c\n").want(t, 0, "/\nb/\nd\n/a/b\nc\nc\ngot b/c: 4 bytes PACE\n", "")
@@ -400,7 +400,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	}
 }
 
-func TestClassicHasWhatItHas(t *testing.T) {
+func TestClassicCommands(t *testing.T) {
 	s := func() *Shell { return &Shell{Options: client.Options{Exchange: client.Classic}} }
 	f := newFake(t, nil)
 	// What cannot be is said before anybody is asked.

@@ -57,7 +57,7 @@ func (c *control) sendKeyed(content string) {
 	c.reply(codec.CodeComplete, string(codec.AppendSize(nil, int64(len(content)))))
 }
 
-func TestMirrorRemovesNothingForALineItCannotRead(t *testing.T) {
+func TestMirrorDeletesNothingForUnreadableLine(t *testing.T) {
 	f := newFake(t, nil)
 	f.speaksStatus(map[string]string{
 		".": "file\t1\tsome day\tfar\nfile of which nothing is known\n",

@@ -122,7 +122,7 @@ func parseAddr(words []string, standard uint16) (addr string, rest []string, err
 func notServer(words []string) error {
 	first := words[0]
 	host, port, err := net.SplitHostPort(first)
-	verb := look(strings.ToLower(first))
+	verb := findVerb(strings.ToLower(first))
 	switch {
 	case verb != nil && !verb.connected && verb.words[0] != "open":
 		return &usageError{fmt.Errorf("%s: without a server it is ferry -e %s", first,
@@ -136,7 +136,7 @@ func notServer(words []string) error {
 		return badPort(words[1])
 	case isNumber(first):
 		return badPort(first)
-	case len(words) > 1 && look(strings.ToLower(words[1])) == nil && !hasScheme(first):
+	case len(words) > 1 && findVerb(strings.ToLower(words[1])) == nil && !hasScheme(first):
 		return badPort(words[1])
 	}
 	return noServer(first)

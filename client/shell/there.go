@@ -36,7 +36,7 @@ func (r *remoteCopy) prepare(ctx context.Context, source *tree) error {
 	if err := r.read(ctx, source); err != nil {
 		return err
 	}
-	if r.delete {
+	if r.delete && len(r.tally.failed) == 0 {
 		var conflicts []found
 		conflicts, r.surplus = source.surplus(&r.has)
 		if err := r.remove(ctx, conflicts); err != nil {

@@ -17,40 +17,42 @@ import (
 // scarce is something that takes descriptors; at makes its names.
 type scarce struct {
 	verb string
-	do   func(r *Root, at func(string) fsio.Name) error
+	do   func(r *store, at func(string) fsio.Name) error
 }
 
 var scarces = []scarce{
-	{"get", func(r *Root, at func(string) fsio.Name) error {
+	{"get", func(r *store, at func(string) fsio.Name) error {
 		_, err := fetch(r, at("tofull/inside"))
 		return err
 	}},
-	{"stat", func(r *Root, at func(string) fsio.Name) error {
+	{"stat", func(r *store, at func(string) fsio.Name) error {
 		_, err := r.Stat(at("tofull/inside"))
 		return err
 	}},
-	{"ls", func(r *Root, at func(string) fsio.Name) error {
+	{"ls", func(r *store, at func(string) fsio.Name) error {
 		_, err := list(r, at("full"))
 		return err
 	}},
-	{"ls -l", func(r *Root, at func(string) fsio.Name) error {
+	{"ls -l", func(r *store, at func(string) fsio.Name) error {
 		_, err := listLong(r, at("full"))
 		return err
 	}},
-	{"mkdir", func(r *Root, at func(string) fsio.Name) error { return r.Mkdir(at("full/new")) }},
-	{"rmdir", func(r *Root, at func(string) fsio.Name) error { return r.Rmdir(at("empty")) }},
-	{"rm", func(r *Root, at func(string) fsio.Name) error { return r.Remove(at("full/inside")) }},
-	{"mv", func(r *Root, at func(string) fsio.Name) error {
+	{"mkdir", func(r *store, at func(string) fsio.Name) error { return r.Mkdir(at("full/new")) }},
+	{"rmdir", func(r *store, at func(string) fsio.Name) error { return r.Rmdir(at("empty")) }},
+	{"rm", func(r *store, at func(string) fsio.Name) error { return r.Remove(at("full/inside")) }},
+	{"mv", func(r *store, at func(string) fsio.Name) error {
 		return r.Rename(at("plain"), at("full/new"), fsio.CommitOptions{})
 	}},
-	{"mvnew", func(r *Root, at func(string) fsio.Name) error {
+	{"mvnew", func(r *store, at func(string) fsio.Name) error {
 		return r.Rename(at("plain"), at("full/new"), fsio.CommitOptions{NoReplace: true})
 	}},
-	{"put", func(r *Root, at func(string) fsio.Name) error { return putScript(r, at("full/a"), true) }},
-	{"putpart", func(r *Root, at func(string) fsio.Name) error {
+	{"put", func(r *store, at func(string) fsio.Name) error {
+		return putScript(r, at("full/a"), true)
+	}},
+	{"putpart", func(r *store, at func(string) fsio.Name) error {
 		return crashScript(r, at("full/a"), true)
 	}},
-	{"sum", func(r *Root, at func(string) fsio.Name) error {
+	{"sum", func(r *store, at func(string) fsio.Name) error {
 		var f fsio.File
 		err := r.Open(&f, at("plain"))
 		if err == nil {
@@ -59,8 +61,8 @@ var scarces = []scarce{
 		}
 		return err
 	}},
-	{"sweep", func(r *Root, _ func(string) fsio.Name) error { _, err := r.Sweep(); return err }},
-	{"free", func(r *Root, _ func(string) fsio.Name) error { _, err := r.Free(); return err }},
+	{"sweep", func(r *store, _ func(string) fsio.Name) error { _, err := r.Sweep(); return err }},
+	{"free", func(r *store, _ func(string) fsio.Name) error { _, err := r.Free(); return err }},
 }
 
 const scarceChild = "FSIO_TEST_SCARCE"

@@ -16,37 +16,37 @@ import (
 // the disk after each, in the order in which they come there.
 var durableTests = []struct {
 	what string
-	do   func(t *testing.T, r *Root) error
+	do   func(t *testing.T, r *store) error
 	want string
 }{
-	{"mkdir", func(t *testing.T, r *Root) error {
+	{"mkdir", func(t *testing.T, r *store) error {
 		return r.Mkdir(name(t, r, "full/new"))
 	}, "full/new"},
-	{"mkdir by a link", func(t *testing.T, r *Root) error {
+	{"mkdir by a link", func(t *testing.T, r *store) error {
 		return r.Mkdir(name(t, r, "tofull/new2"))
 	}, "tofull/new2"},
-	{"rmdir", func(t *testing.T, r *Root) error {
+	{"rmdir", func(t *testing.T, r *store) error {
 		return r.Rmdir(name(t, r, "full/new"))
 	}, "full/new"},
-	{"rm", func(t *testing.T, r *Root) error {
+	{"rm", func(t *testing.T, r *store) error {
 		return r.Remove(name(t, r, "other"))
 	}, "other"},
-	{"rename in a folder", func(t *testing.T, r *Root) error {
+	{"rename in a folder", func(t *testing.T, r *store) error {
 		return r.Rename(name(t, r, "plain"), name(t, r, "plainer"), fsio.CommitOptions{})
 	}, "plainer"},
-	{"rename to another folder", func(t *testing.T, r *Root) error {
+	{"rename to another folder", func(t *testing.T, r *store) error {
 		return r.Rename(name(t, r, "plainer"), name(t, r, "full/plain"), fsio.CommitOptions{})
 	}, "full/plain plainer"},
-	{"rename of a folder", func(t *testing.T, r *Root) error {
+	{"rename of a folder", func(t *testing.T, r *store) error {
 		return r.Rename(name(t, r, "full/sub"), name(t, r, "empty/sub"), fsio.CommitOptions{})
 	}, "empty/sub full/sub"},
-	{"rename by a link to the same folder", func(t *testing.T, r *Root) error {
+	{"rename by a link to the same folder", func(t *testing.T, r *store) error {
 		return r.Rename(name(t, r, "full/plain"), name(t, r, "tofull/p"), fsio.CommitOptions{})
 	}, "tofull/p"},
-	{"rename to the same name", func(t *testing.T, r *Root) error {
+	{"rename to the same name", func(t *testing.T, r *store) error {
 		return r.Rename(name(t, r, "full/p"), name(t, r, "full/p"), fsio.CommitOptions{})
 	}, ""},
-	{"mkdir that fails", func(t *testing.T, r *Root) error {
+	{"mkdir that fails", func(t *testing.T, r *store) error {
 		if err := r.Mkdir(name(t, r, "full")); fsio.KindOf(err) != fsio.KindExists {
 			return errors.Join(err, errTaken)
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"syscall"
 	"time"
 
@@ -17,8 +16,7 @@ type lister interface {
 	close()
 }
 
-// Entries implements fsio.Store.
-func (r *Root) Entries(n fsio.Name, details fsio.Details) (fsio.Entries, error) {
+func (r *store) Entries(n fsio.Name, details fsio.Details) (fsio.Entries, error) {
 	d, err := r.openFolder(n, useListing)
 	if err != nil {
 		return nil, fsio.NewError(fsio.OpList, n, err)
@@ -36,14 +34,13 @@ func (r *Root) Entries(n fsio.Name, details fsio.Details) (fsio.Entries, error) 
 
 // entries is a folder that is being read.
 type entries struct {
-	root    *Root
+	root    *store
 	name    fsio.Name
 	folder  folder
 	lister  lister
 	details fsio.Details
 }
 
-// Next implements fsio.Entries.
 func (l *entries) Next(page []fsio.Entry) (int, error) {
 	for {
 		n, err := l.lister.next(page)
@@ -84,30 +81,22 @@ func (l *entries) describe(e *fsio.Entry) error {
 	if *e, err = l.folder.stat(name); err != nil {
 		return err
 	}
-	e.Name = name
-	switch e.Kind {
-	case fsio.EntryFolder:
-		e.Size = 0
-	case fsio.EntryLink:
+	if e.Name = name; e.Kind == fsio.EntryLink {
 		e.Target, _ = l.folder.readlink(name) // It may be gone, or another link's.
-	case fsio.EntryFile, fsio.EntryOther:
 	}
 	return nil
 }
 
-// Close implements fsio.Entries.
 func (l *entries) Close() {
 	l.lister.close()
 	l.folder.close()
 }
 
-// Stat implements fsio.Store.
-func (r *Root) Stat(n fsio.Name) (fsio.Entry, error) {
+func (r *store) Stat(n fsio.Name) (fsio.Entry, error) {
 	e, err := r.stat(n)
 	switch {
 	case err != nil:
 	case e.Kind == fsio.EntryFolder:
-		e.Size = 0
 	case e.Kind != fsio.EntryFile:
 		err = errNotPlain
 	case n.MeansFolder():
@@ -119,7 +108,7 @@ func (r *Root) Stat(n fsio.Name) (fsio.Entry, error) {
 	return e, nil
 }
 
-func (r *Root) stat(n fsio.Name) (fsio.Entry, error) {
+func (r *store) stat(n fsio.Name) (fsio.Entry, error) {
 	if err := r.fault(fsio.OpStat, n); err != nil {
 		return fsio.Entry{}, err
 	}
@@ -137,15 +126,14 @@ func (r *Root) stat(n fsio.Name) (fsio.Entry, error) {
 	case info.Mode().IsRegular():
 		e.Kind = fsio.EntryFile
 	case info.IsDir():
-		e.Kind = fsio.EntryFolder
+		e.Kind, e.Size = fsio.EntryFolder, 0
 	}
 	id := inodeOf(info)
 	e.Device, e.Inode = id.device, id.number
 	return e, nil
 }
 
-// SetMeta implements fsio.Store.
-func (r *Root) SetMeta(n fsio.Name, m fsio.Meta) error {
+func (r *store) SetMeta(n fsio.Name, m fsio.Meta) error {
 	_, err := r.Stat(n)
 	switch {
 	case r.options.ReadOnly:
@@ -156,22 +144,17 @@ func (r *Root) SetMeta(n fsio.Name, m fsio.Meta) error {
 	default:
 		err = r.fault(fsio.OpMeta, n)
 	}
-	if err == nil && r.kernel != nil {
+	switch {
+	case err != nil:
+	case r.kernel != nil:
 		err = r.kernel.setMeta(n, m)
-	} else if err == nil {
-		err = setMeta(r.root, local(n), m)
-	}
-	return fsio.NewError(fsio.OpMeta, n, err)
-}
-
-func setMeta(root *os.Root, name string, m fsio.Meta) error {
-	if m.SetMode {
-		if err := root.Chmod(name, m.Mode); err != nil {
-			return err
+	default:
+		if m.SetMode {
+			err = r.root.Chmod(local(n), m.Mode)
+		}
+		if err == nil && !m.ModTime.IsZero() {
+			err = r.root.Chtimes(local(n), time.Time{}, m.ModTime)
 		}
 	}
-	if m.ModTime.IsZero() {
-		return nil
-	}
-	return root.Chtimes(name, time.Time{}, m.ModTime)
+	return fsio.NewError(fsio.OpMeta, n, err)
 }

@@ -20,7 +20,7 @@ import (
 type world struct {
 	t       *testing.T
 	dir     string
-	r       *store.Root
+	r       fsio.Store
 	files   map[string]string
 	folders map[string]bool
 	cache   *fsio.SumCache
@@ -246,7 +246,7 @@ func (w *world) sum(path string) (err error) {
 
 func (w *world) stat(path string) error {
 	info, err := w.r.Stat(name(w.t, path))
-	if err == nil && !(info.Kind == fsio.EntryFolder) {
+	if err == nil && info.Kind != fsio.EntryFolder {
 		w.t.Fatalf("got %v", info)
 	}
 	return err

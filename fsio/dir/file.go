@@ -10,13 +10,11 @@ import (
 	"ferry/fsio"
 )
 
-// OpenCached implements fsio.Store.
-func (r *Root) OpenCached(f *fsio.File, n fsio.Name) error { return r.open(f, n, true) }
+func (r *store) OpenCached(f *fsio.File, n fsio.Name) error { return r.open(f, n, true) }
 
-// Open implements fsio.Store.
-func (r *Root) Open(f *fsio.File, n fsio.Name) error { return r.open(f, n, false) }
+func (r *store) Open(f *fsio.File, n fsio.Name) error { return r.open(f, n, false) }
 
-func (r *Root) open(f *fsio.File, n fsio.Name, cached bool) error {
+func (r *store) open(f *fsio.File, n fsio.Name, cached bool) error {
 	f.WantClosed()
 	if n.IsRoot() || n.MeansFolder() {
 		return fsio.NewError(fsio.OpOpen, n, errNotPlain)
@@ -46,27 +44,37 @@ func (r *Root) open(f *fsio.File, n fsio.Name, cached bool) error {
 	return nil
 }
 
-func (r *Root) openPortable(n fsio.Name) (fsio.Held, error) {
-	file, err := openPortable(r.root, local(n), openPlainFlags)
-	if err != nil {
-		return fsio.Held{}, err
+// openPortable opens a plain file by way of os.Root, its kind looked at first. A FIFO or device
+// that takes its place in between is met with O_NONBLOCK, looked at again and closed.
+func (r *store) openPortable(n fsio.Name) (h fsio.Held, err error) {
+	before, err := r.root.Stat(local(n))
+	if err == nil && !before.Mode().IsRegular() {
+		err = errNotPlain
 	}
-	info, err := file.Stat()
 	if err != nil {
-		closeRead(file)
-		return fsio.Held{}, err
+		return h, err
 	}
-	mtime := info.ModTime()
+	f, err := r.root.OpenFile(local(n), openPlainFlags, 0)
+	if err != nil {
+		return h, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotPlain
+	}
+	if err != nil {
+		closeRead(f)
+		return h, err
+	}
 	return fsio.Held{
-		Bytes: info.Size(), Seconds: mtime.Unix(), Nanoseconds: int64(mtime.Nanosecond()),
-		Descriptor: int(file.Fd()), Device: inodeOf(info).device, Data: file,
+		Bytes: info.Size(), Changed: info.ModTime(), Descriptor: int(f.Fd()),
+		Device: inodeOf(info).device, Data: f,
 	}, nil
 }
 
 // reader reads the open files of a root. Data of a file is its *os.File if os.Root opened it.
-type reader struct{ *Root }
+type reader struct{ *store }
 
-// CloseFile implements fsio.Reader.
 func (r reader) CloseFile(f *fsio.File) error {
 	fault := r.fault(fsio.OpClose, f.Name())
 	var err error
@@ -81,24 +89,20 @@ func (r reader) CloseFile(f *fsio.File) error {
 	return fsio.NewError(fsio.OpClose, f.Name(), err)
 }
 
-// ReadCached implements fsio.Reader.
 func (r reader) ReadCached(f *fsio.File, p []byte, off int64) (int, error) {
-	allowed, err := r.allowance(fsio.OpRead, f.Name(), len(p))
-	if err != nil {
-		if wouldBlock(err) {
-			return 0, fsio.ErrWouldBlock
-		}
-		return 0, fsio.NewError(fsio.OpRead, f.Name(), err)
-	}
-	if r.options.Portable || r.noWait.has(f.Device) {
+	n, err := r.allowance(fsio.OpRead, f.Name(), len(p))
+	switch {
+	case err != nil:
+	case r.options.Portable || r.noWait.Load() == f.Device:
 		return 0, fsio.ErrWouldBlock
+	default:
+		n, err = readNoWait(f.Descriptor, p[:n], off)
 	}
-	n, err := readNoWait(f.Descriptor, p[:allowed], off)
 	switch {
 	case wouldBlock(err):
 		return 0, fsio.ErrWouldBlock
 	case errors.Is(err, errors.ErrUnsupported):
-		r.noWait.add(f.Device)
+		r.noWait.Store(f.Device)
 		return 0, fsio.ErrWouldBlock
 	case err != nil:
 		return 0, fsio.NewError(fsio.OpRead, f.Name(), err)
@@ -112,13 +116,12 @@ func (r reader) ReadCached(f *fsio.File, p []byte, off int64) (int, error) {
 	return n, io.EOF
 }
 
-// ReadAt implements fsio.Reader.
 func (r reader) ReadAt(f *fsio.File, p []byte, off int64) (int, error) {
 	return r.readAt(f.Name(), f.Descriptor, p, off)
 }
 
 // readAt reads until p is full or the file ends.
-func (r *Root) readAt(n fsio.Name, fd int, p []byte, off int64) (int, error) {
+func (r *store) readAt(n fsio.Name, fd int, p []byte, off int64) (int, error) {
 	for done := 0; ; {
 		if done == len(p) {
 			return done, nil
@@ -140,8 +143,7 @@ func (r *Root) readAt(n fsio.Name, fd int, p []byte, off int64) (int, error) {
 	}
 }
 
-// Cached implements fsio.Reader. cachestat is refused for files that this user neither owns nor may
-// write.
+// Cached is false for files that this user neither owns nor may write: cachestat refuses them.
 func (r reader) Cached(f *fsio.File, off, n int64) bool {
 	if r.options.Portable || r.noCachestat.Load() || r.fault(fsio.OpRead, f.Name()) != nil {
 		return false
@@ -159,7 +161,7 @@ func (r reader) Cached(f *fsio.File, off, n int64) bool {
 	}
 	// cachestat counts pages that a read-ahead has asked for and that have not arrived; sendfile
 	// would wait for them. They arrive in order, nearly, so that the last one tells.
-	if r.noWait.has(f.Device) {
+	if r.noWait.Load() == f.Device {
 		return true
 	}
 	var last [1]byte
@@ -167,7 +169,6 @@ func (r reader) Cached(f *fsio.File, off, n int64) bool {
 	return !wouldBlock(err)
 }
 
-// ReadAhead implements fsio.Reader.
 func (r reader) ReadAhead(f *fsio.File, off, n int64, scratch []byte) error {
 	if !r.options.Portable {
 		// In this order, so that the disk begins with what is waited for.
@@ -191,7 +192,6 @@ func (r reader) ReadAhead(f *fsio.File, off, n int64, scratch []byte) error {
 	return nil
 }
 
-// Cold implements fsio.Reader.
 func (r reader) Cold(f *fsio.File, off, n int64) bool {
 	if r.options.Portable || off >= f.Bytes {
 		return false
@@ -204,14 +204,13 @@ func (r reader) Cold(f *fsio.File, off, n int64) bool {
 	}
 	// The system does not say, or not to this user. The first byte tells, nearly.
 	var first [1]byte
-	if r.noWait.has(f.Device) {
+	if r.noWait.Load() == f.Device {
 		return false
 	}
 	_, err := readNoWait(f.Descriptor, first[:], off)
 	return wouldBlock(err)
 }
 
-// Advise implements fsio.Reader.
 func (r reader) Advise(f *fsio.File, off, n int64, need bool) {
 	switch {
 	case r.options.Portable:
@@ -222,37 +221,11 @@ func (r reader) Advise(f *fsio.File, off, n int64, need bool) {
 	}
 }
 
-// Identify implements fsio.Reader.
 func (r reader) Identify(f *fsio.File) (fsio.Identity, error) {
 	if err := r.fault(fsio.OpStat, f.Name()); err != nil {
 		return fsio.Identity{}, err
 	}
 	return identify(f.Descriptor)
-}
-
-// openPortable opens a plain file by way of os.Root, its type looked at first. A FIFO or device
-// that takes its place in between is met with O_NONBLOCK, looked at again and closed.
-func openPortable(root *os.Root, name string, flags int) (*os.File, error) {
-	before, err := root.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !before.Mode().IsRegular() {
-		return nil, errNotPlain
-	}
-	f, err := root.OpenFile(name, flags, 0)
-	if err != nil {
-		return nil, err
-	}
-	after, err := f.Stat()
-	if err == nil && !after.Mode().IsRegular() {
-		err = errNotPlain
-	}
-	if err != nil {
-		closeRead(f)
-		return nil, err
-	}
-	return f, nil
 }
 
 // closeRead closes what was only read: there is nothing that could fail to reach the disk.

@@ -115,8 +115,10 @@ func TestOpenErrors(t *testing.T) {
 		r := open(t, dir, Options{})
 		for text, want := range map[string]fsio.Kind{
 			"plain": fsio.KindNone, "toplain": fsio.KindNone, "tohidden": fsio.KindNone,
-			"missing": fsio.KindNotFound, "missing/x": fsio.KindNotFound, "dangling": fsio.KindNotFound,
-			"loop": fsio.KindNotFound, "folder": fsio.KindNotPlain, "": fsio.KindNotPlain, "plain/": fsio.KindNotPlain,
+			"missing": fsio.KindNotFound, "missing/x": fsio.KindNotFound,
+			"dangling": fsio.KindNotFound,
+			"loop":     fsio.KindNotFound, "folder": fsio.KindNotPlain, "": fsio.KindNotPlain,
+			"plain/":   fsio.KindNotPlain,
 			"tofolder": fsio.KindNotPlain, "plain/x": fsio.KindNotFolder, "out": fsio.KindDenied,
 			"absolute": fsio.KindDenied, "outandin": fsio.KindDenied,
 		} {

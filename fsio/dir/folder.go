@@ -33,7 +33,7 @@ type folder struct {
 	owned bool // False for the root's own descriptor, which stays open.
 }
 
-func (r *Root) openFolder(n fsio.Name, u use) (folder, error) {
+func (r *store) openFolder(n fsio.Name, u use) (folder, error) {
 	if err := r.fault(fsio.OpFolder, n); err != nil {
 		return folder{}, err
 	}
@@ -41,7 +41,7 @@ func (r *Root) openFolder(n fsio.Name, u use) (folder, error) {
 }
 
 // folder is openFolder without its fault.
-func (r *Root) folder(n fsio.Name, u use) (folder, error) {
+func (r *store) folder(n fsio.Name, u use) (folder, error) {
 	if r.kernel != nil {
 		return r.kernel.folder(n, u)
 	}
@@ -235,10 +235,14 @@ func (d folder) close() {
 func release(fd int) { _ = unix.Close(fd) }
 
 func entryOf(st *unix.Stat_t) fsio.Entry {
-	return fsio.Entry{
+	e := fsio.Entry{
 		Kind: kindOf(st), Size: st.Size, ModTime: time.Unix(st.Mtim.Unix()),
 		Mode: fs.FileMode(st.Mode & 0o777), Device: uint64(st.Dev), Inode: st.Ino,
 	}
+	if e.Kind == fsio.EntryFolder {
+		e.Size = 0
+	}
+	return e
 }
 
 func kindOf(st *unix.Stat_t) fsio.EntryKind {

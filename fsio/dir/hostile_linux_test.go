@@ -41,7 +41,8 @@ func TestOnlyPlainFilesAreEverOpened(t *testing.T) {
 				var f fsio.File
 				err := call(&f, n)
 				kind := fsio.KindOf(err)
-				if kind != fsio.KindNotPlain && kind != fsio.KindWouldBlock && kind != fsio.KindNotFound {
+				if kind != fsio.KindNotPlain && kind != fsio.KindWouldBlock &&
+					kind != fsio.KindNotFound {
 					t.Errorf("%s: got %v", text, err)
 				}
 			}

@@ -149,7 +149,7 @@ func TestNamesLeadWhereTheModelSays(t *testing.T) {
 	})
 }
 
-func wantAsModel(t *rapid.T, r *Root, tree *node, path string) {
+func wantAsModel(t *rapid.T, r *store, tree *node, path string) {
 	n, err := parse(path)
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +301,7 @@ func TestNothingOutsideChangesWhileLinksSwap(t *testing.T) {
 }
 
 // uploadByParts stores a file in two pieces, its part reached by name each time.
-func uploadByParts(r *Root, n fsio.Name) error {
+func uploadByParts(r *store, n fsio.Name) error {
 	id, err := r.NewPart(n, fsio.PartOptions{})
 	for _, text := range []string{"ins", "ide"} {
 		var p fsio.Part

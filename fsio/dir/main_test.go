@@ -58,13 +58,13 @@ func eachWay(t *testing.T, test func(t *testing.T, open openFunc)) {
 	t.Helper()
 	t.Run("default", func(t *testing.T) { test(t, openDefault) })
 	t.Run("portable", func(t *testing.T) {
-		test(t, func(t testing.TB, dir string, o Options) *Root {
+		test(t, func(t testing.TB, dir string, o Options) *store {
 			o.Portable = true
 			return openDefault(t, dir, o)
 		})
 	})
 	t.Run("fallback", func(t *testing.T) {
-		test(t, func(t testing.TB, dir string, o Options) *Root {
+		test(t, func(t testing.TB, dir string, o Options) *store {
 			r := openDefault(t, dir, o)
 			if r.kernel == nil {
 				t.Skip("this is the default here")
@@ -79,14 +79,14 @@ func eachWay(t *testing.T, test func(t *testing.T, open openFunc)) {
 	})
 }
 
-type openFunc func(t testing.TB, dir string, o Options) *Root
+type openFunc func(t testing.TB, dir string, o Options) *store
 
-func openDefault(t testing.TB, dir string, o Options) *Root {
+func openDefault(t testing.TB, dir string, o Options) *store {
 	t.Helper()
 	r, err := Open(dir, o)
 	check(t, err)
 	t.Cleanup(func() { check(t, r.Close()) })
-	return r
+	return r.(*store)
 }
 
 func check(t testing.TB, err error) {
@@ -103,7 +103,7 @@ func wantKind(t testing.TB, err error, want fsio.Kind) {
 	}
 }
 
-func name(t testing.TB, r *Root, text string) fsio.Name {
+func name(t testing.TB, _ *store, text string) fsio.Name {
 	t.Helper()
 	n, err := parse(text)
 	check(t, err)
@@ -119,12 +119,12 @@ func parseAny(text string) (fsio.Name, error) {
 }
 
 // list returns the entries of a folder that names reach, as ls of the base exchange shows them.
-func list(r *Root, n fsio.Name) ([]byte, error) { return listed(r, n, fsio.NamesOnly) }
+func list(r *store, n fsio.Name) ([]byte, error) { return listed(r, n, fsio.NamesOnly) }
 
 // listLong returns kind, size, time and name of the same.
-func listLong(r *Root, n fsio.Name) ([]byte, error) { return listed(r, n, fsio.AllDetails) }
+func listLong(r *store, n fsio.Name) ([]byte, error) { return listed(r, n, fsio.AllDetails) }
 
-func listed(r *Root, n fsio.Name, details fsio.Details) ([]byte, error) {
+func listed(r *store, n fsio.Name, details fsio.Details) ([]byte, error) {
 	l, err := r.Entries(n, details)
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func content(t testing.TB, path string) string {
 }
 
 // fetch opens a name and reads it to the end, as a server without any cache does.
-func fetch(r *Root, n fsio.Name) (string, error) {
+func fetch(r *store, n fsio.Name) (string, error) {
 	var f fsio.File
 	if err := r.Open(&f, n); err != nil {
 		return "", err
@@ -244,10 +244,8 @@ type jobFunc func()
 func (f jobFunc) Run() { f() }
 
 // createSmall begins an upload that holds data.
-func createSmall(
-	r *Root, n fsio.Name, data []byte, o fsio.CreateOptions,
-) (fsio.Upload, error) {
-	p, err := r.Create(n, o)
+func createSmall(r *store, n fsio.Name, data []byte) (fsio.Upload, error) {
+	p, err := r.Create(n, fsio.CreateOptions{})
 	if err != nil {
 		return nil, err
 	}

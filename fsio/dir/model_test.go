@@ -268,7 +268,7 @@ func TestRootsDoWhatTheModelDoes(t *testing.T) {
 // stepper does one step on both.
 type stepper struct {
 	t    *rapid.T
-	r    *Root
+	r    *store
 	m    *model
 	step int
 }

@@ -4,37 +4,26 @@ import (
 	"errors"
 	"io/fs"
 	"runtime"
+	"syscall"
 	"time"
 
 	"ferry/fsio"
 )
 
-// Part implements fsio.Part. Its bytes are a file in the folder of parts, locked while it has a
-// holder; where the filesystem supports no locks, only this process's holders exclude each other.
-type Part struct {
-	draft draft
-	id    string
-	kept  folder // The folder of all parts, held open.
-	size  int64
-	// found is the size at open; touched says that blocks were allocated.
-	found   int64
-	touched bool
-}
-
-// NewPart implements fsio.Store. The file is created next to n and renamed into the folder of
-// parts: it has the group and attributes that a file there gets, and Commit is known to work.
-func (r *Root) NewPart(n fsio.Name, o fsio.PartOptions) (string, error) {
-	p := Pending{noReplace: o.NoReplace}
-	if err := p.draft.begin(r, n, o.NoReplace); err != nil {
+// NewPart creates the file next to n and renames it into the folder of parts: it has the group and
+// attributes that a file there gets, and Commit is known to work.
+func (r *store) NewPart(n fsio.Name, o fsio.PartOptions) (string, error) {
+	u, err := r.begin(n, o.NoReplace)
+	if err != nil {
 		return "", err
 	}
 	id, err := r.reserve(n, o.Owner)
 	if err != nil {
-		p.draft.home.close()
+		u.home.close()
 		return "", fsio.NewError(fsio.OpCreate, n, err)
 	}
-	if err = p.createTemporary(); err == nil {
-		err = p.becomePart(id, o.Owner)
+	if err = u.createTemporary(); err == nil {
+		err = u.becomePart(id, o.Owner)
 	}
 	if err != nil {
 		r.parts.forget(id)
@@ -44,11 +33,11 @@ func (r *Root) NewPart(n fsio.Name, o fsio.PartOptions) (string, error) {
 	return id, nil
 }
 
-// becomePart moves the temporary file into the folder of parts, and ends the Pending.
-func (p *Pending) becomePart(id, owner string) (err error) {
+// becomePart moves the temporary file into the folder of parts, and ends the upload.
+func (u *upload) becomePart(id, owner string) (err error) {
 	for range createTriesMax {
-		if err = p.moveToParts(id, owner); err == nil {
-			p.close()
+		if err = u.moveToParts(id, owner); err == nil {
+			u.close(false)
 			return nil
 		}
 		// The last part may just have ended, and the folder with it.
@@ -56,41 +45,34 @@ func (p *Pending) becomePart(id, owner string) (err error) {
 			break
 		}
 	}
-	_ = p.Abort() // The first error says why.
-	return fsio.NewError(fsio.OpRename, p.draft.name, asCrossDevice(err))
+	_ = u.Abort() // The first error says why.
+	if errors.Is(err, syscall.EXDEV) {
+		err = errCrossDevice // Not a name that leads out of the root.
+	}
+	return fsio.NewError(fsio.OpRename, u.name, err)
 }
 
 // moveToParts is one try. The note is locked until the bytes are there: see partfolder.go.
-func (p *Pending) moveToParts(id, owner string) error {
-	d := &p.draft
-	kept, err := d.root.partsFolder(d.name, true)
+func (u *upload) moveToParts(id, owner string) error {
+	kept, err := u.root.partsFolder(u.name, true)
 	if err != nil {
 		return err
 	}
 	defer kept.close()
-	f, err := d.root.createNote(kept, id, note{name: d.name, owner: owner})
+	f, err := u.root.createNote(kept, id, note{name: u.name, owner: owner})
 	if err == nil {
 		defer closeRead(f)
-		if err = d.root.fault(fsio.OpRename, d.name); err == nil {
-			err = d.home.renameNew(p.temporary, kept, id)
+		if err = u.root.fault(fsio.OpRename, u.name); err == nil {
+			err = u.home.renameNew(u.temp, kept, id)
 		}
 	}
 	if err != nil {
-		d.root.removeNote(d.name, kept, id)
+		u.root.removeNote(u.name, kept, id)
 	}
 	return err
 }
 
-// OpenPart implements fsio.Store.
-func (r *Root) OpenPart(id string) (fsio.Part, error) {
-	p, err := r.openPart(id)
-	if err != nil {
-		return nil, err // And not a nil *Part.
-	}
-	return p, nil
-}
-
-func (r *Root) openPart(id string) (*Part, error) {
+func (r *store) OpenPart(id string) (fsio.Part, error) {
 	if r.options.ReadOnly {
 		return nil, fsio.NewError(fsio.OpOpen, fsio.Name{}, errReadOnly)
 	}
@@ -98,8 +80,8 @@ func (r *Root) openPart(id string) (*Part, error) {
 	if err != nil {
 		return nil, fsio.NewError(fsio.OpOpen, fsio.Name{}, err)
 	}
-	p := &Part{draft: draft{root: r, name: n}, id: id}
-	err = p.open()
+	u := &upload{root: r, name: n, id: id, temp: id}
+	err = u.openPart()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		r.parts.forget(id)
@@ -110,28 +92,27 @@ func (r *Root) openPart(id string) (*Part, error) {
 	if err != nil {
 		return nil, fsio.NewError(fsio.OpOpen, n, err)
 	}
-	return p, nil
+	return u, nil
 }
 
-func (p *Part) open() (err error) {
-	d := &p.draft
-	if p.kept, err = d.root.partsFolder(d.name, false); err != nil {
+func (u *upload) openPart() (err error) {
+	if u.kept, err = u.root.partsFolder(u.name, false); err != nil {
 		return err
 	}
-	if err = d.root.fault(fsio.OpOpen, d.name); err == nil {
-		d.file, err = p.kept.openBoth(p.id)
+	if err = u.root.fault(fsio.OpOpen, u.name); err == nil {
+		u.file, err = u.kept.openBoth(u.id)
 	}
 	if err == nil {
-		if err = p.lock(); err != nil {
-			_ = d.file.Close()
+		if err = u.lock(); err != nil {
+			_ = u.file.Close()
 		}
 	}
 	if err != nil {
-		p.kept.close()
+		u.kept.close()
 		return err
 	}
 	// A previous holder may have been killed with blocks allocated.
-	d.order, d.older, d.allocated = drafts.Add(1), p.size > 0, !d.root.options.Portable
+	u.order, u.older, u.allocated = uploads.Add(1), u.size > 0, !u.root.options.Portable
 	return nil
 }
 
@@ -141,31 +122,32 @@ const lockTriesMax = 20
 
 // lock locks the part's file. Another server may have committed or dropped the part since it was
 // opened: it is still a part only if it has its name in the folder of parts, and no other.
-func (p *Part) lock() error {
-	d := &p.draft
-	if err := d.root.fault(fsio.OpLock, d.name); err != nil {
-		return fsio.NewError(fsio.OpLock, d.name, err)
-	}
-	locked, err := tryLock(d.file)
-	for range lockTriesMax {
-		if locked || err != nil {
-			break
+func (u *upload) lock() error {
+	if err := u.root.do(fsio.OpLock, u.name, func() error {
+		locked, err := tryLock(u.file)
+		for range lockTriesMax {
+			if locked || err != nil {
+				break
+			}
+			<-time.After(time.Millisecond)
+			locked, err = tryLock(u.file)
 		}
-		<-time.After(time.Millisecond)
-		locked, err = tryLock(d.file)
+		if err == nil && !locked {
+			return errHeld
+		}
+		// Some filesystems support no locks: then only this process's holders exclude each other.
+		return nil
+	}); err != nil {
+		return err
 	}
-	if err == nil && !locked {
-		return errHeld
+	if err := u.root.fault(fsio.OpStat, u.name); err != nil {
+		return fsio.NewError(fsio.OpStat, u.name, err)
 	}
-	// Some filesystems support no locks: then only this process's holders exclude each other.
-	if err := d.root.fault(fsio.OpStat, d.name); err != nil {
-		return fsio.NewError(fsio.OpStat, d.name, err)
-	}
-	named, err := p.kept.stat(p.id)
+	named, err := u.kept.stat(u.id)
 	if err != nil {
 		return err
 	}
-	id, err := identify(int(d.file.Fd()))
+	id, err := identify(int(u.file.Fd()))
 	if err != nil {
 		return err
 	}
@@ -175,140 +157,34 @@ func (p *Part) lock() error {
 	if id.Links > 1 {
 		// Where the filesystem cannot rename without replacing, Commit links and then unlinks. A
 		// server was killed in between.
-		_ = p.kept.remove(p.id)
-		d.root.removeNote(d.name, p.kept, p.id)
+		_ = u.kept.remove(u.id)
+		u.root.removeNote(u.name, u.kept, u.id)
 		return fs.ErrNotExist
 	}
-	p.size, p.found = id.Size, id.Size
+	u.size, u.found = id.Size, id.Size
 	return nil
 }
 
-// Name implements fsio.Writer.
-func (p *Part) Name() fsio.Name { return p.draft.name }
+func (u *upload) Size() int64 { return u.size }
 
-// Size implements fsio.Part.
-func (p *Part) Size() int64 { return p.size }
-
-// ReadAt implements fsio.Part.
-func (p *Part) ReadAt(b []byte, off int64) (int, error) {
-	d := &p.draft
-	if d.ended {
-		return 0, fsio.NewError(fsio.OpRead, d.name, errEnded)
-	}
-	defer runtime.KeepAlive(d.file)
-	return d.root.readAt(d.name, d.descriptor(), b, off)
-}
-
-// WriteAt implements fsio.Writer.
-func (p *Part) WriteAt(data []byte, off int64) (int, error) {
-	if err := p.atEnd(off); err != nil {
+func (u *upload) ReadAt(p []byte, off int64) (int, error) {
+	if err := u.want(fsio.OpRead, off); err != nil {
 		return 0, err
 	}
-	n, err := p.draft.write(data, off)
-	p.size += int64(n)
-	return n, err
+	defer runtime.KeepAlive(u.file)
+	return u.root.readAt(u.name, int(u.file.Fd()), p, off)
 }
 
-// SpliceFrom implements fsio.Writer.
-func (p *Part) SpliceFrom(pipe int, off int64, n int) (int, error) {
-	if err := p.atEnd(off); err != nil {
-		return 0, err
-	}
-	moved, err := p.draft.splice(pipe, off, n)
-	p.size += int64(moved)
-	return moved, err
-}
-
-func (p *Part) atEnd(off int64) error {
-	if !p.draft.ended && off != p.size {
-		return fsio.NewError(fsio.OpWrite, p.draft.name, errNotAtEnd)
-	}
-	return nil
-}
-
-// Allocate implements fsio.Writer.
-func (p *Part) Allocate(off, n int64) error {
-	p.touched = true
-	return p.draft.allocate(off, n)
-}
-
-// Commit implements fsio.Committable. With Durable the bytes of earlier holders are on disk, too.
-func (p *Part) Commit(o fsio.CommitOptions) error { return commit(p, o) }
-
-func (p *Part) shared() *draft { return &p.draft }
-
-func (p *Part) place(noReplace bool) error {
-	d := &p.draft
-	parent, base := d.name.Split()
-	home, err := d.root.openFolder(parent, useNames)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = errNoFolder
-		}
-		return fsio.NewError(fsio.OpFolder, d.name, err)
-	}
-	d.home, d.base = home, base
-	// A device or FIFO may have the name by now, which no upload replaces.
-	if err := d.checkTarget(noReplace); err != nil {
-		return err
-	}
-	return d.rename(p.kept, p.id, noReplace)
-}
-
-func (p *Part) end(err error) error {
-	d := &p.draft
-	if d.placed {
-		d.root.removeNote(d.name, p.kept, p.id)
-	}
-	p.close(d.placed)
-	d.result = err
-	return err
-}
-
-// Close implements fsio.Part.
-func (p *Part) Close() error {
-	if p.draft.ended {
+func (u *upload) Close() error {
+	if u.ended {
 		return nil
 	}
-	p.draft.broken = nil // The caller was told.
-	if p.size == p.found && !p.touched {
+	u.broken = nil // The caller was told.
+	if u.size == u.found && !u.touched {
 		// Freeing blocks would renew the lifetime of a part that nobody wrote to.
-		p.draft.allocated = false
+		u.allocated = false
 	}
-	err := p.draft.flush()
-	p.close(false)
-	p.draft.result = fsio.NewError(fsio.OpRename, p.draft.name, errEnded)
+	err := u.flush()
+	u.close(false)
 	return err
-}
-
-// Drop implements fsio.Part.
-func (p *Part) Drop() error {
-	d := &p.draft
-	if d.ended {
-		return nil
-	}
-	err := d.root.fault(fsio.OpUnlink, d.name)
-	if err == nil {
-		err = p.kept.remove(p.id)
-	}
-	if err == nil {
-		d.root.removeNote(d.name, p.kept, p.id)
-	}
-	p.close(err == nil)
-	d.result = fsio.NewError(fsio.OpRename, d.name, errEnded)
-	return fsio.NewError(fsio.OpUnlink, d.name, err)
-}
-
-// close closes everything, the lock last, and then lets others hold the part, or forgets it.
-func (p *Part) close(gone bool) {
-	d := &p.draft
-	d.ended = true
-	p.kept.close()
-	d.home.close()
-	_ = d.file.Close()
-	if gone {
-		d.root.parts.forget(p.id)
-	} else {
-		d.root.parts.release(p.id, p.size)
-	}
 }

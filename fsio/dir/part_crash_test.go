@@ -15,7 +15,7 @@ import (
 )
 
 // crashScript is what a server does for an upload in two pieces, and for one that is given up.
-func crashScript(r *Root, n fsio.Name, durable bool) error {
+func crashScript(r *store, n fsio.Name, durable bool) error {
 	id, err := r.NewPart(n, fsio.PartOptions{})
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func crashScript(r *Root, n fsio.Name, durable bool) error {
 
 // putScript is what a server does for an upload in one go: with blocks set aside, or whole at once.
 // Where nothing may be replaced the file may get its name in two steps.
-func putScript(r *Root, n fsio.Name, durable bool) error {
+func putScript(r *store, n fsio.Name, durable bool) error {
 	p, err := r.Create(n, fsio.CreateOptions{})
 	if err != nil {
 		return err
@@ -99,7 +99,8 @@ func TestCrashChild(t *testing.T) {
 	if os.Getenv(crashPut) != "" {
 		script = putScript
 	}
-	check(t, script(r, name(t, r, "a"), true))
+	s := r.(*store)
+	check(t, script(s, name(t, s, "a"), true))
 	check(t, r.Close())
 }
 
@@ -228,7 +229,8 @@ func TestFaultsOfPartsLeaveAPartOrNothing(t *testing.T) {
 				}
 				wantWhole(t, dir, "", failing)
 				// A folder that could not be removed is not worth an error.
-				if failed != fsio.OpRmdir && failed != fsio.Op("") && fsio.KindOf(err) != fsio.KindOf(errno) {
+				if failed != fsio.OpRmdir && failed != fsio.Op("") &&
+					fsio.KindOf(err) != fsio.KindOf(errno) {
 					t.Fatalf("%v failed: got %v", failed, err)
 				}
 				if _, held := r.Parts(); held != 0 {

@@ -18,7 +18,7 @@ func TestPartsExpireAfterTheirLastByte(t *testing.T) {
 		dir := scratch(t)
 		check(t, os.Mkdir(dir+"/sub", 0o777))
 		o := Options{PartLifetime: time.Hour}
-		for _, sweep := range []func(*Root) (int, error){(*Root).Sweep, (*Root).SweepParts} {
+		for _, sweep := range []func(*store) (int, error){(*store).Sweep, (*store).SweepParts} {
 			r := open(t, dir, o)
 			id := map[string]string{}
 			for _, text := range []string{"old", "sub/old", "young", "held", "touched"} {
@@ -65,7 +65,7 @@ func TestPartsAndSweepsMeet(t *testing.T) {
 		r, other := open(t, dir, o), open(t, dir, o)
 		var stop atomic.Bool
 		var sweeps, uploads sync.WaitGroup
-		for _, s := range []*Root{r, other} {
+		for _, s := range []*store{r, other} {
 			sweeps.Go(func() {
 				for !stop.Load() {
 					_, err := s.Sweep()

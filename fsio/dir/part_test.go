@@ -14,7 +14,7 @@ import (
 )
 
 // keep makes a part for the name and writes the text to it.
-func keep(t testing.TB, r *Root, path, text string) string {
+func keep(t testing.TB, r *store, path, text string) string {
 	t.Helper()
 	id, err := r.NewPart(name(t, r, path), fsio.PartOptions{})
 	check(t, err)
@@ -27,7 +27,7 @@ func keep(t testing.TB, r *Root, path, text string) string {
 }
 
 // finish goes on with a part that holds kept, and commits it.
-func finish(t testing.TB, r *Root, id, kept, rest string) {
+func finish(t testing.TB, r *store, id, kept, rest string) {
 	t.Helper()
 	p, err := r.OpenPart(id)
 	check(t, err)
@@ -42,7 +42,7 @@ func finish(t testing.TB, r *Root, id, kept, rest string) {
 // partPath is where a part's bytes are.
 func partPath(dir, id string) string { return dir + "/" + fsio.ReservedParts + "/" + id }
 
-func partIDs(r *Root) (ids []string) {
+func partIDs(r *store) (ids []string) {
 	r.parts.mu.Lock()
 	defer r.parts.mu.Unlock()
 	for id := range r.parts.parts {
@@ -118,7 +118,7 @@ func TestOneHasThePartAtATime(t *testing.T) {
 		check(t, err)
 		p, err := r.OpenPart(id)
 		check(t, err)
-		for _, s := range []*Root{r, other} {
+		for _, s := range []*store{r, other} {
 			_, err := s.OpenPart(id)
 			wantKind(t, err, fsio.KindBusy)
 		}
@@ -132,7 +132,7 @@ func TestOneHasThePartAtATime(t *testing.T) {
 		wantKind(t, err, fsio.KindBusy)
 		check(t, q.Drop())
 		check(t, q.Drop())
-		for _, s := range []*Root{r, other} {
+		for _, s := range []*store{r, other} {
 			_, err := s.OpenPart(id)
 			wantKind(t, err, fsio.KindNotFound)
 		}
@@ -147,7 +147,7 @@ func TestOneHasThePartAtATime(t *testing.T) {
 func TestRivalsForAPartWriteOneText(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
 		dir := scratch(t)
-		roots := []*Root{open(t, dir, Options{}), open(t, dir, Options{})}
+		roots := []*store{open(t, dir, Options{}), open(t, dir, Options{})}
 		id := keep(t, roots[0], "a", "")
 		_, err := roots[1].Sweep()
 		check(t, err)
@@ -271,7 +271,8 @@ func TestNewPartRefusesWhatCannotBeStored(t *testing.T) {
 		furnish(t, dir)
 		r := open(t, dir, Options{PartsMax: 2})
 		for text, want := range map[string]fsio.Kind{
-			"": fsio.KindNotPlain, "full": fsio.KindNotPlain, "plain/": fsio.KindNotPlain, "fifo": fsio.KindNotPlain,
+			"": fsio.KindNotPlain, "full": fsio.KindNotPlain,
+			"plain/": fsio.KindNotPlain, "fifo": fsio.KindNotPlain,
 			"missing/x": fsio.KindNotFound, "plain/x": fsio.KindNotFolder, "up/x": fsio.KindDenied,
 		} {
 			if _, err := r.NewPart(name(t, r, text), fsio.PartOptions{}); fsio.KindOf(err) != want {
@@ -328,7 +329,8 @@ func TestPartCommitsUnderTheNameThatItBeganWith(t *testing.T) {
 		p, err := r.OpenPart(id)
 		check(t, err)
 		err = p.Commit(fsio.CommitOptions{})
-		if wantKind(t, err, fsio.KindNotFound); !strings.HasSuffix(err.Error(), ": no such folder") {
+		wantKind(t, err, fsio.KindNotFound)
+		if !strings.HasSuffix(err.Error(), ": no such folder") {
 			t.Errorf("got %q", err)
 		}
 		if kept, held := r.Parts(); kept != 1 || held != 0 {

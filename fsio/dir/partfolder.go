@@ -28,7 +28,7 @@ const (
 )
 
 // partsFolder opens the folder of parts, never by way of a link, and makes it if asked to.
-func (r *Root) partsFolder(n fsio.Name, create bool) (folder, error) {
+func (r *store) partsFolder(n fsio.Name, create bool) (folder, error) {
 	top, err := r.folder(fsio.Name{}, useNames)
 	if err != nil {
 		return folder{}, err
@@ -39,8 +39,7 @@ func (r *Root) partsFolder(n fsio.Name, create bool) (folder, error) {
 	}
 	for range partsFolderTriesMax {
 		d, err := top.inner(fsio.ReservedParts)
-		switch {
-		case !create || !errors.Is(err, fs.ErrNotExist):
+		if !create || !errors.Is(err, fs.ErrNotExist) {
 			return d, err
 		}
 		if err = r.fault(fsio.OpMkdir, n); err == nil {
@@ -61,23 +60,12 @@ type note struct {
 
 // createNote writes a part's note, and returns it open and locked. fs.ErrNotExist says that a sweep
 // took it in between. A note that was cut short does not parse, and counts as none.
-func (r *Root) createNote(kept folder, id string, c note) (*os.File, error) {
-	err := r.fault(fsio.OpCreate, c.name)
-	var f *os.File
-	if err == nil {
-		f, err = kept.create(id + noteSuffix)
-	}
+func (r *store) createNote(kept folder, id string, c note) (*os.File, error) {
+	f, err := kept.createLocked(r, c.name, id+noteSuffix)
 	if err != nil {
 		return nil, err
 	}
-	locked, err := r.lockNew(f, c.name)
-	if err == nil && !locked {
-		err = fs.ErrNotExist
-	}
-	if err == nil {
-		err = r.fault(fsio.OpWrite, c.name)
-	}
-	if err == nil {
+	if err = r.fault(fsio.OpWrite, c.name); err == nil {
 		_, err = fmt.Fprintf(f, noteFormat,
 			time.Now().UTC().Format(time.RFC3339), c.owner, c.name.String())
 	}
@@ -90,7 +78,7 @@ func (r *Root) createNote(kept folder, id string, c note) (*os.File, error) {
 
 // readNote reads a part's note. fs.ErrNotExist says that there is none, or none that is whole and
 // names a file.
-func (r *Root) readNote(kept folder, id string) (note, error) {
+func (r *store) readNote(kept folder, id string) (note, error) {
 	if err := r.fault(fsio.OpOpen, fsio.Name{}); err != nil {
 		return note{}, err
 	}
@@ -118,7 +106,7 @@ func (r *Root) readNote(kept folder, id string) (note, error) {
 
 // removeNote removes the note of a part that has ended, and the folder of parts after the last
 // one. Whatever stays is swept.
-func (r *Root) removeNote(n fsio.Name, kept folder, id string) {
+func (r *store) removeNote(n fsio.Name, kept folder, id string) {
 	if r.fault(fsio.OpRmdir, n) == nil {
 		_ = kept.remove(id + noteSuffix)
 	}
@@ -126,7 +114,7 @@ func (r *Root) removeNote(n fsio.Name, kept folder, id string) {
 }
 
 // removePartsFolder removes the folder of parts if it is empty.
-func (r *Root) removePartsFolder(n fsio.Name) {
+func (r *store) removePartsFolder(n fsio.Name) {
 	if r.fault(fsio.OpRmdir, n) != nil {
 		return
 	}
@@ -139,7 +127,7 @@ func (r *Root) removePartsFolder(n fsio.Name) {
 // SweepParts removes parts that nobody holds and that are older than Options.PartLifetime, and
 // what a killed server left of others. It learns of parts that other servers of the folder made.
 // It looks at every part, and nowhere else. It may block. Otherwise it does as Sweep does.
-func (r *Root) SweepParts() (removed int, err error) {
+func (r *store) SweepParts() (removed int, err error) {
 	if r.options.ReadOnly {
 		return 0, nil
 	}
@@ -149,7 +137,7 @@ func (r *Root) SweepParts() (removed int, err error) {
 }
 
 func (s *sweep) parts() {
-	number := s.root.parts.beginSweep()
+	began, found := time.Now(), map[string]bool{}
 	kept, err := s.root.partsFolder(fsio.Name{}, false)
 	if err == nil {
 		defer kept.close()
@@ -160,7 +148,7 @@ func (s *sweep) parts() {
 			case isNote:
 				s.leftNote(kept, id)
 			default:
-				s.part(kept, id, number)
+				found[id] = s.part(kept, id)
 			}
 		}) {
 			return
@@ -169,7 +157,7 @@ func (s *sweep) parts() {
 		s.note(fsio.OpFolder, fsio.Name{}, err)
 		return
 	}
-	s.root.parts.endSweep(number)
+	s.root.parts.keep(found, began)
 	if err == nil {
 		s.root.removePartsFolder(fsio.Name{})
 	}
@@ -186,11 +174,9 @@ func (s *sweep) leftNote(kept folder, id string) {
 	}
 }
 
-// part removes a part if it is too old or has no whole note, and else learns of it.
-func (s *sweep) part(kept folder, id string, number uint64) {
-	if s.root.parts.sees(id, number) {
-		return // Somebody here holds it.
-	}
+// part removes a part if it is too old or has no whole note, and else learns of it. It reports
+// whether the part stays.
+func (s *sweep) part(kept folder, id string) bool {
 	c, err := s.root.readNote(kept, id)
 	noted := !errors.Is(err, fs.ErrNotExist)
 	if err == nil {
@@ -202,19 +188,21 @@ func (s *sweep) part(kept folder, id string, number uint64) {
 	}
 	if noted && err != nil {
 		s.note(fsio.OpStat, c.name, err)
-		return
+		return !gone(err)
 	}
 	due := func(changed time.Time) bool { return !noted || s.root.expired(changed) }
 	if due(m.ModTime) && s.file(kept, c.name, id, due) {
 		s.note(fsio.OpUnlink, c.name, kept.remove(id+noteSuffix))
-		s.root.parts.forget(id)
 		s.removed++
-	} else if noted {
-		s.root.parts.learn(id, c, m, number)
+		return false
 	}
+	if noted {
+		s.root.parts.learn(id, c, m)
+	}
+	return noted
 }
 
 // expired reports whether a part that was last written to then is past its lifetime.
-func (r *Root) expired(changed time.Time) bool {
+func (r *store) expired(changed time.Time) bool {
 	return r.options.PartLifetime > 0 && time.Since(changed) > r.options.PartLifetime
 }

@@ -3,7 +3,6 @@ package dir
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"sync"
 	"time"
 
@@ -19,8 +18,6 @@ const partsMaxDefault = 10_000
 type partStore struct {
 	mu    sync.Mutex
 	parts map[string]*partEntry
-	// sweep counts sweeps, so that one finds out which parts it has not seen.
-	sweep uint64
 }
 
 // partEntry is what is known of a part.
@@ -29,7 +26,6 @@ type partEntry struct {
 	held bool
 	size int64     // When it was last seen or held.
 	used time.Time // When it was last held, or written to by an earlier server.
-	seen uint64    // The last sweep that saw it, or the last one before it was last held.
 }
 
 // Empty parts make room for others: nothing is lost with one but a few bytes of traffic. Its
@@ -44,23 +40,32 @@ const (
 
 // reserve draws an id for a part of that name, and holds it. If a limit is reached, an empty part
 // makes room.
-func (r *Root) reserve(n fsio.Name, owner string) (id string, err error) {
+func (r *store) reserve(n fsio.Name, owner string) (id string, err error) {
 	for range emptyTries {
-		id, err = r.parts.reserve(note{n, owner}, r.options.PartsMax)
-		if err == nil || !r.makeRoom(owner, err) {
+		var empty string
+		id, empty, err = r.parts.reserve(note{n, owner}, r.options.PartsMax)
+		if empty == "" {
 			break
+		}
+		p, failed := r.OpenPart(empty)
+		switch {
+		case failed != nil: // Another server holds it, or it is gone.
+		case p.Size() > 0:
+			_ = p.Close() // Nothing was written to it.
+		default:
+			_ = p.Drop() // If that fails, it was used just now, and another one is the oldest.
 		}
 	}
 	return id, err
 }
 
 // reserve lets an owner have as many parts as remain for others, and one if there is room at all:
-// however many parts some owners begin, they cannot take all of the room.
-func (s *partStore) reserve(c note, partsMax int) (string, error) {
+// however many parts some owners begin, they cannot take all of the room. If it refuses, empty is
+// the empty part that was unused for the longest, one of the same owner if the owner is at fault.
+func (s *partStore) reserve(c note, partsMax int) (id, empty string, err error) {
 	if partsMax <= 0 {
 		partsMax = partsMaxDefault
 	}
-	var random [8]byte
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owned := 0
@@ -70,27 +75,31 @@ func (s *partStore) reserve(c note, partsMax int) (string, error) {
 		}
 	}
 	left := partsMax - len(s.parts) - 1
-	if left < 0 {
-		return "", errPartsMax
+	switch {
+	case left < 0:
+		return "", s.oldestEmpty(""), errPartsMax
+	case c.owner != "" && owned+1 > max(1, left):
+		return "", s.oldestEmpty(c.owner), errPartsOne
 	}
-	if c.owner != "" && owned+1 > max(1, left) {
-		return "", errPartsOne
-	}
-	for {
+	var random [8]byte
+	for id == "" || s.parts[id] != nil {
 		_, _ = rand.Read(random[:]) // It never fails: the program ends instead.
-		id := hexadecimal(binary.NativeEndian.Uint64(random[:]))
-		if s.parts[id] == nil {
-			s.add(id, &partEntry{note: c, held: true, seen: s.sweep})
-			return id, nil
-		}
+		id = hexadecimal(binary.NativeEndian.Uint64(random[:]))
 	}
+	s.parts[id] = &partEntry{note: c, held: true}
+	return id, "", nil
 }
 
-func (s *partStore) add(id string, e *partEntry) {
-	if s.parts == nil {
-		s.parts = map[string]*partEntry{}
+// oldestEmpty returns the empty part that was unused for the longest, of that owner if there is
+// one, or "". The caller holds mu.
+func (s *partStore) oldestEmpty(owner string) (oldest string) {
+	since := time.Now().Add(-emptyRest)
+	for id, e := range s.parts {
+		if e.size == 0 && !e.held && !e.used.After(since) && (owner == "" || e.owner == owner) {
+			oldest, since = id, e.used
+		}
 	}
-	s.parts[id] = e
+	return oldest
 }
 
 // hold takes the part for one holder, and returns its name and size.
@@ -113,8 +122,7 @@ func (s *partStore) release(id string, size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.parts[id]; e != nil {
-		// A sweep that is running may have read the folder before the part was there.
-		e.held, e.size, e.used, e.seen = false, size, time.Now(), s.sweep
+		e.held, e.size, e.used = false, size, time.Now()
 	}
 }
 
@@ -125,47 +133,27 @@ func (s *partStore) forget(id string) {
 	delete(s.parts, id)
 }
 
-// beginSweep returns the number of a new sweep.
-func (s *partStore) beginSweep() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sweep++
-	return s.sweep
-}
-
-// sees marks a part as seen by a sweep, and reports whether somebody in this process holds it.
-func (s *partStore) sees(id string, sweep uint64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e := s.parts[id]
-	if e != nil {
-		e.seen = max(e.seen, sweep)
-	}
-	return e != nil && e.held
-}
-
 // learn adds a part that a sweep found, unless it is known.
-func (s *partStore) learn(id string, c note, m fsio.Entry, sweep uint64) {
+func (s *partStore) learn(id string, c note, m fsio.Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.parts[id] == nil {
-		s.add(id, &partEntry{note: c, size: m.Size, used: m.ModTime, seen: sweep})
+		s.parts[id] = &partEntry{note: c, size: m.Size, used: m.ModTime}
 	}
 }
 
-// endSweep forgets the parts that began before the sweep and that it did not see: they are gone.
-func (s *partStore) endSweep(sweep uint64) {
+// keep forgets the parts that a sweep did not find, except those that may have come since it began.
+func (s *partStore) keep(found map[string]bool, began time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, e := range s.parts {
-		if e.seen < sweep && !e.held {
+		if !found[id] && !e.held && e.used.Before(began) {
 			delete(s.parts, id)
 		}
 	}
 }
 
-// Parts implements fsio.Store.
-func (r *Root) Parts() (kept, held int) {
+func (r *store) Parts() (kept, held int) {
 	s := &r.parts
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,38 +163,4 @@ func (r *Root) Parts() (kept, held int) {
 		}
 	}
 	return len(s.parts), held
-}
-
-// makeRoom drops an empty part in favour of an owner that was refused a new one. It reports
-// whether there may be more room than before.
-func (r *Root) makeRoom(owner string, refused error) bool {
-	if !errors.Is(refused, errPartsOne) {
-		owner = "" // Anybody's will do.
-	}
-	id := r.parts.oldestEmpty(owner, time.Now().Add(-emptyRest))
-	if id == "" {
-		return false
-	}
-	p, err := r.openPart(id)
-	switch {
-	case err != nil: // Another server holds it, or it is gone.
-	case p.Size() > 0:
-		_ = p.Close() // Nothing was written to it.
-	default:
-		_ = p.Drop() // If that fails, it was used just now, and another one is the oldest.
-	}
-	return true
-}
-
-// oldestEmpty returns the empty part that was unused for the longest, and since that time at
-// least, or "". If owner is not empty it is one of that owner.
-func (s *partStore) oldestEmpty(owner string, since time.Time) (oldest string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, e := range s.parts {
-		if e.size == 0 && !e.held && !e.used.After(since) && (owner == "" || e.owner == owner) {
-			oldest, since = id, e.used
-		}
-	}
-	return oldest
 }

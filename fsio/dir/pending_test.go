@@ -26,8 +26,8 @@ func TestCommitGivesTheWholeFileItsName(t *testing.T) {
 			if _, err := os.Lstat(dir + "/" + text); !errors.Is(err, fs.ErrNotExist) {
 				t.Fatalf("%s is there before Commit: %v", text, err)
 			}
-			if len(temporaries(t, dir)) != 1 || p.(*Pending).draft.descriptor() < 0 {
-				t.Fatalf("%q, descriptor %d", temporaries(t, dir), p.(*Pending).draft.descriptor())
+			if len(temporaries(t, dir)) != 1 {
+				t.Fatalf("%q", temporaries(t, dir))
 			}
 			for i, part := range []string{"world", "hello "} { // In any order.
 				if n, err := p.WriteAt([]byte(part), int64(6-6*i)); n != len(part) || err != nil {
@@ -42,9 +42,6 @@ func TestCommitGivesTheWholeFileItsName(t *testing.T) {
 			}
 			_, err = p.WriteAt([]byte("x"), 0)
 			wantKind(t, err, fsio.KindIO)
-			if p.(*Pending).draft.descriptor() != -1 {
-				t.Fatalf("descriptor %d after Commit", p.(*Pending).draft.descriptor())
-			}
 		}
 		if content(t, dir+"/sub/linked") != "hello world" {
 			t.Fatal("a link to a folder was not followed")
@@ -106,9 +103,11 @@ func TestCreateRefusesWhatCannotBeStored(t *testing.T) {
 		link(t, "fifo", dir+"/tofifo")
 		r := open(t, dir, Options{})
 		for text, want := range map[string]fsio.Kind{
-			"": fsio.KindNotPlain, "folder": fsio.KindNotPlain, "plain/": fsio.KindNotPlain, "fifo": fsio.KindNotPlain,
-			"missing/x": fsio.KindNotFound, "plain/x": fsio.KindNotFolder, "fifo/x": fsio.KindNotFolder,
-			"up/x": fsio.KindDenied, "tofifo/x": fsio.KindNotFolder,
+			"": fsio.KindNotPlain, "folder": fsio.KindNotPlain,
+			"plain/": fsio.KindNotPlain, "fifo": fsio.KindNotPlain,
+			"missing/x": fsio.KindNotFound, "plain/x": fsio.KindNotFolder,
+			"fifo/x": fsio.KindNotFolder,
+			"up/x":   fsio.KindDenied, "tofifo/x": fsio.KindNotFolder,
 		} {
 			p, err := r.Create(name(t, r, text), fsio.CreateOptions{})
 			if err == nil {
@@ -190,7 +189,8 @@ func TestReadersMeetOneWholeFile(t *testing.T) {
 			readers.Go(func() {
 				for !stop.Load() {
 					got, err := fetch(r, n)
-					if fsio.KindOf(err) == fsio.KindBusy || fsio.KindOf(err) == fsio.KindNotFound && (r.kernel == nil) {
+					kind := fsio.KindOf(err)
+					if kind == fsio.KindBusy || kind == fsio.KindNotFound && r.kernel == nil {
 						continue // os.Root looks at a name and opens it in two steps.
 					}
 					if err != nil || got != text(len(got)-1000) {
@@ -239,7 +239,8 @@ func TestOneOfManyWinsWithNoReplace(t *testing.T) {
 					if _, err := p.WriteAt([]byte(mine), 0); err != nil {
 						t.Error(err)
 					}
-					switch err := p.Commit(fsio.CommitOptions{NoReplace: i%2 == 1}); fsio.KindOf(err) {
+					err = p.Commit(fsio.CommitOptions{NoReplace: i%2 == 1})
+					switch fsio.KindOf(err) {
 					case fsio.KindNone:
 						won.Add(1)
 						winner.Store(mine)
@@ -261,7 +262,7 @@ func TestOneOfManyWinsWithNoReplace(t *testing.T) {
 
 // TestFaultsLeaveTheOldFileAndNothingElse lets each system call of an upload fail in turn.
 func TestFaultsLeaveTheOldFileAndNothingElse(t *testing.T) {
-	upload := func(r *Root, n fsio.Name, noReplace bool) error {
+	upload := func(r *store, n fsio.Name, noReplace bool) error {
 		p, err := r.Create(n, fsio.CreateOptions{NoReplace: noReplace})
 		if err != nil {
 			return err
@@ -275,11 +276,11 @@ func TestFaultsLeaveTheOldFileAndNothingElse(t *testing.T) {
 		}
 		return p.Commit(fsio.CommitOptions{})
 	}
-	small := func(r *Root, n fsio.Name, noReplace bool) error {
+	small := func(r *store, n fsio.Name, noReplace bool) error {
 		return r.StoreSmall(n, []byte("new"), fsio.CommitOptions{NoReplace: noReplace})
 	}
 	eachWay(t, func(t *testing.T, open openFunc) {
-		for _, store := range []func(*Root, fsio.Name, bool) error{upload, small} {
+		for _, store := range []func(*store, fsio.Name, bool) error{upload, small} {
 			for _, noReplace := range []bool{false, true} {
 				testFaults(t, open, store, noReplace)
 			}
@@ -288,7 +289,7 @@ func TestFaultsLeaveTheOldFileAndNothingElse(t *testing.T) {
 }
 
 func testFaults(
-	t *testing.T, open openFunc, store func(*Root, fsio.Name, bool) error, noReplace bool,
+	t *testing.T, open openFunc, store func(*store, fsio.Name, bool) error, noReplace bool,
 ) {
 	const callsMin = 6 // Folder, stat, create, lock, write, close, rename, and perhaps more.
 	for failing := 0; ; failing++ {
@@ -299,7 +300,7 @@ func testFaults(
 		}
 		calls, failed := 0, fsio.Op("")
 		fault := func(op fsio.Op, _ fsio.Name) error {
-			if op == fsio.OpRoot || op == fsio.OpUnlink { // Without unlinking nothing can be cleaned up.
+			if op == fsio.OpRoot || op == fsio.OpUnlink { // Else nothing can be cleaned up.
 				return nil
 			}
 			calls++

@@ -1,3 +1,12 @@
+// Package dir is an fsio.Store: a folder on this machine, with everything beneath it.
+//
+// On Linux the kernel keeps every name beneath the root, symbolic links included: openat2 with
+// RESOLVE_BENEATH. Where that call is not available (an old kernel, a sandbox, another system)
+// os.Root does the same in user space, with more system calls. Open finds out which;
+// Options.Portable, and the build tag ferryportable, ask for os.Root anyway.
+//
+// By default nothing is forced to the disk. CommitOptions.Durable forces one file and its folder, a
+// Syncer those of all that commit at the same time.
 package dir
 
 import (
@@ -18,9 +27,9 @@ type Options struct {
 	// Portable asks for os.Root and plain reads and writes, even where the system has better.
 	Portable bool
 
-	// Durable has Mkdir, Rmdir, Remove and Rename bring the folders that they changed to the disk
-	// before they return. An error of that has OpSyncFolder: what was asked for is done then, and
-	// may not outlast a power cut. For uploads see CommitOptions.
+	// Durable has Mkdir, Rmdir, Remove and Rename sync the folders that they changed before they
+	// return. After an error with OpSyncFolder the change is made, and a power cut may undo it.
+	// For uploads see fsio.CommitOptions.
 	Durable bool
 
 	// PartLifetime is how long after the last byte a part is kept: Sweep removes older ones. Zero
@@ -31,103 +40,66 @@ type Options struct {
 	// less: 10,000.
 	PartsMax int
 
-	// Fault, when it is not nil, is asked before each system call of a kind; an error that it
-	// returns is used instead of the call, a Short lets it move fewer bytes. It is for tests, and
-	// is called by any goroutine. A close is made even if Fault replaces its outcome.
+	// Fault is for tests. Unless it is nil it is asked before each system call of a kind, by any
+	// goroutine; an error that it returns is used instead of the call, and a Short lets it move
+	// fewer bytes. A close is made even if Fault replaces its outcome.
 	Fault func(op fsio.Op, name fsio.Name) error
 }
 
-// Root is an fsio.Store: a folder and everything beneath it.
-type Root struct {
+// store is an fsio.Store: a folder and everything beneath it.
+type store struct {
 	options Options
 	kernel  *kernel  // Resolves names in the kernel; nil where os.Root does it.
 	root    *os.Root // Nil where the kernel does it.
 
 	parts partStore
 
-	// noWait are the filesystems that refuse reads that do not wait.
-	noWait deviceSet
+	// noWait is the filesystem that last refused reads that do not wait.
+	noWait atomic.Uint64
 	// noCachestat is set once the system has said that it does not know cachestat.
 	noCachestat atomic.Bool
 }
 
-// Open opens the folder dir. It probes what the system offers and falls back by itself.
-// Errors have KindNotFound, KindNotFolder or KindDenied, and do not repeat dir.
-func Open(dir string, o Options) (*Root, error) {
-	r := &Root{options: o}
-	if err := r.fault(fsio.OpRoot, fsio.Name{}); err != nil {
-		return nil, fsio.NewError(fsio.OpRoot, fsio.Name{}, err)
-	}
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		err = syscall.ENOTDIR
-	}
+// Open opens a folder. It probes what the system offers and falls back by itself. Errors have
+// KindNotFound, KindNotFolder or KindDenied, and do not repeat the path.
+func Open(path string, o Options) (fsio.Store, error) {
+	r := &store{options: o, parts: partStore{parts: map[string]*partEntry{}}}
+	err := r.do(fsio.OpRoot, fsio.Name{}, func() error {
+		info, err := os.Stat(path)
+		if err == nil && !info.IsDir() {
+			err = syscall.ENOTDIR
+		}
+		if err == nil && !o.Portable {
+			r.kernel, err = newKernel(path)
+		}
+		if err == nil && r.kernel == nil {
+			r.root, err = os.OpenRoot(path)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, fsio.NewError(fsio.OpRoot, fsio.Name{}, err)
-	}
-	if !o.Portable {
-		r.kernel, err = newKernel(dir)
-		if err != nil {
-			return nil, fsio.NewError(fsio.OpRoot, fsio.Name{}, err)
-		}
-	}
-	if r.kernel == nil {
-		r.root, err = os.OpenRoot(dir)
-		if err != nil {
-			return nil, fsio.NewError(fsio.OpRoot, fsio.Name{}, err)
-		}
+		return nil, err
 	}
 	return r, nil
 }
 
-// Close closes the root's own descriptors. Files and pending files of it stay as they are.
-func (r *Root) Close() error {
+// Close leaves open files and uploads as they are.
+func (r *store) Close() error {
 	if r.kernel != nil {
 		return fsio.NewError(fsio.OpClose, fsio.Name{}, r.kernel.close())
 	}
 	return fsio.NewError(fsio.OpClose, fsio.Name{}, r.root.Close())
 }
 
-// Free returns how many bytes the root's filesystem has left for this process's user.
-func (r *Root) Free() (int64, error) {
-	if err := r.fault(fsio.OpFree, fsio.Name{}); err != nil {
-		return 0, fsio.NewError(fsio.OpFree, fsio.Name{}, err)
-	}
-	if r.kernel != nil {
-		n, err := r.kernel.free()
-		return n, fsio.NewError(fsio.OpFree, fsio.Name{}, err)
-	}
-	f, err := r.root.Open(".")
-	if err != nil {
-		return 0, fsio.NewError(fsio.OpFree, fsio.Name{}, err)
-	}
-	defer closeRead(f)
-	n, err := freeBytes(f)
-	return n, fsio.NewError(fsio.OpFree, fsio.Name{}, err)
-}
-
-// deviceSet remembers a few filesystems. It only grows, and forgets those that find no room:
-// they are asked anew every time.
-type deviceSet struct {
-	slots [8]atomic.Uint64 // Device number plus one; a root seldom holds more filesystems.
-}
-
-func (s *deviceSet) has(device uint64) bool {
-	for i := range s.slots {
-		switch s.slots[i].Load() {
-		case device + 1:
-			return true
-		case 0:
-			return false
+// Free returns what is left for this process's user.
+func (r *store) Free() (bytes int64, err error) {
+	err = r.do(fsio.OpFree, fsio.Name{}, func() error {
+		d, err := r.folder(fsio.Name{}, useNames)
+		if err == nil {
+			bytes, err = freeBytes(d.fd)
+			d.close()
 		}
-	}
-	return false
-}
-
-func (s *deviceSet) add(device uint64) {
-	for i := range s.slots {
-		if s.slots[i].CompareAndSwap(0, device+1) || s.slots[i].Load() == device+1 {
-			return
-		}
-	}
+		return err
+	})
+	return bytes, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"runtime"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -82,14 +83,6 @@ func (k *kernel) close() error {
 	return unix.Close(k.root)
 }
 
-func (k *kernel) free() (int64, error) {
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(k.root, &st); err != nil {
-		return 0, err
-	}
-	return freeOf(&st), nil
-}
-
 // openat2 opens path, which ends in NUL, without allocating. EAGAIN comes back only if
 // RESOLVE_CACHED was asked for.
 func openat2(dir int, path string, flags int, resolve uint64) (int, error) {
@@ -114,42 +107,14 @@ func openat2(dir int, path string, flags int, resolve uint64) (int, error) {
 	}
 }
 
-// openPlain opens a plain file, access being O_RDONLY or O_RDWR. Its type is looked at before
-// anything is opened that could wait or act: O_PATH opens nothing but the name.
-func (k *kernel) openPlain(
-	dir int, path string, access int, resolve uint64, st *unix.Stat_t,
-) (int, error) {
-	if resolve&resolveCached != 0 && !k.cached {
-		return -1, unix.EAGAIN
-	}
-	handle, err := openat2(dir, path, unix.O_PATH|unix.O_CLOEXEC, resolve)
-	if err != nil {
-		return -1, err
-	}
-	defer release(handle)
-	if err := unix.Fstat(handle, st); err != nil {
-		return -1, err
-	}
-	if kindOf(st) != fsio.EntryFile {
-		return -1, errNotPlain
-	}
-	fd, err := reopen(k.proc, handle, access)
-	if errors.Is(err, unix.ENOENT) {
-		err = errUnsupported // /proc was unmounted.
-	}
-	return fd, err
-}
-
-const plainFlags = unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-
 // reopen opens exactly the inode that handle stands for. It waits for no disk, since
 // the inode is in memory; a network filesystem may ask its server here.
-func reopen(proc, handle, access int) (int, error) {
+func reopen(proc, handle int) (int, error) {
 	var digits [20]byte
 	path := append(strconv.AppendInt(digits[:0], int64(handle), 10), 0)
 	for {
 		fd, _, errno := unix.Syscall6(unix.SYS_OPENAT, uintptr(proc),
-			uintptr(unsafe.Pointer(&path[0])), uintptr(plainFlags|access), 0, 0, 0)
+			uintptr(unsafe.Pointer(&path[0])), uintptr(openPlainFlags|unix.O_CLOEXEC), 0, 0, 0)
 		switch errno {
 		case 0:
 			return int(fd), nil
@@ -160,24 +125,34 @@ func reopen(proc, handle, access int) (int, error) {
 	}
 }
 
-func (k *kernel) open(n fsio.Name, cached bool) (fsio.Held, error) {
+// open opens a plain file. Its kind is looked at before anything is opened that could wait or act:
+// O_PATH opens nothing but the name.
+func (k *kernel) open(n fsio.Name, cached bool) (h fsio.Held, err error) {
 	resolve := uint64(beneath)
 	if cached {
-		resolve |= resolveCached
+		if resolve |= resolveCached; !k.cached {
+			return h, unix.EAGAIN
+		}
 	}
 	var st unix.Stat_t
-	fd, err := k.openPlain(k.root, n.Zero(), unix.O_RDONLY, resolve, &st)
+	handle, err := k.handle(n, resolve, &st)
 	if err != nil {
-		return fsio.Held{}, err
+		return h, err
 	}
-	h := fsio.Held{Bytes: st.Size, Descriptor: fd, Device: st.Dev}
-	h.Seconds, h.Nanoseconds = st.Mtim.Unix()
-	return h, nil
+	defer release(handle)
+	if kindOf(&st) != fsio.EntryFile {
+		return h, errNotPlain
+	}
+	h = fsio.Held{Bytes: st.Size, Changed: time.Unix(st.Mtim.Unix()), Device: st.Dev}
+	if h.Descriptor, err = reopen(k.proc, handle); errors.Is(err, unix.ENOENT) {
+		err = errUnsupported // /proc was unmounted.
+	}
+	return h, err
 }
 
 func (k *kernel) stat(n fsio.Name) (fsio.Entry, error) {
 	var st unix.Stat_t
-	handle, err := k.handle(n, &st)
+	handle, err := k.handle(n, beneath, &st)
 	if err != nil {
 		return fsio.Entry{}, err
 	}
@@ -186,8 +161,8 @@ func (k *kernel) stat(n fsio.Name) (fsio.Entry, error) {
 }
 
 // handle opens n without opening what has the name.
-func (k *kernel) handle(n fsio.Name, st *unix.Stat_t) (int, error) {
-	handle, err := openat2(k.root, n.Zero(), unix.O_PATH|unix.O_CLOEXEC, beneath)
+func (k *kernel) handle(n fsio.Name, resolve uint64, st *unix.Stat_t) (int, error) {
+	handle, err := openat2(k.root, n.Zero(), unix.O_PATH|unix.O_CLOEXEC, resolve)
 	if err != nil {
 		return -1, err
 	}
@@ -201,7 +176,7 @@ func (k *kernel) handle(n fsio.Name, st *unix.Stat_t) (int, error) {
 // setMeta changes an inode by way of /proc, since a handle alone does not allow it.
 func (k *kernel) setMeta(n fsio.Name, m fsio.Meta) error {
 	var st unix.Stat_t
-	handle, err := k.handle(n, &st)
+	handle, err := k.handle(n, beneath, &st)
 	if err != nil {
 		return err
 	}

@@ -79,7 +79,8 @@ func TestNamesTakenWhileSmallFilesAreStored(t *testing.T) {
 			taken = true
 			return c.take(dir + "/a")
 		}})
-		err := r.StoreSmall(name(t, r, "a"), []byte("ours"), fsio.CommitOptions{NoReplace: c.noReplace})
+		err := r.StoreSmall(name(t, r, "a"), []byte("ours"),
+			fsio.CommitOptions{NoReplace: c.noReplace})
 		if kind := fsio.KindOf(err); kind != c.want {
 			t.Errorf("got %v, want %v", err, c.want)
 		}

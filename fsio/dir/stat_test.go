@@ -40,11 +40,13 @@ func TestStatFollowsLinksBeneathTheRoot(t *testing.T) {
 		} {
 			got, err := r.Stat(name(t, r, c.name))
 			same := got.ModTime.Equal(c.want.ModTime)
-			if !same || got.Kind != c.want.Kind || got.Size != c.want.Size || fsio.KindOf(err) != c.kind {
+			if !same || got.Kind != c.want.Kind || got.Size != c.want.Size ||
+				fsio.KindOf(err) != c.kind {
 				t.Errorf("%q: got %v, %v; want %v, %v", c.name, got, err, c.want, c.kind)
 			}
 		}
-		if got, err := r.Stat(fsio.Name{}); err != nil || got.Kind != fsio.EntryFolder || got.Size != 0 {
+		got, err := r.Stat(fsio.Name{})
+		if err != nil || got.Kind != fsio.EntryFolder || got.Size != 0 {
 			t.Errorf("the root: got %v, %v", got, err)
 		}
 	})

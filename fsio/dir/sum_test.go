@@ -35,7 +35,7 @@ func wholeSum(a fsio.Algo, b []byte) string {
 }
 
 // openFile opens the file a for as long as the test runs.
-func openFile(t testing.TB, r *Root) *fsio.File {
+func openFile(t testing.TB, r *store) *fsio.File {
 	t.Helper()
 	f := &fsio.File{}
 	check(t, r.Open(f, name(t, r, "a")))
@@ -76,7 +76,7 @@ func TestSumsByPiecesAreSumsOfTheWhole(t *testing.T) {
 			}
 			return nil
 		}})
-		for _, r := range []*Root{open(t, dir, Options{}), short} {
+		for _, r := range []*store{open(t, dir, Options{}), short} {
 			f := openFile(t, r)
 			for _, c := range [][2]int{
 				{0, len(data)},
@@ -184,7 +184,8 @@ func TestFaultsOfSumsReachTheCaller(t *testing.T) {
 				return
 			}
 			// A look that fails costs the cache its entry, and nobody the sum.
-			if err == nil && d.Hex() != wholeSum(fsio.AlgoXXH3, data) || err != nil && d != (fsio.Digest{}) {
+			if err == nil && d.Hex() != wholeSum(fsio.AlgoXXH3, data) ||
+				err != nil && d != (fsio.Digest{}) {
 				t.Fatalf("call %d failed: got %v, %v", failing, d, err)
 			}
 			if err != nil {

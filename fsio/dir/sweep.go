@@ -4,23 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"ferry/fsio"
 )
 
-// Sweep implements fsio.Store. It removes temporary files of ours anywhere beneath the root that
-// nobody has locked, and what SweepParts removes. Links are not followed. It walks the whole tree,
-// and may take as long. On a read-only root it does nothing.
+// Sweep removes temporary files of ours anywhere beneath the root that nobody has locked, and what
+// SweepParts removes. Links are not followed. It walks the whole tree, and may take as long. On a
+// read-only root it does nothing.
 //
 // Servers before this version kept a part next to its target, as a hidden folder with one file.
 // Such a part cannot be resumed; it is removed once it is older than Options.PartLifetime.
-func (r *Root) Sweep() (removed int, err error) {
+func (r *store) Sweep() (removed int, err error) {
 	if r.options.ReadOnly {
 		return 0, nil
 	}
@@ -36,7 +34,7 @@ func (r *Root) Sweep() (removed int, err error) {
 
 // sweep is one walk of the tree, or one look at the parts.
 type sweep struct {
-	root    *Root
+	root    *store
 	removed int
 	err     error // The first one.
 }
@@ -74,11 +72,11 @@ func (s *sweep) folder(n fsio.Name) (inner []fsio.Name) {
 
 // each reads an open folder, and reports whether it could.
 func (s *sweep) each(d folder, n fsio.Name, do func(fsio.Entry)) bool {
-	err := s.root.fault(fsio.OpList, n)
 	var l lister
-	if err == nil {
+	err := s.root.do(fsio.OpList, n, func() (err error) {
 		l, err = d.list()
-	}
+		return err
+	})
 	if err == nil {
 		defer l.close()
 	}
@@ -99,38 +97,37 @@ func (s *sweep) each(d folder, n fsio.Name, do func(fsio.Entry)) bool {
 
 // file removes a file if nobody has it locked and due agrees, given the time of its last change.
 // The lock is held until the name is gone, so that a server that has just created the file
-// notices: see lockNew.
+// notices: see createLocked.
 func (s *sweep) file(d folder, n fsio.Name, base string, due func(changed time.Time) bool) bool {
-	err := s.root.fault(fsio.OpOpen, n)
 	var f *os.File
-	if err == nil {
+	err := s.root.do(fsio.OpOpen, n, func() (err error) {
 		f, err = d.open(base)
-	}
+		return err
+	})
 	if err != nil {
 		s.note(fsio.OpOpen, n, err)
 		return false
 	}
 	defer closeRead(f)
-	err = s.root.fault(fsio.OpLock, n)
-	locked := false
+	err = s.root.do(fsio.OpLock, n, func() error {
+		locked, err := tryLock(f)
+		if err == nil && !locked {
+			err = errBusy // Somebody has it.
+		}
+		return err
+	})
+	var id fsio.Identity
 	if err == nil {
-		locked, err = tryLock(f)
+		id, err = identify(int(f.Fd()))
 	}
-	if err != nil {
-		s.note(fsio.OpLock, n, err)
-		return false
-	}
-	id, err := identify(int(f.Fd()))
-	runtime.KeepAlive(f)
-	if !locked || err != nil || !due(time.Unix(0, id.Modified)) {
+	if err == nil && !due(time.Unix(0, id.Modified)) {
 		return false
 	}
 	// A server may have committed it between our open and our lock: then it has another name.
-	err = s.root.fault(fsio.OpUnlink, n)
 	if err == nil {
-		err = d.remove(base)
+		err = s.root.do(fsio.OpUnlink, n, func() error { return d.remove(base) })
 	}
-	s.note(fsio.OpUnlink, n, err)
+	s.note(fsio.OpLock, n, err)
 	return err == nil
 }
 
@@ -151,10 +148,7 @@ func (s *sweep) oldPart(home folder, n fsio.Name, base string) {
 	if len(found) == 1 && !s.file(kept, n.Join(base), found[0].Name, s.root.expired) {
 		return
 	}
-	err = s.root.fault(fsio.OpRmdir, n)
-	if err == nil {
-		err = home.removeFolder(base)
-	}
+	err = s.root.do(fsio.OpRmdir, n, func() error { return home.removeFolder(base) })
 	if err == nil {
 		s.removed++
 	}
@@ -164,8 +158,7 @@ func (s *sweep) oldPart(home folder, n fsio.Name, base string) {
 // gone reports whether an error only says that somebody else was faster.
 func gone(err error) bool {
 	kind := fsio.KindOf(err)
-	return errors.Is(err, fs.ErrNotExist) || kind == fsio.KindNotFound || kind == fsio.KindNotFolder ||
-		kind == fsio.KindNotPlain
+	return kind == fsio.KindNotFound || kind == fsio.KindNotFolder || kind == fsio.KindNotPlain
 }
 
 // isTemporary tells the names of our temporary files: random, so that servers may share a folder.

@@ -64,7 +64,9 @@ func TestSweepTakesOnlyWhatNobodyHolds(t *testing.T) {
 
 func TestSweepGoesOnAfterErrors(t *testing.T) {
 	eachWay(t, func(t *testing.T, open openFunc) {
-		for _, bad := range []fsio.Op{fsio.OpFolder, fsio.OpList, fsio.OpOpen, fsio.OpLock, fsio.OpUnlink} {
+		for _, bad := range []fsio.Op{
+			fsio.OpFolder, fsio.OpList, fsio.OpOpen, fsio.OpLock, fsio.OpUnlink,
+		} {
 			dir := scratch(t)
 			for _, path := range []string{"a", "b", "c"} {
 				write(t, dir+"/"+path+"/"+temporaryName(7), "x")

@@ -7,12 +7,11 @@ import (
 	"ferry/fsio"
 )
 
-// Syncer implements fsio.Syncer: while it is at work, those that come wait, and
-// then it does all of them together. If they are many, one syncfs brings all of their bytes to the
-// disk, then every file takes its name, and then every folder is brought to the disk once. When
-// that syncfs fails, it is not known whose bytes were lost: then every file is asked by itself. It
-// may be used by any number of goroutines.
-type Syncer struct {
+// syncer implements fsio.Syncer: while it is at work, those that come wait, and then it does all of
+// them together. If they are many, one syncfs brings all of their bytes to the disk, then every
+// file takes its name, and then every folder is brought to the disk once. When that syncfs fails,
+// it is not known whose bytes were lost: then every file is synced by itself.
+type syncer struct {
 	pool *fsio.Pool
 
 	mu      sync.Mutex
@@ -22,7 +21,7 @@ type Syncer struct {
 
 // commitment is one Commit that waits.
 type commitment struct {
-	c         committable
+	u         *upload
 	noReplace bool
 	done      func(error)
 	err       error
@@ -33,14 +32,13 @@ type commitment struct {
 // or three are better off alone.
 const syncAllMin = 4
 
-// NewSyncer implements fsio.Store. The pool does the work, one job at a time.
-func (*Root) NewSyncer(pool *fsio.Pool) fsio.Syncer { return &Syncer{pool: pool} }
+// NewSyncer has the pool do the work, one job at a time.
+func (*store) NewSyncer(pool *fsio.Pool) fsio.Syncer { return &syncer{pool: pool} }
 
-// Commit implements fsio.Syncer.
-func (s *Syncer) Commit(c fsio.Committable, o fsio.CommitOptions, done func(error)) {
+func (s *syncer) Commit(c fsio.Committable, o fsio.CommitOptions, done func(error)) {
 	s.mu.Lock()
 	s.waiting = append(s.waiting,
-		&commitment{c: c.(committable), noReplace: o.NoReplace, done: done})
+		&commitment{u: c.(*upload), noReplace: o.NoReplace, done: done})
 	begin := !s.working
 	s.working = true
 	s.mu.Unlock()
@@ -50,7 +48,7 @@ func (s *Syncer) Commit(c fsio.Committable, o fsio.CommitOptions, done func(erro
 }
 
 // Run does what waits. The pool calls it.
-func (s *Syncer) Run() {
+func (s *syncer) Run() {
 	s.mu.Lock()
 	batch := s.waiting
 	s.waiting = nil
@@ -68,35 +66,34 @@ func (s *Syncer) Run() {
 // commitAll does commit's steps for all of them, each step for all before the next.
 func commitAll(batch []*commitment) {
 	batch = slices.DeleteFunc(batch, func(c *commitment) bool {
-		d := c.c.shared()
-		if d.ended {
-			c.done(d.result)
+		if c.u.ended {
+			c.done(c.u.result)
 		}
-		return d.ended
+		return c.u.ended
 	})
-	left := each(batch, func(c *commitment) error { return c.c.shared().flush() })
-	for _, group := range byInode(left, func(d *draft) (inode, error) {
-		if d.older {
+	left := each(batch, func(c *commitment) error { return c.u.flush() })
+	for _, group := range byInode(left, func(u *upload) (inode, error) {
+		if u.older {
 			// A syncfs of others may have been told of what befell those bytes, and nobody will
 			// be again; the file's own fsync is.
 			return inode{}, errUnsupported
 		}
-		id, err := identify(int(d.file.Fd()))
+		id, err := identify(int(u.file.Fd()))
 		return inode{device: id.Device}, err
 	}) {
 		if !syncAll(group) {
-			each(group, func(c *commitment) error { return c.c.shared().sync() })
+			each(group, func(c *commitment) error { return c.u.sync() })
 		}
 	}
-	left = each(left, func(c *commitment) error { return c.c.place(c.noReplace) })
-	for _, group := range byInode(left, func(d *draft) (inode, error) { return d.home.inode() }) {
-		err := group[0].c.shared().syncHome()
+	left = each(left, func(c *commitment) error { return c.u.place(c.noReplace) })
+	for _, group := range byInode(left, func(u *upload) (inode, error) { return u.home.inode() }) {
+		err := group[0].u.syncHome()
 		each(group, func(c *commitment) error {
-			return fsio.NewError(fsio.OpSyncFolder, c.c.shared().name, err)
+			return fsio.NewError(fsio.OpSyncFolder, c.u.name, err)
 		})
 	}
 	for _, c := range batch {
-		c.done(c.c.end(c.err))
+		c.done(c.u.end(c.err))
 	}
 }
 
@@ -116,11 +113,11 @@ func each(batch []*commitment, step func(*commitment) error) (left []*commitment
 // byInode groups by what inode says, in the order of the first of each group. Those of which it
 // returns an error are groups of one.
 func byInode(
-	batch []*commitment, of func(*draft) (inode, error),
+	batch []*commitment, of func(*upload) (inode, error),
 ) (groups [][]*commitment) {
 	place := map[inode]int{}
 	for _, c := range batch {
-		id, err := of(c.c.shared())
+		id, err := of(c.u)
 		if at, ok := place[id]; ok && err == nil {
 			groups[at] = append(groups[at], c)
 			continue
@@ -136,20 +133,19 @@ func byInode(
 // syncAll brings the bytes of files on one filesystem to the disk, and reports whether it could,
 // and could tell.
 func syncAll(group []*commitment) bool {
-	if len(group) < syncAllMin || !syncfsTells() {
+	if len(group) < syncAllMin {
 		return false
 	}
 	// The kernel tells a descriptor of the errors since it was opened, unless another was told
 	// before that: the one that was opened first is told of whatever befell any of them.
 	oldest := slices.MinFunc(group, func(a, b *commitment) int {
-		return int(int64(a.c.shared().order - b.c.shared().order))
-	}).c.shared()
-	if oldest.root.options.Portable {
+		return int(int64(a.u.order - b.u.order))
+	}).u
+	// Since Linux 5.8 syncfs returns the errors of writing; that RESOLVE_CACHED is known says 5.12.
+	if k := oldest.root.kernel; k == nil || !k.cached {
 		return false
 	}
-	err := oldest.root.fault(fsio.OpSyncAll, oldest.name)
-	if err == nil {
-		err = syncFilesystem(oldest.file)
-	}
-	return err == nil
+	return oldest.root.do(fsio.OpSyncAll, oldest.name, func() error {
+		return syncFilesystem(oldest.file)
+	}) == nil
 }

@@ -36,7 +36,7 @@ func (r *recorder) fault(op fsio.Op, n fsio.Name) error {
 }
 
 // commitTogether commits the names in one batch, and returns what each of them was told.
-func commitTogether(t *testing.T, r *Root, names []string) map[string]error {
+func commitTogether(t *testing.T, r *store, names []string) map[string]error {
 	t.Helper()
 	pool := fsio.NewPool(1)
 	s := r.NewSyncer(pool)
@@ -45,7 +45,7 @@ func commitTogether(t *testing.T, r *Root, names []string) map[string]error {
 	told := map[string]error{}
 	var mu sync.Mutex
 	for _, text := range names {
-		p, err := createSmall(r, name(t, r, text), []byte("text of "+text), fsio.CreateOptions{})
+		p, err := createSmall(r, name(t, r, text), []byte("text of "+text))
 		if err != nil {
 			told[text] = err
 			continue
@@ -117,7 +117,7 @@ func TestManyShareOneSync(t *testing.T) {
 			}
 		}
 		want := []string{"sync filesystem a/1"}
-		if r.options.Portable || !syncfsTells() {
+		if r.kernel == nil || !r.kernel.cached {
 			want = []string{"sync a/1", "sync b/1", "sync a/2", "sync b/2", "sync a/3"}
 		}
 		want = slices.Concat(
@@ -142,19 +142,19 @@ func TestManyShareOneSync(t *testing.T) {
 }
 
 func TestTheFileOpenedFirstAsksForAll(t *testing.T) {
-	if !syncfsTells() {
-		t.Skip("syncfs is not asked here")
-	}
 	dir := folders(t)
 	var calls recorder
 	r := openDefault(t, dir, Options{Fault: calls.fault})
+	if r.kernel == nil || !r.kernel.cached {
+		t.Skip("syncfs is not asked here")
+	}
 	pool := fsio.NewPool(1)
 	s := r.NewSyncer(pool)
 	gate := make(chan struct{})
 	pool.Submit(jobFunc(func() { <-gate }))
 	var made []fsio.Upload
 	for _, text := range together {
-		p, err := createSmall(r, name(t, r, text), nil, fsio.CreateOptions{})
+		p, err := createSmall(r, name(t, r, text), nil)
 		check(t, err)
 		made = append(made, p)
 	}
@@ -188,7 +188,7 @@ func TestBytesOfEarlierOpenersAreSyncedByTheirFile(t *testing.T) {
 		}
 	}
 	for _, text := range together {
-		p, err := createSmall(r, name(t, r, text), []byte("text of "+text), fsio.CreateOptions{})
+		p, err := createSmall(r, name(t, r, text), []byte("text of "+text))
 		check(t, err)
 		s.Commit(p, fsio.CommitOptions{}, told)
 	}
@@ -310,7 +310,7 @@ func TestPartsAndEndedUploadsAreCommittedTogether(t *testing.T) {
 		aborted, err := r.Create(name(t, r, "b/1"), fsio.CreateOptions{})
 		check(t, err)
 		check(t, aborted.Abort())
-		done, err := createSmall(r, name(t, r, "b/2"), []byte("text of b/2"), fsio.CreateOptions{})
+		done, err := createSmall(r, name(t, r, "b/2"), []byte("text of b/2"))
 		check(t, err)
 		check(t, done.Commit(fsio.CommitOptions{}))
 		gate := make(chan struct{})
@@ -331,7 +331,7 @@ func TestPartsAndEndedUploadsAreCommittedTogether(t *testing.T) {
 			t.Fatalf("got %v, want %v", told, want)
 		}
 		wantStored(t, dir, "a/1", "b/2")
-		finish(t, r, kept.(*Part).id, "text of a/2", "") // The refused one is kept.
+		finish(t, r, kept.(*upload).id, "text of a/2", "") // The refused one is kept.
 		wantStored(t, dir, "a/2")
 		wantNoParts(t, dir)
 	})
@@ -351,8 +351,7 @@ func TestSyncersServeWhoeverComes(t *testing.T) {
 				done := make(chan error)
 				for k := range 5 {
 					text := fmt.Sprintf("%c/%d-%d", "ab"[k%2], i, k)
-					p, err := createSmall(r, name(t, r, text), []byte("text of "+text),
-						fsio.CreateOptions{})
+					p, err := createSmall(r, name(t, r, text), []byte("text of "+text))
 					if err == nil {
 						s.Commit(p, fsio.CommitOptions{}, func(err error) { done <- err })
 						err = <-done
@@ -407,15 +406,15 @@ func BenchmarkStore(b *testing.B) {
 	data := noise(4096)
 	pool := fsio.NewPool(workers)
 	b.Cleanup(pool.Close)
-	s := new(Root).NewSyncer(pool)
-	none := func(r *Root, n fsio.Name, done func(error)) {
+	s := new(store).NewSyncer(pool)
+	none := func(r *store, n fsio.Name, done func(error)) {
 		done(r.StoreSmall(n, data, fsio.CommitOptions{}))
 	}
-	alone := func(r *Root, n fsio.Name, done func(error)) {
+	alone := func(r *store, n fsio.Name, done func(error)) {
 		done(r.StoreSmall(n, data, fsio.CommitOptions{Durable: true}))
 	}
-	shared := func(r *Root, n fsio.Name, done func(error)) {
-		p, err := createSmall(r, n, data, fsio.CreateOptions{})
+	shared := func(r *store, n fsio.Name, done func(error)) {
+		p, err := createSmall(r, n, data)
 		if err != nil {
 			done(err)
 			return
@@ -424,7 +423,7 @@ func BenchmarkStore(b *testing.B) {
 	}
 	for _, c := range []struct {
 		name  string
-		store func(*Root, fsio.Name, func(error))
+		store func(*store, fsio.Name, func(error))
 	}{{"none", none}, {"commit", shared}, {"fsync-each", alone}} {
 		b.Run("durability="+c.name, func(b *testing.B) {
 			r := openDefault(b, scratch(b), Options{})

@@ -11,8 +11,7 @@ import (
 	"ferry/fsio"
 )
 
-// Mkdir implements fsio.Store. umask gives the mode.
-func (r *Root) Mkdir(n fsio.Name) error {
+func (r *store) Mkdir(n fsio.Name) error {
 	if n.IsRoot() {
 		return fsio.NewError(fsio.OpMkdir, n, errFolderHere)
 	}
@@ -28,9 +27,8 @@ func (r *Root) Mkdir(n fsio.Name) error {
 	})
 }
 
-// Rmdir implements fsio.Store. Temporary files and files that begin with a dot
-// count, although no listing shows them: somebody may be storing there.
-func (r *Root) Rmdir(n fsio.Name) error {
+// Rmdir counts temporary files and files that begin with a dot: somebody may be storing there.
+func (r *store) Rmdir(n fsio.Name) error {
 	if n.IsRoot() {
 		return fsio.NewError(fsio.OpRmdir, n, errRoot)
 	}
@@ -43,8 +41,7 @@ func (r *Root) Rmdir(n fsio.Name) error {
 	})
 }
 
-// Remove implements fsio.Store. Freeing the blocks of a large file takes its time.
-func (r *Root) Remove(n fsio.Name) error {
+func (r *store) Remove(n fsio.Name) error {
 	if n.IsRoot() || n.MeansFolder() {
 		return fsio.NewError(fsio.OpUnlink, n, errNotPlain)
 	}
@@ -62,7 +59,7 @@ func (r *Root) Remove(n fsio.Name) error {
 }
 
 // inFolder opens the folder that n is in and does one thing there.
-func (r *Root) inFolder(op fsio.Op, n fsio.Name, do func(d folder, base string) error) error {
+func (r *store) inFolder(op fsio.Op, n fsio.Name, do func(d folder, base string) error) error {
 	if r.options.ReadOnly {
 		return fsio.NewError(op, n, errReadOnly)
 	}
@@ -72,17 +69,14 @@ func (r *Root) inFolder(op fsio.Op, n fsio.Name, do func(d folder, base string) 
 		return fsio.NewError(fsio.OpFolder, n, err)
 	}
 	defer d.close()
-	if err = r.fault(op, n); err == nil {
-		err = do(d, base)
+	if err := r.do(op, n, func() error { return do(d, base) }); err != nil {
+		return err
 	}
-	if err == nil {
-		return r.settleFolder(n, d)
-	}
-	return fsio.NewError(op, n, err)
+	return r.settleFolder(n, d)
 }
 
 // settleFolder brings a folder of which a name was changed to the disk, if that is asked for.
-func (r *Root) settleFolder(n fsio.Name, d folder) error {
+func (r *store) settleFolder(n fsio.Name, d folder) error {
 	if !r.options.Durable {
 		return nil
 	}
@@ -92,7 +86,7 @@ func (r *Root) settleFolder(n fsio.Name, d folder) error {
 // syncFolder brings the names in an open folder to the disk. A folder that may be written but not
 // read (a drop box) cannot be opened for that: then its whole filesystem is synced, by way of a
 // file in it, which is made where there is none.
-func (r *Root) syncFolder(n fsio.Name, d folder, file *os.File) error {
+func (r *store) syncFolder(n fsio.Name, d folder, file *os.File) error {
 	err := r.fault(fsio.OpSyncFolder, n)
 	if err == nil {
 		err = d.sync()
@@ -116,10 +110,9 @@ func (r *Root) syncFolder(n fsio.Name, d folder, file *os.File) error {
 	return err
 }
 
-// Rename implements fsio.Store. Two names of one and the same file (hard links) both
-// stay, as the system has it. Uploads under way in a folder that is renamed end in it; parts keep
-// the name that they have.
-func (r *Root) Rename(from, to fsio.Name, o fsio.CommitOptions) error {
+// Rename keeps both names of one and the same file (hard links). Uploads under way in a folder that
+// is renamed end in it; parts keep the name that they have.
+func (r *store) Rename(from, to fsio.Name, o fsio.CommitOptions) error {
 	switch {
 	case r.options.ReadOnly:
 		return fsio.NewError(fsio.OpRename, from, errReadOnly)
@@ -128,7 +121,7 @@ func (r *Root) Rename(from, to fsio.Name, o fsio.CommitOptions) error {
 	case to.IsRoot():
 		return fsio.NewError(fsio.OpRename, to, errFolderHere)
 	}
-	source, sourceBase := from.Split()
+	source, base := from.Split()
 	target, targetBase := to.Split()
 	d, err := r.openFolder(source, useNames)
 	if err != nil {
@@ -140,37 +133,74 @@ func (r *Root) Rename(from, to fsio.Name, o fsio.CommitOptions) error {
 		return fsio.NewError(fsio.OpFolder, to, err)
 	}
 	defer e.close()
-	m := move{root: r, from: from, to: to, source: d, target: e, noReplace: o.NoReplace}
-	return m.run(sourceBase, targetBase)
-}
-
-// move is one Rename, its folders open.
-type move struct {
-	root           *Root
-	from, to       fsio.Name
-	source, target folder
-	noReplace      bool
-}
-
-func (m *move) run(base, targetBase string) error {
-	kind, err := m.look(m.source, m.from, base)
+	kind, same, err := r.look(d, base, from, to, o.NoReplace)
+	if err != nil || same {
+		return err
+	}
+	if err := r.lookAt(e, targetBase, to, kind, o.NoReplace); err != nil {
+		return err
+	}
+	err = r.fault(fsio.OpRename, from)
 	switch {
 	case err != nil:
-		return fsio.NewError(fsio.OpRename, m.from, err)
-	case kind == fsio.EntryOther:
-		return fsio.NewError(fsio.OpRename, m.from, errNotPlain)
-	case kind != fsio.EntryFolder && (m.from.MeansFolder() || m.to.MeansFolder()):
-		return fsio.NewError(fsio.OpRename, m.from, syscall.ENOTDIR)
-	case m.from.String() == m.to.String() && !m.noReplace:
-		return nil
-	case kind == fsio.EntryFolder && strings.HasPrefix(m.to.String(), m.from.String()+"/"):
-		return fsio.NewError(fsio.OpRename, m.to, errIntoItself)
+		return fsio.NewError(fsio.OpRename, from, err)
+	case kind == fsio.EntryFolder || o.NoReplace:
+		err = d.renameNew(base, e, targetBase)
+	default:
+		err = d.rename(base, e, targetBase)
 	}
-	found, err := m.look(m.target, m.to, targetBase)
+	if err != nil {
+		return explain(from, to, kind, err)
+	}
+	// The folder with the new name first: between the two a power cut leaves both names at worst,
+	// and never none.
+	if err = r.settleFolder(to, e); err != nil {
+		return err
+	}
+	before, err := d.inode()
+	after, failed := e.inode()
+	if err == nil && failed == nil && before == after {
+		return nil
+	}
+	return r.settleFolder(from, d)
+}
+
+// look looks at what is to be renamed, and reports whether there is nothing to do.
+func (r *store) look(
+	d folder, base string, from, to fsio.Name, noReplace bool,
+) (kind fsio.EntryKind, same bool, err error) {
+	n := from
+	if err = r.fault(fsio.OpStat, from); err == nil {
+		kind, err = d.lookup(base)
+	}
+	switch {
+	case err != nil:
+	case kind == fsio.EntryOther:
+		err = errNotPlain
+	case kind != fsio.EntryFolder && (from.MeansFolder() || to.MeansFolder()):
+		err = syscall.ENOTDIR
+	case from.String() == to.String() && !noReplace:
+		return kind, true, nil
+	case kind == fsio.EntryFolder && strings.HasPrefix(to.String(), from.String()+"/"):
+		n, err = to, errIntoItself
+	}
+	return kind, false, fsio.NewError(fsio.OpRename, n, err)
+}
+
+// lookAt looks at what has the new name of something of that kind.
+func (r *store) lookAt(
+	d folder, base string, to fsio.Name, kind fsio.EntryKind, noReplace bool,
+) error {
+	found := fsio.EntryOther
+	err := r.fault(fsio.OpStat, to)
+	if err == nil {
+		found, err = d.lookup(base)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		return nil
 	case err != nil:
-	case m.noReplace:
+	case noReplace:
 		err = errTaken
 	case found == fsio.EntryFolder:
 		err = errFolderHere
@@ -179,48 +209,13 @@ func (m *move) run(base, targetBase string) error {
 	case found == fsio.EntryOther:
 		err = errNotPlain
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fsio.NewError(fsio.OpRename, m.to, err)
-	}
-	if err := m.root.fault(fsio.OpRename, m.from); err != nil {
-		return fsio.NewError(fsio.OpRename, m.from, err)
-	}
-	if kind == fsio.EntryFolder || m.noReplace {
-		err = m.source.renameNew(base, m.target, targetBase)
-	} else {
-		err = m.source.rename(base, m.target, targetBase)
-	}
-	if err != nil {
-		return m.explain(kind, err)
-	}
-	return m.settle()
-}
-
-// settle brings both folders to the disk, the one with the new name first: between the two a power
-// cut leaves both names at worst, and never none.
-func (m *move) settle() error {
-	if err := m.root.settleFolder(m.to, m.target); err != nil {
-		return err
-	}
-	from, err := m.source.inode()
-	to, failed := m.target.inode()
-	if err == nil && failed == nil && from == to && from != (inode{}) {
-		return nil
-	}
-	return m.root.settleFolder(m.from, m.source)
-}
-
-func (m *move) look(d folder, n fsio.Name, base string) (fsio.EntryKind, error) {
-	if err := m.root.fault(fsio.OpStat, n); err != nil {
-		return fsio.EntryOther, err
-	}
-	return d.lookup(base)
+	return fsio.NewError(fsio.OpRename, to, err)
 }
 
 // explain says what an errno of the rename itself means. What it finds in the way has come there
 // since we looked.
-func (m *move) explain(kind fsio.EntryKind, err error) error {
-	n := m.to
+func explain(from, to fsio.Name, kind fsio.EntryKind, err error) error {
+	n := to
 	switch {
 	case errors.Is(err, syscall.EEXIST), errors.Is(err, syscall.ENOTEMPTY):
 		err = errTaken
@@ -236,7 +231,7 @@ func (m *move) explain(kind fsio.EntryKind, err error) error {
 	case errors.Is(err, syscall.EINVAL):
 		err = errRefused
 	default:
-		n = m.from
+		n = from
 	}
 	return fsio.NewError(fsio.OpRename, n, err)
 }

@@ -195,7 +195,7 @@ var treeTests = []struct {
 	{verb: "mvnew", name: "full", to: "empty", want: fsio.KindExists},
 }
 
-func runVerb(r *Root, verb string, n, to fsio.Name) error {
+func runVerb(r *store, verb string, n, to fsio.Name) error {
 	switch verb {
 	case "mkdir":
 		return r.Mkdir(n)
@@ -312,7 +312,7 @@ func TestUploadsEndInAFolderThatWasRenamed(t *testing.T) {
 
 func TestRenameBetweenFilesystemsIsUnsupported(t *testing.T) {
 	for _, kind := range []fsio.EntryKind{fsio.EntryFile, fsio.EntryFolder} {
-		err := (&move{}).explain(kind, syscall.EXDEV)
+		err := explain(fsio.Name{}, fsio.Name{}, kind, syscall.EXDEV)
 		if fsio.KindOf(err) != fsio.KindUnsupported {
 			t.Errorf("got %v", err)
 		}

@@ -5,9 +5,6 @@ package mem
 import (
 	"bytes"
 	"io"
-	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,11 +47,10 @@ func New(o Options) fsio.Store {
 func (s *store) newNode(kind fsio.EntryKind, data []byte) *node {
 	s.inode++
 	n := &node{data: data, Entry: fsio.Entry{
-		Kind: kind, Size: int64(len(data)), ModTime: time.Now(), Mode: 0o644,
-		Device: 1, Inode: s.inode,
+		Kind: kind, Size: int64(len(data)), ModTime: time.Now(), Device: 1, Inode: s.inode,
 	}}
 	if kind == fsio.EntryFolder {
-		n.entries, n.Mode = map[string]*node{}, 0o755
+		n.entries = map[string]*node{}
 	}
 	return n
 }
@@ -83,8 +79,11 @@ func failure(op fsio.Op, n fsio.Name, kind fsio.Kind) error {
 
 func nothing() fsio.Kind { return fsio.KindNone }
 
-// find returns what has the name.
-func (s *store) find(n fsio.Name) (*node, fsio.Kind) {
+// at returns what has the name, which must be a file or a folder unless any will do.
+func (s *store) at(n fsio.Name, want fsio.EntryKind) (*node, fsio.Kind) {
+	if want == fsio.EntryFile && n.MeansFolder() {
+		return nil, fsio.KindNotPlain
+	}
 	at := s.root
 	for part := range strings.SplitSeq(n.String(), "/") {
 		switch {
@@ -97,37 +96,21 @@ func (s *store) find(n fsio.Name) (*node, fsio.Kind) {
 			return nil, fsio.KindNotFound
 		}
 	}
-	if n.MeansFolder() && at.entries == nil {
+	switch {
+	case (n.MeansFolder() || want == fsio.EntryFolder) && at.entries == nil:
 		return nil, fsio.KindNotFolder
+	case want == fsio.EntryFile && at.entries != nil:
+		return nil, fsio.KindNotPlain
 	}
 	return at, fsio.KindNone
 }
 
-// plain returns the plain file of that name.
-func (s *store) plain(n fsio.Name) (*node, fsio.Kind) {
-	if n.MeansFolder() {
-		return nil, fsio.KindNotPlain
-	}
-	at, kind := s.find(n)
-	if kind == fsio.KindNone && at.entries != nil {
-		kind = fsio.KindNotPlain
-	}
-	return at, kind
-}
-
-// folder returns the folder of that name.
-func (s *store) folder(n fsio.Name) (*node, fsio.Kind) {
-	at, kind := s.find(n)
-	if kind == fsio.KindNone && at.entries == nil {
-		kind = fsio.KindNotFolder
-	}
-	return at, kind
-}
+const anything = fsio.EntryOther
 
 // parent returns the folder that the name is in, and the last part.
 func (s *store) parent(n fsio.Name) (*node, string, fsio.Kind) {
 	above, base := n.Split()
-	folder, kind := s.folder(above)
+	folder, kind := s.at(above, fsio.EntryFolder)
 	return folder, base, kind
 }
 
@@ -136,10 +119,10 @@ func (s *store) OpenCached(*fsio.File, fsio.Name) error { return fsio.ErrWouldBl
 func (s *store) Open(f *fsio.File, n fsio.Name) error {
 	f.WantClosed()
 	return s.call(fsio.OpOpen, n, func() fsio.Kind {
-		at, kind := s.plain(n)
+		at, kind := s.at(n, fsio.EntryFile)
 		if kind == fsio.KindNone {
 			f.Opened(s, n, fsio.Held{
-				Bytes: at.Size, Seconds: at.ModTime.Unix(), Descriptor: -1, Data: at.data,
+				Bytes: at.Size, Changed: at.ModTime, Descriptor: -1, Data: at.data,
 			})
 		}
 		return kind
@@ -157,45 +140,44 @@ func (s *store) CloseFile(f *fsio.File) error { return s.call(fsio.OpClose, f.Na
 
 func (s *store) Entries(n fsio.Name, _ fsio.Details) (l fsio.Entries, err error) {
 	err = s.call(fsio.OpList, n, func() fsio.Kind {
-		at, kind := s.folder(n)
+		at, kind := s.at(n, fsio.EntryFolder)
 		if kind == fsio.KindNone {
-			l = &entries{s, n, at, slices.Collect(maps.Keys(at.entries))}
+			all := &entries{s: s, name: n}
+			for name, e := range at.entries {
+				all.left = append(all.left, e.Entry)
+				all.left[len(all.left)-1].Name = name
+			}
+			l = all
 		}
 		return kind
 	})
 	return l, err
 }
 
-// entries is a folder that is being read.
+// entries is a folder that is being read, as it was when it was opened.
 type entries struct {
-	s      *store
-	name   fsio.Name
-	folder *node
-	left   []string
+	s    *store
+	name fsio.Name
+	left []fsio.Entry
 }
 
-func (l *entries) Next(page []fsio.Entry) (n int, err error) {
-	err = l.s.call(fsio.OpList, l.name, func() fsio.Kind {
-		for ; n < len(page) && len(l.left) > 0; l.left = l.left[1:] {
-			if e := l.folder.entries[l.left[0]]; e != nil { // Else it was removed meanwhile.
-				page[n] = e.Entry
-				page[n].Name = l.left[0]
-				n++
-			}
-		}
-		return fsio.KindNone
-	})
-	if err == nil && n == 0 {
-		err = io.EOF
+func (l *entries) Next(page []fsio.Entry) (int, error) {
+	if err := l.s.call(fsio.OpList, l.name, nothing); err != nil {
+		return 0, err
 	}
-	return n, err
+	if len(l.left) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(page, l.left)
+	l.left = l.left[n:]
+	return n, nil
 }
 
 func (*entries) Close() {}
 
 func (s *store) Stat(n fsio.Name) (e fsio.Entry, err error) {
 	err = s.call(fsio.OpStat, n, func() fsio.Kind {
-		at, kind := s.find(n)
+		at, kind := s.at(n, anything)
 		if kind == fsio.KindNone {
 			e = at.Entry
 		}
@@ -204,23 +186,8 @@ func (s *store) Stat(n fsio.Name) (e fsio.Entry, err error) {
 	return e, err
 }
 
-func (s *store) SetMeta(n fsio.Name, m fsio.Meta) error {
-	return s.call(fsio.OpMeta, n, func() fsio.Kind {
-		at, kind := s.find(n)
-		switch {
-		case m.Mode&^fs.ModePerm != 0:
-			return fsio.KindUnsupported
-		case kind != fsio.KindNone:
-			return kind
-		}
-		if m.SetMode {
-			at.Mode = m.Mode
-		}
-		if !m.ModTime.IsZero() {
-			at.ModTime = m.ModTime
-		}
-		return kind
-	})
+func (s *store) SetMeta(n fsio.Name, _ fsio.Meta) error {
+	return failure(fsio.OpMeta, n, fsio.KindUnsupported)
 }
 
 func (s *store) Mkdir(n fsio.Name) error {
@@ -239,7 +206,7 @@ func (s *store) Mkdir(n fsio.Name) error {
 
 func (s *store) Rmdir(n fsio.Name) error {
 	return s.call(fsio.OpRmdir, n, func() fsio.Kind {
-		at, kind := s.folder(n)
+		at, kind := s.at(n, fsio.EntryFolder)
 		switch {
 		case kind != fsio.KindNone:
 			return kind
@@ -254,7 +221,7 @@ func (s *store) Rmdir(n fsio.Name) error {
 
 func (s *store) Remove(n fsio.Name) error {
 	return s.call(fsio.OpUnlink, n, func() fsio.Kind {
-		if _, kind := s.plain(n); kind != fsio.KindNone {
+		if _, kind := s.at(n, fsio.EntryFile); kind != fsio.KindNone {
 			return kind
 		}
 		return s.unlink(n)
@@ -269,7 +236,7 @@ func (s *store) unlink(n fsio.Name) fsio.Kind {
 
 func (s *store) Rename(from, to fsio.Name, o fsio.CommitOptions) error {
 	return s.call(fsio.OpRename, from, func() fsio.Kind {
-		moved, kind := s.find(from)
+		moved, kind := s.at(from, anything)
 		folder, base, kindTo := s.parent(to)
 		switch {
 		case kind != fsio.KindNone:
@@ -298,11 +265,9 @@ func (s *store) Rename(from, to fsio.Name, o fsio.CommitOptions) error {
 
 func (s *store) Free() (int64, error) { return 1 << 40, s.call(fsio.OpFree, fsio.Name{}, nothing) }
 
-func (s *store) Sweep() (int, error) { return 0, nil }
-
-func (s *store) SweepParts() (int, error) { return 0, nil }
-
-func (*store) Close() error { return nil }
+func (*store) Sweep() (int, error)      { return 0, nil }
+func (*store) SweepParts() (int, error) { return 0, nil }
+func (*store) Close() error             { return nil }
 
 func (*store) NewSyncer(pool *fsio.Pool) fsio.Syncer { return syncer{pool} }
 

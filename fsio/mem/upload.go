@@ -21,6 +21,7 @@ type writer struct {
 	noReplace bool
 	data      []byte
 	id        string
+	inPlace   bool // What was written is kept by every end.
 	ended     bool
 	result    error // What Commit returns: the first write that failed, or how it ended.
 }
@@ -33,6 +34,30 @@ func (s *store) Create(n fsio.Name, o fsio.CreateOptions) (fsio.Upload, error) {
 		return nil, err
 	}
 	return &writer{s: s, name: n, noReplace: o.NoReplace}, nil
+}
+
+func (s *store) Extend(
+	n fsio.Name, at int64, o fsio.CreateOptions,
+) (u fsio.Upload, begin int64, err error) {
+	err = s.call(fsio.OpOpen, n, func() fsio.Kind {
+		kind := s.writable(n, o.NoReplace)
+		if kind != fsio.KindNone {
+			return kind
+		}
+		var data []byte
+		if there, kind := s.at(n, fsio.EntryFile); kind == fsio.KindNone {
+			data = there.data
+		}
+		if begin = at; at == fsio.AtEnd {
+			begin = int64(len(data))
+		}
+		if begin > int64(len(data)) {
+			return fsio.KindOffset
+		}
+		u = &writer{s: s, name: n, data: bytes.Clone(data[:begin]), inPlace: true}
+		return fsio.KindNone
+	})
+	return u, begin, err
 }
 
 func (s *store) StoreSmall(n fsio.Name, data []byte, o fsio.CommitOptions) error {
@@ -95,16 +120,25 @@ func (s *store) writable(n fsio.Name, noReplace bool) fsio.Kind {
 	switch there := folder.entries[base]; {
 	case there == nil:
 	case there.entries != nil:
-		return fsio.KindNotPlain
+		kind = fsio.KindNotPlain
 	case noReplace:
-		return fsio.KindExists
+		kind = fsio.KindExists
 	}
-	return fsio.KindNone
+	return kind
 }
 
-func (w *writer) Name() fsio.Name { return w.name }
+func (w *writer) Name() fsio.Name             { return w.name }
+func (w *writer) Size() int64                 { return int64(len(w.data)) }
+func (w *writer) Allocate(int64, int64) error { return w.open(fsio.OpAllocate) }
+func (w *writer) Drop() error                 { return w.end(true) }
+func (w *writer) Close() error                { return w.end(false) }
 
-func (w *writer) Size() int64 { return int64(len(w.data)) }
+func (w *writer) Abort() error {
+	if w.inPlace {
+		return w.Commit(fsio.CommitOptions{})
+	}
+	return w.end(true)
+}
 
 // open makes a call while the writer has not ended.
 func (w *writer) open(op fsio.Op) error {
@@ -136,8 +170,6 @@ func (w *writer) SpliceFrom(int, int64, int) (int, error) {
 	return 0, failure(fsio.OpWrite, w.name, fsio.KindUnsupported)
 }
 
-func (w *writer) Allocate(int64, int64) error { return w.open(fsio.OpAllocate) }
-
 func (w *writer) ReadAt(p []byte, off int64) (int, error) {
 	if err := w.open(fsio.OpRead); err != nil {
 		return 0, err
@@ -163,29 +195,17 @@ func (w *writer) Commit(o fsio.CommitOptions) error {
 	if w.id != "" && fsio.KindOf(err) == fsio.KindNotFound {
 		err = fsio.NewError(fsio.OpFolder, w.name, errNoFolder)
 	}
-	w.end(err == nil || w.id == "")
+	_ = w.end(err == nil || w.id == "") // It cannot fail.
 	w.result = err
 	return err
 }
 
-func (w *writer) Abort() error {
-	w.end(true)
-	return nil
-}
-
-func (w *writer) Drop() error { return w.Abort() }
-
-func (w *writer) Close() error {
-	w.end(false)
-	return nil
-}
-
 // end ends the writer, and forgets or keeps what it holds of a part.
-func (w *writer) end(forget bool) {
+func (w *writer) end(forget bool) error {
 	w.s.mu.Lock()
 	defer w.s.mu.Unlock()
 	if w.ended {
-		return
+		return nil
 	}
 	w.ended, w.result = true, failure(fsio.OpRename, w.name, fsio.KindIO)
 	if p := w.s.parts[w.id]; p != nil {
@@ -194,4 +214,5 @@ func (w *writer) end(forget bool) {
 	if forget {
 		delete(w.s.parts, w.id)
 	}
+	return nil
 }
