@@ -124,8 +124,9 @@ func TestInvalidRequestsAreRejected(t *testing.T) {
 		"cd": {VerbCd, errName}, "rm": {VerbRemove, errName},
 		"auth": {VerbAuth, errTooFew}, "auth ": {VerbAuth, errMessage},
 		"auth SCRAM-SHA-256": {VerbAuth, errTooFew}, "auth SCRAM-SHA-256 ": {VerbAuth, errMessage},
-		"auth PLAIN-X YQ==": {VerbAuth, errMechanism}, "auth scram-sha-256 YQ==": {VerbAuth, errMechanism},
-		"auth YQ": {VerbAuth, errMessage}, "auth YR==": {VerbAuth, errMessage},
+		"auth PLAIN-X YQ==":       {VerbAuth, errMechanism},
+		"auth scram-sha-256 YQ==": {VerbAuth, errMechanism},
+		"auth YQ":                 {VerbAuth, errMessage}, "auth YR==": {VerbAuth, errMessage},
 		"auth YQ\n==": {VerbAuth, errMessage}, "auth YQ== YQ==": {VerbAuth, errTooMany},
 		"auth PLAIN": {VerbAuth, errMessage}, "auth SCRAM-SHA-256 YQ== x": {VerbAuth, errTooMany},
 	} {

@@ -148,6 +148,7 @@ func (s *session) Closed(err error) {
 			s.reason = endLost
 		}
 	}
+	s.dropAttempt()
 	r.loop.Deadlines.Clear(&s.silence)
 	s.dec.Release()
 	r.logSession(s)
@@ -291,6 +292,7 @@ func (s *session) dropWaiting() bool {
 // end closes control once our last answer has left, since a close before would cut it off.
 func (s *session) end() {
 	s.r.batch.flush(s)
+	s.dropAttempt()
 	if s.conn == nil {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/login"
 )
 
 // statusFace is the status exchange: framed requests on control, answered there by framed replies
@@ -16,10 +17,12 @@ type statusFace struct {
 	folder, from fsio.Name
 	// seen is how many bytes of what waits on control were looked through, and queued how many
 	// commands that is. aborting: the last of them is abor, whose turn has come.
-	seen, queued int
+	seen, queued int32
 	aborting     bool
 	// summed is how many bytes were read for the session's checksums.
 	summed int64
+	// exchange is the login that the client's next command continues.
+	exchange *login.Exchange
 }
 
 var statusProperties = properties{
@@ -41,7 +44,11 @@ func (*statusFace) greeting(*session) []byte { return nil }
 func greetStatus(s *session) decision {
 	s.face = new(statusFace)
 	s.properties = &statusProperties
-	return answerWith(codec.CodeOkay, codec.AppendHello(nil, s.may))
+	may := s.may
+	if s.canLogIn() {
+		may |= codec.FeatureAuth
+	}
+	return answerWith(codec.CodeOkay, codec.AppendHello(nil, may))
 }
 
 func answerWith(code int, text []byte) decision {
@@ -62,7 +69,7 @@ func (f *statusFace) next(s *session, in []byte) (decision, int) {
 		d = f.decide(s, text)
 	}
 	if f.seen > 0 && n > 0 {
-		f.seen -= n
+		f.seen -= int32(n)
 		f.queued--
 	}
 	return d, n
@@ -72,11 +79,16 @@ func (f *statusFace) next(s *session, in []byte) (decision, int) {
 func (f *statusFace) decide(s *session, text []byte) decision {
 	q, err := codec.ParseRequest(text)
 	renaming := s.state == sessionRenaming
+	if q.Verb != codec.VerbAuth {
+		f.exchange = nil
+	}
 	switch {
 	case err != nil:
 		return decision{kind: decideAnswer, answer: answerTo(text, err)}
 	case q.Verb == codec.VerbQuit:
 		return decision{kind: decideQuit}
+	case q.Verb == codec.VerbAuth:
+		return f.auth(s, q)
 	case q.Verb == codec.VerbNoop:
 		return answerWith(codec.CodeOkay, []byte("still here"))
 	case s.closed:
@@ -220,7 +232,7 @@ func (f *statusFace) ahead(s *session) bool {
 		if n == 0 {
 			return false
 		}
-		f.seen += n
+		f.seen += int32(n)
 		if q, err := codec.ParseRequest(text); err != nil || q.Verb != codec.VerbAbort {
 			f.queued++
 			continue
@@ -228,6 +240,8 @@ func (f *statusFace) ahead(s *session) bool {
 		f.aborting = true
 		if t := s.transfer; t != nil {
 			t.giveUp()
+		} else {
+			s.abortAttempt()
 		}
 		return s.conn != nil && s.awaitsCommand()
 	}
@@ -235,7 +249,8 @@ func (f *statusFace) ahead(s *session) bool {
 
 // aborted answers the commands before an abor, and abor itself. (PROTOCOL.md, Abort.)
 func (f *statusFace) aborted(s *session) (decision, int) {
-	n, queued := f.seen, f.queued
+	f.exchange = nil
+	n, queued := int(f.seen), f.queued
 	f.seen, f.queued, f.aborting = 0, 0, false
 	for range queued {
 		f.reply(s, answer{codec.CodeAborted, []byte("aborted")})

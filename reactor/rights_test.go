@@ -12,10 +12,8 @@ func serveUsers(t testing.TB, text string, change ...func(*Options)) *testServer
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "users")
 	check(t, os.WriteFile(file, []byte(text), 0o600))
-	ts := serve(t, append(change, func(o *Options) {
-		o.Users = file
-		o.PlainPasswords = true
-	})...)
+	users := func(o *Options) { o.Users, o.PlainPasswords = file, true }
+	ts := serve(t, append([]func(*Options){users}, change...)...)
 	for _, dir := range []string{"pub", "in", "own/secret", "hidden/deep"} {
 		check(t, os.MkdirAll(filepath.Join(ts.dir, dir), 0o777))
 		ts.file(dir+"/a", []byte("abc"))

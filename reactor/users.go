@@ -16,6 +16,9 @@ type access struct {
 	rights rights
 	// accounts are nil without users.
 	accounts atomic.Pointer[accounts]
+	// delays slow down those who guess. checker checks passwords, one at a time.
+	delays  *login.Delays
+	checker workers
 }
 
 // accounts are the users of a server with the rights of each. They do not change; a reload replaces
@@ -61,6 +64,19 @@ func (s *Server) anonymous() *rights {
 		return a.anonymous
 	}
 	return &s.rights
+}
+
+// loginText says who logs in.
+func (s *Server) loginText() string {
+	a := s.accounts.Load()
+	switch {
+	case a == nil:
+		return "nobody logs in"
+	case a.anonymous.closed:
+		return "a login is required"
+	default:
+		return "a login is optional"
+	}
 }
 
 // loadUsers reads the users file.

@@ -40,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Long: `Serve the files of a folder to very many clients at once.
 
 PORT is where clients connect; 0 picks a free one. Only --classic may go without it.
-Nothing is encrypted and nobody logs in: whoever can connect may do what the flags allow.
+Nothing is encrypted. Without --users whoever can connect may do what the flags allow.
 
 SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGHUP reads the file of
 --users again. SIGUSR1 logs counters and every session and transfer. Exit status: 0 after a clean
