@@ -94,18 +94,22 @@ func (s *Server) Describe() Description {
 		d.May += ", make folders"
 	}
 	d.Warning = s.warning(writes && !local && len(o.Allow) == 0, changes)
-	d.Connect = "ferry " + s.host() + " " + strconv.Itoa(d.Port)
+	d.Connect = s.connect(&d)
+	return d
+}
+
+// connect is the command that connects a client.
+func (s *Server) connect(d *Description) string {
 	switch {
 	case d.Port != NoPort:
+		return "ferry " + s.host() + " " + strconv.Itoa(d.Port)
 	case d.FTP != NoPort:
-		d.Connect = "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
+		return "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
+	case d.Classic != int(DefaultClassicPorts().Control):
+		return "ferry --classic " + s.host() + " " + strconv.Itoa(d.Classic)
 	default:
-		d.Connect = "ferry --classic " + s.host()
-		if d.Classic != int(DefaultClassicPorts().Control) {
-			d.Connect += " " + strconv.Itoa(d.Classic)
-		}
+		return "ferry --classic " + s.host()
 	}
-	return d
 }
 
 // warning says what a server risks, where that is more than its owner may expect. Strangers may

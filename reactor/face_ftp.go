@@ -112,7 +112,8 @@ func (f *ftpFace) command(s *session, line []byte) decision {
 		return say(ftp.ReplyMissing)
 	case f.login != ftpLoggedIn && !p.BeforeLogin:
 		return say(ftp.ReplyNotLoggedIn)
-	case p.Work == ftp.WorkNone || p.Work == ftp.WorkOffer:
+	case p.Work == ftp.WorkNone, p.Work == ftp.WorkOffer,
+		c.Verb == ftp.VerbStat && len(c.Argument) == 0:
 		return f.state(s, c)
 	default:
 		return f.files(s, c, p)
@@ -136,11 +137,13 @@ func (f *ftpFace) reply(s *session, a answer) {
 }
 
 // ahead looks through what waits on control while a transfer runs. NOOP and STAT as the next
-// command are answered at once. ABOR ends the transfer, and is answered in its turn.
+// command are answered at once, behind the reply that the transfer begins with. ABOR ends the
+// transfer, and is answered in its turn.
 func (f *ftpFace) ahead(s *session) bool {
 	if s.transfer == nil {
 		return false
 	}
+	opened := s.state == sessionOffered || s.state == sessionMoving
 	in := s.conn.Peek()
 	for {
 		line, n := ftp.NextLine(in[f.seen:], s.r.scratch, s.r.limiter.Limits.CommandBytes)
@@ -148,15 +151,26 @@ func (f *ftpFace) ahead(s *session) bool {
 			return false
 		}
 		switch c, _ := ftp.Parse(line); {
+		case c.Verb == ftp.VerbAbor && changes(s.transfer.verb):
+			return false // it may have been carried out
 		case c.Verb == ftp.VerbAbor:
 			s.transfer.giveUp()
 			return s.conn != nil && s.awaitsCommand()
-		case f.seen == 0 && (c.Verb == ftp.VerbNoop || c.Verb == ftp.VerbStat) &&
+		case opened && f.seen == 0 && (c.Verb == ftp.VerbNoop || c.Verb == ftp.VerbStat) &&
 			len(c.Argument) == 0:
 			return true
 		}
 		f.seen += n
 	}
+}
+
+// changes reports whether a command changes something without a data connection.
+func changes(v ftp.Verb) bool {
+	switch v {
+	case ftp.VerbMfmt, ftp.VerbMdtm, ftp.VerbSite:
+		return true
+	}
+	return false
 }
 
 // prepare begins the work of a command.
@@ -297,8 +311,11 @@ type delayedReply struct {
 	deadline loop.Deadline
 }
 
-// Expire sends it.
+// Expire sends it, unless the session has had its last reply.
 func (d *delayedReply) Expire(*loop.Deadline) {
+	if d.s.over() {
+		return
+	}
 	d.s.write(d.reply)
 	d.s.feed(d.in)
 }

@@ -126,7 +126,9 @@ func (f *ftpFace) pass(s *session, password string) decision {
 	case f.login == ftpNoUser:
 		return say(ftp.ReplyUserFirst)
 	case anonymous(f.user) && !all.closed:
-		s.rights = all
+		if s.rights != all { // the user before had folders of its own
+			s.rights, f.folder = all, fsio.Name{}
+		}
 		f.login, f.failures = ftpLoggedIn, 0
 		return say(ftp.ReplyLoggedIn)
 	case s.canLogIn():

@@ -11,7 +11,8 @@ import (
 	"ferry/fsio"
 )
 
-// ftpLister reads folders for FTP's listings. It runs on a worker.
+// ftpLister reads folders for FTP's listings. It runs on a worker, and has all that it needs of the
+// session, which may go on meanwhile.
 type ftpLister struct {
 	store  fsio.Store
 	names  fsio.Parser
@@ -22,9 +23,9 @@ type ftpLister struct {
 	bytesMax int64
 }
 
-// lister returns what lists for a session, as it is now.
-func (f *ftpFace) lister(s *session) ftpLister {
-	return ftpLister{
+// lister returns what lists for a session. It is called on the loop.
+func (f *ftpFace) lister(s *session) *ftpLister {
+	return &ftpLister{
 		store: s.store, names: s.names, folder: f.folder,
 		format: ftp.Listing{Now: now(), Facts: f.facts, Rights: ftpRights(s.may)},
 	}
@@ -51,12 +52,11 @@ func ftpRights(may codec.Features) (r ftp.Right) {
 
 // list is LIST, NLST and MLSD.
 func (x *ftpCommand) list() decision {
-	lister, verb := x.f.lister(x.s), x.c.Verb
+	l, verb := x.f.lister(x.s), x.c.Verb
 	argument := append([]byte(nil), x.c.Argument...)
 	return x.begin(nil, func(t *transfer) {
 		t.called = string(argument)
 		t.render = func(bytesMax int64) ([]byte, error) {
-			l := lister
 			l.bytesMax = bytesMax
 			if verb == ftp.VerbMlsd {
 				return l.machine(argument)
@@ -121,7 +121,7 @@ func (l *ftpLister) machine(argument []byte) ([]byte, error) {
 	return l.entries(name, nil, l.format.AppendMLSD)
 }
 
-// errMLSDFile is MLSD of a file. (RFC 3659, section 7.2: 501)
+// errMLSDFile is MLSD of a file. (RFC 3659, section 7.2: 501.)
 var errMLSDFile = &refusal{codec.CodeUnknown, "MLSD is for folders"}
 
 // list lists what an argument of LIST or NLST means: flags, a name, or a pattern.
@@ -160,7 +160,7 @@ func (l *ftpLister) list(
 	return nil, missing
 }
 
-// prefix has NLST give names that can be used as they are. (RFC 1123, section 4.1.2.7)
+// prefix has NLST give names that can be used as they are. (RFC 1123, section 4.1.2.7.)
 func (l *ftpLister) prefix(folder []byte) {
 	if len(folder) == 0 || string(folder) == "." {
 		return
