@@ -169,7 +169,7 @@ func (o *Options) validate() error {
 	default:
 		bad(info.IsDir(), "--root %s: this is no folder; name the folder to serve", o.Root)
 	}
-	bad(o.Users == "" || !o.usersInside(),
+	bad(o.Users == "" || o.Store != nil || !o.usersInside(),
 		"--users %s: clients could read this file; keep it outside of --root", o.Users)
 	if o.AddrFile != "" {
 		folder, err := os.Stat(filepath.Dir(o.AddrFile))
