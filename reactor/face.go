@@ -91,6 +91,8 @@ const (
 	decideNothing
 	// decideQuit ends the session as the client asks.
 	decideQuit
+	// decideClosed ends it because the exchange has no login, which the server demands.
+	decideClosed
 	// decideViolation ends it because the client broke the protocol.
 	decideViolation
 )

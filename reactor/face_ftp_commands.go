@@ -8,6 +8,7 @@ import (
 
 	"ferry/codec"
 	"ferry/codec/ftp"
+	"ferry/fsio"
 )
 
 // state answers a command that needs no file work.
@@ -20,7 +21,7 @@ func (f *ftpFace) state(s *session, c ftp.Command) decision {
 		}
 		return say(ftp.ReplyPassword)
 	case ftp.VerbPass:
-		return f.pass(s)
+		return f.pass(s, string(c.Argument))
 	case ftp.VerbRein:
 		f.reinitialize(s)
 		return say(ftp.ReplyReady)
@@ -118,14 +119,23 @@ const (
 	loginDelay = time.Second
 )
 
-// pass logs in. Without users only anonymous ones may, with any password.
-func (f *ftpFace) pass(s *session) decision {
+// pass logs in. Anonymous users may give any password, if the server admits them.
+func (f *ftpFace) pass(s *session, password string) decision {
+	all := s.r.server.anonymous()
 	switch {
 	case f.login == ftpNoUser:
 		return say(ftp.ReplyUserFirst)
-	case anonymous(f.user):
+	case anonymous(f.user) && !all.closed:
+		if s.rights != all { // the user before had folders of its own
+			s.rights, f.folder = all, fsio.Name{}
+		}
 		f.login, f.failures = ftpLoggedIn, 0
 		return say(ftp.ReplyLoggedIn)
+	case s.canLogIn():
+		f.login = ftpNoUser
+		return decision{kind: decideRun, run: func() {
+			s.authenticate(f.user, password, func(g *rights, err error) { f.passed(s, g, err) })
+		}}
 	}
 	f.login = ftpNoUser
 	f.failures++
@@ -136,9 +146,30 @@ func (f *ftpFace) pass(s *session) decision {
 	return f.after(s, loginDelay<<(f.failures-1), ftp.ReplyLoginFailed.Text(), in)
 }
 
+// passed answers a password that was checked.
+func (f *ftpFace) passed(s *session, g *rights, err error) {
+	if err == nil {
+		s.logIn(g)
+		f.login, f.failures, f.folder = ftpLoggedIn, 0, fsio.Name{}
+		s.write(ftp.ReplyLoggedIn.Append(nil))
+		s.feed(inAnswer)
+		return
+	}
+	in, reply := inAnswer, ftp.ReplyLoginFailed
+	if f.failures++; f.failures == loginsMax {
+		in = inLogin
+	}
+	if err != errLoginFailed { // it was not checked
+		in, reply = inLogin, ftp.ReplyBusy
+	}
+	s.write(reply.Append(nil))
+	s.feed(in)
+}
+
 // reinitialize makes the session what it was when it began.
 func (f *ftpFace) reinitialize(s *session) {
 	s.dropOffer()
+	s.rights = s.r.server.anonymous()
 	fresh := openFTP(f.server).(*ftpFace)
 	fresh.reader, fresh.seen, fresh.summed = f.reader, f.seen, f.summed
 	*f = *fresh

@@ -47,7 +47,7 @@ type sender struct {
 // open opens the file that was asked for.
 func (s *sender) open() {
 	t := s.t
-	switch err := t.session.store.OpenCached(&s.file, t.name); {
+	switch err := t.rights.store.OpenCached(&s.file, t.name); {
 	case err == nil:
 		s.opened = true
 		s.choose()

@@ -78,6 +78,8 @@ type command struct {
 	result []byte
 	// render builds a listing of so many bytes at most, nil for the usual one.
 	render func(bytesMax int64) ([]byte, error)
+	// rights are those that the session had when the command came.
+	rights *rights
 }
 
 // transfer is one command, from its bytes to the end of its data connection if it has one. It is
@@ -125,7 +127,7 @@ func (s *session) newTransfer(q codec.Request, text []byte) *transfer {
 	}
 	t.become(transferWaiting)
 	t.session, t.address = s, s.address
-	t.Request = q
+	t.Request, t.rights = q, s.rights
 	t.text = string(text)
 	t.called = t.text[len(t.text)-len(q.Name):]
 	t.Name = nil
@@ -156,7 +158,7 @@ func (t *transfer) isPut() bool { return t.Verb == codec.VerbPut || t.Verb == co
 
 // parseName parses the name that the client gave.
 func (t *transfer) parseName() (err error) {
-	t.name, err = t.session.names.Parse([]byte(t.called))
+	t.name, err = t.rights.names.Parse([]byte(t.called))
 	return err
 }
 
