@@ -133,7 +133,7 @@ func (f *ftpFace) pass(s *session, password string) decision {
 		return say(ftp.ReplyLoggedIn)
 	case s.canLogIn():
 		f.login = ftpNoUser
-		return decision{kind: decideRun, run: func() {
+		return decision{kind: decideRun, run: func(s *session) {
 			s.authenticate(f.user, password, func(g *rights, err error) { f.passed(s, g, err) })
 		}}
 	}

@@ -33,7 +33,7 @@ func (f *statusFace) auth(s *session, q codec.Request) decision {
 		return user
 	}
 	a.done = func(g *rights, err error) { f.authDone(s, g, err, reply) }
-	return decision{kind: decideRun, run: func() { s.attempt(a) }}
+	return decision{kind: decideRun, run: func(s *session) { s.attempt(a) }}
 }
 
 // authDone answers a login.
