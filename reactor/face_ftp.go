@@ -150,13 +150,28 @@ func (f *ftpFace) ahead(s *session) bool {
 		}
 		switch c, _ := ftp.Parse(line); {
 		case c.Verb == ftp.VerbAbor:
-			s.transfer.giveUp()
+			abort(s)
 			return s.conn != nil && s.awaitsCommand()
 		case f.seen == 0 && (c.Verb == ftp.VerbNoop || c.Verb == ftp.VerbStat) &&
 			len(c.Argument) == 0:
 			return true
 		}
 		f.seen += n
+	}
+}
+
+// abort ends what takes long: a transfer or a checksum. The data connection may have been made, and
+// not been accepted yet.
+func abort(s *session) {
+	t := s.transfer
+	if !moves(t.verb) && t.Verb != codec.VerbSum {
+		return
+	}
+	if t.state == transferOffered && !t.offer.line.pool.out {
+		t.offer.acceptNow()
+	}
+	if s.transfer == t {
+		t.giveUp()
 	}
 }
 

@@ -126,6 +126,7 @@ func (x *ftpCommand) move() decision {
 		if x.c.Verb == ftp.VerbAppe && at == 0 {
 			at = fsio.AtEnd
 		}
+		t.recv.inPlace = at != 0
 		t.call = func(store fsio.Store) ([]byte, error) {
 			return nil, t.recv.openTarget(store, at)
 		}
@@ -361,24 +362,25 @@ func (x *ftpCommand) hash() decision {
 
 // final is the last reply to a command that needed a transfer or file work.
 func (f *ftpFace) final(t *transfer, connected bool) []byte {
-	var own *refusal
-	switch {
-	case t.outcome == outcomeComplete && connected:
+	switch t.outcome {
+	case outcomeComplete:
+		if !connected {
+			return f.completed(t)
+		}
 		return ftp.ReplyComplete.Append(nil)
-	case t.outcome == outcomeComplete:
-		return f.completed(t)
-	case t.outcome == outcomeUntaken, t.outcome == outcomeGivenUp && !connected:
-		return ftp.ReplyNoConnection.Append(nil)
-	case errors.As(t.err, &own) || fsio.KindOf(t.err) != fsio.KindNone:
-		return f.failed(t.verb, t.called, t.err)
-	case t.outcome == outcomeGivenUp:
+	case outcomeGivenUp:
+		if !connected && moves(t.verb) {
+			return ftp.ReplyNoConnection.Append(nil)
+		}
 		return ftp.ReplyTransferAborted.Append(nil)
-	case t.outcome == outcomeAborted:
+	case outcomeUntaken:
+		return ftp.ReplyNoConnection.Append(nil)
+	case outcomeAborted:
 		return ftp.ReplyClosing.Append(nil)
-	case t.outcome == outcomeFailed:
-		return ftp.ReplyLocal.Append(nil)
-	default:
+	case outcomeBroken, outcomeCut, outcomeStalled, outcomeLeft, outcomeProtocol:
 		return ftp.ReplyConnectionLost.Append(nil)
+	default:
+		return f.failed(t.verb, t.called, t.err)
 	}
 }
 
@@ -412,7 +414,7 @@ var kindReplies = map[fsio.Kind]ftp.Reply{
 var refusalReplies = map[int]ftp.Reply{
 	codec.CodeNotAllowed: ftp.ReplyForbidden, codec.CodeNoFile: ftp.ReplyNotFolder,
 	codec.CodeArgument: ftp.ReplyBeyondEnd, codec.CodeTooLarge: ftp.ReplyTooLarge,
-	codec.CodeNoSpace: ftp.ReplyNoSpace, codec.CodeBusy: ftp.ReplyFileBusy,
+	codec.CodeUnknown: ftp.ReplyArgument, codec.CodeNoSpace: ftp.ReplyNoSpace, codec.CodeBusy: ftp.ReplyFileBusy,
 }
 
 // failed is the reply to a command that failed for a name.
@@ -424,6 +426,8 @@ func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 		reply = refusalReplies[own.code]
 	case reply == ftp.ReplyBadName && v.Properties().Right&(ftp.RightList|ftp.RightRead) != 0:
 		reply = ftp.ReplyNotFound // no such name can be there
+	case reply == ftp.ReplyTooLarge && v.Properties().Right == ftp.RightList:
+		reply = ftp.ReplyListing
 	}
 	switch {
 	case reply == 0:
@@ -434,5 +438,5 @@ func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 	return reply.AppendNamed(nil, called)
 }
 
-// now is the time for listings, in Unix seconds.
-func now() int64 { return time.Now().Unix() }
+// clock tells listings the time. Tests replace it.
+var clock = time.Now

@@ -26,7 +26,7 @@ type ftpLister struct {
 func (f *ftpFace) lister(s *session, store fsio.Store) *ftpLister {
 	return &ftpLister{
 		store: store, names: s.names, folder: f.folder,
-		format: ftp.Listing{Now: now(), Facts: f.facts, Rights: ftpRights(s.may)},
+		format: ftp.Listing{Now: clock().Unix(), Facts: f.facts, Rights: ftpRights(s.may)},
 	}
 }
 
@@ -40,6 +40,7 @@ func ftpRights(may codec.Features) (r ftp.Right) {
 		{codec.FeatureGet, ftp.RightRead},
 		{codec.FeaturePut, ftp.RightWrite},
 		{codec.FeatureMkdir, ftp.RightMkdir},
+		{codec.FeaturePut | codec.FeatureReplace, ftp.RightReplace},
 		{codec.FeatureChange, ftp.RightDelete | ftp.RightRename},
 	} {
 		if may.Has(row.has) {
