@@ -137,11 +137,13 @@ func (f *ftpFace) reply(s *session, a answer) {
 }
 
 // ahead looks through what waits on control while a transfer runs. NOOP and STAT as the next
-// command are answered at once. ABOR ends the transfer, and is answered in its turn.
+// command are answered at once, behind the reply that the transfer begins with. ABOR ends the
+// transfer, and is answered in its turn.
 func (f *ftpFace) ahead(s *session) bool {
 	if s.transfer == nil {
 		return false
 	}
+	opened := s.state == sessionOffered || s.state == sessionMoving
 	in := s.conn.Peek()
 	for {
 		line, n := ftp.NextLine(in[f.seen:], s.r.scratch, s.r.limiter.Limits.CommandBytes)
@@ -152,7 +154,7 @@ func (f *ftpFace) ahead(s *session) bool {
 		case c.Verb == ftp.VerbAbor:
 			abort(s)
 			return s.conn != nil && s.awaitsCommand()
-		case f.seen == 0 && (c.Verb == ftp.VerbNoop || c.Verb == ftp.VerbStat) &&
+		case opened && f.seen == 0 && (c.Verb == ftp.VerbNoop || c.Verb == ftp.VerbStat) &&
 			len(c.Argument) == 0:
 			return true
 		}
@@ -300,7 +302,7 @@ func (f *ftpFace) closed(s *session) {
 	s.r.loop.Deadlines.Clear(&f.later.deadline)
 	t := s.transfer
 	switch {
-	case t == nil || !t.isPut():
+	case t == nil || !t.isPut() || s.r.aborting: // what the server aborts it counts
 	case t.state == transferMoving:
 		t.fail(outcomeLeft, nil)
 	case t.state == transferOffered:
@@ -316,8 +318,11 @@ type delayedReply struct {
 	deadline loop.Deadline
 }
 
-// Expire sends it.
+// Expire sends it, unless the session has had its last reply.
 func (d *delayedReply) Expire(*loop.Deadline) {
+	if d.s.over() {
+		return
+	}
 	d.s.write(d.reply)
 	d.s.feed(d.in)
 }

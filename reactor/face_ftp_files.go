@@ -123,7 +123,10 @@ func (x *ftpCommand) move() decision {
 			t.recv.convert = new(ftp.FromWire)
 		}
 		at := x.rest
-		if x.c.Verb == ftp.VerbAppe && at == 0 {
+		switch {
+		case x.c.Verb == ftp.VerbStou:
+			at = 0 // its file is new
+		case x.c.Verb == ftp.VerbAppe && at == 0:
 			at = fsio.AtEnd
 		}
 		t.recv.inPlace = at != 0
@@ -276,6 +279,7 @@ func (x *ftpCommand) look() decision {
 		if set, ok := ftp.ParseMdtm(name); ok {
 			return x.modified(set)
 		}
+	default:
 	}
 	return x.call(name, func(store fsio.Store, t *transfer) ([]byte, error) {
 		e, err := store.Stat(t.name)
@@ -298,7 +302,8 @@ func (x *ftpCommand) look() decision {
 	})
 }
 
-// modified is an MDTM that may set a time: it does unless a file has the whole argument as its name.
+// modified is an MDTM that may set a time: it does unless a file has the whole argument as its
+// name.
 func (x *ftpCommand) modified(set ftp.Times) decision {
 	whole, err := x.s.names.ParseIn(x.f.folder, x.c.Argument)
 	isName := err == nil
@@ -396,6 +401,7 @@ func (f *ftpFace) completed(t *transfer) []byte {
 		return ftp.AppendHASH(nil, d.Size, d.Hex(), t.called)
 	case ftp.VerbXSHA256:
 		return ftp.AppendReply(nil, codec.CodeDone, t.found.sum.digest.Hex())
+	default:
 	}
 	return t.result
 }

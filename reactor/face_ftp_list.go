@@ -11,7 +11,8 @@ import (
 	"ferry/fsio"
 )
 
-// ftpLister reads folders for FTP's listings. It runs on a worker.
+// ftpLister reads folders for FTP's listings. It runs on a worker, and has all that it needs of the
+// session, which may go on meanwhile.
 type ftpLister struct {
 	store  fsio.Store
 	names  fsio.Parser
@@ -22,10 +23,10 @@ type ftpLister struct {
 	bytesMax int64
 }
 
-// lister returns what lists for a session.
-func (f *ftpFace) lister(s *session, store fsio.Store) *ftpLister {
+// lister returns what lists for a session. It is called on the loop.
+func (f *ftpFace) lister(s *session) *ftpLister {
 	return &ftpLister{
-		store: store, names: s.names, folder: f.folder,
+		store: s.store, names: s.names, folder: f.folder,
 		format: ftp.Listing{Now: clock().Unix(), Facts: f.facts, Rights: ftpRights(s.may)},
 	}
 }
@@ -52,12 +53,11 @@ func ftpRights(may codec.Features) (r ftp.Right) {
 
 // list is LIST, NLST and MLSD.
 func (x *ftpCommand) list() decision {
-	f, s, verb := x.f, x.s, x.c.Verb
+	l, verb := x.f.lister(x.s), x.c.Verb
 	argument := append([]byte(nil), x.c.Argument...)
 	return x.begin(nil, func(t *transfer) {
 		t.called = string(argument)
 		t.render = func(bytesMax int64) ([]byte, error) {
-			l := f.lister(s, s.store)
 			l.bytesMax = bytesMax
 			if verb == ftp.VerbMlsd {
 				return l.machine(argument)
@@ -73,13 +73,12 @@ func (x *ftpCommand) list() decision {
 
 // statPath is STAT of a path, whose listing goes over control.
 func (x *ftpCommand) statPath() decision {
-	f, s := x.f, x.s
+	l := x.f.lister(x.s)
+	l.bytesMax = statBytesMax
 	argument := append([]byte(nil), x.c.Argument...)
 	return x.begin(nil, func(t *transfer) {
 		t.called = string(argument)
-		t.call = func(store fsio.Store) ([]byte, error) {
-			l := f.lister(s, store)
-			l.bytesMax = statBytesMax
+		t.call = func(fsio.Store) ([]byte, error) {
 			text, err := l.list(argument, l.format.AppendSTAT)
 			if err != nil {
 				return nil, err
@@ -95,13 +94,12 @@ const statBytesMax = 32 << 10
 
 // facts is MLST, of the current folder without an argument.
 func (x *ftpCommand) facts() decision {
-	f, s := x.f, x.s
+	l := x.f.lister(x.s)
 	return x.call(x.c.Argument, func(store fsio.Store, t *transfer) ([]byte, error) {
 		e, err := store.Stat(t.name)
 		if err != nil {
 			return nil, err
 		}
-		l := f.lister(s, store)
 		entry := ftpEntry(&e)
 		entry.Name = string(pathOf(t.name))
 		return l.format.AppendMLST(nil, &entry), nil
@@ -124,7 +122,7 @@ func (l *ftpLister) machine(argument []byte) ([]byte, error) {
 	return l.entries(name, nil, l.format.AppendMLSD)
 }
 
-// errMLSDFile is MLSD of a file. (RFC 3659, section 7.2: 501)
+// errMLSDFile is MLSD of a file. (RFC 3659, section 7.2: 501.)
 var errMLSDFile = &refusal{codec.CodeUnknown, "MLSD is for folders"}
 
 // list lists what an argument of LIST or NLST means: flags, a name, or a pattern.
@@ -163,7 +161,7 @@ func (l *ftpLister) list(
 	return nil, missing
 }
 
-// prefix has NLST give names that can be used as they are. (RFC 1123, section 4.1.2.7)
+// prefix has NLST give names that can be used as they are. (RFC 1123, section 4.1.2.7.)
 func (l *ftpLister) prefix(folder []byte) {
 	if len(folder) == 0 || string(folder) == "." {
 		return

@@ -99,7 +99,11 @@ func (s *session) dropOffer() {
 func (t *transfer) claim(o *offer) {
 	t.session.offer = nil
 	t.offer, o.transfer = o, t
-	t.r.loop.Deadlines.Set(&o.deadline, t.r.loop.Now+t.r.limiter.Limits.OfferTimeout)
+	if o.state == offerHeld { // the client has connected, and waits for us
+		t.r.loop.Deadlines.Clear(&o.deadline)
+	} else {
+		t.r.loop.Deadlines.Set(&o.deadline, t.r.loop.Now+t.r.limiter.Limits.OfferTimeout)
+	}
 	t.work()
 }
 
@@ -156,22 +160,28 @@ func (o *offer) stand() {
 		}
 		o.state = offerStanding
 		r.count.offers++
-		r.loop.Deadlines.Set(&o.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)
 	}
 	if t == nil {
+		r.loop.Deadlines.Set(&o.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)
 		o.session.face.offered(o.session, o)
 		return
 	}
 	t.become(transferOffered)
 	r.loop.Deadlines.Clear(&t.deadline)
+	r.loop.Deadlines.Set(&o.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)
 	o.session.feed(inPort)
 	if t.offer == o && o.state == offerHeld {
 		o.use(o.data)
 	}
 }
 
-// Expire ends an offer to which nobody connected.
+// Expire ends an offer to which nobody connected. While the work of its command runs the client is
+// not at fault.
 func (o *offer) Expire(*loop.Deadline) {
+	if t := o.transfer; t != nil && t.job.busy {
+		o.r.loop.Deadlines.Set(&o.deadline, o.r.loop.Now+o.r.limiter.Limits.OfferTimeout)
+		return
+	}
 	o.r.count.untaken++
 	if o.transfer != nil {
 		o.transfer.endAs(outcomeUntaken, nil)
@@ -195,6 +205,9 @@ func (o *offer) take(c loop.Channel) {
 	if t := o.transfer; t != nil && t.state == transferOffered {
 		o.use(c)
 		return
+	}
+	if o.transfer != nil {
+		o.r.loop.Deadlines.Clear(&o.deadline)
 	}
 	o.line.serve() // its port is free again
 }

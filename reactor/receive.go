@@ -196,6 +196,7 @@ func (rc *receiver) begin(refused error) {
 	switch rc.stream = !t.session.sized; {
 	case rc.stream:
 		rc.dec = codec.NewDecoder(codec.Stream)
+		rc.space.total, rc.space.allocated = 0, 0 // nothing is announced
 	case !t.session.worksFirst: // otherwise the decoder stands behind the KEY
 		rc.dec = codec.NewDecoder(codec.Records)
 	}

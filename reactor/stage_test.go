@@ -142,6 +142,7 @@ const (
 	stageControl  = 30_021
 	stageFiles    = 30_020
 	stageMessages = 30_023
+	stageFTP      = 30_121
 )
 
 // serveClassic has a stage serve classic as well.
@@ -150,6 +151,12 @@ func (s *stage) serveClassic() {
 		listener{&loop.Reservation{Port: stageControl}, exchanges[1]})
 	s.adoptPort(poolFiles, boundPort{number: stageFiles})
 	s.adoptPort(poolMessages, boundPort{number: stageMessages})
+}
+
+// serveFTP has a stage serve FTP as well.
+func (s *stage) serveFTP() {
+	s.server.listeners = append(s.server.listeners,
+		listener{&loop.Reservation{Port: stageFTP}, exchanges[2]})
 }
 
 // say sends commands.
