@@ -65,6 +65,8 @@ func (t *transfer) stands() bool {
 func (o *offer) stands() bool {
 	t := o.transfer
 	switch {
+	case o.state == offerSpent:
+		return t == nil && o.session.offer == o
 	case o.state != offerStanding:
 		return false
 	case t == nil:

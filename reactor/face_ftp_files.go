@@ -420,7 +420,8 @@ var kindReplies = map[fsio.Kind]ftp.Reply{
 var refusalReplies = map[int]ftp.Reply{
 	codec.CodeNotAllowed: ftp.ReplyForbidden, codec.CodeNoFile: ftp.ReplyNotFolder,
 	codec.CodeArgument: ftp.ReplyBeyondEnd, codec.CodeTooLarge: ftp.ReplyTooLarge,
-	codec.CodeUnknown: ftp.ReplyArgument, codec.CodeNoSpace: ftp.ReplyNoSpace, codec.CodeBusy: ftp.ReplyFileBusy,
+	codec.CodeNoSpace: ftp.ReplyNoSpace, codec.CodeBusy: ftp.ReplyFileBusy,
+	codec.CodeUnknown: ftp.ReplyArgument,
 }
 
 // failed is the reply to a command that failed for a name.

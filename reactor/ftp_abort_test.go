@@ -110,7 +110,8 @@ func TestFTPAborEndsListing(t *testing.T) {
 		c.ask("LIST", "150")
 		ts.wantState(sessionMoving)
 		c.send("ABOR")
-		if got := c.reply(); got[:3] != "426" && got[:3] != "226" { // it may be in the buffers whole
+		// The buffers may hold it whole.
+		if got := c.reply(); got[:3] != "426" && got[:3] != "226" {
 			t.Fatalf("%q came", got)
 		}
 		c.want("226")

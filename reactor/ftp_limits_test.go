@@ -142,10 +142,25 @@ func TestFTPFlagsLimitRights(t *testing.T) {
 		p       Permissions
 		yes, no string
 	}{
-		{"none", Permissions{}, reads + "|" + looks + "|" + puts + "|APPE f|RNFR f|CWD d|CDUP", "RETR .dot|STOR .dot"},
+		{
+			"none",
+			Permissions{},
+			reads + "|" + looks + "|" + puts + "|APPE f|RNFR f|CWD d|CDUP",
+			"RETR .dot|STOR .dot",
+		},
 		{"--read-only", Permissions{ReadOnly: true}, reads + "|" + looks, puts + "|" + changes},
-		{"--upload-only", Permissions{UploadOnly: true}, puts + "|CWD d|CDUP", reads + "|" + looks + "|RNFR f|DELE f|RMD d"},
-		{"--no-overwrite", Permissions{NoOverwrite: true}, reads + "|" + looks + "|" + puts, changes},
+		{
+			"--upload-only",
+			Permissions{UploadOnly: true},
+			puts + "|CWD d|CDUP",
+			reads + "|" + looks + "|RNFR f|DELE f|RMD d",
+		},
+		{
+			"--no-overwrite",
+			Permissions{NoOverwrite: true},
+			reads + "|" + looks + "|" + puts,
+			changes,
+		},
 		{"--no-sum", Permissions{NoSum: true}, "RETR f|SIZE f", "HASH f|XSHA256 f"},
 		{"--dotfiles", Permissions{Dotfiles: true}, "RETR .dot|SIZE .dot|DELE .dot", ""},
 	} {

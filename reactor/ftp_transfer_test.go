@@ -14,7 +14,9 @@ func TestFTPTransfersOfEverySize(t *testing.T) {
 	eachWay(t, func(t *testing.T, way func(*Options)) {
 		ts := serveFTP(t, way)
 		c := ts.ftp()
-		for _, size := range []int{0, 1, smallMax - 1, smallMax, smallMax + 1, quantum, 3*quantum + 17} {
+		for _, size := range []int{
+			0, 1, smallMax - 1, smallMax, smallMax + 1, quantum, 3*quantum + 17,
+		} {
 			content := string(pattern(size))
 			c.store("STOR f", content)
 			ts.wantFile("f", []byte(content))
@@ -61,7 +63,9 @@ func TestFTPRestCountsOnce(t *testing.T) {
 		c.ask("REST "+n, "350")
 		c.refuses("RETR f", "554")
 	}
-	for _, n := range []string{"18446744073709551615", "18446744073709551616", "18446744073709551619"} {
+	for _, n := range []string{
+		"18446744073709551615", "18446744073709551616", "18446744073709551619",
+	} {
 		c.ask("REST "+n, "501")
 		c.wantFetch("RETR f", "content")
 	}
@@ -306,8 +310,10 @@ func TestFTPTypeAOfEverySize(t *testing.T) {
 		ts := serveFTP(t, way)
 		c := ts.ftp()
 		c.ask("TYPE A", "200")
-		for _, size := range []int{0, 1, 2, smallMax/2 - 1, smallMax - 2, smallMax - 1, smallMax,
-			smallMax + 1, quantum + 3, 3*quantum + 17} {
+		for _, size := range []int{
+			0, 1, 2, smallMax/2 - 1, smallMax - 2, smallMax - 1, smallMax, smallMax + 1,
+			quantum + 3, 3*quantum + 17,
+		} {
 			for _, unit := range []string{"\n", "a line\n", "x"} {
 				disk := strings.Repeat(unit, size/len(unit)+1)[:size]
 				c.store("STOR f", crlf(disk))

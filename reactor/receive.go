@@ -43,8 +43,8 @@ type receiver struct {
 	part  fsio.Part
 	phase receivePhase
 	space space
-	// stream: the end of the connection ends the file, whose size nobody announced. inPlace: pending
-	// writes to the file itself.
+	// stream: the end of the connection ends the file, whose size nobody announced. inPlace:
+	// pending writes to the file itself.
 	stream, inPlace bool
 	// convert changes what is received, nil if nothing does.
 	convert *ftp.FromWire
@@ -101,7 +101,8 @@ func (rc *receiver) file() fsio.Writer {
 	return rc.pending
 }
 
-// keepsOld reports whether nothing came, which leaves the file that is there. A stream may be empty.
+// keepsOld reports whether nothing came, which leaves the file that is there. A stream may be
+// empty.
 func (rc *receiver) keepsOld() bool { return !rc.stream && rc.dec.Offset() == 0 }
 
 // hasFile reports whether the upload has been given a file.

@@ -127,9 +127,9 @@ func (t *transfer) openedPart() {
 	t.offer.stand()
 }
 
-// holdsPart reports whether an ended transfer still has a part or a file that it writes in place, or
-// may get one from a worker. It is answered once that is closed, so that the next command finds it
-// free.
+// holdsPart reports whether an ended transfer still has a part, or a file that it writes in place,
+// or may get one from a worker. It is answered once that is closed, so that the next command finds
+// it free.
 func (t *transfer) holdsPart() bool {
 	switch t.Verb {
 	case codec.VerbPutPart:

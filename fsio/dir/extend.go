@@ -69,7 +69,9 @@ func (u *upload) cutOff() error {
 		return nil
 	}
 	u.cut = false
-	return u.root.do(fsio.OpTruncate, u.name, func() error { return u.file.Truncate(u.cutAt) })
+	cut := func() error { return u.file.Truncate(u.cutAt) }
+	u.broken = u.root.do(fsio.OpTruncate, u.name, cut)
+	return u.broken
 }
 
 var errHeldFile = fsio.Cause(fsio.KindBusy, "another upload writes to it")

@@ -25,8 +25,8 @@ type writer struct {
 	// first bytes come.
 	inPlace bool
 	cut     int64
-	ended     bool
-	result    error // What Commit returns: the first write that failed, or how it ended.
+	ended   bool
+	result  error // What Commit returns: the first write that failed, or how it ended.
 }
 
 var errNoFolder = fsio.Cause(fsio.KindNotFound, "no such folder")
