@@ -344,11 +344,11 @@ func (t *transfer) connected() bool { return t.data != nil }
 // worker has in hand is released when it comes back.
 func (t *transfer) end() {
 	r, s := t.r, t.session
-	waiting, offered, connected := t.state == transferWaiting, t.state == transferOffered, t.connected()
+	state, connected := t.state, t.connected()
 	t.become(transferEnded)
 	switch o := t.offer; {
 	case o == nil:
-	case waiting && o.state == offerStanding && s.conn != nil && !s.over():
+	case state == transferWaiting && o.state == offerStanding && s.conn != nil && !s.over():
 		s.keepOffer(o)
 		t.offer = nil
 	default:
@@ -366,7 +366,7 @@ func (t *transfer) end() {
 		}
 	}
 	switch {
-	case connected, offered && !s.answers && !r.aborting:
+	case connected, state == transferOffered && !s.answers && !r.aborting:
 		r.logTransfer(t)
 	case s.answers:
 		r.logCommand(t)
