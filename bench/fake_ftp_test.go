@@ -16,7 +16,6 @@ import (
 type fakeFTP struct {
 	listener net.Listener
 	wg       sync.WaitGroup
-	noEPSV   bool   // knows PASV alone
 	refuses  string // the reply to RETR, if not empty
 	cut      bool   // sends half of a file and says that all went well
 
@@ -89,21 +88,12 @@ func (f *fakeFTP) session(conn net.Conn) {
 			say("230 in")
 		case "TYPE":
 			say("200 binary")
-		case "EPSV", "PASV":
-			if verb == "EPSV" && f.noEPSV {
-				say("500 unknown")
-				continue
-			}
+		case "EPSV":
 			var err error
 			if passive, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 				return
 			}
-			port := passive.Addr().(*net.TCPAddr).Port
-			if verb == "EPSV" {
-				say(fmt.Sprintf("229 Entering (|||%d|)", port))
-			} else {
-				say(fmt.Sprintf("227 Entering (10,0,0,1,%d,%d).", port>>8, port&255))
-			}
+			say(fmt.Sprintf("229 Entering (|||%d|)", passive.Addr().(*net.TCPAddr).Port))
 		case "RETR", "STOR", "NLST":
 			f.transfer(passive, verb, name, say)
 		case "QUIT":

@@ -271,7 +271,6 @@ func TestTurnsOfServersAlternate(t *testing.T) {
 	}
 }
 
-// TestIdleAndSlowSessionsAreInNoFigure holds that idle and slow sessions stand beside the load, in no figure.
 func TestIdleAndSlowSessionsAreInNoFigure(t *testing.T) {
 	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)

@@ -73,9 +73,9 @@ func (r *Result) notes(rows []*row) []note {
 	return append(all, r.limitNotes(rows)...)
 }
 
-// where names the row before a remark, if there are several.
+// where names the row before a remark, if there are several, or several results.
 func (r *row) where(rows []*row) string {
-	if len(rows) == 1 {
+	if len(rows) == 1 && r.name == r.target.Name {
 		return ""
 	}
 	return fmt.Sprintf("%s, %s: ", plain(r.name), r.load())

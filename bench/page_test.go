@@ -317,3 +317,14 @@ func TestCourseHasShortTurns(t *testing.T) {
 		t.Errorf("the short turn's CPU is %v", got)
 	}
 }
+
+// TestNotesOfSeveralResultsNameTheirs has two results with one load each, measured too briefly.
+func TestNotesOfSeveralResultsNameTheirs(t *testing.T) {
+	r := synthetic{turns: 1, rate: 100}.result()
+	page := pageOf(t, NamedResult{"first", r}, NamedResult{"second", r})
+	for _, name := range []string{"first", "second"} {
+		if want := name + ": ferryd, 100 clients: A turn"; !strings.Contains(page, want) {
+			t.Errorf("no note %q", want)
+		}
+	}
+}

@@ -6,11 +6,8 @@ import (
 	"fmt"
 )
 
-// ftp is RFC 959 with passive data connections, by EPSV (RFC 2428) or else by PASV.
-type ftp struct {
-	user, password string
-	pasv           bool // the server does not know EPSV
-}
+// ftp is RFC 959 with passive data connections by EPSV (RFC 2428).
+type ftp struct{ user, password string }
 
 // States of ftp: which reply comes next.
 const (
@@ -20,7 +17,6 @@ const (
 	ftpPassword
 	ftpType
 	ftpEPSV
-	ftpPASV
 	ftpAsked
 	ftpMoving
 	ftpClosing
@@ -31,14 +27,9 @@ const ftpReplyMax = 16 << 10
 
 func (*ftp) open(s *session) { s.await(ftpGreeting) }
 
-func (f *ftp) start(s *session) error {
-	if f.pasv {
-		s.say = append(s.say[:0], "PASV\r\n"...)
-		s.await(ftpPASV)
-	} else {
-		s.say = append(s.say[:0], "EPSV\r\n"...)
-		s.await(ftpEPSV)
-	}
+func (*ftp) start(s *session) error {
+	s.say = append(s.say[:0], "EPSV\r\n"...)
+	s.await(ftpEPSV)
 	return nil
 }
 
@@ -99,10 +90,7 @@ func (f *ftp) reply(s *session, code int, text []byte) error {
 		s.await(ftpType)
 	case s.state == ftpType && class == 2:
 		s.idle()
-	case s.state == ftpEPSV && class == 5:
-		f.pasv = true
-		return f.start(s)
-	case (s.state == ftpEPSV || s.state == ftpPASV) && class == 2:
+	case s.state == ftpEPSV && code == 229:
 		return f.request(s, text)
 	case s.state == ftpAsked && class == 1:
 		s.state, s.wait, s.sends = ftpMoving, waitData, s.job.kind == KindPut
@@ -139,26 +127,11 @@ func (f *ftp) request(s *session, text []byte) error {
 	return s.connectTo(port)
 }
 
-// passivePort is the port of "229 ... (|||PORT|)" or "227 ... (h,h,h,h,p,p)", -1 if there is none.
-// Addresses are ignored: data goes to the same host as control.
+// passivePort is the port of "229 ... (|||PORT|)", -1 if there is none.
 func passivePort(text []byte) int64 {
-	_, rest, _ := bytes.Cut(text, []byte("("))
-	inner, _, found := bytes.Cut(rest, []byte(")"))
-	if !found || len(inner) < 5 {
-		return -1
-	}
-	if bytes.HasPrefix(text, []byte("229")) {
-		return number(inner[3 : len(inner)-1])
-	}
-	parts := bytes.Split(inner, []byte(","))
-	if len(parts) < 3 {
-		return -1
-	}
-	high, low := number(parts[len(parts)-2]), number(parts[len(parts)-1])
-	if high < 0 || low < 0 {
-		return -1
-	}
-	return high<<8 | low
+	_, rest, _ := bytes.Cut(text, []byte("(|||"))
+	port, _, _ := bytes.Cut(rest, []byte("|)"))
+	return number(port)
 }
 
 func (*ftp) data(s *session, in []byte) error {

@@ -85,7 +85,7 @@ func (p *Plan) load(ctx context.Context) (*Result, error) {
 	err := m.measure(ctx, result)
 	result.Seconds = time.Since(result.Began).Seconds()
 	if ctx.Err() != nil {
-		err = errors.Join(errors.New("interrupted"), err) // the turns before are worth showing
+		return result, errors.New("interrupted") // the turns before are worth showing
 	}
 	return result, err
 }

@@ -37,7 +37,7 @@ type Server struct {
 	state error
 }
 
-// FindServer returns the path of a ferryd: beside the running program, else in PATH, else built
+// FindServer returns the path of a ferryd: next to the running program, else in PATH, else built
 // into scratch, inside the module only.
 func FindServer(ctx context.Context, scratch string) (string, error) {
 	name := "ferryd"
@@ -57,7 +57,7 @@ func FindServer(ctx context.Context, scratch string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", built,
 		"ferry/reactor/ferryd").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("no ferryd beside this program or in PATH, and building one failed "+
+		return "", fmt.Errorf("no ferryd next to this program or in PATH, and building one failed "+
 			"(name one with --server): %w: %s", err, bytes.TrimSpace(out))
 	}
 	return built, nil

@@ -27,7 +27,7 @@ type Named struct{ Name, About string }
 var Protocols = []Named{
 	{ProtoBase, "ferry's base exchange"},
 	{ProtoStatus, "ferry's status exchange"},
-	{ProtoFTP, "FTP with passive data connections (EPSV, else PASV)"},
+	{ProtoFTP, "FTP with passive data connections (EPSV)"},
 	{ProtoHTTP, "HTTP/1.1, one persistent connection for each client"},
 	{ProtoHTTPNew, "HTTP/1.1, a new connection for each request"},
 }

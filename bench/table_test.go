@@ -158,7 +158,10 @@ func TestTailIsAnEstimateWhereFewWereMeasured(t *testing.T) {
 			get.Count++
 			get.Latency.Record(time.Millisecond)
 		}
-		return &row{name: "x", step: &Step{Clients: n, Turns: []*Turn{turn}}, merged: turn}
+		return &row{
+			name: "x", target: &Target{Name: "x"}, merged: turn,
+			step: &Step{Clients: n, Turns: []*Turn{turn}},
+		}
 	}
 	for _, c := range []struct {
 		counts []int

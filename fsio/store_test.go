@@ -46,7 +46,7 @@ func eachStore(t *testing.T, test func(t *testing.T, k kit)) {
 	for name, k := range map[string]kit{
 		"dir": folder(false), "portable": folder(true),
 		"mem": {open: func(_ *testing.T, fault func(fsio.Op, fsio.Name) error) fsio.Store {
-			return mem.New(mem.Options{Fault: fault, PartsMax: 3})
+			return mem.New(mem.Options{Call: fault, PartsMax: 3})
 		}},
 	} {
 		t.Run(name, func(t *testing.T) { test(t, k) })

@@ -21,12 +21,13 @@ func TestWindowSavesRoundTrips(t *testing.T) {
 	}
 	for _, reads := range []int{1, 4, 5, pieces, 2 * pieces} {
 		asked := make(chan chan struct{})
-		s := mem.New(mem.Options{Trip: func(op fsio.Op) {
+		s := mem.New(mem.Options{Call: func(op fsio.Op, _ fsio.Name) error {
 			if op == fsio.OpRead {
 				back := make(chan struct{})
 				asked <- back
 				<-back
 			}
+			return nil
 		}})
 		check(t, s.StoreSmall(at(t, "a"), text, fsio.CommitOptions{}))
 		var file fsio.File
@@ -71,7 +72,7 @@ func TestWindowSavesRoundTrips(t *testing.T) {
 func TestWindowEndsWithItsFileOrAnError(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		var reads atomic.Int32
-		s := mem.New(mem.Options{Fault: func(op fsio.Op, _ fsio.Name) error {
+		s := mem.New(mem.Options{Call: func(op fsio.Op, _ fsio.Name) error {
 			if op == fsio.OpRead && fails && reads.Add(1) > 0 {
 				return syscall.EIO
 			}

@@ -189,7 +189,7 @@ func (s *session) pump() {
 // answer can be a hundred times longer than its command.
 const commandsATurn = 32
 
-// Move goes on with commands that were sent ahead.
+// Move takes further commands that were sent ahead.
 func (s *session) Move() (more bool) {
 	if s.conn != nil && !s.over() {
 		s.pump()
@@ -277,13 +277,10 @@ func (s *session) writeNow(text []byte) {
 }
 
 // dropWaiting ends a transfer that has not been offered yet: nobody would be told of its port.
-func (s *session) dropWaiting() bool {
-	t := s.transfer
-	if t == nil || t.state != transferWaiting {
-		return false
+func (s *session) dropWaiting() {
+	if t := s.transfer; t != nil && t.state == transferWaiting {
+		t.end()
 	}
-	t.end()
-	return true
 }
 
 // end closes control once our last answer has left, since a close before would cut it off.

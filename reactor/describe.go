@@ -98,18 +98,22 @@ func (s *Server) Describe() Description {
 				"--read-only, --no-overwrite or --allow CIDR narrow that"
 		}
 	}
-	d.Connect = "ferry " + s.host() + " " + strconv.Itoa(d.Port)
+	d.Connect = s.connect(&d)
+	return d
+}
+
+// connect is the command that connects a client.
+func (s *Server) connect(d *Description) string {
 	switch {
 	case d.Port != NoPort:
+		return "ferry " + s.host() + " " + strconv.Itoa(d.Port)
 	case d.FTP != NoPort:
-		d.Connect = "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
+		return "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
+	case d.Classic != int(DefaultClassicPorts().Control):
+		return "ferry --classic " + s.host() + " " + strconv.Itoa(d.Classic)
 	default:
-		d.Connect = "ferry --classic " + s.host()
-		if d.Classic != int(DefaultClassicPorts().Control) {
-			d.Connect += " " + strconv.Itoa(d.Classic)
-		}
+		return "ferry --classic " + s.host()
 	}
-	return d
 }
 
 // host is an address by which clients reach this machine.

@@ -52,8 +52,8 @@ type properties struct {
 	waits bool
 	// answers: errors are answered on control. Otherwise the data connection tells them.
 	answers bool
-	// closesFirst: the end of a transfer is answered once the client has closed the data connection,
-	// or soon after. Otherwise it is answered at once.
+	// closesFirst: the end of a transfer is answered once the client has closed the data
+	// connection, or soon after. Otherwise it is answered at once.
 	closesFirst bool
 	// urgent: urgent data is part of the commands.
 	urgent bool

@@ -273,6 +273,7 @@ func (x ftpCommand) look() decision {
 		if set, ok := ftp.ParseMdtm(name); ok {
 			return x.modified(set)
 		}
+	default:
 	}
 	return x.call(name, func(store fsio.Store, t *transfer) ([]byte, error) {
 		e, err := store.Stat(t.name)
@@ -295,7 +296,8 @@ func (x ftpCommand) look() decision {
 	})
 }
 
-// modified is an MDTM that may set a time: it does unless a file has the whole argument as its name.
+// modified is an MDTM that may set a time: it does unless a file has the whole argument as its
+// name.
 func (x ftpCommand) modified(set ftp.Times) decision {
 	whole, err := x.s.names.ParseIn(x.f.folder, x.c.Argument)
 	isName := err == nil
@@ -404,6 +406,7 @@ func (f *ftpFace) completed(t *transfer) []byte {
 		return ftp.AppendHASH(nil, d.Size, d.Hex(), t.called)
 	case ftp.VerbXSHA256:
 		return ftp.AppendReply(nil, codec.CodeDone, t.found.sum.digest.Hex())
+	default:
 	}
 	return t.result
 }

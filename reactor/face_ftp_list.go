@@ -127,7 +127,7 @@ func (l *ftpLister) machine(argument []byte) ([]byte, error) {
 	return l.entries(name, nil, l.format.AppendMLSD)
 }
 
-// errMLSDFile is MLSD of a file. (RFC 3659, section 7.2: 501)
+// errMLSDFile is MLSD of a file. (RFC 3659, section 7.2: 501.)
 var errMLSDFile = &refusal{codec.CodeUnknown, "MLSD is for folders"}
 
 // list lists what an argument of LIST or NLST means: flags, a name, or a pattern.
@@ -166,7 +166,7 @@ func (l *ftpLister) list(
 	return nil, missing
 }
 
-// prefix has NLST give names that can be used as they are. (RFC 1123, section 4.1.2.7)
+// prefix has NLST give names that can be used as they are. (RFC 1123, section 4.1.2.7.)
 func (l *ftpLister) prefix(folder []byte) {
 	if len(folder) == 0 || string(folder) == "." {
 		return

@@ -258,7 +258,7 @@ func (t *transfer) giveUp() {
 	t.endAs(outcomeGivenUp, nil)
 }
 
-// duty is how a command is carried out that the data connection of another does not.
+// duty says how a command is carried out.
 type duty struct {
 	// job is the file work: all of it, or what comes before the offer of a command that moves.
 	job jobKind

@@ -38,7 +38,8 @@ func serveFace(
 		reserved, err := reservePort(s.addresses, 0)
 		check(t, err)
 		port = reserved.Port
-		s.listeners = append(s.listeners, listener{reserved, exchange{open: func(*Server) face { return f }}})
+		e := exchange{open: func(*Server) face { return f }}
+		s.listeners = append(s.listeners, listener{reserved, e})
 	}, change...)
 	ts.dialed.Add(1)
 	return ts, port

@@ -77,7 +77,11 @@ func (s *session) dropOffer() {
 func (t *transfer) claim(o *offer) {
 	t.session.offer = nil
 	t.offer, o.transfer = o, t
-	t.r.loop.Deadlines.Set(&o.deadline, t.r.loop.Now+t.r.limiter.Limits.OfferTimeout)
+	if o.state == offerHeld { // the client has connected, and waits for us
+		t.r.loop.Deadlines.Clear(&o.deadline)
+	} else {
+		t.r.loop.Deadlines.Set(&o.deadline, t.r.loop.Now+t.r.limiter.Limits.OfferTimeout)
+	}
 	t.work()
 }
 
@@ -175,6 +179,9 @@ func (o *offer) take(c loop.Channel) {
 	if t := o.transfer; t != nil && t.state == transferOffered {
 		o.use(c)
 		return
+	}
+	if o.transfer != nil {
+		o.r.loop.Deadlines.Clear(&o.deadline)
 	}
 	o.line.serve() // its port is free again
 }

@@ -44,8 +44,7 @@ type Options struct {
 	DataPorts PortRange
 	// Durability is what a put that was answered has outlived.
 	Durability Durability
-	// PartLifetime is how long the kept beginning of an upload waits to be gone on with, from a
-	// second to 10,000 hours.
+	// PartLifetime is how long an interrupted upload can be resumed, from a second to 10,000 hours.
 	PartLifetime time.Duration
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
 	// as a range, for all. A Count of 0 serves no status exchange.

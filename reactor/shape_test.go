@@ -125,7 +125,7 @@ func TestDeclarationsStaySmall(t *testing.T) {
 var (
 	asksForFace = regexp.MustCompile(`asked [!=]= nil|framed\(\)|\bface [!=]=|[!=]= \w*[fF]ace\b|` +
 		`\bface\.\(|face(Base|Status|Classic)`)
-	namesFace = regexp.MustCompile(`\b(base|status|classic)(Face|Properties)\b`)
+	namesFace = regexp.MustCompile(`\b[a-z]\w*(Face|Properties)\b`)
 )
 
 // Only the files of the faces know which face a session has, and only the list of exchanges names

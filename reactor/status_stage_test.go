@@ -327,3 +327,32 @@ func TestAbortedSumCountsWhatWasRead(t *testing.T) {
 		t.Error("in use: ", text)
 	}
 }
+
+// A client that has connected waits for its command's file work, however long that takes.
+func TestHeldConnectionOutlastsSlowFileWork(t *testing.T) {
+	s := keyedStage(t)
+	c := s.open("127.0.0.1")
+	c.session.face, c.session.properties = firstFace{}, &firstProperties
+	c.session.requestAhead(poolData)
+	number, err := strconv.Atoi(strings.TrimSpace(string(c.out)))
+	check(t, err)
+	fd := s.meetAt(uint16(number), "127.0.0.1")
+	held := new(heldPool)
+	pool := s.server.pool
+	s.server.pool = held
+	tr := c.session.newTransfer(codec.Request{Verb: codec.VerbPut}, []byte("a"))
+	c.session.step(inAsk)
+	tr.call = func(fsio.Store) ([]byte, error) { return nil, nil }
+	tr.then = func() { tr.offer.stand() }
+	tr.claim(c.session.offer)
+	s.advance(2 * s.limiter.Limits.OfferTimeout)
+	if tr.state != transferWaiting || len(held.jobs) != 1 {
+		t.Errorf("the transfer is %v, %d jobs", tr.state, len(held.jobs))
+	}
+	s.server.pool = pool
+	pool.Submit(held.jobs[0])
+	s.eventuallySettled("the transfer", func() bool { return tr.state == transferMoving })
+	check(t, unix.Close(fd))
+	s.hang(c)
+	s.eventuallySettled("the end", func() bool { return len(s.transfers) == 0 })
+}

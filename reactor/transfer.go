@@ -206,7 +206,7 @@ func (t *transfer) OnLoop() {
 	t.jobDone()
 }
 
-// Move goes on with the transfer for one quantum, and reports whether it can go on at once.
+// Move moves one quantum, and reports whether more can move at once.
 func (t *transfer) Move() (more bool) {
 	switch {
 	case t.state == transferLingering:

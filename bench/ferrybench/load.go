@@ -27,7 +27,7 @@ and what server and harness used. It exits with 1 when there were errors.
 
 With HOST:PORT it loads a running server, under names that it prints first; the
 files stay. Otherwise it starts ferryd in a scratch folder: the one of --server,
-else one beside ferrybench or in PATH, else one that it builds, inside the
+else one next to ferrybench or in PATH, else one that it builds, inside the
 module. Servers to compare with take turns with the first one.
 
 Without --rate the loop is closed: each client starts its next transfer when the
@@ -105,7 +105,7 @@ func (l *load) addFlags(f *pflag.FlagSet) {
 		"how long a client waits for an answer or the next byte")
 	f.Int64Var(&p.ErrorsMax, "max-errors", 1000, "errors that end a turn; 0: no limit")
 	f.StringVar(&p.Own.Program, "server", "",
-		"`PATH` of the ferryd to start (default: beside ferrybench, in PATH, or built)")
+		"`PATH` of the ferryd to start (default: next to ferrybench, in PATH, or built)")
 	f.StringVar(&p.Own.Proto, "proto", bench.ProtoBase,
 		"`NAME` of the ferryd's protocol: base or status")
 	f.StringArrayVar(&p.Own.Arguments, "server-arg", nil,

@@ -133,12 +133,21 @@ func (r *store) Rename(from, to fsio.Name, o fsio.CommitOptions) error {
 		return fsio.NewError(fsio.OpFolder, to, err)
 	}
 	defer e.close()
-	kind, same, err := r.look(d, base, from, to, o.NoReplace)
-	if err != nil || same {
-		return err
+	kind, err := r.lookup(d, from, base)
+	switch {
+	case err != nil:
+	case kind == fsio.EntryOther:
+		err = errNotPlain
+	case kind != fsio.EntryFolder && (from.MeansFolder() || to.MeansFolder()):
+		err = syscall.ENOTDIR
+	case from.String() == to.String() && !o.NoReplace:
+		return nil
 	}
-	if err := r.lookAt(e, targetBase, to, kind, o.NoReplace); err != nil {
-		return err
+	if err != nil {
+		return fsio.NewError(fsio.OpRename, from, err)
+	}
+	if err = r.wantPlace(e, to, targetBase, from, kind, o.NoReplace); err != nil {
+		return fsio.NewError(fsio.OpRename, to, err)
 	}
 	err = r.fault(fsio.OpRename, from)
 	switch {
@@ -165,51 +174,36 @@ func (r *store) Rename(from, to fsio.Name, o fsio.CommitOptions) error {
 	return r.settleFolder(from, d)
 }
 
-// look looks at what is to be renamed, and reports whether there is nothing to do.
-func (r *store) look(
-	d folder, base string, from, to fsio.Name, noReplace bool,
-) (kind fsio.EntryKind, same bool, err error) {
-	n := from
-	if err = r.fault(fsio.OpStat, from); err == nil {
-		kind, err = d.lookup(base)
+func (r *store) lookup(d folder, n fsio.Name, base string) (fsio.EntryKind, error) {
+	if err := r.fault(fsio.OpStat, n); err != nil {
+		return fsio.EntryOther, err
 	}
-	switch {
-	case err != nil:
-	case kind == fsio.EntryOther:
-		err = errNotPlain
-	case kind != fsio.EntryFolder && (from.MeansFolder() || to.MeansFolder()):
-		err = syscall.ENOTDIR
-	case from.String() == to.String() && !noReplace:
-		return kind, true, nil
-	case kind == fsio.EntryFolder && strings.HasPrefix(to.String(), from.String()+"/"):
-		n, err = to, errIntoItself
-	}
-	return kind, false, fsio.NewError(fsio.OpRename, n, err)
+	return d.lookup(base)
 }
 
-// lookAt looks at what has the new name of something of that kind.
-func (r *store) lookAt(
-	d folder, base string, to fsio.Name, kind fsio.EntryKind, noReplace bool,
+// wantPlace fails if something of that kind cannot be renamed from one name to the other.
+func (r *store) wantPlace(
+	d folder, to fsio.Name, base string, from fsio.Name, kind fsio.EntryKind, noReplace bool,
 ) error {
-	found := fsio.EntryOther
-	err := r.fault(fsio.OpStat, to)
-	if err == nil {
-		found, err = d.lookup(base)
+	if kind == fsio.EntryFolder && strings.HasPrefix(to.String(), from.String()+"/") {
+		return errIntoItself
 	}
+	found, err := r.lookup(d, to, base)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
+		return err
 	case noReplace:
-		err = errTaken
+		return errTaken
 	case found == fsio.EntryFolder:
-		err = errFolderHere
+		return errFolderHere
 	case kind == fsio.EntryFolder:
-		err = errOverFile
+		return errOverFile
 	case found == fsio.EntryOther:
-		err = errNotPlain
+		return errNotPlain
 	}
-	return fsio.NewError(fsio.OpRename, to, err)
+	return nil
 }
 
 // explain says what an errno of the rename itself means. What it finds in the way has come there

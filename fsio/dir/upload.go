@@ -121,11 +121,7 @@ func (u *upload) openHome() error {
 // checkTarget looks at what has the name now. Only the rename decides; this spares the sender the
 // bytes of an upload that cannot succeed.
 func (u *upload) checkTarget(noReplace bool) error {
-	err := u.root.fault(fsio.OpStat, u.name)
-	kind := fsio.EntryOther
-	if err == nil {
-		kind, err = u.home.lookup(u.base)
-	}
+	kind, err := u.root.lookup(u.home, u.name, u.base)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		u.free = true

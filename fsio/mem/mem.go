@@ -1,5 +1,5 @@
 // Package mem is an fsio.Store in memory, for tests: files and folders, no links. It behaves like
-// a store that is far away: nothing is cached, and Options.Trip is called where one would wait.
+// a store that is far away: nothing is cached, and Options.Call is called where one would wait.
 package mem
 
 import (
@@ -14,10 +14,9 @@ import (
 
 // Options say how a store behaves. The zero value never fails, and never waits.
 type Options struct {
-	// Fault is asked before each call; an error that it returns is used instead of the call.
-	Fault func(op fsio.Op, n fsio.Name) error
-	// Trip is called, by any goroutine, for each round trip to storage.
-	Trip     func(op fsio.Op)
+	// Call is called, by any goroutine, for each round trip to storage; an error that it returns
+	// is used instead of the call.
+	Call     func(op fsio.Op, n fsio.Name) error
 	PartsMax int // At most, for all owners together; 0 means no limit.
 }
 
@@ -57,11 +56,8 @@ func (s *store) newNode(kind fsio.EntryKind, data []byte) *node {
 
 // call makes one call on the tree.
 func (s *store) call(op fsio.Op, n fsio.Name, do func() fsio.Kind) error {
-	if s.options.Trip != nil {
-		s.options.Trip(op)
-	}
-	if s.options.Fault != nil {
-		if err := s.options.Fault(op, n); err != nil {
+	if s.options.Call != nil {
+		if err := s.options.Call(op, n); err != nil {
 			return fsio.NewError(op, n, err)
 		}
 	}

@@ -183,7 +183,7 @@ func (a *advertised) Set(text string) error {
 	}
 	to, err := netip.ParsePrefix(network)
 	if err != nil {
-		return errors.New("give an address, or a network and an address such as 10.0.0.0/8=10.1.2.3")
+		return errors.New("give an address, or CIDR=ADDRESS such as 10.0.0.0/8=10.1.2.3")
 	}
 	addresses, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip4", host)
 	if err != nil || len(addresses) == 0 {

@@ -30,7 +30,8 @@ type ftpClient struct {
 //	FERRY_CLIENTS=installed go test ./reactor/ferryd -run RealFTPClients -v
 //
 // A missing one is skipped, but fails if the value is "required". With FERRY_TEST_FTP=HOST:PORT and
-// FERRY_TEST_FTP_ROOT=FOLDER they meet another server, which must let anonymous write in that folder.
+// FERRY_TEST_FTP_ROOT=FOLDER they meet another server, which must let anonymous write in that
+// folder.
 func TestRealFTPClients(t *testing.T) {
 	address, root := startFTP(t)
 	host, port, err := net.SplitHostPort(address)
