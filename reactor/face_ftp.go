@@ -59,7 +59,7 @@ var ftpProperties = properties{
 	worksFirst:  true,
 	waits:       true,
 	answers:     true,
-	closesFirst: true,
+	closesAtOnce: true,
 	urgent:      true,
 	pool:        poolData,
 }
