@@ -63,7 +63,7 @@ func (t *transfer) stands() bool {
 func (o *offer) stands() bool {
 	t := o.transfer
 	switch {
-	case o.state != offerStanding:
+	case o.state != offerStanding && o.state != offerSpent:
 		return false
 	case t == nil:
 		return o.session.offer == o

@@ -191,10 +191,11 @@ func (f *ftpFace) dataConnection(s *session, c ftp.Command) decision {
 		return f.port(s, c)
 	}
 	f.offers, f.active = c.Verb, netip.AddrPort{}
-	if o := s.offer; o != nil && o.state == offerStanding {
-		// The port is the session's own: it needs neither a rest nor another one.
-		s.r.loop.Deadlines.Set(&o.deadline, s.r.loop.Now+s.r.limiter.Limits.OfferTimeout)
-		return decision{kind: decideRun, run: func(s *session) { s.face.offered(s, s.offer) }}
+	if o := s.offer; o != nil && o.data == nil {
+		return decision{kind: decideRun, run: func(s *session) {
+			s.offer.renew()
+			s.face.offered(s, s.offer)
+		}}
 	}
 	return decision{kind: decideRun, run: func(s *session) { s.requestAhead(s.pool) }}
 }

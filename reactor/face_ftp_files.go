@@ -26,8 +26,8 @@ var ftpVerbs = map[ftp.Verb]codec.Verb{
 }
 
 // files decides on a command that looks at, changes or moves files.
-func (f *ftpFace) files(s *session, c ftp.Command, p ftp.Properties) decision {
-	moves := p.Work == ftp.WorkSend || p.Work == ftp.WorkReceive
+func (f *ftpFace) files(s *session, c ftp.Command) decision {
+	moves := moves(c.Verb)
 	rest := f.rest
 	if moves {
 		f.rest = 0 // it counts once, also for a transfer that is refused
@@ -35,9 +35,9 @@ func (f *ftpFace) files(s *session, c ftp.Command, p ftp.Properties) decision {
 	switch {
 	case c.Verb == ftp.VerbRnto && s.state != sessionRenaming:
 		return say(ftp.ReplyRenameFirst)
-	case moves && s.offer == nil && !f.active.IsValid():
+	case moves && !s.hasOffer() && !f.active.IsValid():
 		return say(ftp.ReplyNoOffer)
-	case s.check(ftpVerbs[c.Verb]) != nil:
+	case c.Verb != ftp.VerbSite && s.check(ftpVerbs[c.Verb]) != nil:
 		return say(ftp.ReplyForbidden)
 	}
 	t := ftpCommand{f: f, s: s, c: c, rest: rest}
@@ -57,6 +57,12 @@ func (f *ftpFace) files(s *session, c ftp.Command, p ftp.Properties) decision {
 	default:
 		return t.change()
 	}
+}
+
+// moves reports whether a command needs a data connection.
+func moves(v ftp.Verb) bool {
+	w := v.Properties().Work
+	return w == ftp.WorkSend || w == ftp.WorkReceive
 }
 
 // ftpCommand is a command that needs file work, on its way to a transfer.
@@ -131,6 +137,7 @@ func (x ftpCommand) move() decision {
 	case x.c.Verb == ftp.VerbAppe && at == 0:
 		at = fsio.AtEnd
 	}
+	t.recv.inPlace = at != 0
 	t.call = func(store fsio.Store) ([]byte, error) { return nil, t.recv.openTarget(store, at) }
 	t.then = func() { t.offer.stand() }
 	return x.start(t)
@@ -201,9 +208,14 @@ func (x ftpCommand) change() decision {
 	}
 }
 
+// mayChange reports whether the session may change what describes a file.
+func (x ftpCommand) mayChange() bool {
+	return x.s.check(codec.VerbPut) == nil && !x.s.replace().NoReplace
+}
+
 // setTime sets the time of a file.
 func (x ftpCommand) setTime(set ftp.Times) decision {
-	if x.s.check(codec.VerbPut) != nil || x.s.replace().NoReplace {
+	if !x.mayChange() {
 		return say(ftp.ReplyForbidden)
 	}
 	return x.call(set.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
@@ -220,7 +232,7 @@ func (x ftpCommand) site() decision {
 		return say(r)
 	case site.Kind == ftp.SiteHelp:
 		return sayRaw(ftp.AppendSITE(nil))
-	case x.s.replace().NoReplace:
+	case !x.mayChange():
 		return say(ftp.ReplyForbidden)
 	case site.Kind == ftp.SiteUtime:
 		return x.call(site.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
@@ -301,7 +313,7 @@ func (x ftpCommand) look() decision {
 func (x ftpCommand) modified(set ftp.Times) decision {
 	whole, err := x.s.names.ParseIn(x.f.folder, x.c.Argument)
 	isName := err == nil
-	allowed := x.s.check(codec.VerbPut) == nil && !x.s.replace().NoReplace
+	allowed := x.mayChange()
 	return x.call(set.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
 		if isName {
 			if e, err := store.Stat(whole); err == nil {
@@ -365,32 +377,25 @@ func (x ftpCommand) hash() decision {
 
 // final is the last reply to a command that needed a transfer or file work.
 func (f *ftpFace) final(t *transfer, connected bool) []byte {
-	if t.outcome != outcomeComplete {
-		return f.unfinished(t, connected)
-	}
-	if connected {
+	switch t.outcome {
+	case outcomeComplete:
+		if !connected {
+			return f.completed(t)
+		}
 		return ftp.ReplyComplete.Text()
-	}
-	return f.completed(t)
-}
-
-// unfinished is the last reply to a command that failed.
-func (f *ftpFace) unfinished(t *transfer, connected bool) []byte {
-	var own *refusal
-	switch {
-	case errors.As(t.err, &own) || fsio.KindOf(t.err) != fsio.KindNone:
-		return f.failed(t.verb, t.called, t.err)
-	case t.outcome == outcomeUntaken,
-		t.outcome == outcomeGivenUp && !connected && t.verb.Properties().Work != ftp.WorkFile:
-		return ftp.ReplyNoConnection.Text()
-	case t.outcome == outcomeGivenUp:
+	case outcomeGivenUp:
+		if !connected && moves(t.verb) {
+			return ftp.ReplyNoConnection.Text()
+		}
 		return ftp.ReplyTransferAborted.Text()
-	case t.outcome == outcomeAborted:
+	case outcomeUntaken:
+		return ftp.ReplyNoConnection.Text()
+	case outcomeAborted:
 		return ftp.ReplyClosing.Text()
-	case t.outcome == outcomeFailed:
-		return ftp.ReplyLocal.Text()
-	default:
+	case outcomeBroken, outcomeCut, outcomeStalled, outcomeLeft, outcomeProtocol:
 		return ftp.ReplyConnectionLost.Text()
+	default:
+		return f.failed(t.verb, t.called, t.err)
 	}
 }
 
@@ -425,7 +430,7 @@ var kindReplies = map[fsio.Kind]ftp.Reply{
 var refusalReplies = map[int]ftp.Reply{
 	codec.CodeNotAllowed: ftp.ReplyForbidden, codec.CodeNoFile: ftp.ReplyNotFolder,
 	codec.CodeArgument: ftp.ReplyBeyondEnd, codec.CodeTooLarge: ftp.ReplyTooLarge,
-	codec.CodeNoSpace: ftp.ReplyNoSpace, codec.CodeBusy: ftp.ReplyFileBusy,
+	codec.CodeUnknown: ftp.ReplyArgument, codec.CodeNoSpace: ftp.ReplyNoSpace, codec.CodeBusy: ftp.ReplyFileBusy,
 }
 
 // failed is the reply to a command that failed for a name.
@@ -437,6 +442,8 @@ func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 		reply = refusalReplies[own.code]
 	case reply == ftp.ReplyBadName && v.Properties().Right&(ftp.RightList|ftp.RightRead) != 0:
 		reply = ftp.ReplyNotFound // no such name can be there
+	case reply == ftp.ReplyTooLarge && v.Properties().Right == ftp.RightList:
+		reply = ftp.ReplyListing
 	}
 	switch {
 	case reply == 0:
@@ -447,5 +454,5 @@ func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 	return reply.AppendNamed(nil, called)
 }
 
-// now is the time for listings, in Unix seconds.
-func now() int64 { return time.Now().Unix() }
+// clock tells listings the time. Tests replace it.
+var clock = time.Now

@@ -330,10 +330,15 @@ func (t *transfer) connected() bool { return t.data != nil }
 // worker has in hand is released when it comes back.
 func (t *transfer) end() {
 	r, s := t.r, t.session
-	offered, connected := t.state == transferOffered, t.connected()
+	waiting, offered, connected := t.state == transferWaiting, t.state == transferOffered, t.connected()
 	t.become(transferEnded)
-	if t.offer != nil {
-		t.offer.close() // those who waited for it are served once all of it is given back
+	switch o := t.offer; {
+	case o == nil:
+	case waiting && o.state == offerStanding && s.conn != nil && !s.over():
+		s.keepOffer(o)
+		t.offer = nil
+	default:
+		o.close() // those who waited for it are served once all of it is given back
 	}
 	r.loop.Deadlines.Clear(&t.deadline)
 	r.loop.Deadlines.Clear(&t.recv.pause)
