@@ -54,14 +54,14 @@ const (
 )
 
 var ftpProperties = properties{
-	grammar:     codec.Lines,
-	table:       &replyTable,
-	worksFirst:  true,
-	waits:       true,
-	answers:     true,
-	closesFirst: true,
-	urgent:      true,
-	pool:        poolData,
+	grammar:      codec.Lines,
+	table:        &replyTable,
+	worksFirst:   true,
+	waits:        true,
+	answers:      true,
+	closesAtOnce: true,
+	urgent:       true,
+	pool:         poolData,
 }
 
 func openFTP(s *Server) face {

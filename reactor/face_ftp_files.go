@@ -377,18 +377,12 @@ func (x ftpCommand) hash() decision {
 
 // final is the last reply to a command that needed a transfer or file work.
 func (f *ftpFace) final(t *transfer, connected bool) []byte {
-	if t.outcome != outcomeComplete {
-		return f.unfinished(t, connected)
-	}
-	if connected {
-		return ftp.ReplyComplete.Text()
-	}
-	return f.completed(t)
-}
-
-// unfinished is the last reply to a command that failed.
-func (f *ftpFace) unfinished(t *transfer, connected bool) []byte {
 	switch t.outcome {
+	case outcomeComplete:
+		if !connected {
+			return f.completed(t)
+		}
+		return ftp.ReplyComplete.Text()
 	case outcomeGivenUp:
 		if !connected && moves(t.verb) {
 			return ftp.ReplyNoConnection.Text()
