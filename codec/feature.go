@@ -31,12 +31,15 @@ const (
 	FeatureChange
 	// FeatureCommit promises that changes are on disk when they are answered.
 	FeatureCommit
+	// FeatureAuth is auth.
+	FeatureAuth
 	featureEnd
 )
 
 // featureWords are the features' words, in the order of the constants.
 var featureWords = []string{
 	"get", "ls", "stat", "sum", "put", "parts", "partsum", "replace", "mkdir", "change", "commit",
+	"auth",
 }
 
 // verbFeatures are the features that verbs require. Verbs that are not listed require none.
@@ -58,6 +61,7 @@ var verbFeatures = [verbCount]Features{
 	VerbRemove:     FeatureChange,
 	VerbRenameFrom: FeatureChange,
 	VerbRenameTo:   FeatureChange,
+	VerbAuth:       FeatureAuth,
 }
 
 // Has reports whether f includes all of wanted.

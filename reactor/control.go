@@ -74,7 +74,7 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 		conn:    c,
 		peer:    peer,
 		face:    f,
-		rights:  &r.server.rights,
+		rights:  r.server.anonymous(),
 		began:   r.loop.Now,
 		heard:   r.loop.Now,
 	}
@@ -148,6 +148,7 @@ func (s *session) Closed(err error) {
 			s.reason = endLost
 		}
 	}
+	s.dropAttempt()
 	r.loop.Deadlines.Clear(&s.silence)
 	s.dec.Release()
 	r.logSession(s)
@@ -220,13 +221,15 @@ func (s *session) takeCommand() bool {
 		s.face.prepare(d.transfer)
 	case decideRun:
 		s.step(inAsk)
-		d.run()
+		d.run(s)
 	case decideAnswer:
 		s.step(inAsk)
 		s.face.reply(s, d.answer)
 		s.feed(inAnswer)
 	case decideQuit:
 		s.feed(inQuit)
+	case decideClosed:
+		s.feed(inClosed)
 	case decideViolation:
 		s.feed(inViolation)
 	default:
@@ -286,6 +289,7 @@ func (s *session) dropWaiting() {
 // end closes control once our last answer has left, since a close before would cut it off.
 func (s *session) end() {
 	s.r.batch.flush(s)
+	s.dropAttempt()
 	if s.conn == nil {
 		return
 	}

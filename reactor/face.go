@@ -52,9 +52,9 @@ type properties struct {
 	waits bool
 	// answers: errors are answered on control. Otherwise the data connection tells them.
 	answers bool
-	// closesFirst: the end of a transfer is answered once the client has closed the data
-	// connection, or soon after. Otherwise it is answered at once.
-	closesFirst bool
+	// closesAtOnce: the client does not send on the data connection of what it receives, so that
+	// the server closes it when all is sent. Otherwise the client has time to close it first.
+	closesAtOnce bool
 	// urgent: urgent data is part of the commands.
 	urgent bool
 	// pool holds the ports on which the offers stand.
@@ -71,7 +71,7 @@ type decision struct {
 	// answer is for decideAnswer.
 	answer answer
 	// run is for decideRun.
-	run func()
+	run func(s *session)
 }
 
 type decisionKind uint8
@@ -91,6 +91,8 @@ const (
 	decideNothing
 	// decideQuit ends the session as the client asks.
 	decideQuit
+	// decideClosed ends it because the exchange has no login, which the server demands.
+	decideClosed
 	// decideViolation ends it because the client broke the protocol.
 	decideViolation
 )

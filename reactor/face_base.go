@@ -36,8 +36,11 @@ func (baseFace) next(s *session, in []byte) (decision, int) {
 
 // decide turns a command without replies into a transfer, or ends the session.
 func (s *session) decide(c codec.Command) decision {
-	if c.Verb == codec.VerbQuit {
+	switch {
+	case c.Verb == codec.VerbQuit:
 		return decision{kind: decideQuit}
+	case s.closed: // this exchange has no login
+		return decision{kind: decideClosed}
 	}
 	q := codec.Request{Verb: c.Verb, Name: c.Name}
 	return decision{kind: decideBegin, transfer: s.newTransfer(q, c.Text)}
@@ -62,7 +65,7 @@ func (s *session) tellPort(number uint16) {
 
 // start does the file work, which in this exchange follows the data connection.
 func (f baseFace) start(t *transfer) {
-	err := t.session.check(t.Verb)
+	err := t.rights.check(t.Verb)
 	if err == nil {
 		err = t.parseName()
 	}

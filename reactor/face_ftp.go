@@ -33,6 +33,8 @@ type ftpFace struct {
 	rest int64
 	// active is where PORT or EPRT has the server connect, the zero value if the client connects.
 	active netip.AddrPort
+	// local is the address that the client has reached, once it was asked for.
+	local netip.Addr
 	// offers is the command that asked for the offer that is under way.
 	offers ftp.Verb
 	// seen is how many bytes of what waits on control were searched for ABOR.
@@ -52,14 +54,14 @@ const (
 )
 
 var ftpProperties = properties{
-	grammar:     codec.Lines,
-	table:       &replyTable,
-	worksFirst:  true,
-	waits:       true,
-	answers:     true,
-	closesFirst: true,
-	urgent:      true,
-	pool:        poolData,
+	grammar:      codec.Lines,
+	table:        &replyTable,
+	worksFirst:   true,
+	waits:        true,
+	answers:      true,
+	closesAtOnce: true,
+	urgent:       true,
+	pool:         poolData,
 }
 
 func openFTP(s *Server) face {
@@ -76,7 +78,7 @@ func (f *ftpFace) greeting(*session) []byte {
 	if text := f.server.options.FTP.Banner; text != "" {
 		return ftp.AppendReply(nil, ftp.ReplyReady.Code(), text)
 	}
-	return ftp.ReplyReady.Append(nil)
+	return ftp.ReplyReady.Text()
 }
 
 // next takes a command line, or what belongs to telnet.
@@ -89,7 +91,8 @@ func (f *ftpFace) next(s *session, in []byte) (decision, int) {
 	case ftp.EventRefused:
 		return say(ftp.ReplyControl), n
 	case ftp.EventAnswer:
-		s.write(ev.Answer[:])
+		refused := ev.Answer
+		s.write(refused[:])
 		return decision{kind: decideNothing}, n
 	case ftp.EventError:
 		return decision{kind: decideViolation}, n
@@ -112,7 +115,7 @@ func (f *ftpFace) command(s *session, line []byte) decision {
 		return say(ftp.ReplyMissing)
 	case f.login != ftpLoggedIn && !p.BeforeLogin:
 		return say(ftp.ReplyNotLoggedIn)
-	case p.Work == ftp.WorkNone || p.Work == ftp.WorkOffer,
+	case p.Work == ftp.WorkNone, p.Work == ftp.WorkOffer,
 		c.Verb == ftp.VerbStat && len(c.Argument) == 0:
 		return f.state(s, c)
 	default:
@@ -121,7 +124,7 @@ func (f *ftpFace) command(s *session, line []byte) decision {
 }
 
 // say answers with a reply.
-func say(r ftp.Reply) decision { return sayRaw(r.Append(nil)) }
+func say(r ftp.Reply) decision { return sayRaw(r.Text()) }
 
 // sayRaw answers with the bytes of a reply.
 func sayRaw(reply []byte) decision {
@@ -198,11 +201,11 @@ func (f *ftpFace) offered(s *session, o *offer) {
 	case t != nil && t.verb == ftp.VerbStou:
 		s.write(ftp.AppendSTOU(nil, t.called))
 	case t != nil:
-		s.write(ftp.ReplyOpening.Append(nil))
+		s.write(ftp.ReplyOpening.Text())
 	case f.offers == ftp.VerbPasv:
-		s.write(ftp.AppendPASV(nil, netip.AddrPortFrom(f.advertised(s), o.number())))
+		s.write(ftp.AppendPASV(s.r.lineBuffer[:0], netip.AddrPortFrom(f.advertised(s), o.number())))
 	default:
-		s.write(ftp.AppendEPSV(nil, o.number()))
+		s.write(ftp.AppendEPSV(s.r.lineBuffer[:0], o.number()))
 	}
 	switch {
 	case o.transfer == nil:
@@ -236,7 +239,7 @@ func (o *offer) Connected(c loop.Channel, err error) {
 // expired answers a client for which no port became free.
 func (f *ftpFace) expired(s *session, waited bool) {
 	if waited {
-		s.write(ftp.ReplyNoPort.Append(nil))
+		s.write(ftp.ReplyNoPort.Text())
 		s.feed(inAnswer)
 	}
 }
@@ -286,13 +289,13 @@ func (f *ftpFace) bye(s *session, why endReason) {
 	switch why {
 	case endClosed, endLogin:
 	case endQuit:
-		s.write(ftp.ReplyBye.Append(nil))
+		s.write(ftp.ReplyBye.Text())
 	case endIdle:
-		s.write(ftp.ReplyIdle.Append(nil))
+		s.write(ftp.ReplyIdle.Text())
 	case endDrained:
-		s.write(ftp.ReplyClosing.Append(nil))
+		s.write(ftp.ReplyClosing.Text())
 	default:
-		s.write(ftp.ReplyFlood.Append(nil))
+		s.write(ftp.ReplyFlood.Text())
 	}
 }
 
@@ -329,7 +332,7 @@ func (d *delayedReply) Expire(*loop.Deadline) {
 
 // after has a reply sent after a while, and the session fed then.
 func (f *ftpFace) after(s *session, wait time.Duration, reply []byte, in inputKind) decision {
-	return decision{kind: decideRun, run: func() {
+	return decision{kind: decideRun, run: func(*session) {
 		f.later.s, f.later.reply, f.later.in = s, reply, in
 		s.r.loop.Deadlines.Set(&f.later.deadline, s.r.loop.Now+wait)
 	}}

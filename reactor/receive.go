@@ -190,6 +190,9 @@ func (rc *receiver) begin(refused error) {
 	// If this process is killed the kernel must reset the connection: a clean close says that the
 	// file is stored.
 	t.data.SetReset(true)
+	if refused == nil {
+		refused = t.mayAdd()
+	}
 	if refused != nil {
 		t.fail(outcomeRefused, refused)
 		return
@@ -256,12 +259,12 @@ func (rc *receiver) move() (more bool) {
 		case planDrain:
 			rc.submitWrite(jobDrain, rc.piped)
 		case planStore:
-			t.job.commit = t.session.replace()
+			t.job.commit = t.replace()
 			// A put of nothing leaves what is there. (PROTOCOL.md, Base put.)
 			t.job.commit.NoReplace = t.job.commit.NoReplace || rc.keepsOld()
 			t.submit(jobStore)
 		case planCommit:
-			t.job.commit = t.session.replace()
+			t.job.commit = t.replace()
 			if rc.part != nil && !rc.partWhole() {
 				t.submit(jobKeepPart)
 			} else {
@@ -275,7 +278,7 @@ func (rc *receiver) move() (more bool) {
 // submitWrite lends n bytes and their place in the file to a worker.
 func (rc *receiver) submitWrite(k jobKind, n int64) {
 	j, sp := &rc.t.job, &rc.space
-	j.commit = rc.t.session.replace()
+	j.commit = rc.t.replace()
 	j.offset, j.n = sp.written, n
 	j.allocateFrom, j.allocateTo = 0, 0
 	if end := sp.written + n; end > sp.allocated && sp.total > smallMax {

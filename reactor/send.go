@@ -47,7 +47,7 @@ type sender struct {
 // open opens the file that was asked for.
 func (s *sender) open() {
 	t := s.t
-	switch err := t.session.store.OpenCached(&s.file, t.name); {
+	switch err := t.rights.store.OpenCached(&s.file, t.name); {
 	case err == nil:
 		s.opened = true
 		s.choose()
@@ -288,7 +288,7 @@ func (s *sender) sent() {
 		t.outcome = outcomeComplete
 	}
 	s.close()
-	if !t.session.sized {
+	if !t.session.sized && !t.session.answers { // the close is all that tells of its end
 		t.data.SetReset(false)
 	}
 	t.becomeLingering()

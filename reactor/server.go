@@ -18,6 +18,7 @@ import (
 	"ferry/fsio"
 	"ferry/fsio/dir"
 	"ferry/reactor/limit"
+	"ferry/reactor/login"
 )
 
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
@@ -26,8 +27,8 @@ type Server struct {
 	options Options
 	log     zerolog.Logger
 	limiter *limit.Budget
-	rights  rights
-	pool    workers
+	access
+	pool workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer fsio.Syncer
 	// sumPool computes checksums, sums remembers them.
@@ -125,6 +126,13 @@ func (s *Server) prepare() error {
 	s.rights = rights{may: o.features(), limits: o.Permissions, names: o.parser()}
 	if s.rights.store, err = openStore(o); err != nil {
 		return err
+	}
+	s.delays = login.NewDelays()
+	if o.Users != "" {
+		if err = s.loadUsers(); err != nil {
+			return optionError(err)
+		}
+		s.checker = fsio.NewPool(1)
 	}
 	slow := time.AfterFunc(time.Second, func() {
 		s.log.Info().Msg("looking for leftovers of a killed server, before clients are served")
@@ -300,8 +308,7 @@ func (s *Server) end(engines *sync.WaitGroup) {
 			return
 		}
 	}
-	s.sumPool.Close()
-	s.pool.Close()
+	s.closePools()
 	for _, r := range s.reactors {
 		r.loop.End()
 	}
@@ -315,6 +322,15 @@ const endPatience = 5 * time.Second
 // Close gives back what New took, for a server that is not run.
 func (s *Server) Close() { s.closing.Do(s.close) }
 
+// closePools waits for the work of those pools that there are.
+func (s *Server) closePools() {
+	for _, p := range []workers{s.checker, s.sumPool, s.pool} {
+		if p != nil {
+			p.Close()
+		}
+	}
+}
+
 func (s *Server) close() {
 	for _, l := range s.listeners {
 		l.Release()
@@ -325,10 +341,7 @@ func (s *Server) close() {
 			r.loop.Close()
 		}
 	}
-	if s.pool != nil {
-		s.sumPool.Close()
-		s.pool.Close()
-	}
+	s.closePools()
 	if s.rights.store != nil {
 		_ = s.rights.store.Close()
 	}

@@ -56,6 +56,7 @@ const (
 	inTable                        // those before are legal where a table says so, the rest always
 
 	inDrain     // the server drains
+	inClosed    // the client cannot log in, and must
 	inViolation // the client broke the protocol
 	inFlood     // the client sent more ahead than is allowed
 	inIdle      // nothing came for the idle timeout
@@ -102,6 +103,7 @@ const (
 	endUntaken   endReason = "three offers in a row untaken"
 	endUntaken1  endReason = "offer untaken"
 	endIdle      endReason = "idle"
+	endNoLogin   endReason = "not logged in"
 	endDrained   endReason = "server ending"
 	endLogin     endReason = "too many failed logins"
 )
@@ -110,6 +112,7 @@ const (
 var endReasons = [inEnd + 1]endReason{
 	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
 	inAbort: endDrained, inLogin: endLogin, inEnd: endClosed,
+	inClosed: endNoLogin,
 }
 
 // output is what the session is to do.

@@ -78,6 +78,8 @@ type command struct {
 	result []byte
 	// render builds a listing of so many bytes at most, nil for the usual one.
 	render func(bytesMax int64) ([]byte, error)
+	// rights are those that the session had when the command came.
+	rights *rights
 }
 
 // transfer is one command, from its bytes to the end of its data connection if it has one. It is
@@ -125,7 +127,7 @@ func (s *session) newTransfer(q codec.Request, text []byte) *transfer {
 	}
 	t.become(transferWaiting)
 	t.session, t.address = s, s.address
-	t.Request = q
+	t.Request, t.rights = q, s.rights
 	t.text = string(text)
 	t.called = t.text[len(t.text)-len(q.Name):]
 	t.Name = nil
@@ -156,7 +158,7 @@ func (t *transfer) isPut() bool { return t.Verb == codec.VerbPut || t.Verb == co
 
 // parseName parses the name that the client gave.
 func (t *transfer) parseName() (err error) {
-	t.name, err = t.session.names.Parse([]byte(t.called))
+	t.name, err = t.rights.names.Parse([]byte(t.called))
 	return err
 }
 
@@ -235,10 +237,6 @@ func (t *transfer) Expire(*loop.Deadline) {
 	case transferMoving:
 		t.checkStall()
 	case transferLingering:
-		if t.session.transfer == t {
-			t.answerLingering()
-			return
-		}
 		t.end()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
@@ -269,29 +267,21 @@ func (t *transfer) checkStall() {
 // (PROTOCOL.md, Base get.)
 const lingerMax = 2 * time.Second
 
-// becomeLingering ends our sending side and waits for the client's close.
+// becomeLingering ends our sending side and waits for the client's close. The transfer is answered
+// before that.
 func (t *transfer) becomeLingering() {
+	if t.session.closesAtOnce && t.data.CanClose() {
+		t.end()
+		return
+	}
 	t.become(transferLingering)
 	t.data.CloseWrite()
-	if t.session.closesFirst {
-		t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+closeSoon)
-	} else {
-		t.answerLingering()
-	}
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
+	t.release()
 	if t.readable() {
 		t.r.loop.Enqueue(t)
 	}
 }
-
-// answerLingering answers a transfer whose data connection is still open.
-func (t *transfer) answerLingering() {
-	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
-	t.release()
-}
-
-// closeSoon is how long the answer to a transfer waits for the client to close the data connection,
-// where a face wants that.
-const closeSoon = 100 * time.Millisecond
 
 // linger drops what the client still sends, until it closes.
 func (t *transfer) linger() (more bool) {

@@ -36,7 +36,7 @@ func (j *job) rename() error { return j.root().Rename(j.t.from, j.t.name, j.comm
 
 func (j *job) newPart() (err error) {
 	j.t.found.part, err = j.root().NewPart(j.t.name, fsio.PartOptions{
-		NoReplace: j.commit.NoReplace, Owner: j.t.session.principal(),
+		NoReplace: j.commit.NoReplace, Owner: j.t.principal(),
 	})
 	return err
 }

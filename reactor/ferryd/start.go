@@ -62,9 +62,8 @@ func (l *logFlags) open(out io.Writer) (zerolog.Logger, func() error, error) {
 	return log, ring.Close, nil
 }
 
-// noSecrets is what every start says. (PROTOCOL: "No exchange encrypts or asks for a password:
-// README and start line say so".)
-const noSecrets = "nothing is encrypted and nobody logs in"
+// security is what every start says about who can read the network, and who logs in.
+func security(d reactor.Description) string { return "nothing is encrypted and " + d.Login }
 
 // announce says what is served, from where, to whom, and how to connect.
 func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Writer) {
@@ -75,7 +74,7 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
   they may    %s
   data ports  %s (a firewall must let these through as well)
   connect     %s
-`, d.Root, where(d), d.Listen, d.To, noSecrets, d.May, d.DataPorts, d.Connect)
+`, d.Root, where(d), d.Listen, d.To, security(d), d.May, d.DataPorts, d.Connect)
 		if d.Warning != "" {
 			_, _ = fmt.Fprintf(out, "  warning     %s\n", d.Warning)
 		}
@@ -91,7 +90,7 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
 				e.Int("ftp_port", d.FTP)
 			}
 		}).Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
-			Str("security", noSecrets).Str("connect", d.Connect).
+			Str("security", security(d)).Str("connect", d.Connect).
 			Int("max_sessions", d.Sessions).Int("max_transfers", d.Transfers).
 			Msg("server started")
 		if d.Warning != "" {
