@@ -267,11 +267,13 @@ func (x ftpCommand) allocate() decision {
 // look answers what is known of a name.
 func (x ftpCommand) look() decision {
 	name := x.c.Argument
-	switch x.c.Verb {
-	case ftp.VerbCdup:
+	if x.c.Verb == ftp.VerbCdup {
 		name = []byte("..")
-		if x.f.folder.IsRoot() {
-			name = nil
+	}
+	switch x.c.Verb {
+	case ftp.VerbCwd, ftp.VerbCdup:
+		if x.f.folder.IsRoot() && string(name) == ".." {
+			name = nil // the root is its own parent
 		}
 	case ftp.VerbSize:
 		if x.f.kind == ftp.TypeASCII {
