@@ -31,12 +31,15 @@ const (
 	FeatureChange
 	// FeatureCommit promises that changes are on disk when they are answered.
 	FeatureCommit
+	// FeatureTLS accepts connections that begin with TLS.
+	FeatureTLS
 	featureEnd
 )
 
 // featureWords are the features' words, in the order of the constants.
 var featureWords = []string{
 	"get", "ls", "stat", "sum", "put", "parts", "partsum", "replace", "mkdir", "change", "commit",
+	"tls",
 }
 
 // verbFeatures are the features that verbs require. Verbs that are not listed require none.

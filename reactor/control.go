@@ -17,8 +17,7 @@ type session struct {
 	r       *reactor
 	id      uint64
 	address *address
-	// conn is nil once it is closed.
-	conn loop.Control
+	link
 	peer netip.AddrPort
 	face face
 	*rights
@@ -68,7 +67,7 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 		r:       r,
 		id:      r.server.sessionID.Add(1),
 		address: a,
-		conn:    c,
+		link:    link{conn: c},
 		peer:    peer,
 		face:    f,
 		rights:  &r.server.rights,
@@ -105,8 +104,13 @@ func (s *session) Input() {
 		s.conn.Discard(s.conn.Buffered())
 		return
 	}
+	if !s.heardByte && s.beginsTLS() {
+		return
+	}
 	s.pump()
-	if s.conn != nil && int64(s.conn.Buffered()) > s.r.limiter.Limits.ControlBufferBytes {
+	most := s.r.limiter.Limits.ControlBufferBytes
+	// TLS itself answers some of what a client sends.
+	if s.conn != nil && (int64(s.conn.Buffered()) > most || int64(s.conn.Unsent()) > most) {
 		s.feed(inFlood)
 	}
 }
@@ -123,13 +127,17 @@ func (s *session) Closed(err error) {
 		}
 	}
 	r.loop.Deadlines.Clear(&s.silence)
+	if s.handshake != nil {
+		s.handshake.end()
+	}
 	s.dec.Release()
 	r.logSession(s)
 	delete(r.sessions, s)
 	a := s.address
 	r.limiter.Give(a.use, limit.Sessions, 1)
 	a.sessions--
-	if t := s.transfer; t != nil && !s.dropWaiting() {
+	// An end without close_notify may be an attacker's, and ends nothing else.
+	if t := s.transfer; t != nil && !s.dropWaiting() && err != loop.ErrCut {
 		s.face.gone(t)
 	}
 	r.freed(a)
@@ -198,6 +206,8 @@ func (s *session) takeCommand() bool {
 		s.feed(inQuit)
 	case decideViolation:
 		s.feed(inViolation)
+	case decidePlain:
+		s.feed(inPlain)
 	default:
 	}
 	return d.kind != decideWait

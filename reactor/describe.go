@@ -22,6 +22,9 @@ type Description struct {
 	DataPorts     string
 	// To says who may connect, May what they may do.
 	To, May string
+	// TLS says which connections are encrypted; Fingerprint is the SHA-256 of the certificate.
+	TLS         TLSMode
+	Fingerprint string
 	// Connect is the command that connects a client.
 	Connect string
 	// Warning is set where strangers may write.
@@ -47,9 +50,10 @@ func (s *Server) Describe() Description {
 		Sessions:  s.limiter.Limits.Sessions,
 		Transfers: s.limiter.Limits.Transfers,
 		Leftovers: s.swept,
-		Listen:    "all addresses, IPv4 and IPv6",
-		To:        "anyone who can reach this machine",
-		May:       "list, get, put (replacing what is there)",
+		TLS:       o.TLS.Mode, Fingerprint: s.fingerprint(),
+		Listen: "all addresses, IPv4 and IPv6",
+		To:     "anyone who can reach this machine",
+		May:    "list, get, put (replacing what is there)",
 	}
 	if o.Listen != "" {
 		d.Listen = joinAddrs(s.addresses)

@@ -49,6 +49,8 @@ type properties struct {
 	waits bool
 	// answers: errors are answered on control. Otherwise the data connection tells them.
 	answers bool
+	// firstTLS: a session that begins with TLS is served in TLS.
+	firstTLS bool
 	// pool holds the ports on which the offers stand.
 	pool poolKind
 	// unusedMax is how many offers in a row a session may leave unused.
@@ -81,6 +83,8 @@ const (
 	decideQuit
 	// decideViolation ends it because the client broke the protocol.
 	decideViolation
+	// decidePlain ends it because it is not TLS.
+	decidePlain
 )
 
 // nextText reads the next command of a face that is read by the session's own decoder. Where there

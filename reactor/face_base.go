@@ -11,6 +11,7 @@ var baseProperties = properties{
 	table:     &portTable,
 	sized:     true,
 	waits:     true,
+	firstTLS:  true,
 	pool:      poolData,
 	unusedMax: 3,
 }
@@ -25,10 +26,17 @@ func (baseFace) next(s *session, in []byte) (decision, int) {
 	if !ok {
 		return d, n
 	}
-	if !s.greeted && s.r.server.speaksStatus() && codec.IsHello(text) {
-		return greetStatus(s), n
-	}
+	hello := !s.greeted && s.r.server.speaksStatus() && codec.IsHello(text)
 	s.greeted = true
+	if hello {
+		d = greetStatus(s)
+	}
+	if !s.secure && s.r.server.options.TLS.Mode == TLSRequire {
+		return decision{kind: decidePlain}, n
+	}
+	if hello {
+		return d, n
+	}
 	return s.decide(codec.ParseCommand(text)), n
 }
 

@@ -162,6 +162,9 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	for _, c := range change {
 		c(&o)
 	}
+	if o.Classic {
+		plainOnly(t)
+	}
 	before := descriptors()
 	s, err := New(o)
 	check(t, err)
@@ -181,6 +184,7 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	running++
 	t.Cleanup(func() {
 		ts.end(reactors)
+		relays.Wait()
 		wantSameDescriptors(t, before)
 		if running--; running > 0 {
 			return

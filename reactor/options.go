@@ -44,6 +44,8 @@ type Options struct {
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
 	// as a range, for all. A Count of 0 serves no status exchange.
 	KeyedPorts PortRange
+	// TLS says which connections are encrypted, and with which certificate.
+	TLS TLSOptions
 	// Machine says how the server uses the machine.
 	Machine
 	// Limits bound what clients may use.
@@ -79,6 +81,7 @@ func DefaultOptions() Options {
 		DataPorts:    PortRange{Count: 64},
 		KeyedPorts:   PortRange{Count: 4},
 		Durability:   DurabilityNone,
+		TLS:          TLSOptions{Mode: TLSOff, MinVersion: "1.2"},
 		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
 		Machine:      Machine{Reactors: 1, FileWorkers: 8, SumWorkers: 2},
@@ -153,6 +156,7 @@ func (o *Options) validate() error {
 	default:
 		bad(info.IsDir(), "--root %s: this is no folder; name the folder to serve", o.Root)
 	}
+	faults = append(faults, o.TLS.validate(o)...)
 	if o.AddrFile != "" {
 		folder, err := os.Stat(filepath.Dir(o.AddrFile))
 		bad(err == nil && folder.IsDir(), "--addr-file %s: no such folder", o.AddrFile)

@@ -58,6 +58,7 @@ const (
 	inDrain     // the server drains
 	inViolation // the client broke the protocol
 	inFlood     // the client sent more ahead than is allowed
+	inPlain     // the client did not begin with TLS, which is required
 	inIdle      // nothing came for the idle timeout
 	inAbort     // the server ends now
 	inEnd       // control is gone
@@ -99,6 +100,7 @@ const (
 	endLost      endReason = "connection lost"
 	endViolation endReason = "protocol error"
 	endFlood     endReason = "too much sent ahead"
+	endPlain     endReason = "TLS is required"
 	endUntaken   endReason = "three offers in a row untaken"
 	endUntaken1  endReason = "offer untaken"
 	endIdle      endReason = "idle"
@@ -108,7 +110,7 @@ const (
 // endReasons are those of the inputs that end a session by themselves.
 var endReasons = [inEnd + 1]endReason{
 	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
-	inAbort: endDrained, inEnd: endClosed,
+	inPlain: endPlain, inAbort: endDrained, inEnd: endClosed,
 }
 
 // output is what the session is to do.

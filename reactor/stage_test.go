@@ -5,6 +5,7 @@ package reactor
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"net/netip"
 	"strconv"
 	"testing"
@@ -100,6 +101,13 @@ func (c *fakeConn) Buffered() int        { return len(c.in) }
 func (c *fakeConn) Unsent() int          { return 0 }
 func (c *fakeConn) Peer() netip.AddrPort { return c.from }
 func (c *fakeConn) Port() int            { return c.to }
+
+// TLS implements loop.Control: no connection on stage is encrypted.
+func (c *fakeConn) TLS() *tls.ConnectionState { return nil }
+
+func (c *fakeConn) StartTLS(*loop.TLS, bool, loop.HandshakeOwner) *loop.Handshake {
+	panic("TLS on stage")
+}
 
 func (c *fakeConn) Write(p []byte) error {
 	c.out = append(c.out, p...)

@@ -40,14 +40,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Long: `Serve the files of a folder to very many clients at once.
 
 PORT is where clients connect; 0 picks a free one. Only --classic may go without it.
-Nothing is encrypted and nobody logs in: whoever can connect may do what the flags allow.
+Nobody logs in: whoever can connect may do what the flags allow. Nothing is encrypted without --tls.
 
 SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGUSR1 logs counters and
-every session and transfer. Exit status: 0 after a clean end, 1 when transfers were cut off or the
-server could not go on, 2 for wrong flags, a root that is no folder or a port in use.`,
+every session and transfer. SIGHUP reads the certificate of --tls again. Exit status: 0 after a
+clean end, 1 when transfers were cut off or the server could not go on, 2 for wrong flags, a root
+that is no folder or a port in use.`,
 		Example: "  ferryd 2121\n" +
 			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
-			"  ferryd --classic --root /srv/files",
+			"  ferryd --classic --root /srv/files\n" +
+			"  ferryd 2121 --tls require",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -154,6 +156,9 @@ func serveLogging(o reactor.Options, log zerolog.Logger, people bool, stderr io.
 	signals := make(chan os.Signal, 8)
 	// They stay caught until the process has ended: one that comes late is not to kill it.
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
+	if o.TLS.Mode != reactor.TLSOff { // otherwise it ends the process, as anywhere
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go obey(s, signals)
 	err = s.Run(func() { announce(s.Describe(), log, people, stderr) })
 	if err != nil {
@@ -171,6 +176,8 @@ func obey(s *reactor.Server, signals <-chan os.Signal) {
 		switch {
 		case sig == syscall.SIGUSR1:
 			s.LogStatus()
+		case sig == syscall.SIGHUP:
+			s.Reload()
 		case ending:
 			s.Stop()
 		default:

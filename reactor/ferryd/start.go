@@ -60,9 +60,17 @@ func (l *logFlags) open(out io.Writer) (zerolog.Logger, func() error, error) {
 	return log, ring.Close, nil
 }
 
-// noSecrets is what every start says. (PROTOCOL: "No exchange encrypts or asks for a password:
-// README and start line say so".)
-const noSecrets = "nothing is encrypted and nobody logs in"
+// security is what every start says about who can read and who may connect.
+func security(d reactor.Description) string {
+	switch d.TLS {
+	case reactor.TLSRequire:
+		return "TLS is required, nobody logs in"
+	case reactor.TLSAllow:
+		return "TLS is offered, not required, and nobody logs in"
+	default:
+		return "nothing is encrypted and nobody logs in"
+	}
+}
 
 // announce says what is served, from where, to whom, and how to connect.
 func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Writer) {
@@ -73,7 +81,10 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
   they may    %s
   data ports  %s (a firewall must let these through as well)
   connect     %s
-`, d.Root, where(d), d.Listen, d.To, noSecrets, d.May, d.DataPorts, d.Connect)
+`, d.Root, where(d), d.Listen, d.To, security(d), d.May, d.DataPorts, d.Connect)
+		if d.Fingerprint != "" {
+			_, _ = fmt.Fprintf(out, "  certificate SHA-256 %s\n", d.Fingerprint)
+		}
 		if d.Warning != "" {
 			_, _ = fmt.Fprintf(out, "  warning     %s\n", d.Warning)
 		}
@@ -86,7 +97,11 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
 				e.Int("classic_port", d.Classic)
 			}
 		}).Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
-			Str("security", noSecrets).Str("connect", d.Connect).
+			Str("security", security(d)).Func(func(e *zerolog.Event) {
+			if d.Fingerprint != "" {
+				e.Str("certificate_sha256", d.Fingerprint)
+			}
+		}).Str("connect", d.Connect).
 			Int("max_sessions", d.Sessions).Int("max_transfers", d.Transfers).
 			Msg("server started")
 		if d.Warning != "" {

@@ -1,0 +1,93 @@
+package reactor
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// overTLS runs every test of a server over TLS: each connection of a test then goes through a relay
+// that encrypts it. Ends and resets pass through in both directions.
+var overTLS = os.Getenv("FERRY_TEST_TLS") != ""
+
+// plainOnly skips a test that is about connections without TLS in a run over TLS.
+func plainOnly(t testing.TB) {
+	t.Helper()
+	if overTLS {
+		t.Skip("it is about plain connections")
+	}
+}
+
+// relayTLS returns a connection whose bytes travel encrypted over another one.
+func relayTLS(server *net.TCPConn) (*net.TCPConn, error) {
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = l.Close() }()
+	near, err := net.DialTCP("tcp4", nil, l.Addr().(*net.TCPAddr))
+	if err != nil {
+		return nil, err
+	}
+	far, err := l.AcceptTCP()
+	if err != nil {
+		return nil, err
+	}
+	r := &relay{plain: far, server: server}
+	r.secure = tls.Client(server, &tls.Config{InsecureSkipVerify: true})
+	relays.Go(r.run)
+	return near, nil
+}
+
+// relays are those that run.
+var relays sync.WaitGroup
+
+// relay moves bytes between a plain connection of a test and a TLS connection of a server.
+type relay struct {
+	plain, server *net.TCPConn
+	secure        *tls.Conn
+}
+
+func (r *relay) run() {
+	if r.secure.Handshake() != nil {
+		r.end(r.plain, nil) // whoever is refused sees an end, or a reset if it was quick
+		r.end(r.server, nil)
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := io.Copy(r.secure, onlyReader{r.plain})
+		if err == nil {
+			_ = r.secure.CloseWrite()
+			_ = r.server.CloseWrite()
+			return
+		}
+		r.end(r.server, err)
+	}()
+	_, err := io.Copy(r.plain, onlyReader{r.secure})
+	if err == nil {
+		_ = r.plain.CloseWrite()
+	} else {
+		r.end(r.plain, err)
+	}
+	<-done
+	r.end(r.plain, nil)
+	r.end(r.server, nil)
+}
+
+// end closes a connection, by a reset if the other one was reset.
+func (*relay) end(c *net.TCPConn, err error) {
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		_ = c.SetLinger(0)
+	}
+	_ = c.Close()
+}
+
+// onlyReader keeps io.Copy from what a connection does by itself.
+type onlyReader struct{ io.Reader }
