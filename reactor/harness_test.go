@@ -159,6 +159,9 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	}
 	o := testOptions(ts.dir)
 	o.Log = zerolog.New(ts.log)
+	if overTLS {
+		o.TLS.Mode = TLSRequire
+	}
 	for _, c := range change {
 		c(&o)
 	}

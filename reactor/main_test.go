@@ -67,9 +67,6 @@ func testOptions(dir string) Options {
 	o.FileWorkers = 4
 	o.Limits.FreeBytes = 0
 	o.TLS.State = testState
-	if overTLS {
-		o.TLS.Mode = TLSRequire
-	}
 	return o
 }
 

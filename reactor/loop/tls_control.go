@@ -3,6 +3,7 @@ package loop
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 )
 
@@ -150,7 +151,7 @@ func (s *tlsControl) closed(err error) error {
 	switch {
 	case s.lost != nil:
 		return s.lost
-	case s.closing || s.peerEnded || err != nil && err != io.EOF:
+	case s.closing || s.peerEnded || err != nil && !errors.Is(err, io.EOF):
 		return err
 	}
 	return ErrCut
