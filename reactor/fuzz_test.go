@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
