@@ -10,7 +10,6 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
-	"ferry/reactor/loop"
 )
 
 var (
@@ -275,7 +274,7 @@ func testFaults(
 	}
 	t.Logf("faults by call: %v", struck)
 	for _, op := range ops {
-		if loop.HaveSendfile && struck[op] == 0 {
+		if havePlainSendfile && struck[op] == 0 {
 			t.Errorf("no fault struck %v", op)
 		}
 	}

@@ -9,11 +9,16 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"ferry/reactor/loop"
 )
 
 // overTLS runs every test of a server over TLS: each connection of a test then goes through a relay
 // that encrypts it. Ends and resets pass through in both directions.
 var overTLS = os.Getenv("FERRY_TEST_TLS") != ""
+
+// havePlainSendfile says whether files are sent by sendfile, which TLS cannot use.
+var havePlainSendfile = loop.HaveSendfile && !overTLS
 
 // plainOnly skips a test that is about connections without TLS in a run over TLS.
 func plainOnly(t testing.TB) {
@@ -55,39 +60,38 @@ type relay struct {
 
 func (r *relay) run() {
 	if r.secure.Handshake() != nil {
-		r.end(r.plain, nil) // whoever is refused sees an end, or a reset if it was quick
-		r.end(r.server, nil)
+		_ = r.plain.Close() // whoever is refused sees an end, or a reset if it was quick
+		_ = r.server.Close()
 		return
 	}
-	done := make(chan struct{})
+	done := make(chan error, 1)
 	go func() {
-		defer close(done)
 		_, err := io.Copy(r.secure, onlyReader{r.plain})
 		if err == nil {
 			_ = r.secure.CloseWrite()
 			_ = r.server.CloseWrite()
-			return
+		} else if wasReset(err) {
+			_ = r.server.SetLinger(0)
+			_ = r.server.Close()
 		}
-		r.end(r.server, err)
+		done <- err
 	}()
 	_, err := io.Copy(r.plain, onlyReader{r.secure})
-	if err == nil {
+	switch {
+	case err == nil, errors.Is(err, io.ErrUnexpectedEOF):
 		_ = r.plain.CloseWrite()
-	} else {
-		r.end(r.plain, err)
+	default:
+		_ = r.plain.SetLinger(0)
+		_ = r.plain.Close()
 	}
-	<-done
-	r.end(r.plain, nil)
-	r.end(r.server, nil)
+	if wasReset(<-done) { // a reset is told once, and it may have been told there
+		_ = r.plain.SetLinger(0)
+	}
+	_ = r.plain.Close()
+	_ = r.server.Close()
 }
 
-// end closes a connection, by a reset if the other one was reset.
-func (*relay) end(c *net.TCPConn, err error) {
-	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-		_ = c.SetLinger(0)
-	}
-	_ = c.Close()
-}
+func wasReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
 
 // onlyReader keeps io.Copy from what a connection does by itself.
 type onlyReader struct{ io.Reader }
