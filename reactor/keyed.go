@@ -127,7 +127,7 @@ func (p *dataPort) readKey(data loop.Channel, ip netip.Addr, dec *codec.Decoder)
 		}
 		if dec.Offset() == 0 && b[0] == loop.FirstTLSByte && !secure && r.server.tls != nil {
 			dec.Release()
-			p.acceptTLS(data, ip, b[:n], false)
+			p.acceptTLS(data, ip, r.server.tls, b[:n], false)
 			return true
 		}
 		ev, _ := dec.Next(b[:n])
@@ -139,7 +139,7 @@ func (p *dataPort) readKey(data loop.Channel, ip netip.Addr, dec *codec.Decoder)
 			key, _ := codec.ParseKey(ev.Data)
 			o = r.keys.offers[key]
 		}
-		if o == nil || o.session.secure != secure {
+		if o == nil || o.session.secureData != secure {
 			r.refuseKey(data, dec)
 			return true
 		}

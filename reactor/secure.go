@@ -199,8 +199,10 @@ type link struct {
 	heardByte bool
 	// handshake is that of control, nil before and after.
 	handshake *handshake
-	// secure: control is TLS, and so every data connection must be.
-	secure bool
+	// tls is how control is encrypted, or is about to be, and how its data connections are.
+	tls *loop.TLS
+	// secure: control is TLS. secureData: data connections must be, and otherwise must not be.
+	secure, secureData bool
 }
 
 // beginsTLS looks at the first byte of a session, and reports whether it begins TLS.
@@ -226,6 +228,7 @@ func (s *session) startTLS(t *loop.TLS, keep bool) {
 		return
 	}
 	s.heardByte = true
+	s.tls = t
 	s.handshake = s.r.newHandshake(s.peer.Addr(), s)
 	s.handshake.loop = s.conn.StartTLS(t, keep, s.handshake)
 	s.handshake.loop.Begin()
@@ -234,7 +237,7 @@ func (s *session) startTLS(t *loop.TLS, keep bool) {
 // handshakeDone implements handshakeOwner. After an error the connection closes itself.
 func (s *session) handshakeDone(err error) {
 	s.handshake = nil
-	s.secure = err == nil
+	s.secure, s.secureData = err == nil, err == nil
 	s.heard = s.r.loop.Now
 }
 
@@ -251,7 +254,9 @@ type pendingTLS struct {
 
 // acceptTLS begins the handshake of a data connection, of which early was received already. The
 // offer is looked for afterwards: until then the connection is a stranger's.
-func (p *dataPort) acceptTLS(c loop.Channel, ip netip.Addr, early []byte, tickets bool) {
+func (p *dataPort) acceptTLS(
+	c loop.Channel, ip netip.Addr, settings *loop.TLS, early []byte, tickets bool,
+) {
 	r := p.r
 	d := &pendingTLS{port: p, ip: ip}
 	d.handshake = r.newHandshake(ip, d)
@@ -261,7 +266,7 @@ func (p *dataPort) acceptTLS(c loop.Channel, ip netip.Addr, early []byte, ticket
 		c.Close()
 		return
 	}
-	d.data = r.loop.Secure(c, r.server.tls, tickets, early, d.handshake)
+	d.data = r.loop.Secure(c, settings, tickets, early, d.handshake)
 	d.handshake.loop = d.data.Handshake()
 	d.handshake.loop.Begin()
 }

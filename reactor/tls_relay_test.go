@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -44,8 +45,10 @@ func relayTLS(server *net.TCPConn) (*net.TCPConn, error) {
 		return nil, err
 	}
 	r := &relay{plain: far, server: server}
-	r.secure = tls.Client(server, &tls.Config{InsecureSkipVerify: true})
-	relays.Go(r.run)
+	r.secure = tls.Client(&ended{TCPConn: server, end: &r.end}, &tls.Config{InsecureSkipVerify: true})
+	greeted := make(chan struct{})
+	relays.Go(func() { r.run(greeted) })
+	<-greeted // a test may let time pass that a handshake does not have
 	return near, nil
 }
 
@@ -56,16 +59,35 @@ var relays sync.WaitGroup
 type relay struct {
 	plain, server *net.TCPConn
 	secure        *tls.Conn
+	// end is set once the server's end was read, without close_notify before it.
+	end atomic.Bool
 }
 
-func (r *relay) run() {
-	if r.secure.Handshake() != nil {
+// ended notes the end of a connection.
+type ended struct {
+	*net.TCPConn
+	end *atomic.Bool
+}
+
+func (c *ended) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if err == io.EOF {
+		c.end.Store(true)
+	}
+	return n, err
+}
+
+func (r *relay) run(greeted chan<- struct{}) {
+	err := r.secure.Handshake()
+	close(greeted)
+	if err != nil {
 		_ = r.plain.Close() // whoever is refused sees an end, or a reset if it was quick
 		_ = r.server.Close()
 		return
 	}
-	done := make(chan error, 1)
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		_, err := io.Copy(r.secure, onlyReader{r.plain})
 		if err == nil {
 			_ = r.secure.CloseWrite()
@@ -74,19 +96,19 @@ func (r *relay) run() {
 			_ = r.server.SetLinger(0)
 			_ = r.server.Close()
 		}
-		done <- err
 	}()
-	_, err := io.Copy(r.plain, onlyReader{r.secure})
-	switch {
-	case err == nil, errors.Is(err, io.ErrUnexpectedEOF):
+	_, err = io.Copy(r.plain, onlyReader{r.secure})
+	if r.end.Load() {
+		// A reset is told once, and the other direction may have been told.
+		_, err = r.server.Write([]byte{0})
+	}
+	if err == nil {
 		_ = r.plain.CloseWrite()
-	default:
+	} else {
 		_ = r.plain.SetLinger(0)
 		_ = r.plain.Close()
 	}
-	if wasReset(<-done) { // a reset is told once, and it may have been told there
-		_ = r.plain.SetLinger(0)
-	}
+	<-done
 	_ = r.plain.Close()
 	_ = r.server.Close()
 }
