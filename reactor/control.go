@@ -125,6 +125,9 @@ func (s *session) Closed(err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.reason = endLost
 		}
+		if s.tls != nil && !s.secure {
+			s.reason = endHandshake
+		}
 	}
 	r.loop.Deadlines.Clear(&s.silence)
 	if s.handshake != nil {
@@ -136,8 +139,9 @@ func (s *session) Closed(err error) {
 	a := s.address
 	r.limiter.Give(a.use, limit.Sessions, 1)
 	a.sessions--
-	// An end without close_notify may be an attacker's, and ends nothing else.
-	if t := s.transfer; t != nil && !s.dropWaiting() && err != loop.ErrCut {
+	// In TLS an end without close_notify may be an attacker's, and ends nothing else.
+	said := !s.secure || err == nil || errors.Is(err, io.EOF)
+	if t := s.transfer; t != nil && !s.dropWaiting() && said {
 		s.face.gone(t)
 	}
 	r.freed(a)

@@ -187,11 +187,14 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	running++
 	t.Cleanup(func() {
 		ts.end(reactors)
-		relays.Wait()
+		if overTLS { // relays end behind their connections
+			eventually(t, "no descriptor more", func() bool { return len(descriptors()) <= len(before) })
+		}
 		wantSameDescriptors(t, before)
 		if running--; running > 0 {
 			return
 		}
+		relays.Wait()
 		if err := goleak.Find(ambient...); err != nil {
 			t.Error(err)
 		}

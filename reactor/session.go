@@ -101,6 +101,7 @@ const (
 	endViolation endReason = "protocol error"
 	endFlood     endReason = "too much sent ahead"
 	endPlain     endReason = "TLS is required"
+	endHandshake endReason = "TLS handshake failed"
 	endUntaken   endReason = "three offers in a row untaken"
 	endUntaken1  endReason = "offer untaken"
 	endIdle      endReason = "idle"

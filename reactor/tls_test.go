@@ -600,3 +600,124 @@ func TestTLSResetsLeaveNothing(t *testing.T) {
 	})
 	ts.wantNoFile("other")
 }
+
+// taped notes what a client sends.
+type taped struct {
+	net.Conn
+	sent []byte
+}
+
+func (c *taped) Write(p []byte) (int, error) {
+	c.sent = append(c.sent, p...)
+	return c.Conn.Write(p)
+}
+
+// Whoever has recorded a connection, its ticket included, gets nothing with it, and the offer that
+// it is tried on still stands.
+func TestTLSReplayGetsNothing(t *testing.T) {
+	ts := serve(t, withTLS)
+	ts.file("file", []byte("hello"))
+	bothVersions(t, func(t *testing.T, config *tls.Config) {
+		config.ClientSessionCache, config.ServerName = tls.NewLRUClientSessionCache(4), "ferry"
+		s := ts.tlsSession(t, config, false)
+		s.get("file", []byte("hello"))
+		port, _ := s.ask("get file")
+		tape := &taped{Conn: bare(t, port)}
+		c := tls.Client(tape, config)
+		s.download(c, []byte("hello"))
+		if !c.ConnectionState().DidResume {
+			t.Fatal("it did not resume")
+		}
+		port, key := s.ask("get file")
+		replay := bare(t, port)
+		_, err := replay.Write(tape.sent)
+		check(t, err)
+		got, _ := io.ReadAll(replay)
+		if bytes.Contains(got, []byte("hello")) {
+			t.Error("a replay was sent the file")
+		}
+		s.download(s.connect(port, key), []byte("hello"))
+	})
+}
+
+// A byte that is changed on the way ends an upload, and nothing is stored.
+func TestTLSUploadThatIsChangedIsNotStored(t *testing.T) {
+	ts := serve(t, withTLS)
+	bothVersions(t, func(t *testing.T, config *tls.Config) {
+		for _, status := range []bool{false, true} {
+			s := ts.tlsSession(t, config, status)
+			port, key := s.ask("put file")
+			flip := &flipped{Conn: bare(t, port)}
+			c := tls.Client(flip, config)
+			_, err := io.WriteString(c, key)
+			check(t, err)
+			flip.on = true
+			_, _ = io.WriteString(c, record("hello"))
+			_ = c.CloseWrite()
+			if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil || err == io.EOF {
+				t.Errorf("the upload ended with %v", err)
+			}
+			ts.quiet()
+			ts.wantNoFile("file")
+		}
+	})
+}
+
+// flipped changes a bit of the next record.
+type flipped struct {
+	net.Conn
+	on bool
+}
+
+func (c *flipped) Write(p []byte) (int, error) {
+	if c.on {
+		c.on = false
+		p = bytes.Clone(p)
+		p[len(p)-1] ^= 1
+	}
+	return c.Conn.Write(p)
+}
+
+// Control that is changed or cut does not end an upload that stands at a record's end, as a good
+// end of control would.
+func TestTLSControlThatIsBrokenEndsNoUpload(t *testing.T) {
+	ts := serve(t, withTLS)
+	for name, brk := range map[string]func(c *tls.Conn) error{
+		"changed": func(c *tls.Conn) error {
+			_, err := c.NetConn().Write([]byte("\x17\x03\x03\x00\x20" + strings.Repeat("x", 32)))
+			return err
+		},
+		"reset": func(c *tls.Conn) error {
+			return errors.Join(c.NetConn().(*net.TCPConn).SetLinger(0), c.NetConn().Close())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := ts.tlsSession(t, tlsVersion(tls.VersionTLS13), false)
+			c := s.connect(s.ask("put file"))
+			_, err := io.WriteString(c, record("hello"))
+			check(t, err)
+			r := ts.reactors[0]
+			var up *transfer
+			eventually(t, "the record", func() (came bool) {
+				onLoop(t, r, func() {
+					up = r.transfers[0]
+					came = up.recv.atBoundary()
+				})
+				return came
+			})
+			check(t, brk(s.Conn.(*tls.Conn)))
+			eventually(t, "the end of control", func() (ended bool) {
+				onLoop(t, r, func() { ended = len(r.sessions) == 0 })
+				return ended
+			})
+			onLoop(t, r, func() {
+				if up.recv.endAsked != askNot {
+					t.Error("the upload was asked to end")
+				}
+			})
+			reset(t, c.NetConn().(*net.TCPConn))
+			ts.quiet()
+			ts.wantNoFile("file")
+		})
+	}
+}

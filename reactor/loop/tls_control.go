@@ -65,7 +65,7 @@ func (s *tlsControl) traffic() {
 		return
 	}
 	s.handshake.feed()
-	if s.c.conn != nil && s.c.conn.InboundBuffered() > handshakeBytesMax {
+	if s.c.conn != nil && s.c.conn.InboundBuffered() > s.handshake.bytesMax() {
 		s.lose(errHandshakeFlood) // the engine cannot be told to stop reading
 	}
 }

@@ -50,12 +50,24 @@ type HandshakeOwner interface {
 	HandshakeDone(h *Handshake, err error)
 }
 
-// handshakeBytesMax is how much may wait unread in a handshake: no message of one is longer, and a
-// client may send data behind it.
-const handshakeBytesMax = 64 << 10
+const (
+	// handshakeBytesMax is how much may wait unread in a handshake: no message of one is longer,
+	// and a client may send data behind it.
+	handshakeBytesMax = 64 << 10
+	// helloBytesMax is how much may before it has started: the longest record.
+	helloBytesMax = recordHeaderBytes + tlsRecordBytes
+)
+
+// bytesMax is how much may wait now.
+func (h *Handshake) bytesMax() int {
+	if h.started {
+		return handshakeBytesMax
+	}
+	return helloBytesMax
+}
 
 var (
-	// errNoTLS is what a first byte other than a handshake's means.
+	// errNoTLS means that the first bytes are no TLS.
 	errNoTLS = errors.New("not a TLS handshake")
 	// errHandshakeFlood means that a client sent too much before the handshake had ended.
 	errHandshakeFlood = errors.New("too much sent in a TLS handshake")
@@ -79,6 +91,9 @@ func (h *Handshake) Start() {
 	h.started = true
 	h.s.loop.handshakes.Add(1)
 	go h.run()
+	if h.full { // from now on more may wait
+		h.feed()
+	}
 }
 
 // Waits says whether the handshake waits for the client.
@@ -93,10 +108,10 @@ func (h *Handshake) feed() {
 	l := h.s.loop
 	for h.ended == nil {
 		h.mu.Lock()
-		room := handshakeBytesMax - len(h.in)
-		h.full = room == 0
+		room := h.bytesMax() - len(h.in)
+		h.full = room <= 0
 		h.mu.Unlock()
-		if room == 0 {
+		if room <= 0 {
 			break
 		}
 		n, err := h.s.memory.take(l.receiveScratch()[:room])
@@ -123,9 +138,9 @@ func (h *Handshake) greet() {
 	}
 	whole := recordBytes(h.in)
 	switch {
-	case len(h.in) > 0 && h.in[0] != FirstTLSByte:
+	case len(h.in) > 0 && h.in[0] != FirstTLSByte, whole > helloBytesMax:
 		h.fail(errNoTLS)
-	case whole > 0 && len(h.in) >= min(whole, handshakeBytesMax):
+	case whole > 0 && len(h.in) >= whole:
 		h.greeted = true
 		h.owner.HelloArrived(h)
 	case h.ended != nil:
