@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"slices"
@@ -17,15 +18,13 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	// NoDifference says that none was shown: there is none, or it is small beside how far the
-	// turns of one run differ.
+	// NoDifference: none was shown, which does not mean that there is none.
 	NoDifference Verdict = iota
-	// Better and Worse say that a difference was shown.
 	Better
 	Worse
-	// TooFew says that with so few turns no difference could have been shown, however large.
+	// TooFew: with so few turns no difference could be shown, however large.
 	TooFew
-	// Untested says that turns cannot tell: they hand the figure on to each other.
+	// Untested: a process passes the figure on from turn to turn.
 	Untested
 )
 
@@ -36,83 +35,72 @@ func (v Verdict) String() string {
 
 // CompareOptions say how results are compared.
 type CompareOptions struct {
-	// Figures are compared, by their names. Empty: those that a change of the server moves.
+	// Figures are the names of those to compare. Empty: those that a change of the server moves.
 	Figures []string
-	// Alpha is how probable it may be that any difference is shown where there is none, over
-	// all figures together. 0 means 0.05.
+	// Alpha is the accepted probability of showing a difference where there is none, over all
+	// figures. 0 means 0.05.
 	Alpha float64
-	// ChangeMin is the least change of a median, as a share of the old one, that counts as a
-	// difference: with many turns the smallest drift of a machine can be shown. 0 means any.
+	// ChangeMin is the smallest change of a median, as a share, that counts. 0 means any.
 	ChangeMin float64
 }
 
-// comparedFigures are compared unless others are named. Throughput in bytes follows from that in
-// transfers, and the longest latency of a turn is chance.
+// comparedFigures are compared unless others are named.
 var comparedFigures = []string{
 	"transfers/s", "p50", "p90", "p99", "p99.9", "connect.transfers/s", "connect.p99",
-	"errors", "unconfirmed", "missed",
+	"errors", "missed",
 	"server-cpu/transfer", "server-pss", "server-descriptors", "server-threads",
 }
 
-// alphaDefault is the usual one of benchmarks.
 const alphaDefault = 0.05
 
-// Change is one figure of one step in two results.
+// Change is one figure of one load in two results.
 type Change struct {
-	// Where is the target and step.
-	Where string
-	// Figure is the figure's name.
-	Figure string
-	// Old and New are the medians over turns and their intervals at 95 % confidence, infinite
-	// where there are too few turns for one.
+	// Where is the target and load, Figure the figure's name.
+	Where, Figure string
+	// Old and New are the medians over turns with their intervals at 95 % confidence.
 	Old, New benchmath.Summary
 	// OldTurns and NewTurns are how many turns have the figure.
 	OldTurns, NewTurns int
-	// P is the probability that turns of one and the same distribution differ so much, by the
-	// Mann-Whitney U test, corrected for the number of figures after Holm. 1 where all turns of
-	// both are equal.
-	P float64
-	// Verdict is what follows.
+	// P is the probability that turns of the same distribution differ so much, by the Mann-Whitney
+	// U test, corrected for the number of figures after Holm.
+	P       float64
 	Verdict Verdict
 
 	figure figure
 }
 
-// Share is the change of the median as a share of the old one, and whether there is one: from 0 to
-// something there is not.
+// Share is the relative change of the median; false for a change from 0.
 func (c *Change) Share() (float64, bool) {
 	if c.Old.Center == c.New.Center {
 		return 0, true
 	}
-	if c.Old.Center == 0 {
-		return 0, false
-	}
-	return c.New.Center/c.Old.Center - 1, true
+	return c.New.Center/c.Old.Center - 1, c.Old.Center != 0
 }
 
 // Comparison is what two results show of each other.
 type Comparison struct {
-	// Changes are the figures that both results have, in the order of steps and names.
+	// Changes are the figures that both results have.
 	Changes []Change
-	// Warnings say what makes the comparison doubtful, or what was left out of it.
+	// Warnings say what makes the comparison doubtful, or what it leaves out.
 	Warnings []string
 
-	alpha    float64
-	sameRun  bool
-	distinct int // changes that are tested: whose turns are not all equal
+	alpha   float64
+	sameRun bool
+	tested  int // changes whose turns are not all equal
 }
 
-// Compare compares the turns of two results, step by step. Targets are matched by name, or, where
-// each result has one target, whatever their names. The error says that a figure is unknown, or
-// that the results have nothing in common.
+func (c *Comparison) warn(format string, args ...any) {
+	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
+}
+
+// Compare compares two results load by load. Targets are matched by name, or, if each result has
+// one target, regardless of their names.
 func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
-	if o.Alpha == 0 {
-		o.Alpha = alphaDefault
-	}
+	o.Alpha = cmp.Or(o.Alpha, alphaDefault)
 	if len(o.Figures) == 0 {
 		o.Figures = comparedFigures
 	}
-	figures := make([]figure, 0, len(o.Figures))
+	var figures []figure
 	for _, name := range o.Figures {
 		f, err := figureNamed(name)
 		if err != nil {
@@ -120,22 +108,25 @@ func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
 		}
 		figures = append(figures, f)
 	}
-	c := &Comparison{
-		alpha: o.Alpha, Warnings: doubts(older, newer), sameRun: older.Began.Equal(newer.Began),
+	c := &Comparison{alpha: o.Alpha, sameRun: older.Began.Equal(newer.Began)}
+	c.warnOfRuns(older, newer)
+	single := len(older.Targets) == 1 && len(newer.Targets) == 1
+	left := slices.Clone(newer.Targets)
+	for _, a := range older.Targets {
+		i := slices.IndexFunc(left, func(b *Target) bool { return single || a.Name == b.Name })
+		if i < 0 {
+			c.warn("target %q is in OLD only", a.Name)
+			continue
+		}
+		c.compareSteps(a, left[i], figures)
+		left = slices.Delete(left, i, i+1)
 	}
-	pairs := matchTargets(older, newer)
-	for _, pair := range pairs {
-		c.compareSteps(pair.older, pair.newer, figures)
+	for _, b := range left {
+		c.warn("target %q is in NEW only", b.Name)
 	}
-	c.Warnings = append(c.Warnings, onlyIn("OLD", older, pairs, func(p pair) *Target {
-		return p.older
-	})...)
-	c.Warnings = append(c.Warnings, onlyIn("NEW", newer, pairs, func(p pair) *Target {
-		return p.newer
-	})...)
 	if len(c.Changes) == 0 {
-		return nil, errors.New("nothing to compare: no figure of the same target and load " +
-			"is in both" + strings.Join(append([]string{""}, c.Warnings...), "; "))
+		return nil, errors.New("nothing to compare: no figure of the same target and load is in " +
+			"both" + strings.Join(append([]string{""}, c.Warnings...), "; "))
 	}
 	c.correct()
 	for i := range c.Changes {
@@ -144,90 +135,83 @@ func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
 	return c, nil
 }
 
-// compareSteps compares what two targets have at the same loads.
+// warnOfRuns warns of what differs between the runs.
+func (c *Comparison) warnOfRuns(older, newer *Result) {
+	differ := func(what, a, b string) {
+		if a != b {
+			c.warn("%s: %q and %q", what, a, b)
+		}
+	}
+	differ("the machines differ", older.Machine.String(), newer.Machine.String())
+	differ("the scenarios differ", older.Scenario, newer.Scenario)
+	names := maps.Clone(newer.Settings)
+	if names == nil {
+		names = map[string]string{}
+	}
+	maps.Copy(names, older.Settings)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		differ("setting "+name+" differs", older.Settings[name], newer.Settings[name])
+	}
+	if n := older.Errors(); n > 0 {
+		c.warn("OLD has %s", plural(n, "error"))
+	}
+	if n := newer.Errors(); n > 0 {
+		c.warn("NEW has %s", plural(n, "error"))
+	}
+}
+
+// compareSteps compares two targets at the same loads.
 func (c *Comparison) compareSteps(older, newer *Target, figures []figure) {
 	where := older.Name
 	if newer.Name != older.Name {
 		where += " → " + newer.Name
 	}
 	if older.Proto != newer.Proto {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%s: the protocols differ: %s and %s", where,
-			older.Proto, newer.Proto))
+		c.warn("%s: the protocols differ: %s and %s", where, older.Proto, newer.Proto)
 	}
-	labels := map[string]*Step{}
-	for _, step := range newer.Steps {
-		labels[step.Label()] = step
-	}
-	for _, step := range older.Steps {
-		other, ok := labels[step.Label()]
-		if !ok {
-			c.Warnings = append(c.Warnings, fmt.Sprintf("%s: %s is in OLD only", where,
-				step.Label()))
+	left := slices.Clone(newer.Steps)
+	for _, a := range older.Steps {
+		i := slices.IndexFunc(left, func(b *Step) bool { return a.Label() == b.Label() })
+		if i < 0 {
+			c.warn("%s: %s is in OLD only", where, a.Label())
 			continue
 		}
-		delete(labels, step.Label())
-		c.compareTurns(where+", "+step.Label(), step, other, figures)
+		c.compareTurns(where+", "+a.Label(), &row{step: a}, &row{step: left[i]}, figures)
+		left = slices.Delete(left, i, i+1)
 	}
-	for _, label := range slices.Sorted(maps.Keys(labels)) {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%s: %s is in NEW only", where, label))
+	for _, b := range left {
+		c.warn("%s: %s is in NEW only", where, b.Label())
 	}
 }
 
-func (c *Comparison) compareTurns(where string, older, newer *Step, figures []figure) {
-	olds, news := views(older), views(newer)
-	if older.Merged().storm() && newer.Merged().storm() {
-		figures = stormFigures(figures)
-	}
-	thresholds := benchmath.DefaultThresholds
-	thresholds.CompareAlpha = c.alpha
+func (c *Comparison) compareTurns(where string, older, newer *row, figures []figure) {
+	storm := older.step.Merged().storm() // whose connects are its transfers too
 	for _, f := range figures {
-		a, b := valuesOf(f, olds), valuesOf(f, news)
+		if storm && strings.HasPrefix(f.name, string(KindConnect)) {
+			continue
+		}
+		a, b := older.perTurn(f), newer.perTurn(f)
 		if len(a) == 0 && len(b) == 0 {
 			continue
 		}
 		if len(a) == 0 || len(b) == 0 {
-			c.Warnings = append(c.Warnings, fmt.Sprintf("%s: %s was measured in one of the "+
-				"two only", where, f.name))
+			c.warn("%s: %s was measured in one of the two only", where, f.name)
 			continue
 		}
-		s, t := benchmath.NewSample(a, &thresholds), benchmath.NewSample(b, &thresholds)
 		change := Change{
 			Where: where, Figure: f.name, figure: f, OldTurns: len(a), NewTurns: len(b), P: 1,
-			Old: benchmath.AssumeNothing.Summary(s, spreadConfidence),
-			New: benchmath.AssumeNothing.Summary(t, spreadConfidence),
+			Old: median(a), New: median(b),
 		}
-		if f.lasting() {
-			c.Changes = append(c.Changes, change)
-			continue
-		}
-		if slices.Min(a) != slices.Max(a) || slices.Min(b) != slices.Max(b) || a[0] != b[0] {
-			c.distinct++
-			change.P = benchmath.AssumeNothing.Compare(s, t).P
+		all := slices.Concat(a, b)
+		if !f.lasting() && slices.Min(all) != slices.Max(all) {
+			c.tested++
+			change.P = benchmath.AssumeNothing.Compare(sample(a), sample(b)).P
 		}
 		c.Changes = append(c.Changes, change)
 	}
 }
 
-func views(s *Step) []*view {
-	all := make([]*view, 0, len(s.Turns))
-	for _, turn := range s.Turns {
-		all = append(all, newView(turn))
-	}
-	return all
-}
-
-func valuesOf(f figure, turns []*view) []float64 {
-	var values []float64
-	for _, v := range turns {
-		if value, known := f.of(v); known {
-			values = append(values, value)
-		}
-	}
-	return values
-}
-
-// correct applies Holm's correction: with twenty figures one in twenty would show a difference by
-// chance. Figures whose turns are all equal cannot do that, and do not count.
+// correct applies Holm's correction: of twenty figures one would show a difference by chance.
 func (c *Comparison) correct() {
 	var tested []*Change
 	for i := range c.Changes {
@@ -238,7 +222,7 @@ func (c *Comparison) correct() {
 	slices.SortStableFunc(tested, func(a, b *Change) int { return cmp.Compare(a.P, b.P) })
 	least := 0.0
 	for i, change := range tested {
-		least = max(least, min(1, change.P*float64(c.distinct-i)))
+		least = max(least, min(1, change.P*float64(c.tested-i)))
 		change.P = least
 	}
 }
@@ -250,10 +234,9 @@ func (c *Comparison) judge(change *Change, o CompareOptions) {
 		change.Verdict = Untested
 	case change.figure.better == betterNeither:
 		change.Verdict = NoDifference
-	case separable(change.OldTurns, change.NewTurns)*float64(max(c.distinct, 1)) > o.Alpha:
+	case clearest(change.OldTurns, change.NewTurns)*float64(max(c.tested, 1)) > o.Alpha:
 		change.Verdict = TooFew
-	case change.P > o.Alpha, has && math.Abs(share) <= o.ChangeMin,
-		change.Old.Center == change.New.Center:
+	case change.P > o.Alpha, has && math.Abs(share) <= o.ChangeMin:
 		change.Verdict = NoDifference
 	case (change.New.Center > change.Old.Center) == (change.figure.better == betterMore):
 		change.Verdict = Better
@@ -262,24 +245,22 @@ func (c *Comparison) judge(change *Change, o CompareOptions) {
 	}
 }
 
-// separable is the P of the U test, before correction, where every turn of one side lies beyond
-// every turn of the other: no difference can show itself more clearly. That is 2 of the ways to
+// clearest is the smallest P of the U test with n and m turns, before correction: 2 of the ways to
 // choose n of n+m.
-func separable(n, m int) float64 {
+func clearest(n, m int) float64 {
 	ways, _ := math.Lgamma(float64(n + m + 1))
 	a, _ := math.Lgamma(float64(n + 1))
 	b, _ := math.Lgamma(float64(m + 1))
 	return min(1, 2*math.Exp(a+b-ways))
 }
 
-// TurnsMin is the number of turns on each side from which on a difference of these figures can be
-// shown. Where all turns are equal, as one file's with itself, all figures may come to differ.
+// TurnsMin is the smallest number of turns on each side that can show a difference.
 func (c *Comparison) TurnsMin() int {
-	n, figures := 2, c.distinct
+	n, figures := 2, c.tested
 	if figures == 0 {
 		figures = len(c.Changes) - c.Count(Untested)
 	}
-	for separable(n, n)*float64(max(figures, 1)) > c.alpha {
+	for clearest(n, n)*float64(max(figures, 1)) > c.alpha {
 		n++
 	}
 	return n
@@ -296,7 +277,7 @@ func (c *Comparison) Count(v Verdict) int {
 	return n
 }
 
-// Err says that too few turns were taken for any figure to show anything, and is nil otherwise.
+// Err says that there were too few turns to show anything.
 func (c *Comparison) Err() error {
 	if few := c.Count(TooFew); few == 0 || few+c.Count(Untested) < len(c.Changes) {
 		return nil
@@ -304,4 +285,96 @@ func (c *Comparison) Err() error {
 	first := c.Changes[0]
 	return fmt.Errorf("too few turns to show anything: %d and %d, where %d of each are needed",
 		first.OldTurns, first.NewTurns, c.TurnsMin())
+}
+
+// cells are the change in the columns of a table: old, its interval, new, its interval, change,
+// verdict.
+func (c *Change) cells() []string {
+	share, verdict := "from 0", c.Verdict.String()
+	switch s, has := c.Share(); {
+	case has && s == 0:
+		share = "0%"
+	case has:
+		share = fmt.Sprintf("%+.1f%%", 100*s)
+	}
+	if c.figure.better == betterNeither && c.Verdict == NoDifference {
+		verdict = "neither good nor bad"
+	}
+	switch {
+	case c.Verdict == TooFew, c.Verdict == Untested:
+	case c.P < 0.001:
+		verdict += ", p<0.001"
+	case c.P >= 0.995:
+		verdict += ", p=1"
+	default:
+		verdict += fmt.Sprintf(", p=%.2g", c.P)
+	}
+	show := c.figure.unit.show
+	return []string{
+		show(c.Old.Center), interval(c.Old), show(c.New.Center), interval(c.New), share, verdict,
+	}
+}
+
+// WriteTable writes the comparison for people.
+func (c *Comparison) WriteTable(w io.Writer) error {
+	var b strings.Builder
+	for _, warning := range c.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", plain(warning))
+	}
+	for i := 0; i < len(c.Changes); {
+		t := table{Head: []string{"", "old", "±", "new", "±", "change", ""}, Words: 1, Tail: 1}
+		where := c.Changes[i].Where
+		for ; i < len(c.Changes) && c.Changes[i].Where == where; i++ {
+			t.Rows = append(t.Rows, append([]string{c.Changes[i].Figure}, c.Changes[i].cells()...))
+		}
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintln(&b, plain(where))
+		t.writeText(&b, "    ")
+	}
+	fmt.Fprintf(&b, "\n%d better, %d worse, %d no difference shown", c.Count(Better),
+		c.Count(Worse), c.Count(NoDifference))
+	if n := c.Count(TooFew); n > 0 {
+		fmt.Fprintf(&b, ", %d too few turns", n)
+	}
+	if n := c.Count(Untested); n > 0 {
+		fmt.Fprintf(&b, ", %d not tested", n)
+	}
+	first := c.Changes[0]
+	fmt.Fprintf(&b, " (%d and %d turns).\n", first.OldTurns, first.NewTurns)
+	if c.Count(TooFew) > 0 {
+		writeWrapped(&b, fmt.Sprintf("So few turns cannot show a difference, however large: take "+
+			"%d or more of each.", c.TurnsMin()))
+	}
+	if c.Count(Untested) > 0 {
+		writeWrapped(&b, "A process passes memory, descriptors and threads on from turn to turn, "+
+			"so turns of one process cannot show that another one differs.")
+	}
+	if c.tested > 0 {
+		writeWrapped(&b, fmt.Sprintf("old and new are medians over turns. p is the probability of "+
+			"such a difference between turns of the same server (Mann-Whitney U test, corrected "+
+			"for %s after Holm). Above %.2g no difference counts as shown, which does not mean "+
+			"that there is none.", plural(int64(c.tested), "figure"), c.alpha))
+		if !c.sameRun {
+			writeWrapped(&b, "Runs at different times also differ by what else the machine did. "+
+				"Targets of one run, whose turns alternate, do not: see --targets.")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Only is a result with one of r's targets, for comparisons within a run.
+func (r *Result) Only(target string) (*Result, error) {
+	names := make([]string, 0, len(r.Targets))
+	for _, t := range r.Targets {
+		if names = append(names, t.Name); t.Name == target {
+			only := *r
+			only.Targets = []*Target{t}
+			return &only, nil
+		}
+	}
+	return nil, fmt.Errorf("no target is called %q; there are %s", target,
+		strings.Join(names, ", "))
 }

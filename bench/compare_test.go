@@ -100,7 +100,7 @@ func TestComparisonSaysTooFewTurns(t *testing.T) {
 // it has one in every turn, and two runs of one and the same server would differ for certain.
 func TestStateOfAProcessIsNotTested(t *testing.T) {
 	older, newer := synthetic{turns: 10}.result(), synthetic{turns: 10}.result()
-	newer.each(func(_ *Target, _ *Step, turn *Turn) {
+	newer.each(func(turn *Turn) {
 		turn.Server.Threads++
 		turn.Server.PSS *= 2
 		turn.Server.Descriptors++
@@ -139,7 +139,7 @@ func TestSmallChangeDoesNotCount(t *testing.T) {
 }
 
 func TestCorrectionIsHolms(t *testing.T) {
-	c := Comparison{distinct: 4, Changes: []Change{
+	c := Comparison{tested: 4, Changes: []Change{
 		{P: 0.03}, {P: 0.01}, {P: 1}, {P: 0.04}, {P: 0.5},
 	}}
 	c.correct()
@@ -150,12 +150,12 @@ func TestCorrectionIsHolms(t *testing.T) {
 	}
 }
 
-func TestClearestDifferenceIsTheTables(t *testing.T) {
+func TestClearestDifferenceMatchesTables(t *testing.T) {
 	// Of the U test's tables, for two samples of n.
 	for n, want := range map[int]float64{
 		1: 1, 2: 1. / 3, 3: 0.1, 4: 1. / 35, 5: 1. / 126, 10: 1. / 92378,
 	} {
-		if got := separable(n, n); math.Abs(got-want) > 1e-9 {
+		if got := clearest(n, n); math.Abs(got-want) > 1e-9 {
 			t.Errorf("%d: %v, not %v", n, got, want)
 		}
 	}

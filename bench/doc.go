@@ -1,23 +1,19 @@
-// Package bench loads a server with many clients at once and says how it held up.
+// Package bench loads a file server with many clients and reports how it performs.
 //
-// A [Scenario] is what clients do: they get, put and list files, each as its weights say, and
-// compare what comes by hash. A [Plan] adds the servers, the steps of a curve (so many clients, or
-// a rate) and the turns of each; [Plan.Run] carries it out and gives a [Result]. The program is
-// bench/ferrybench.
+// A [Scenario] says what clients do: they get, put and list files by weight, and compare downloads
+// by hash. A [Plan] adds the servers, the loads (numbers of clients, or rates) and the turns of
+// each; [Plan.Run] carries it out and returns a [Result], which can be printed, compared, checked
+// and drawn. The program is bench/ferrybench.
 //
-//	conductor ─ turn ─► worker (a process) ─ share ─► team (a driver) ─ job ─► talk (a session)
-//	    ▲ Turn              │ findings                  │ record                │ exchange
-//	    └───────────────────┴───────────────────────────┘                       └► base, ftp, web
+//	run ─ order ─► worker (here or a process) ─ share ─► loop ─ job ─► protocol (a session)
+//	 ▲ Turn             │ report                          │ record
+//	 └──────────────────┴─────────────────────────────────┘
 //
-// A turn's clients are shared out among workers, one in this process or several in processes of
-// their own. In each a driver moves its share's clients: the loop, which is an epoll loop on one
-// goroutine and costs a client nothing but its state, or the crowd, a goroutine each over package
-// client. What a protocol says and understands is an exchange, without sockets and without a clock.
+// The clients of a turn are divided among workers. Each worker drives its share with one event
+// loop; a protocol decides what to send and what the answers mean, without sockets or a clock.
 //
-// A turn is: sessions are opened, warmed up, and let come to rest; then jobs begin for a time, and
-// all that were begun end. So what server and harness used is what those jobs cost, no more and no
-// less. In a closed loop the turn's seconds are those that a client was at it on average, from its
-// begin to the end of its last job; in an open one they are the time in which jobs were to begin.
-//
-// Nothing here shares a process with the server.
+// A turn opens sessions, warms up, and then starts jobs for some time; every job that was started
+// is finished. The usage of server and harness therefore belongs to exactly those jobs. In a closed
+// loop the turn's seconds are the average time that a client was busy, from its begin to the end of
+// its last job; in an open loop they are the time in which jobs were due to start.
 package bench

@@ -2,270 +2,211 @@ package bench
 
 import (
 	"bytes"
-	"errors"
+	"cmp"
+	"context"
 	"fmt"
-	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"ferry/codec"
+	"github.com/zeebo/xxh3"
 )
 
-// driver fetches one small file over and over with many clients from one thread. It exists to
-// measure servers: on the two cores that it shares with them, a client that costs more than its
-// server measures itself. A transfer is seven system calls and no allocation.
-//
-// It is owned by the goroutine that calls turn.
+// driver repeats one kind of transfer with many clients of a loop, turn by turn. Sessions stay open
+// between turns.
 type driver struct {
-	epoll   int
-	clients []driven
-	events  []unix.EpollEvent
-	address unix.SockaddrInet4 // the port changes with every transfer
-	command []byte
-	want    []byte // the field and the file's bytes
-	active  int
-	status  bool     // it speaks the status exchange
-	put     *putting // it puts, nil if it gets
+	loop *loop
+	jobs jobSource
+	put  *putting // nil for gets
 
 	transfers int64
 	lost      int64
-	first     error // the first loss's reason
+	first     string // the first error
 }
 
-// driven is one client: a control connection and the data connection of its running transfer.
-type driven struct {
-	index   int
-	control int
-	data    int
-	got     int    // bytes of the port's field, then of the answer
-	bytes   []byte // room for one answer and a byte more, so that a surplus shows
+// sameGet is a job source that always gets the same file.
+type sameGet struct{ job job }
 
-	replies  codec.Decoder // of the status exchange
-	complete bool          // it has told that the transfer is
-}
-
-// Roles of a descriptor, kept in its epoll event.
-const (
-	roleControl = iota
-	roleData
-)
-
-// silenceMax is how long a turn waits for anything to happen before it gives its transfers up: half
-// as much again as the time for which a server keeps an offer.
-const silenceMax = 15 * time.Second
+func (s *sameGet) next(int) (job, bool) { return s.job, true }
+func (*sameGet) done(int, *job, error)  {}
 
 func newDriver(address string, clients int, file []byte) (*driver, error) {
-	at, err := netip.ParseAddrPort(address)
+	return driverOf(ProtoBase, address, clients, &sameGet{job{
+		kind: KindGet, name: besideFileName, size: int64(len(file)), sum: xxh3.Hash128(file),
+	}})
+}
+
+func driverOf(proto, address string, clients int, jobs jobSource) (*driver, error) {
+	s := share{
+		Site:     Site{Proto: proto, Address: address},
+		Scenario: Scenario{Gets: 1}.withDefaults(), Clients: clients, Timeout: 15 * time.Second,
+	}
+	l, err := newLoop(s, &mix{})
 	if err != nil {
 		return nil, err
 	}
-	command, err := codec.AppendCommand(nil, codec.VerbGet, besideFileName)
-	if err != nil {
-		return nil, err
-	}
-	d := &driver{
-		events:  make([]unix.EpollEvent, 2*clients),
-		address: unix.SockaddrInet4{Addr: at.Addr().As4(), Port: int(at.Port())},
-		command: command,
-		want:    append(codec.AppendField(nil, int64(len(file))), file...),
-	}
-	if d.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return nil, err
-	}
-	for i := range clients {
-		c := driven{index: i, data: -1, bytes: make([]byte, len(d.want)+1)}
-		if c.control, err = d.dial(0); err != nil {
-			d.close()
-			return nil, fmt.Errorf("control connection %d: %w", i, err)
-		}
-		d.clients = append(d.clients, c)
-		if err = d.watch(c.control, i, roleControl); err != nil {
-			d.close()
-			return nil, err
-		}
-	}
-	return d, nil
+	l.connect(context.Background())
+	return &driver{loop: l, jobs: jobs}, nil
 }
 
-// dial connects to d.address; with flags SOCK_NONBLOCK it only begins to.
-func (d *driver) dial(flags int) (int, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|flags, 0)
-	if err != nil {
-		return -1, err
-	}
-	if err = unix.Connect(fd, &d.address); err != nil && !errors.Is(err, unix.EINPROGRESS) {
-		_ = unix.Close(fd)
-		return -1, err
-	}
-	if flags == 0 {
-		err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	} else {
-		err = nil
-	}
-	return fd, err
-}
+func (d *driver) close() { d.loop.close(context.Background()) }
 
-func (d *driver) watch(fd, client, role int) error {
-	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(client), Pad: int32(role)}
-	return unix.EpollCtl(d.epoll, unix.EPOLL_CTL_ADD, fd, &e)
-}
-
-func (d *driver) close() {
-	for i := range d.clients {
-		d.end(&d.clients[i])
-	}
-	_ = unix.Close(d.epoll)
-}
-
-// turn drives every client for a while, lets the transfers that run then finish, and says how many
-// there were and how long it took. Sessions stay, for the next turn.
+// turn has every client work for a while and finish, and returns how many transfers succeeded and
+// how long it took.
 func (d *driver) turn(length time.Duration) (transfers int64, took time.Duration) {
-	before, begin := d.transfers, time.Now()
-	for i := range d.clients {
-		if d.clients[i].control >= 0 {
-			d.active++
-			d.begin(&d.clients[i])
-		}
+	r := d.loop.do(context.Background(), d.jobs, span{Length: length}, &progress{})
+	for _, kind := range r.kinds {
+		transfers += kind.count
 	}
-	for d.active > 0 {
-		n, err := unix.EpollWait(d.epoll, d.events, int(silenceMax.Milliseconds()))
-		if errors.Is(err, unix.EINTR) {
+	for _, f := range r.failures.sorted() {
+		d.lost += f.Count
+		d.first = cmp.Or(d.first, f.First)
+	}
+	d.transfers += transfers
+	return transfers, r.took
+}
+
+// putting is a job source in which each client stores files of its own.
+type putting struct {
+	names  int // that each client puts to in turn, 0 for a new one each time
+	counts []int
+}
+
+func (p *putting) putName(client, count int) string {
+	if p.names > 0 {
+		count %= p.names
+	}
+	return "put-" + strconv.Itoa(client) + "-" + strconv.Itoa(count)
+}
+
+func (p *putting) next(client int) (job, bool) {
+	p.counts[client]++
+	return p.nth(client, p.counts[client]-1), true
+}
+
+func (p *putting) nth(client, count int) job {
+	return job{
+		kind: KindPut, name: p.putName(client, count), size: int64(len(floorFile())),
+		key: spread(uint64(client)<<32 + uint64(count)),
+	}
+}
+
+func (*putting) done(int, *job, error) {}
+
+// contendPuts is clients that put at a ferryd of their own, in a folder of FERRY_FLOOR_DIR.
+func contendPuts(t testing.TB, program, name string, names int) *contender {
+	t.Helper()
+	//nolint:usetesting // The folder of t.TempDir is on whatever filesystem it is on.
+	folder, err := os.MkdirTemp(cmp.Or(os.Getenv("FERRY_FLOOR_DIR"), "/var/tmp"), "ferry-put-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	s, err := StartServer(t.Context(), program, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	p := &putting{names: names, counts: make([]int, floorClients)}
+	d, err := driverOf(ProtoBase, s.Address, floorClients, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.put = p
+	t.Cleanup(func() {
+		d.close()
+		wantPuts(t, filepath.Join(folder, "files"), p)
+	})
+	return &contender{name: name, address: s.Address, pid: s.PID, driver: d}
+}
+
+// wantPuts demands that exactly what was put is there.
+func wantPuts(t testing.TB, folder string, p *putting) {
+	t.Helper()
+	wanted := 0
+	for client, count := range p.counts {
+		if p.names > 0 {
+			wanted += min(count, p.names)
+		} else {
+			wanted += count
+		}
+		if count == 0 {
 			continue
 		}
-		if n == 0 && err == nil {
-			err = fmt.Errorf("%d clients heard nothing for %v", d.active, silenceMax)
-		}
-		if err != nil {
-			d.giveUp(err)
-			break
-		}
-		more := time.Since(begin) < length
-		for _, e := range d.events[:n] {
-			c := &d.clients[e.Fd]
-			switch e.Pad {
-			case roleControl:
-				if d.status {
-					d.readReplies(c, int(e.Fd), more)
-				} else {
-					d.readPort(c, int(e.Fd))
-				}
-			case roleData:
-				if d.put != nil {
-					d.readConfirmation(c, more)
-				} else {
-					d.readData(c, more)
-				}
-			}
+		j := p.nth(client, count-1)
+		want := make([]byte, j.size)
+		fill(want, j.key, j.size, 0)
+		got, err := os.ReadFile(filepath.Join(folder, j.name))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, %v", j.name, len(got), err)
 		}
 	}
-	return d.transfers - before, time.Since(begin)
-}
-
-// begin sends the command. The client of a session that failed is counted lost and rests.
-func (d *driver) begin(c *driven) {
-	c.got = 0
-	if d.put != nil {
-		d.command = d.put.command(d.command[:0], c.index)
-	}
-	if n, err := unix.Write(c.control, d.command); err != nil || n != len(d.command) {
-		d.lose(c, fmt.Errorf("command: %d bytes written: %w", n, err))
+	there, err := os.ReadDir(folder)
+	if err != nil || len(there) != wanted {
+		t.Errorf("%d files were put, %d are there: %v", wanted, len(there), err)
 	}
 }
 
-func (d *driver) readPort(c *driven, index int) {
-	n, err := unix.Read(c.control, c.bytes[c.got:codec.FieldSize])
-	if err != nil || n <= 0 {
-		d.lose(c, fmt.Errorf("control ended after %d bytes of a port: %w", c.got, err))
-		return
+// putNames are the two kinds of puts: under new names, and over existing files.
+var putNames = []struct {
+	name  string
+	names int
+}{{"new", 0}, {"replace", 4}}
+
+// BenchmarkPuts compares what a put of 4 KiB costs two builds of ferryd, as BenchmarkRevision does
+// for gets. FERRY_FLOOR_DIR names the folder to store in, since the filesystem is most of the cost:
+//
+//	FERRY_BEFORE=HEAD~20 FERRY_FLOOR_DIR=/mnt go test ./bench -run '^$' -bench Puts -benchtime 20x
+func BenchmarkPuts(b *testing.B) {
+	before := os.Getenv("FERRY_BEFORE")
+	if before == "" {
+		b.Skip("FERRY_BEFORE names no earlier ferryd")
 	}
-	if c.got += n; c.got < codec.FieldSize {
-		return
+	if _, err := os.Stat(before); err != nil {
+		before = buildRevision(b, before)
 	}
-	c.got = 0
-	flags := unix.SOCK_NONBLOCK
-	if d.put != nil {
-		flags = 0 // a put's first word is the client's
+	after := os.Getenv("FERRY_SERVER")
+	if after == "" {
+		after = buildServer(b)
 	}
-	port, err := codec.ParseField(c.bytes[:codec.FieldSize])
-	if err != nil {
-		d.lose(c, err)
-		return
-	}
-	d.address.Port = int(port)
-	if c.data, err = d.dial(flags); err == nil {
-		err = d.watch(c.data, index, roleData)
-	}
-	if err == nil && d.put != nil {
-		err = d.sendPut(c)
-	}
-	if err != nil {
-		d.lose(c, fmt.Errorf("data connection: %w", err))
+	for _, kind := range putNames {
+		b.Run(kind.name, func(b *testing.B) {
+			comparePaired(b, contendPuts(b, before, "before", kind.names),
+				contendPuts(b, after, "ferryd", kind.names))
+		})
 	}
 }
 
-func (d *driver) readData(c *driven, more bool) {
-	n, err := unix.Read(c.data, c.bytes[c.got:])
-	if errors.Is(err, unix.EAGAIN) {
-		return
-	}
-	if err != nil || n <= 0 {
-		d.lose(c, fmt.Errorf("data ended after %d of %d bytes: %w", c.got, len(d.want), err))
-		return
-	}
-	if c.got += n; c.got < len(d.want) {
-		return
-	}
-	if !bytes.Equal(c.bytes[:c.got], d.want) {
-		d.lose(c, errors.New("other bytes than expected"))
-		return
-	}
-	_ = unix.Close(c.data)
-	c.data = -1
-	if !d.status || c.complete {
-		d.ended(c, more)
-	}
-}
-
-// ended counts a transfer that is complete, and begins the next.
-func (d *driver) ended(c *driven, more bool) {
-	c.complete = false
-	d.transfers++
-	if more {
-		d.begin(c)
-		return
-	}
-	d.active--
-}
-
-// lose counts a lost transfer and ends its session: what would follow on it is unknown.
-func (d *driver) lose(c *driven, err error) {
-	if c.control < 0 {
-		return
-	}
-	d.active--
-	d.lost++
-	if d.first == nil {
-		d.first = err
-	}
-	d.end(c)
-}
-
-func (d *driver) giveUp(err error) {
-	for i := range d.clients {
-		if c := &d.clients[i]; c.control >= 0 && d.active > 0 {
-			d.lose(c, err)
+// TestPutsLoseNothing runs the comparison small.
+func TestPutsLoseNothing(t *testing.T) {
+	program := buildServer(t)
+	for _, kind := range putNames {
+		t.Setenv("FERRY_FLOOR_DIR", t.TempDir())
+		s := contendPuts(t, program, kind.name, kind.names)
+		for range 2 {
+			s.wantTurn(t, floorTurn/60)
 		}
 	}
 }
 
-func (d *driver) end(c *driven) {
-	if c.data >= 0 {
-		_ = unix.Close(c.data)
-		c.data = -1
+// wantTurn runs a turn in which every client makes a transfer and none is lost.
+func (s *contender) wantTurn(t testing.TB, length time.Duration) {
+	t.Helper()
+	if got := s.turn(t, length); got.transfers < floorClients {
+		t.Errorf("%s: %d transfers of %d clients", s.name, got.transfers, floorClients)
 	}
-	if c.control >= 0 {
-		_ = unix.Close(c.control)
-		c.control = -1
+	s.wantNoLoss(t)
+}
+
+func (s *contender) wantNoLoss(t testing.TB) {
+	t.Helper()
+	if s.driver.lost != 0 {
+		t.Error(fmt.Sprintf("%s: %d transfers lost: ", s.name, s.driver.lost) + s.driver.first)
 	}
 }

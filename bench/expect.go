@@ -3,21 +3,16 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
-
-	"github.com/dustin/go-humanize"
 )
 
-// Expectation is a bound on a figure, such as p99<20ms: it turns a run into a check.
+// Expectation is a bound on a figure, such as p99<20ms: it makes a run a check.
 //
 //	[TARGET:]FIGURE OP VALUE      OP is < <= > >= = or !=
 //
 // FIGURE is one that FigureHelp lists. VALUE has the figure's unit: a time in ns, us, µs, ms, s, m
-// or h; bytes in B, kB, KiB, MB, MiB, GB or GiB, with or without /s where the figure is a second's;
-// a share in percent; plain numbers for counts, rates and processors. It holds for each step of
-// each target, or of the one that is named.
+// or h; bytes in B, kB, KiB, MB, MiB, GB or GiB, with /s for speeds if wanted; a share in percent;
+// otherwise a plain number. It must hold for each load of each target, or of the named one.
 type Expectation struct {
 	text   string
 	target string // empty: every one
@@ -29,7 +24,7 @@ type Expectation struct {
 // String is the expectation as it was written.
 func (e Expectation) String() string { return e.text }
 
-// operators are those of expectations, the longer ones first where one begins another.
+// operators are those of expectations, longer ones before their prefixes.
 var operators = []struct {
 	text  string
 	holds func(a, b float64) bool
@@ -43,7 +38,7 @@ var operators = []struct {
 	{"=", func(a, b float64) bool { return a == b }},
 }
 
-// ParseExpectation reads one. The error says what is wrong and what would be right.
+// ParseExpectation reads an expectation.
 func ParseExpectation(text string) (Expectation, error) {
 	e, err := parseExpectation(text)
 	if err != nil {
@@ -68,7 +63,7 @@ func parseExpectation(text string) (Expectation, error) {
 	if e.op == "" {
 		return Expectation{}, errors.New("no comparison but < <= > >= = and !=")
 	}
-	// The last colon: no figure has one in its name, and a target may.
+	// The last colon: a target's name may have one, a figure's has none.
 	if i := strings.LastIndexByte(name, ':'); i >= 0 {
 		e.target, name = strings.TrimSpace(name[:i]), strings.TrimSpace(name[i+1:])
 		if e.target == "" {
@@ -83,59 +78,7 @@ func parseExpectation(text string) (Expectation, error) {
 	return e, err
 }
 
-// timeUnits are seconds in each unit of time.
-var timeUnits = map[string]float64{
-	"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "min": 60,
-	"h": 3600,
-}
-
-// parse reads a value with the unit's words.
-func (u unit) parse(text string) (float64, error) {
-	end := strings.IndexFunc(text, func(r rune) bool {
-		return (r < '0' || r > '9') && r != '.'
-	})
-	digits, word := text, ""
-	if end >= 0 {
-		digits, word = text[:end], strings.TrimSpace(text[end:])
-	}
-	value, err := strconv.ParseFloat(digits, 64)
-	if err != nil || math.IsInf(value, 0) {
-		return 0, fmt.Errorf("%q does not begin with a number of 0 or more", text)
-	}
-	switch u {
-	case unitSeconds:
-		seconds, ok := timeUnits[word]
-		if !ok {
-			return 0, fmt.Errorf("%q is no time: write its unit, as 20ms or 1.5s", text)
-		}
-		return value * seconds, nil
-	case unitShare:
-		if word != "%" {
-			return 0, fmt.Errorf("%q is no share: write it in percent, as 0.1%%", text)
-		}
-		return value / 100, nil
-	case unitBytes, unitSpeed:
-		if u == unitSpeed {
-			word = strings.TrimSuffix(word, "/s")
-		}
-		one, err := humanize.ParseBytes("1" + word)
-		if err != nil {
-			return 0, fmt.Errorf("%q: not a number of B, kB, KiB, MB, MiB, GB or GiB", text)
-		}
-		return value * float64(one), nil
-	default:
-		if u == unitRate {
-			word = strings.TrimPrefix(word, "/s")
-		}
-		if word != "" {
-			return 0, fmt.Errorf("%q: a plain number is wanted, without %q", text, word)
-		}
-		return value, nil
-	}
-}
-
-// holds says whether the value is within the bound. A figure is compared as it was measured, so
-// that what a table rounds to the bound may still be beyond it.
+// holds compares the value as it was measured, which a table may round to the bound.
 func (e Expectation) holds(value float64) bool {
 	for _, op := range operators {
 		if op.text == e.op {
@@ -145,37 +88,34 @@ func (e Expectation) holds(value float64) bool {
 	return false
 }
 
-// Unmet is an expectation that a step of a target did not fulfil.
+// Unmet is an expectation that a load of a target does not meet.
 type Unmet struct {
 	Expectation Expectation
-	// Where is the target and step, and What is what was found there, in words.
+	// Where is the target and load, What the measured value in words.
 	Where, What string
 }
 
-// String is what was expected and what was found.
+// String is what was expected and what was measured.
 func (u Unmet) String() string {
 	return fmt.Sprintf("expected %s; %s: %s", u.Expectation, u.Where, u.What)
 }
 
-// Check gives what the result does not fulfil, in the order of the expectations. A figure that a
-// step does not have is not fulfilled, and neither is an expectation of a target that is not there,
-// or of a result without a turn: what was not measured is not shown to be good.
+// Check returns the expectations that the result does not meet. What was not measured is not met.
 func (r *Result) Check(expectations []Expectation) []Unmet {
 	var unmet []Unmet
+	rows := rowsOf([]NamedResult{{Result: r}})
 	for _, e := range expectations {
-		steps := 0
-		for _, target := range r.Targets {
-			if e.target != "" && e.target != target.Name {
+		checked := 0
+		for _, row := range rows {
+			if e.target != "" && e.target != row.name {
 				continue
 			}
-			for _, step := range target.Steps {
-				steps++
-				if what := e.check(step); what != "" {
-					unmet = append(unmet, Unmet{e, target.Name + ", " + step.Label(), what})
-				}
+			checked++
+			if what := e.check(row); what != "" {
+				unmet = append(unmet, Unmet{e, row.name + ", " + row.load(), what})
 			}
 		}
-		if steps == 0 {
+		if checked == 0 {
 			where := "the run"
 			if e.target != "" {
 				where = fmt.Sprintf("target %q", e.target)
@@ -186,19 +126,18 @@ func (r *Result) Check(expectations []Expectation) []Unmet {
 	return unmet
 }
 
-// check is empty when the step fulfils e, and says otherwise what it has.
-func (e Expectation) check(step *Step) string {
-	value, known := e.figure.of(newView(step.Merged()))
+// check is empty if the row meets e, and otherwise says what it has.
+func (e Expectation) check(r *row) string {
+	value, known := r.value(e.figure)
 	switch {
 	case !known:
 		return e.figure.name + " was not measured"
-	case !e.holds(value):
-		shown := e.figure.unit.show(value)
-		if shown == e.figure.unit.show(e.bound) {
-			shown += fmt.Sprintf(", which is %g beside %g before rounding", value, e.bound)
-		}
-		return e.figure.name + " is " + shown
-	default:
+	case e.holds(value):
 		return ""
 	}
+	shown := e.figure.unit.show(value)
+	if shown == e.figure.unit.show(e.bound) {
+		shown += fmt.Sprintf(", %g before rounding", value)
+	}
+	return e.figure.name + " is " + shown
 }

@@ -16,7 +16,6 @@ import (
 type fakeFTP struct {
 	listener net.Listener
 	wg       sync.WaitGroup
-	noEPSV   bool   // knows PASV alone
 	refuses  string // the reply to RETR, if not empty
 	cut      bool   // sends half of a file and says that all went well
 
@@ -89,21 +88,12 @@ func (f *fakeFTP) session(conn net.Conn) {
 			say("230 in")
 		case "TYPE":
 			say("200 binary")
-		case "EPSV", "PASV":
-			if verb == "EPSV" && f.noEPSV {
-				say("500 unknown")
-				continue
-			}
+		case "EPSV":
 			var err error
 			if passive, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 				return
 			}
-			port := passive.Addr().(*net.TCPAddr).Port
-			if verb == "EPSV" {
-				say(fmt.Sprintf("229 Entering (|||%d|)", port))
-			} else {
-				say(fmt.Sprintf("227 Entering (10,0,0,1,%d,%d).", port>>8, port&255))
-			}
+			say(fmt.Sprintf("229 Entering (|||%d|)", passive.Addr().(*net.TCPAddr).Port))
 		case "RETR", "STOR", "NLST":
 			f.transfer(passive, verb, name, say)
 		case "QUIT":
@@ -150,8 +140,8 @@ func (f *fakeFTP) transfer(passive net.Listener, verb, name string, say func(str
 }
 
 // startFakeHTTP starts a server that keeps what is put to it. With closes it ends each connection
-// after one answer, with chunks it tells no length.
-func startFakeHTTP(t *testing.T, closes, chunks bool) (address string) {
+// after one answer.
+func startFakeHTTP(t *testing.T, closes bool) (address string) {
 	t.Helper()
 	var mu sync.Mutex
 	files := map[string][]byte{}
@@ -176,13 +166,6 @@ func startFakeHTTP(t *testing.T, closes, chunks bool) (address string) {
 			_, _ = io.WriteString(w, "a listing")
 		case !found:
 			http.NotFound(w, r)
-		case chunks:
-			for len(file) > 0 {
-				n := min(len(file), 5000)
-				_, _ = w.Write(file[:n])
-				w.(http.Flusher).Flush()
-				file = file[n:]
-			}
 		default:
 			w.Header().Set("Content-Length", fmt.Sprint(len(file)))
 			_, _ = w.Write(file)

@@ -76,13 +76,6 @@ func startFake(t *testing.T, fault func(verb codec.Verb, nth int64) fault) *fake
 	return f
 }
 
-// keep gives the fake a file to serve.
-func (f *fake) keep(name string, content []byte) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.files[name] = content
-}
-
 // saw is how many puts and gets were asked for.
 func (f *fake) saw() (puts, gets int64) {
 	f.mu.Lock()

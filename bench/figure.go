@@ -1,267 +1,369 @@
 package bench
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/perf/benchmath"
 )
 
-// unit is what a figure counts, and decides how it is shown and read.
-type unit uint8
-
-const (
-	unitCount   unit = iota // a number of things
-	unitRate                // things a second
-	unitBytes               // bytes
-	unitSpeed               // bytes a second
-	unitSeconds             // seconds
-	unitShare               // a share of 1, shown in percent
-	unitCPUs                // processors kept busy: seconds of processor time a second
-)
-
-// better is which way a figure gets better.
+// better says which way a figure improves.
 type better uint8
 
 const (
-	betterNeither better = iota // it describes the run and is no merit
+	betterNeither better = iota // it describes the run
 	betterLess
 	betterMore
 )
 
-// figure is a number that a turn gives, under the name by which tables, expectations, comparisons
-// and the Go format know it.
+// figure is a number of a turn, under the name that tables, expectations and comparisons use.
 type figure struct {
 	name   string
 	unit   unit
 	better better
 	about  string
-	// of gives the number, in seconds, bytes or plain. It says false where the turn does not
-	// have it: nothing of that kind occurred, or it was not measured.
-	of func(v *view) (float64, bool)
+	// total means that the figure of a load is that of all its turns together: a sum or a maximum.
+	// Every other figure of a load is the median over its turns.
+	total bool
+	// of is the figure of a turn, in seconds, bytes or plain, if the turn has it.
+	of func(t *Turn) (float64, bool)
 }
 
-// lasting says that a turn has it from the one before: it is a process's state, and so many turns
-// are not so many measurements.
+// lasting says that a process passes the figure on from turn to turn, so that turns are not
+// independent measurements of it.
 func (f figure) lasting() bool {
 	return slices.ContainsFunc([]string{"-pss", "-descriptors", "-threads"},
 		func(end string) bool { return strings.HasSuffix(f.name, end) })
 }
 
-// view is a turn as figures look at it.
-type view struct {
-	turn *Turn
-	all  *Tally // of all transfers, or of a storm's connects
-}
+// turnFigure is how a figure is taken from a turn.
+type turnFigure = func(*Turn) (float64, bool)
 
-func newView(t *Turn) *view { return &view{t, t.jobs()} }
-
-// tally is that of a kind, or nil; of all jobs where no kind is named.
-func (v *view) tally(k Kind) *Tally {
-	if k == "" {
-		return v.all
-	}
-	return v.turn.Kinds[k]
-}
-
-// figures of one kind, or of all transfers, begin with the kind's name and a dot, or with nothing.
+// kindFigures are those of one kind, with its name and a dot before theirs, or of all jobs.
 func kindFigures(kind Kind) []figure {
-	prefix, of := "", "of all transfers"
-	if kind != "" {
-		prefix, of = string(kind)+".", "of "+string(kind)
+	prefix, whose := kind.words()
+	fig := func(name string, u unit, b better, total bool, about string, of turnFigure) figure {
+		return figure{prefix + name, u, b, about + whose, total, of}
 	}
-	all := []figure{
-		{prefix + "transfers", unitCount, betterNeither, "number " + of, tallied(kind,
-			func(_ *Turn, t *Tally) float64 { return float64(t.Count) })},
-		{prefix + "transfers/s", unitRate, betterMore, "number a second " + of, tallied(kind,
-			func(turn *Turn, t *Tally) float64 { return float64(t.Count) / turn.Seconds })},
-		{prefix + "bytes", unitBytes, betterNeither, "content " + of, moved(kind,
-			func(_ *Turn, t *Tally) float64 { return float64(t.Bytes) })},
-		{prefix + "bytes/s", unitSpeed, betterMore, "content a second " + of, moved(kind,
-			func(turn *Turn, t *Tally) float64 { return float64(t.Bytes) / turn.Seconds })},
-		{prefix + "mean", unitSeconds, betterLess, "average latency " + of, timed(kind,
-			func(h *Histogram) float64 { return h.Mean() })},
+	counted := func(value func(*Turn, *Tally) float64) turnFigure {
+		return func(t *Turn) (float64, bool) {
+			if y := t.tally(kind); y != nil && t.Seconds > 0 {
+				return value(t, y), true
+			}
+			return 0, false
+		}
 	}
-	for _, p := range []float64{50, 90, 99, 99.9} {
-		all = append(all, percentileFigure(kind, p))
+	moved := func(value func(*Turn, *Tally) float64) turnFigure {
+		return func(t *Turn) (float64, bool) {
+			if kind == KindConnect || kind == "" && t.storm() {
+				return 0, false // connects move nothing
+			}
+			return counted(value)(t)
+		}
 	}
-	return append(all, figure{
-		prefix + "max", unitSeconds, betterLess, "longest latency " + of, timed(kind,
-			func(h *Histogram) float64 { return float64(h.Max()) }),
-	})
+	number := func(_ *Turn, y *Tally) float64 { return float64(y.Count) }
+	rate := func(t *Turn, y *Tally) float64 { return float64(y.Count) / t.Seconds }
+	bytes := func(_ *Turn, y *Tally) float64 { return float64(y.Bytes) }
+	speed := func(t *Turn, y *Tally) float64 { return float64(y.Bytes) / t.Seconds }
+	longest := func(h *Histogram) float64 { return float64(h.Max()) }
+	return []figure{
+		fig("transfers", unitCount, betterNeither, true, "number of ", counted(number)),
+		fig("transfers/s", unitRate, betterMore, false, "number a second of ", counted(rate)),
+		fig("bytes", unitBytes, betterNeither, true, "content of ", moved(bytes)),
+		fig("bytes/s", unitSpeed, betterMore, false, "content a second of ", moved(speed)),
+		fig("mean", unitSeconds, betterLess, false, "average latency of ",
+			latency(kind, (*Histogram).Mean)),
+		percentileFigure(kind, 50), percentileFigure(kind, 90),
+		percentileFigure(kind, 99), percentileFigure(kind, 99.9),
+		fig("max", unitSeconds, betterLess, true, "longest latency of ", latency(kind, longest)),
+	}
 }
 
-// percentileFigure is the latency that so many in a hundred do not exceed.
+// words are what names of the kind's figures begin with, and whose they are.
+func (k Kind) words() (prefix, whose string) {
+	if k == "" {
+		return "", "all transfers"
+	}
+	return string(k) + ".", string(k)
+}
+
+// tally is that of a kind, or of all jobs; nil if there is none.
+func (t *Turn) tally(k Kind) *Tally {
+	if k == "" {
+		return t.jobs()
+	}
+	return t.Kinds[k]
+}
+
+func latency(kind Kind, of func(*Histogram) float64) turnFigure {
+	return func(t *Turn) (float64, bool) {
+		if y := t.tally(kind); y != nil && y.Count > 0 {
+			return of(y.Latency) / 1e6, true
+		}
+		return 0, false
+	}
+}
+
+// percentileFigure is the latency that p percent do not exceed.
 func percentileFigure(kind Kind, p float64) figure {
-	prefix, of := "", "all transfers"
-	if kind != "" {
-		prefix, of = string(kind)+".", string(kind)
-	}
+	prefix, whose := kind.words()
 	digits := strconv.FormatFloat(p, 'f', -1, 64)
-	return figure{
-		prefix + "p" + digits, unitSeconds, betterLess,
-		"the latency that " + digits + " in a hundred of " + of + " do not exceed",
-		timed(kind, func(h *Histogram) float64 { return float64(h.Percentile(p)) }),
+	about := "the latency that " + digits + "% of " + whose + " do not exceed"
+	of := latency(kind, func(h *Histogram) float64 { return float64(h.Percentile(p)) })
+	return figure{prefix + "p" + digits, unitSeconds, betterLess, about, false, of}
+}
+
+// usageFigures are those of the server's or the harness's usage, with that prefix.
+func usageFigures(prefix, whose string, b better, of func(*Turn) *Usage) []figure {
+	fig := func(name string, u unit, b better, about string,
+		value func(*Turn, *Usage) (float64, bool),
+	) figure {
+		return figure{prefix + name, u, b, whose + about, false, func(t *Turn) (float64, bool) {
+			if u := of(t); u != nil && t.Seconds > 0 {
+				return value(t, u)
+			}
+			return 0, false
+		}}
+	}
+	per := func(amount func(*Tally) int64, scale float64) func(*Turn, *Usage) (float64, bool) {
+		return func(t *Turn, u *Usage) (float64, bool) {
+			n := amount(t.jobs())
+			return u.CPU / float64(max(n, 1)) * scale, n > 0
+		}
+	}
+	most := func(count func(*Usage) int64) func(*Turn, *Usage) (float64, bool) {
+		return func(_ *Turn, u *Usage) (float64, bool) { return float64(count(u)), count(u) > 0 }
+	}
+	busy := func(t *Turn, u *Usage) (float64, bool) { return u.CPU / t.wall(), true }
+	return []figure{
+		fig("-cpu", unitCPUs, betterNeither, " processors kept busy", busy),
+		fig("-cpu/transfer", unitSeconds, b, " processor time for a transfer",
+			per(func(y *Tally) int64 { return y.Count }, 1)),
+		fig("-cpu/GB", unitSeconds, b, " processor time for 10^9 bytes",
+			per(func(y *Tally) int64 { return y.Bytes }, 1e9)),
+		fig("-pss", unitBytes, b, " peak memory, shared pages divided",
+			most(func(u *Usage) int64 { return u.PSS })),
+		fig("-descriptors", unitCount, b, " open descriptors, at most",
+			most(func(u *Usage) int64 { return u.Descriptors })),
+		fig("-threads", unitCount, b, " threads, at most",
+			most(func(u *Usage) int64 { return u.Threads })),
 	}
 }
 
-func tallied(kind Kind, of func(*Turn, *Tally) float64) func(*view) (float64, bool) {
-	return func(v *view) (float64, bool) {
-		t := v.tally(kind)
-		if t == nil || v.turn.Seconds == 0 {
+func othersCPU(t *Turn) (float64, bool) {
+	if t.AllCPU == 0 || t.Own == nil || t.Server == nil || t.Seconds == 0 {
+		return 0, false
+	}
+	return max(0, t.AllCPU-t.Own.CPU-t.Server.CPU) / t.wall(), true
+}
+
+func errorRate(t *Turn) (float64, bool) {
+	bad, good := float64(t.ErrorCount()), float64(t.jobs().Count)
+	return bad / max(bad+good, 1), bad+good > 0
+}
+
+func lagFigure(name string, total bool, of func(*Histogram) int64) figure {
+	about := name + " of how late the harness itself started jobs"
+	lag := func(t *Turn) (float64, bool) {
+		if t.Lag == nil || t.Lag.Count() == 0 {
 			return 0, false
 		}
-		return of(v.turn, t), true
+		return float64(of(t.Lag)) / 1e6, true
 	}
+	return figure{"lag." + name, unitSeconds, betterNeither, about, total, lag}
 }
 
-// moved is tallied for bytes, of which connects have none.
-func moved(kind Kind, of func(*Turn, *Tally) float64) func(*view) (float64, bool) {
-	bytes := tallied(kind, of)
-	return func(v *view) (float64, bool) {
-		if kind == KindConnect || kind == "" && v.turn.storm() {
-			return 0, false
+// commonFigures are all figures except those of one kind, in the order of help.
+func commonFigures() []figure {
+	errors := func(t *Turn) (float64, bool) { return float64(t.ErrorCount()), t.Seconds > 0 }
+	missed := func(t *Turn) (float64, bool) { return float64(t.Missed), t.Seconds > 0 }
+	server := func(t *Turn) *Usage { return t.Server }
+	own := func(t *Turn) *Usage { return t.Own }
+	p50 := func(h *Histogram) int64 { return h.Percentile(50) }
+	p99 := func(h *Histogram) int64 { return h.Percentile(99) }
+	all := append(kindFigures(""),
+		figure{"errors", unitCount, betterLess, "errors of every kind", true, errors},
+		figure{"error-rate", unitShare, betterLess, "errors among all that ended", true, errorRate},
+		figure{"missed", unitCount, betterLess, "planned starts that never came", true, missed})
+	all = append(all, usageFigures("server", "the server's", betterLess, server)...)
+	all = append(all, usageFigures("own", "the harness's own", betterNeither, own)...)
+	others := "other programs' processors kept busy"
+	return append(all, figure{"others-cpu", unitCPUs, betterNeither, others, false, othersCPU},
+		lagFigure("p50", false, p50), lagFigure("p99", false, p99),
+		lagFigure("max", true, (*Histogram).Max))
+}
+
+// allFigures are all figures with a fixed name, by it.
+var allFigures = func() map[string]figure {
+	all := map[string]figure{}
+	for _, f := range commonFigures() {
+		all[f.name] = f
+	}
+	for _, kind := range kinds {
+		for _, f := range kindFigures(kind) {
+			all[f.name] = f
 		}
-		return bytes(v)
 	}
-}
+	return all
+}()
 
-// timed takes a figure in microseconds from a histogram that holds something.
-func timed(kind Kind, of func(*Histogram) float64) func(*view) (float64, bool) {
-	return func(v *view) (float64, bool) {
-		t := v.tally(kind)
-		if t == nil || t.Count == 0 {
-			return 0, false
+// figureNamed returns the figure of a name: one of allFigures, or a percentile such as put.p99.99.
+func figureNamed(name string) (figure, error) {
+	if f, ok := allFigures[name]; ok {
+		return f, nil
+	}
+	kind, rest := Kind(""), name
+	if before, after, ok := strings.Cut(name, "."); ok && slices.Contains(kinds, Kind(before)) {
+		kind, rest = Kind(before), after
+	}
+	digits, ok := strings.CutPrefix(rest, "p")
+	whole, part, point := strings.Cut(digits, ".")
+	isNumber := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	if !ok || !isNumber(whole) || point && !isNumber(part) {
+		var names []string
+		for _, f := range commonFigures() {
+			names = append(names, f.name)
 		}
-		return of(t.Latency) / 1e6, true
+		return figure{}, fmt.Errorf("no figure is called %q; there are %s; and %s", name,
+			strings.Join(names, ", "), furtherFigures)
 	}
+	p, err := strconv.ParseFloat(digits, 64)
+	if err != nil || p <= 0 || p >= 100 {
+		return figure{}, fmt.Errorf("%s: a percentile is between 0 and 100, as in p99.9", name)
+	}
+	return percentileFigure(kind, p), nil
 }
 
-// faultFigures are those of what went wrong.
-func faultFigures() []figure {
-	count := func(of func(*Turn) int64) func(*view) (float64, bool) {
-		return func(v *view) (float64, bool) {
-			return float64(of(v.turn)), v.turn.Seconds > 0
+const furtherFigures = "any percentile, as p95; those up to max with get. put. ls. connect. before"
+
+// FigureHelp lists the figures for help, a line each.
+func FigureHelp() string {
+	var b strings.Builder
+	for _, f := range commonFigures() {
+		fmt.Fprintf(&b, "  %-20s %s\n", f.name, f.about)
+	}
+	return b.String() + "and " + furtherFigures + ".\nA storm has no transfers: there its " +
+		"connects count as such."
+}
+
+// row is a load of a target, with its figures.
+type row struct {
+	name   string // the target's, unique among all rows
+	target *Target
+	step   *Step
+	merged *Turn
+	run    int // the number of its result
+	style  int // of its target in plots
+}
+
+// load is the row's load in a few words.
+func (r *row) load() string { return r.step.Label() }
+
+// perTurn is the figure of each turn that has it.
+func (r *row) perTurn(f figure) []float64 {
+	var values []float64
+	for _, t := range r.step.Turns {
+		if value, known := f.of(t); known {
+			values = append(values, value)
 		}
 	}
-	return []figure{
-		{"errors", unitCount, betterLess, "errors of every kind", count((*Turn).ErrorCount)},
-		{
-			"error-rate", unitShare, betterLess, "errors among all that ended",
-			func(v *view) (float64, bool) {
-				bad, good := float64(v.turn.ErrorCount()), float64(v.all.Count)
-				return bad / max(bad+good, 1), bad+good > 0
-			},
-		},
-		{
-			"unconfirmed", unitCount, betterLess, "puts that the server did not confirm",
-			count(func(t *Turn) int64 { return t.Unconfirmed }),
-		},
-		{
-			"missed", unitCount, betterLess, "starts of the plan that never came",
-			count(func(t *Turn) int64 { return t.Missed }),
-		},
-	}
+	return values
 }
 
-// usageFigures are those of the server's or the harness's own usage, with that prefix.
-func usageFigures(whose string, better better, of func(*Turn) *Usage) []figure {
-	its := "the harness's own"
-	if whose == "server" {
-		its = "the server's"
+// value is the figure of the row: of all turns together for a total, and otherwise the median over
+// turns, which all must have it.
+func (r *row) value(f figure) (float64, bool) {
+	if f.total {
+		return f.of(r.merged)
 	}
-	used := func(value func(*view, *Usage) (float64, bool)) func(*view) (float64, bool) {
-		return func(v *view) (float64, bool) {
-			u := of(v.turn)
-			if u == nil || v.turn.Seconds == 0 {
-				return 0, false
+	values := r.perTurn(f)
+	if len(values) == 0 || len(values) < len(r.step.Turns) {
+		return 0, false
+	}
+	return median(values).Center, true
+}
+
+const (
+	// confidence is that of intervals.
+	confidence = 0.95
+	// intervalTurnsMin is the smallest number of turns whose median has a finite interval.
+	intervalTurnsMin = 6
+)
+
+// median is the median of values with its interval, which is infinite for few values.
+func median(values []float64) benchmath.Summary {
+	return benchmath.AssumeNothing.Summary(sample(values), confidence)
+}
+
+// sample copies values, since benchmath sorts them.
+func sample(values []float64) *benchmath.Sample {
+	return benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds)
+}
+
+// show is a named figure of the row as text.
+func (r *row) show(name string) string {
+	f := mustFigure(name)
+	value, known := r.value(f)
+	if !known {
+		return noFigure
+	}
+	return f.unit.show(value)
+}
+
+// spread is the interval of a median figure, as ±N%; empty if there are too few turns.
+func (r *row) spread(name string) string {
+	values := r.perTurn(mustFigure(name))
+	if len(values) < intervalTurnsMin {
+		return ""
+	}
+	return "±" + interval(median(values))
+}
+
+// interval is how far a median may be off, in percent; empty if unknown.
+func interval(s benchmath.Summary) string {
+	off := max(s.Hi/s.Center-1, 1-s.Lo/s.Center)
+	if s.Center == 0 || off > 1e6 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f%%", 100*off)
+}
+
+// mustFigure is figureNamed for names in this package.
+func mustFigure(name string) figure {
+	f, err := figureNamed(name)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+// NamedResult is a result with the name that distinguishes it from others, such as its file's.
+type NamedResult struct {
+	Name string
+	*Result
+}
+
+// rowsOf are the loads that have turns. With several results their names are part of the targets'.
+func rowsOf(results []NamedResult) []*row {
+	var rows []*row
+	styles := map[string]int{}
+	for i, r := range results {
+		for _, target := range r.Targets {
+			name := target.Name
+			if len(results) > 1 {
+				name = r.Name + ": " + name
 			}
-			return value(v, u)
+			if _, seen := styles[name]; !seen {
+				styles[name] = len(styles)
+			}
+			for _, step := range target.Steps {
+				if len(step.Turns) > 0 {
+					rows = append(rows, &row{name, target, step, step.Merged(), i, styles[name]})
+				}
+			}
 		}
 	}
-	most := func(count func(*Usage) int64) func(*view) (float64, bool) {
-		return used(func(_ *view, u *Usage) (float64, bool) {
-			return float64(count(u)), count(u) > 0
-		})
-	}
-	return []figure{
-		{
-			whose + "-cpu", unitCPUs, betterNeither, its + " processors kept busy",
-			used(func(v *view, u *Usage) (float64, bool) { return u.CPU / v.turn.wall(), true }),
-		},
-		{
-			whose + "-cpu/transfer", unitSeconds, better, its + " processor time for each transfer",
-			used(func(v *view, u *Usage) (float64, bool) {
-				return u.CPU / float64(max(v.all.Count, 1)), v.all.Count > 0
-			}),
-		},
-		{
-			whose + "-cpu/GB", unitSeconds, better, its + " processor time for 1,000,000,000 bytes",
-			used(func(v *view, u *Usage) (float64, bool) {
-				return u.CPU / float64(max(v.all.Bytes, 1)) * 1e9, v.all.Bytes > 0
-			}),
-		},
-		{
-			whose + "-pss", unitBytes, better, its + " memory at most, shared pages divided",
-			most(func(u *Usage) int64 { return u.PSS }),
-		},
-		{
-			whose + "-descriptors", unitCount, better, its + " open descriptors at most",
-			most(func(u *Usage) int64 { return u.Descriptors }),
-		},
-		{
-			whose + "-threads", unitCount, better, its + " threads at most",
-			most(func(u *Usage) int64 { return u.Threads }),
-		},
-	}
-}
-
-// othersFigure is what programs used that are neither server nor harness.
-func othersFigure() figure {
-	return figure{
-		"others-cpu", unitCPUs, betterNeither,
-		"other programs' processors kept busy", func(v *view) (float64, bool) {
-			t := v.turn
-			if t.AllCPU == 0 || t.Own == nil || t.Server == nil || t.Seconds == 0 {
-				return 0, false
-			}
-			return max(0, t.AllCPU-t.Own.CPU-t.Server.CPU) / t.wall(), true
-		},
-	}
-}
-
-// lagFigures are those of the harness's own lateness.
-func lagFigures() []figure {
-	of := func(value func(*Histogram) int64) func(*view) (float64, bool) {
-		return func(v *view) (float64, bool) {
-			if v.turn.Lag == nil || v.turn.Lag.Count() == 0 {
-				return 0, false
-			}
-			return float64(value(v.turn.Lag)) / 1e6, true
-		}
-	}
-	at := func(p float64) func(*Histogram) int64 {
-		return func(h *Histogram) int64 { return h.Percentile(p) }
-	}
-	const about = "how late the harness itself began, "
-	return []figure{
-		{"lag.p50", unitSeconds, betterNeither, about + "at the median", of(at(50))},
-		{"lag.p99", unitSeconds, betterNeither, about + "99 in a hundred", of(at(99))},
-		{"lag.max", unitSeconds, betterNeither, about + "at most", of((*Histogram).Max)},
-	}
-}
-
-// allFigures are all figures that have a fixed name, in the order in which they are shown: those of
-// all transfers, of each kind, of faults, of usage.
-func allFigures() []figure {
-	all := kindFigures("")
-	for _, kind := range Kinds() {
-		all = append(all, kindFigures(kind)...)
-	}
-	all = append(all, faultFigures()...)
-	all = append(all, usageFigures("server", betterLess, func(t *Turn) *Usage {
-		return t.Server
-	})...)
-	all = append(all, usageFigures("own", betterNeither, func(t *Turn) *Usage { return t.Own })...)
-	all = append(all, othersFigure())
-	return append(all, lagFigures()...)
+	return rows
 }

@@ -17,8 +17,11 @@ import (
 const asWorker = "FERRY_TEST_AS_WORKER"
 
 func init() {
-	plays[asWorker] = func(driver string) int {
-		if err := ServeWorker(driver, os.Stdin, os.Stdout); err != nil {
+	plays[asWorker] = func(string) int {
+		if os.Getenv(asPoll) != "" {
+			newPoller = newPollSet
+		}
+		if err := ServeWorker(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -52,7 +55,7 @@ func TestFiguresAgreeWithAHandCalculation(t *testing.T) {
 		clients, gets = 10, 100
 		slowest       = 16
 	)
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		var faults []string
 		for slower := time.Duration(1); slower <= slowest; slower *= 2 {
 			short, long := slower*60*time.Millisecond, slower*300*time.Millisecond
@@ -66,7 +69,7 @@ func TestFiguresAgreeWithAHandCalculation(t *testing.T) {
 				}
 			})
 			p := small(f.address())
-			p.Driver, p.Clients, p.Transfers = driver, []int{clients}, gets
+			p.Clients, p.Transfers = []int{clients}, gets
 			p.Scenario.Puts, p.Scenario.Sizes = 0, listed(1000)
 			turn := mustRun(t, p)
 			wantNoErrors(t, turn)
@@ -104,11 +107,11 @@ func TestFiguresAgreeWithAHandCalculation(t *testing.T) {
 // other work on the machine makes as great delays, the pause is made longer.
 func TestPauseShowsInAnOpenLoop(t *testing.T) {
 	const longest = 16
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		for longer := 1; ; longer *= 2 {
 			pauseLength := time.Duration(longer) * 200 * time.Millisecond
 			half := (pauseLength / 2).Microseconds()
-			closed, open, planned := pausedOnce(t, driver, 800*longer, pauseLength)
+			closed, open, planned := pausedOnce(t, 800*longer, pauseLength)
 			wantNoErrors(t, closed)
 			wantNoErrors(t, open)
 			if got := closed.Tally(KindGet).Latency.Percentile(99); got >= half {
@@ -132,7 +135,7 @@ func TestPauseShowsInAnOpenLoop(t *testing.T) {
 // pausedOnce runs the same gets in a closed and in an open loop, each against a server that stands
 // still once, for so long, when a quarter of them has come.
 func pausedOnce(
-	t *testing.T, driver string, gets int, length time.Duration,
+	t *testing.T, gets int, length time.Duration,
 ) (closed, open *Turn, planned int64) {
 	t.Helper()
 	paused := func() *fake {
@@ -151,7 +154,7 @@ func pausedOnce(
 		return f
 	}
 	p := small(paused().address())
-	p.Driver, p.Clients, p.Transfers = driver, []int{4}, int64(gets)
+	p.Clients, p.Transfers = []int{4}, int64(gets)
 	p.Scenario.Puts, p.Scenario.Sizes = 0, listed(100)
 	closed = mustRun(t, p)
 
@@ -162,13 +165,13 @@ func pausedOnce(
 	return closed, mustRun(t, p), int64(gets)
 }
 
-// TestMissedStartsAreTold has one client ask a server that is too slow for the plan.
-func TestMissedStartsAreTold(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+// TestMissedStartsAreReported has one client ask a server that is too slow for the plan.
+func TestMissedStartsAreReported(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
 		p := small(f.address())
-		p.Driver, p.Clients, p.Rates, p.Transfers = driver, []int{1}, []float64{200}, 0
+		p.Clients, p.Rates, p.Transfers = []int{1}, []float64{200}, 0
 		p.Duration, p.Scenario.Puts = 250*time.Millisecond, 0
 		turn := mustRun(t, p)
 		n := turn.Tally(KindGet).Count
@@ -190,11 +193,11 @@ func TestProcessesShareATurn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eachDriver(t, func(t *testing.T, driver string) {
-		t.Setenv(asWorker, driver)
+	eachPoller(t, func(t *testing.T) {
+		t.Setenv(asWorker, "yes")
 		f := startFake(t, nil)
 		p := small(f.address())
-		p.Driver, p.Processes, p.WorkerCommand = driver, 3, []string{self}
+		p.Processes, p.WorkerCommand = 3, []string{self}
 		p.Clients, p.Transfers = []int{7, 2}, 201
 		r, err := p.Run(t.Context(), io.Discard)
 		if err != nil {
@@ -221,7 +224,7 @@ func TestProcessesShareATurn(t *testing.T) {
 	})
 }
 
-func TestWorkerThatEndsIsToldOf(t *testing.T) {
+func TestWorkerProcessEndIsReported(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -268,13 +271,12 @@ func TestTurnsOfServersAlternate(t *testing.T) {
 	}
 }
 
-// TestBesideTheLoad holds that idle and slow sessions stand beside the load, in no figure.
-func TestBesideTheLoad(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+func TestIdleAndSlowSessionsAreInNoFigure(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
 		s := &p.Scenario
-		p.Driver, s.Puts, s.Sizes = driver, 0, listed(10)
+		s.Puts, s.Sizes = 0, listed(10)
 		s.Idle, s.SlowReaders, s.SlowSenders, s.SlowRate, s.SlowSize = 9, 3, 2, 10, 1000
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
@@ -289,10 +291,7 @@ func TestBesideTheLoad(t *testing.T) {
 	})
 }
 
-func TestIdleSessionThatIsLostIsAnError(t *testing.T) {
-	if !loopServes {
-		t.Skip("only the loop looks after its idle sessions")
-	}
+func TestLostIdleSessionIsAnError(t *testing.T) {
 	f := startFake(t, nil)
 	var once sync.Once
 	f.delays(func(nth int64) {
@@ -320,10 +319,10 @@ func TestIdleSessionThatIsLostIsAnError(t *testing.T) {
 }
 
 func TestStormCountsConnects(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
-		p.Driver, p.Scenario.Storm, p.Scenario.Gets, p.Scenario.Puts = driver, true, 0, 0
+		p.Scenario.Storm, p.Scenario.Gets, p.Scenario.Puts = true, 0, 0
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
 		puts, gets := f.saw()
@@ -333,11 +332,11 @@ func TestStormCountsConnects(t *testing.T) {
 	})
 }
 
-func TestEachTransferOfAChurnHasItsSession(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+func TestChurnUsesOneSessionPerTransfer(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
-		p.Driver, p.Scenario.Churn = driver, true
+		p.Scenario.Churn = true
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
 		if n := turn.Tally(KindConnect).Count; n != 200 || turn.Transfers() != 200 {
@@ -346,14 +345,14 @@ func TestEachTransferOfAChurnHasItsSession(t *testing.T) {
 	})
 }
 
-// TestConnectsOfAnOpenChurnCountFromTheirPlan has one client connect, get and leave, slower than
+// TestOpenChurnMeasuresConnectsFromPlannedStart has one client connect, get and leave, slower than
 // the plan: what waits for it waits to connect as well.
-func TestConnectsOfAnOpenChurnCountFromTheirPlan(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+func TestOpenChurnMeasuresConnectsFromPlannedStart(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
 		p := small(f.address())
-		p.Driver, p.Clients, p.Rates, p.Transfers = driver, []int{1}, []float64{100}, 0
+		p.Clients, p.Rates, p.Transfers = []int{1}, []float64{100}, 0
 		p.Duration, p.Scenario.Puts, p.Scenario.Churn = 250*time.Millisecond, 0, true
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
@@ -366,7 +365,7 @@ func TestConnectsOfAnOpenChurnCountFromTheirPlan(t *testing.T) {
 }
 
 func TestWarmUpIsInNoFigure(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, func(verb codec.Verb, nth int64) fault {
 			if verb == codec.VerbGet && nth == 5 {
 				return faultCut // its errors count all the same
@@ -374,7 +373,7 @@ func TestWarmUpIsInNoFigure(t *testing.T) {
 			return faultNone
 		})
 		p := small(f.address())
-		p.Driver, p.WarmUp, p.Ramp, p.Transfers = driver, 50*time.Millisecond, time.Millisecond, 10
+		p.WarmUp, p.Ramp, p.Transfers = 50*time.Millisecond, time.Millisecond, 10
 		p.Scenario.Puts = 0
 		turn := mustRun(t, p)
 		if _, gets := f.saw(); turn.Transfers() != 10 || gets <= 11 {

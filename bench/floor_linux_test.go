@@ -8,22 +8,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/perf/benchmath"
 	"golang.org/x/sys/unix"
-
-	"ferry/codec"
 )
 
 const (
 	floorClients = 64              // as many as the floor has data ports, and ferryd by default
 	floorTurn    = 3 * time.Second // long beside a scheduler's tick, short beside a machine's drift
 	floorRatio   = 2.0             // server time a transfer, at most this many times the floor's
-	confidence   = 0.95
 )
 
 // BenchmarkFloor compares ferryd with the floor: 64 clients fetch a file of 4 KiB over and over,
@@ -54,39 +50,8 @@ func BenchmarkControl(b *testing.B) {
 func TestFloorAndServerLoseNothing(t *testing.T) {
 	for _, s := range []*contender{startFloor(t), startBuilt(t, t.TempDir())} {
 		for range 2 {
-			if got := s.turn(t, 50*time.Millisecond); got.transfers < floorClients {
-				t.Errorf("%s: %d transfers of %d clients", s.name, got.transfers, floorClients)
-			}
+			s.wantTurn(t, 50*time.Millisecond)
 		}
-		if s.driver.lost != 0 {
-			t.Errorf("%s: %d transfers lost: %v", s.name, s.driver.lost, s.driver.first)
-		}
-	}
-}
-
-func TestDriverCountsWhatIsLost(t *testing.T) {
-	for _, wrong := range []fault{
-		faultContent, faultNothing, faultCut, faultField, faultPort, faultControl,
-	} {
-		f := startFake(t, func(_ codec.Verb, nth int64) fault {
-			if nth == 3 {
-				return wrong
-			}
-			return faultNone
-		})
-		f.keep(besideFileName, floorFile())
-		d, err := newDriver(f.address(), 2, floorFile())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 2 {
-			d.turn(20 * time.Millisecond)
-		}
-		if d.lost != 1 || d.first == nil || d.transfers == 0 {
-			t.Errorf("fault %d: %d transfers, %d lost, the first: %v", wrong, d.transfers, d.lost,
-				d.first)
-		}
-		d.close()
 	}
 }
 
@@ -143,7 +108,7 @@ func compareFloor(b *testing.B, floor, ferryd *contender, length time.Duration) 
 	}
 	ratio := median(ratios)
 	for _, s := range []*contender{floor, ferryd} {
-		report(b, out, s)
+		reportContender(b, out, s)
 	}
 	fmt.Fprintf(out, "%s's time a transfer is %.2f times the floor's (%.2f to %.2f, with %.0f %% "+
 		"confidence, %d turns)\n", ferryd.name, ratio.Center, ratio.Lo, ratio.Hi,
@@ -160,9 +125,9 @@ func compareFloor(b *testing.B, floor, ferryd *contender, length time.Duration) 
 	}
 }
 
-// report says for one server what a transfer cost, whether its rate changed from the first half of
+// reportContender says what a transfer cost, whether its rate changed from the first half of
 // its turns to the second, and what was lost.
-func report(b *testing.B, out *bufio.Writer, s *contender) {
+func reportContender(b *testing.B, out *bufio.Writer, s *contender) {
 	var cost, rate []float64
 	for _, t := range s.turns {
 		cost, rate = append(cost, t.server), append(rate, t.perSecond)
@@ -173,9 +138,7 @@ func report(b *testing.B, out *bufio.Writer, s *contender) {
 	b.ReportMetric(per.Center, s.name+"-µs/transfer")
 	b.ReportMetric(median(rate).Center, s.name+"-transfers/s")
 	trend(out, s.name+"'s transfers/s", rate)
-	if s.driver.lost > 0 {
-		b.Errorf("%s: %d transfers lost, the first: %v", s.name, s.driver.lost, s.driver.first)
-	}
+	s.wantNoLoss(b)
 }
 
 // trend says whether a figure changed from the first half of the turns to the second.
@@ -194,18 +157,6 @@ func trend(out *bufio.Writer, what string, values []float64) (sank bool) {
 	fmt.Fprintf(out, "%s, first half of the turns and second: %.4g, %.4g: %s (%v)\n", what,
 		first.Center, second.Center, verdict, c)
 	return sank
-}
-
-func median(values []float64) benchmath.Summary {
-	if len(values) == 0 {
-		return benchmath.Summary{}
-	}
-	return benchmath.AssumeNothing.Summary(sample(values), confidence)
-}
-
-// sample copies the values, since benchmath sorts what it is given.
-func sample(values []float64) *benchmath.Sample {
-	return benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds)
 }
 
 func cpuOf(t testing.TB, pid int) time.Duration {

@@ -12,9 +12,8 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// goFigures are those of the Go benchmark format, each with its unit there. The format's own units
-// are of base sizes; a name before a unit tells figures of one unit from each other.
-var goFigures = []struct{ figure, unit string }{
+// goFigures are the figures in the Go benchmark format, each with its unit there.
+var goFigures = [][2]string{
 	{"transfers/s", "transfers/s"},
 	{"bytes/s", "B/s"},
 	{"mean", "mean-sec"},
@@ -34,147 +33,94 @@ var goFigures = []struct{ figure, unit string }{
 	{"own-cpu/transfer", "own-cpu-sec/transfer"},
 }
 
-// WriteGoFormat writes the result in the format of Go's benchmarks, a line for each turn, so that
-// benchstat and its kin read it. A figure that a turn does not have is left out of its line, and a
-// turn without a transfer out of all, since the format has no iteration of 0. A storm's connects
-// stand in the place of transfers, under their name.
+// WriteGoFormat writes the result in the format of Go's benchmarks, a line for each turn that has
+// transfers, for benchstat.
 func (r *Result) WriteGoFormat(w io.Writer) error {
-	out, storm := benchfmt.NewWriter(w), isStorm(r.rows())
+	out, rows := benchfmt.NewWriter(w), rowsOf([]NamedResult{{Result: r}})
 	for _, g := range goFigures {
-		f, err := figureNamed(g.figure)
-		if err != nil {
-			return err
-		}
-		if f.better == betterNeither {
-			continue
-		}
-		better := "lower"
-		if f.better == betterMore {
-			better = "higher"
-		}
-		unit := g.unit
-		if storm {
-			unit = stormWords(unit)
-		}
-		if err := out.Write(&benchfmt.UnitMetadata{
+		unit := g[1]
+		meta := benchfmt.UnitMetadata{
 			UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: unit, Key: "better"},
-			OrigUnit:        unit, Value: better,
-		}); err != nil {
+			OrigUnit:        unit, Value: "lower",
+		}
+		switch mustFigure(g[0]).better {
+		case betterNeither:
+			continue
+		case betterMore:
+			meta.Value = "higher"
+		default:
+		}
+		if err := out.Write(&meta); err != nil {
 			return err
 		}
 	}
 	config := r.goConfig()
-	for _, target := range r.Targets {
-		for _, step := range target.Steps {
-			for _, turn := range step.Turns {
-				line := r.goLine(target, step, turn)
-				if line == nil {
-					continue
+	for _, row := range rows {
+		for _, turn := range row.step.Turns {
+			line := benchfmt.Result{Config: config, Iters: int(turn.jobs().Count)}
+			if line.Iters == 0 {
+				continue // the format has no iteration of 0
+			}
+			line.Name = row.goName(r.Machine.Processors)
+			for _, g := range goFigures {
+				if value, known := mustFigure(g[0]).of(turn); known {
+					value, _ = strconv.ParseFloat(fmt.Sprintf("%.6g", value), 64)
+					line.Values = append(line.Values,
+						benchfmt.Value{Value: value, Unit: g[1]})
 				}
-				line.Config = config
-				if err := out.Write(line); err != nil {
-					return err
-				}
+			}
+			if err := out.Write(&line); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// goLine is a turn's line, or nil.
-func (r *Result) goLine(target *Target, step *Step, turn *Turn) *benchfmt.Result {
-	v := newView(turn)
-	if v.all.Count == 0 {
-		return nil
+// goName is as Transfers/target=ferryd/proto=base/clients=100-2. The number at the end is always
+// there, since the format takes one for the number of processors.
+func (r *row) goName(processors int) benchfmt.Name {
+	name := fmt.Sprintf("Transfers/target=%s/proto=%s/clients=%d", goWord(r.name),
+		goWord(r.target.Proto), r.step.Clients)
+	if r.step.Rate > 0 {
+		name += fmt.Sprintf("/rate=%g", r.step.Rate)
 	}
-	line := &benchfmt.Result{Name: r.goName(target, step), Iters: int(v.all.Count)}
-	for _, g := range goFigures {
-		f, err := figureNamed(g.figure)
-		if err != nil {
-			panic(err) // the names stand in this package
-		}
-		unit := g.unit
-		if turn.storm() {
-			unit = stormWords(unit)
-		}
-		if value, known := f.of(v); known {
-			line.Values = append(line.Values, benchfmt.Value{
-				Value: sixDigits(value), Unit: unit,
-			})
-		}
+	if r.step.Idle > 0 {
+		name += fmt.Sprintf("/idle=%d", r.step.Idle)
 	}
-	if turn.storm() {
-		line.Name = benchfmt.Name(strings.Replace(string(line.Name), "Transfers", "Connects", 1))
-	}
-	return line
-}
-
-// sixDigits rounds a figure: more digits were not measured, and make lines unreadable.
-func sixDigits(value float64) float64 {
-	rounded, err := strconv.ParseFloat(strconv.FormatFloat(value, 'g', 6, 64), 64)
-	if err != nil {
-		return value
-	}
-	return rounded
-}
-
-// goName is as Transfers/target=ferryd/proto=base/clients=100-2.
-func (r *Result) goName(target *Target, step *Step) benchfmt.Name {
-	parts := []string{
-		"Transfers", "target=" + goWord(target.Name), "proto=" + goWord(target.Proto),
-		"clients=" + strconv.Itoa(step.Clients),
-	}
-	if step.Rate > 0 {
-		parts = append(parts, "rate="+strconv.FormatFloat(step.Rate, 'g', -1, 64))
-	}
-	if step.Idle > 0 {
-		parts = append(parts, "idle="+strconv.Itoa(step.Idle))
-	}
-	// The format takes a number behind the last dash for the processors' number, so one is
-	// always there: a target may be called x-2.
-	return benchfmt.Name(fmt.Sprintf("%s-%d", strings.Join(parts, "/"), r.Machine.Processors))
+	return benchfmt.Name(fmt.Sprintf("%s-%d", name, processors))
 }
 
 // goConfig is what holds for all lines.
-func (r *Result) goConfig() []benchfmt.Config {
+func (r *Result) goConfig() (config []benchfmt.Config) {
 	goos, goarch, _ := strings.Cut(r.Machine.System, "/")
-	var config []benchfmt.Config
-	add := func(key, value string) {
-		if value = goLineText(value); value != "" {
-			config = append(config, benchfmt.Config{Key: key, Value: []byte(value), File: true})
-		}
+	pairs := [][2]string{
+		{"goos", goos},
+		{"goarch", goarch},
+		{"pkg", "ferry/bench"},
+		{"cpu", r.Machine.Processor},
+		{"scenario", r.Scenario},
 	}
-	add("goos", goos)
-	add("goarch", goarch)
-	add("pkg", "ferry/bench")
-	add("cpu", r.Machine.Processor)
-	add("scenario", r.Scenario)
 	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
-		add("scenario-"+goKey(name), r.Settings[name])
+		pairs = append(pairs, [2]string{
+			"scenario-" + strings.ToLower(goWord(name)),
+			r.Settings[name],
+		})
+	}
+	for _, p := range pairs {
+		if value := strings.TrimSpace(plain(p[1])); value != "" {
+			config = append(config, benchfmt.Config{Key: p[0], Value: []byte(value), File: true})
+		}
 	}
 	return config
 }
 
-// goWord makes text fit for a part of a benchmark's name: no space, and none of the signs that
-// divide a name.
+// goWord replaces what a part of a benchmark's name or a key cannot hold.
 func goWord(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || r == '/' || r == '=' {
+		if unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("/=:", r) {
 			return '_'
 		}
 		return r
 	}, text)
 }
-
-// goKey makes text fit for a key: lower case, without space or colon.
-func goKey(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || r == ':' {
-			return '_'
-		}
-		return unicode.ToLower(r)
-	}, text)
-}
-
-// goLineText makes text fit for a configuration's value: one line.
-func goLineText(text string) string { return strings.TrimSpace(plain(text)) }

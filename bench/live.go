@@ -1,78 +1,48 @@
 package bench
 
-import (
-	"os"
-	"time"
-)
+import "time"
 
-// Live is how a run goes at a moment.
+// Live is the state of a run at a moment.
 type Live struct {
-	// Site and Step say what is measured, Turn which of Turns.
-	Site, Step  string
-	Turn, Turns int
-	// Phase is what goes on outside of the measured part, empty in it.
-	Phase string
-	// Elapsed of Length have passed of this part. Length is 0 where it is not known.
-	Elapsed, Length time.Duration
-	// Transfers, Bytes and Errors are those of this part so far; the rates are of the time since
-	// the last call.
-	Transfers, Bytes, Errors     int64
-	TransfersPerSec, BytesPerSec float64
-	// OwnProcessors is how many processors this process keeps busy.
-	OwnProcessors float64
+	Site, Step                   string // what is measured
+	Turn, Turns                  int
+	Phase                        string        // what happens outside of the measured part
+	Elapsed, Length              time.Duration // of this part; Length is 0 if unknown
+	Transfers, Bytes, Errors     int64         // of this part so far
+	TransfersPerSec, BytesPerSec float64       // since the last call
 }
 
 // liveEvery is how often Live is told.
 const liveEvery = 500 * time.Millisecond
 
-func (c *conductor) tell(l Live) {
-	if c.Live != nil {
-		c.Live(l)
+func (m *measurement) tell(l Live) {
+	if m.Live != nil {
+		m.Live(l)
 	}
 }
 
-// watchLive tells how a part goes until the call of what it returns.
-func (c *conductor) watchLive(l Live, length time.Duration) (stop func()) {
-	if c.Live == nil {
+// watchLive tells the progress of a part until stop is called.
+func (m *measurement) watchLive(l Live, length time.Duration) (stop func()) {
+	if m.Live == nil {
 		return func() {}
 	}
-	end, ended := make(chan struct{}), make(chan struct{})
 	l.Length = length
-	go func() {
-		defer close(ended)
-		every := time.NewTicker(liveEvery)
-		defer every.Stop()
-		begin := time.Now()
-		last, own := begin, usageOf(os.Getpid())
-		for {
-			select {
-			case <-end:
-				return
-			case <-every.C:
-			}
-			now := time.Now()
-			seconds := now.Sub(last).Seconds()
-			before := l
-			l.Transfers, l.Bytes, l.Errors = 0, 0, 0
-			for _, w := range c.workers {
-				t := w.progress()
-				l.Transfers += t.Transfers
-				l.Bytes += t.Bytes
-				l.Errors += t.Errors
-			}
-			l.Elapsed = now.Sub(begin)
-			l.TransfersPerSec = float64(l.Transfers-before.Transfers) / seconds
-			l.BytesPerSec = float64(l.Bytes-before.Bytes) / seconds
-			spent := usageOf(os.Getpid())
-			if used := spent.since(own); used != nil {
-				l.OwnProcessors = used.CPU / seconds
-			}
-			last, own = now, spent
-			c.Live(l)
+	begin := time.Now()
+	last := begin
+	return everyTick(liveEvery, func(now time.Time) {
+		before := l
+		l.Transfers, l.Bytes, l.Errors = 0, 0, 0
+		for _, w := range m.workers {
+			c := w.progress()
+			l.Transfers += c.Transfers
+			l.Bytes += c.Bytes
+			l.Errors += c.Errors
 		}
-	}()
-	return func() {
-		close(end)
-		<-ended
-	}
+		seconds := now.Sub(last).Seconds()
+		l.Elapsed = now.Sub(begin)
+		l.TransfersPerSec = float64(l.Transfers-before.Transfers) / seconds
+		l.BytesPerSec = float64(l.Bytes-before.Bytes) / seconds
+		last = now
+		m.Live(l)
+	})
 }

@@ -1,7 +1,7 @@
 package bench
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -10,67 +10,72 @@ import (
 	"time"
 )
 
-// Machine is where a harness ran. It holds no name of the machine or its owner, so that a result
+// Machine is where the harness ran. It does not identify the machine or its owner, so that a result
 // can be shown to others.
 type Machine struct {
-	// System is the operating system and architecture, such as linux/amd64.
-	System string `json:"system"`
-	// Kernel is the system's release, and Processor the processors' model. Empty: not known.
-	Kernel    string `json:"kernel,omitempty"`
-	Processor string `json:"processor,omitempty"`
-	// Processors is how many the harness could use.
-	Processors int `json:"processors"`
-	// Memory is the machine's, in bytes. 0: not known.
-	Memory int64 `json:"memory_bytes,omitempty"`
-	// Go is the version that the harness was built with.
-	Go string `json:"go"`
+	System     string `json:"system"`              // such as linux/amd64
+	Kernel     string `json:"kernel,omitempty"`    // the system's release, if known
+	Processor  string `json:"processor,omitempty"` // the model, if known
+	Processors int    `json:"processors"`          // that the harness could use
+	Memory     int64  `json:"memory_bytes,omitempty"`
+	Go         string `json:"go"`
 }
 
-// ThisMachine describes the machine that this runs on, as far as the system tells.
+// ThisMachine describes the current machine, as far as the system tells.
 func ThisMachine() Machine {
+	release, _ := os.ReadFile("/proc/sys/kernel/osrelease") // empty elsewhere
+	kib, _, _ := strings.Cut(procValue("/proc/meminfo", "MemTotal"), " ")
+	memory, _ := strconv.ParseInt(kib, 10, 64)
 	return Machine{
 		System:     runtime.GOOS + "/" + runtime.GOARCH,
-		Kernel:     firstLine("/proc/sys/kernel/osrelease"),
+		Kernel:     strings.TrimSpace(string(release)),
 		Processor:  procValue("/proc/cpuinfo", "model name"),
 		Processors: runtime.GOMAXPROCS(0),
-		Memory:     memoryBytes(procValue("/proc/meminfo", "MemTotal")),
+		Memory:     memory << 10,
 		Go:         runtime.Version(),
 	}
 }
 
-// AllCPU gives the processor time that all programs of the machine have used since it began, user
-// and system, to a hundredth of a second. It knows Linux's /proc only and gives an error elsewhere.
-func AllCPU() (time.Duration, error) {
-	line := firstLine("/proc/stat")
+// procValue is the value behind the first "key:" in a file.
+func procValue(name, key string) string {
+	text, _ := os.ReadFile(name) // empty elsewhere
+	for line := range strings.Lines(string(text)) {
+		if k, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == key {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// MachineCPU is the processor time that all programs have used since the machine started. Linux
+// alone tells it.
+func MachineCPU() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
 	fields := strings.Fields(line)
-	// Places in "cpu user nice system idle iowait irq softirq steal".
-	const idle, wait, steal = 4, 5, 8
-	if len(fields) <= steal || fields[0] != "cpu" {
+	if len(fields) < 9 || fields[0] != "cpu" {
 		return 0, fmt.Errorf("/proc/stat: %q", line)
 	}
 	var sum int64
-	for place, field := range fields[1 : steal+1] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("/proc/stat: %w", err)
-		}
-		if place+1 != idle && place+1 != wait {
-			sum += n
-		}
+	// cpu user nice system idle iowait irq softirq steal: all but idle and iowait.
+	for _, place := range []int{1, 2, 3, 6, 7, 8} {
+		n, parseErr := strconv.ParseInt(fields[place], 10, 64)
+		err = errors.Join(err, parseErr)
+		sum += n
 	}
-	return time.Duration(sum) * clockTick, nil
+	return time.Duration(sum) * clockTick, err
 }
 
-// String is the machine in a line.
+// String is the machine in one line.
 func (m Machine) String() string {
 	parts := []string{m.System}
 	if m.Kernel != "" {
 		parts = append(parts, m.Kernel)
 	}
-	processors := fmt.Sprintf("%d processors", m.Processors)
-	if m.Processors == 1 {
-		processors = "1 processor"
-	}
+	processors := plural(int64(m.Processors), "processor")
 	if m.Processor != "" {
 		processors += " (" + m.Processor + ")"
 	}
@@ -81,34 +86,10 @@ func (m Machine) String() string {
 	return strings.Join(append(parts, m.Go), ", ")
 }
 
-func firstLine(name string) string {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return ""
-	}
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	return string(bytes.TrimSpace(line))
-}
-
-// procValue is what stands behind "key:" in a file of such lines, at the first of them.
-func procValue(name, key string) string {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(text)) {
-		if k, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(k) == key {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
-}
-
-// memoryBytes reads /proc/meminfo's "16384 kB".
-func memoryBytes(text string) int64 {
-	kb, err := strconv.ParseInt(strings.TrimSuffix(text, " kB"), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return kb << 10
+// brief is the machine without what distinguishes it from others of its kind.
+func (m Machine) brief() string {
+	parts := strings.SplitN(m.Kernel, ".", 3)
+	kernel := strings.Join(parts[:min(2, len(parts))], ".")
+	return strings.TrimSpace(m.System+" "+kernel) + ", " +
+		plural(int64(m.Processors), "processor")
 }

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -30,7 +29,7 @@ func TestManyActiveClientsLoseNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(asWorker, driverLoop)
+	t.Setenv(asWorker, "yes")
 	for _, scenario := range []string{"get", "mixed"} {
 		t.Run(scenario, func(t *testing.T) {
 			s, err := ScenarioOf(scenario)
@@ -38,8 +37,9 @@ func TestManyActiveClientsLoseNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := Plan{
-				Start: true, Program: buildServer(t), Scratch: t.TempDir(), Scenario: s,
-				Clients: []int{clients}, Duration: time.Duration(seconds) * time.Second,
+				Own:      OwnServer{Start: true, Program: buildServer(t), Scratch: t.TempDir()},
+				Scenario: s, Clients: []int{clients},
+				Duration:      time.Duration(seconds) * time.Second,
 				WorkerCommand: []string{self},
 			}
 			if clients == manyClients {
@@ -85,14 +85,14 @@ func TestTransferAllocatesNothing(t *testing.T) {
 		t.Skip("the race detector takes from pools at random")
 	}
 	h := hold(t)
-	s := Scenario{Name: "get", Gets: 3, Puts: 1, Sizes: listed(4096, 100_000)}.filled()
+	s := Scenario{Name: "get", Gets: 3, Puts: 1, Sizes: listed(4096, 100_000)}.withDefaults()
 	sh := share{
 		Site: Site{Name: "ferryd", Proto: ProtoBase, Address: h.Address}, Scenario: s,
-		Prefix: NewPrefix(), Clients: 8, Stride: 1, Sources: 2, Timeout: timeoutDefault,
+		Prefix: "allocates-", Clients: 8, Stride: 1, Sources: 2, Timeout: timeoutDefault,
 	}
-	one := newHand(driverLoop)
+	one := newLocalWorker()
 	ctx := context.Background()
-	if r, err := one.seed(ctx, sh); err != nil || r.Turn.ErrorCount() > 0 {
+	if r, err := one.do(ctx, order{Seed: &sh}); err != nil || r.Turn.ErrorCount() > 0 {
 		t.Fatal(err, r)
 	}
 	m := one.mixFor(&sh)
@@ -104,11 +104,9 @@ func TestTransferAllocatesNothing(t *testing.T) {
 	l.connect(ctx)
 	w := newWorks(m, &sh)
 	allocated := func(jobs int64) uint64 {
-		budget := &atomic.Int64{}
-		budget.Store(jobs)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		r := l.run(ctx, w, window{budget: budget})
+		r := l.do(ctx, w, span{Budget: jobs}, &progress{})
 		runtime.ReadMemStats(&after)
 		if len(r.failures) > 0 {
 			t.Fatalf("%+v", r.failures)

@@ -1,59 +1,27 @@
 package bench
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 )
 
-func markdownOf(t *testing.T, results ...*Result) string {
-	t.Helper()
-	var b strings.Builder
-	if err := WriteMarkdown(&b, results...); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-// TestMarkdownPutsResultsSideBySide has two runs of the same targets, of which one missed a target.
-func TestMarkdownPutsResultsSideBySide(t *testing.T) {
-	gets := synthetic{names: []string{"ferryd", "a|b"}, turns: 6}.result()
-	gets.each(func(_ *Target, _ *Step, turn *Turn) { delete(turn.Kinds, KindPut) })
-	storms := stormResult(6)
-	storms.Targets[0].Steps[0].Turns[0].Server.PSS = 999 << 20
-	text := markdownOf(t, gets, storms)
-	lines := strings.Split(text, "\n")
-	for i, want := range []string{
-		`^\| server \| spoken \| gets/s \| p50 \| p99 \| CPU a get \| connects/s \| p50 \| p99 ` +
-			`\| CPU a connect \| memory \|$`,
-		`^\| --- \| --- \|( ---: \|){9}$`,
-		`^\| ferryd \| base \| [0-9,]+ ±[0-9]+% \| .* \| 1,000 ±0% \| 3.00 ms \| 3.00 ms ` +
-			`\| 20 µs \| 999 MiB \|$`,
-		`^\| a\\\|b \| base \| [0-9,]+ ±[0-9]+% \| .* \| - \| - \| - \| - \| [0-9.]+ MiB \|$`,
-		`^$`,
-		`^6 turns of 2.00 s each, which alternate; \d{4}-\d\d-\d\d, .*processor`,
-	} {
-		if !regexp.MustCompile(want).MatchString(lines[i]) {
-			t.Errorf("line %d is %q, which %s does not match", i, lines[i], want)
-		}
-	}
-}
-
-func TestMarkdownTellsLoadsErrorsAndDoubts(t *testing.T) {
-	r := synthetic{clients: []int{1, 100}, turns: 1}.result()
+func TestMarkdownHasTheTablesAndDoubts(t *testing.T) {
+	r := synthetic{names: []string{"ferryd", "a|b"}, turns: 1}.result()
 	r.Machine.Processors = 2
-	turn := r.Targets[0].Steps[1].Turns[0]
+	turn := r.Targets[0].Steps[0].Turns[0]
 	turn.Errors = []Failure{{"stalled", 3, "x"}}
 	turn.Own.CPU = 2 * turn.Seconds
-	text := markdownOf(t, r)
+	var b strings.Builder
+	if err := r.WriteMarkdown(&b); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{
-		"**3 errors, scenario mixed.**\n\n| server | spoken | load | ",
-		"| ferryd | base | 1 client |", "| ferryd | base | 100 clients |",
-		"1 turn of 2.00 s each; ",
-		"\n\nOf transfers, ferryd, 100 clients: THE HARNESS WAS THE LIMIT",
+		"**3 errors.**\n\nSpeed, mixed:\n\n| target | load | transfers/s | ",
+		"\n| --- | --- | ---: |", "| ferryd | 100 clients |", "| a\\|b | 100 clients |",
+		"\n\nferryd, 100 clients: THE HARNESS WAS THE LIMIT", "; linux/",
 	} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in\n%s", want, text)
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, &b)
 		}
 	}
 }

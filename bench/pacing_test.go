@@ -44,7 +44,7 @@ func TestDueCountsWhatIsDue(t *testing.T) {
 	})
 }
 
-func TestSharersKeepTheSpacingOfTheWhole(t *testing.T) {
+func TestWorkersKeepTheSpacingTogether(t *testing.T) {
 	whole := Pace{Rate: 30}
 	var together []time.Duration
 	for first := range 3 {
@@ -61,8 +61,8 @@ func TestSharersKeepTheSpacingOfTheWhole(t *testing.T) {
 	}
 }
 
-// TestStartsWithoutAClock walks through a plan as a driver does, at times that the test makes up.
-func TestStartsWithoutAClock(t *testing.T) {
+// TestStarts walks through a plan as a driver does, at times that the test makes up.
+func TestStarts(t *testing.T) {
 	const ms = time.Millisecond
 	s := starts{pace: Pace{Rate: 100}, window: 100 * ms}
 	want := func(now, freeSince, intended, lag time.Duration) {

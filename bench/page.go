@@ -5,16 +5,13 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
-)
 
-// NamedResult is a result under the name by which a page tells it from others: its file's, say.
-type NamedResult struct {
-	Name string
-	*Result
-}
+	"gonum.org/v1/plot/plotter"
+)
 
 var (
 	//go:embed page.html
@@ -25,256 +22,356 @@ var (
 	pageTemplate = template.Must(template.New("page").Parse(pageText))
 )
 
-// WritePage writes one HTML page on the results: what was found, latencies by percentile, the
-// course over time, the curve over loads and the targets beside each other, each plot with a table
-// of its figures. It needs nothing beside itself: no script, no file, no network. Targets of
-// several results appear under the results' names.
-func WritePage(w io.Writer, results ...NamedResult) error {
-	p := page{Style: template.CSS(pageStyle)} // it is this package's own
-	rows := pageRows(results)
-	p.Title = pageTitle(results)
-	for _, r := range results {
-		p.Runs = append(p.Runs, pageRun{
-			Name: r.Name, Scenario: r.Scenario, Command: strings.Join(r.Command, " "),
-			Machine: r.Machine.String(), Began: r.Began.Format(time.RFC3339),
-			Took: showSeconds(r.Seconds), Settings: settingsText(r.Settings),
-		})
-		p.Errors += r.Errors()
-	}
-	p.Faults = pageFaults(rows)
-	p.Notes = pageNotes(results, rows)
-	if len(rows) > 0 {
-		p.Tables = pageTables(rows)
-		p.Sections = sections(results, rows)
-	}
-	var b strings.Builder
-	if err := pageTemplate.Execute(&b, p); err != nil {
-		return err
-	}
-	// Escaping leaves control characters, which a page must not hold, as they are.
-	_, err := io.WriteString(w, strings.Map(func(r rune) rune {
-		if r == '\n' {
-			return r
-		}
-		return plainRune(r)
-	}, b.String()))
-	return err
-}
-
 // page is what the template shows.
 type page struct {
 	Title    string
 	Style    template.CSS
 	Runs     []pageRun
 	Errors   int64
-	Faults   []pageFault
-	Notes    []pageNote
-	Tables   []pageTable
+	Faults   table
+	Notes    []note
+	Tables   []table
 	Sections []section
 }
 
-type pageRun struct {
-	Name, Scenario, Command, Machine, Began, Took, Settings string
-}
+type pageRun struct{ Name, Scenario, Command, Machine, Began, Took string }
 
-// pageNote is a sentence; a loud one says not to trust the figures.
-type pageNote struct {
-	Text string
-	Loud bool
-}
-
-type pageFault struct{ Where, Count, Kind, First string }
-
-// pageTable is a table whose first column names its rows.
-type pageTable struct {
-	Title string
-	Head  []string
-	Rows  [][]string
-	// Words is how many columns, from the first on, hold words and no figures.
-	Words int
-}
-
-// section is a part of the page with its plots.
+// section is a part of the page with plots.
 type section struct {
 	ID, Title, Text string
-	Plots           []plot
-	// Table holds the figures of all of them, folded away under a word since it is long.
-	Table  *pageTable
+	Plots           []*picture
+	// Table holds the figures of all of them, behind the word Folded.
+	Table  *table
 	Folded string
 }
 
-// plot is a drawn chart with its key.
-type plot struct {
-	Title string
-	Wide  bool
-	SVG   template.HTML
-	Key   []pageKey
-	Table *pageTable
-}
-
-type pageKey struct {
-	Mark template.HTML
-	Name string
-}
-
-// drawn makes a chart a plot.
-func drawn(c *chart) plot {
-	p := plot{
-		Title: c.title, Wide: c.width == chartWide,
-		SVG: template.HTML(c.svg()), // what it holds of others is escaped
+func (s *section) add(p *picture) {
+	if p != nil {
+		s.Plots = append(s.Plots, p)
 	}
-	for _, l := range c.lines {
-		p.Key = append(p.Key, pageKey{
-			Mark: template.HTML(legendMark(l.style)), // it holds nothing of others
-			Name: l.name,
-		})
-	}
-	return p
 }
 
-// pageRow is a step of a target of one of the results.
-type pageRow struct {
-	*row
-	name  string // the target's, unique on the page
-	style int
-	run   int
-}
-
-// pageRows are the steps with turns. A target has one style all over the page.
-func pageRows(results []NamedResult) []*pageRow {
-	var rows []*pageRow
-	styles := map[string]int{}
+// WritePage writes one HTML page on the results: their tables, latency by percentile, the course
+// over time, the curve over loads and the targets compared. It is self-contained: no script, no
+// other file, no network.
+func WritePage(w io.Writer, results ...NamedResult) error {
+	p := page{Style: template.CSS(pageStyle)}
+	rows := rowsOf(results)
+	var names []string
 	for i, r := range results {
-		for _, row := range r.rows() {
-			name := row.target.Name
-			if len(results) > 1 {
-				name = r.Name + ": " + name
-			}
-			if _, seen := styles[name]; !seen {
-				styles[name] = len(styles)
-			}
-			rows = append(rows, &pageRow{row, name, styles[name], i})
+		scenario := r.Scenario
+		for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
+			scenario += ", " + name + " " + r.Settings[name]
 		}
-	}
-	return rows
-}
-
-func pageTitle(results []NamedResult) string {
-	names, seen := []string{}, map[string]bool{}
-	for _, r := range results {
+		p.Runs = append(p.Runs, pageRun{
+			r.Name, scenario, strings.Join(r.Command, " "), r.Machine.String(),
+			r.Began.Format(time.RFC3339), showSeconds(r.Seconds),
+		})
+		p.Errors += r.Errors()
+		own := slices.DeleteFunc(slices.Clone(rows), func(row *row) bool { return row.run != i })
+		for _, n := range r.notes(own) {
+			if !slices.Contains(p.Notes, n) {
+				p.Notes = append(p.Notes, n)
+			}
+		}
 		for _, t := range r.Targets {
-			if !seen[t.Name] {
-				seen[t.Name] = true
+			if !slices.Contains(names, t.Name) {
 				names = append(names, t.Name)
 			}
 		}
 	}
-	const most = 4
-	if len(names) > most {
-		names = append(names[:most], "others")
+	if len(names) > 4 {
+		names = append(names[:4], "others")
 	}
-	return strings.Join(names, ", ") + " under load"
-}
-
-func settingsText(settings map[string]string) string {
-	parts := make([]string, 0, len(settings))
-	for _, name := range sortedKeys(settings) {
-		parts = append(parts, name+" "+settings[name])
-	}
-	return strings.Join(parts, ", ")
-}
-
-func pageFaults(rows []*pageRow) []pageFault {
-	var faults []pageFault
-	for _, row := range rows {
-		for _, f := range row.merged.turn.Errors {
-			faults = append(faults, pageFault{
-				row.name + ", " + row.step.Label(), unitCount.show(float64(f.Count)),
-				f.Kind, f.First,
+	p.Title = strings.Join(names, ", ") + " under load"
+	p.Faults = table{Head: []string{"where", "number", "kind", "the first"}, Words: 1, Tail: 2}
+	for _, r := range rows {
+		for _, f := range r.merged.Errors {
+			p.Faults.Rows = append(p.Faults.Rows, []string{
+				r.name + ", " + r.load(), showDigits(float64(f.Count)), f.Kind, f.First,
 			})
 		}
 	}
-	return faults
+	if len(rows) > 0 {
+		p.Tables = tablesOf(rows)
+		p.Sections = sections(results, rows)
+	}
+	var b strings.Builder
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		return err
+	}
+	// Escaping leaves control characters, which a page cannot hold.
+	lines := strings.Split(b.String(), "\n")
+	for i := range lines {
+		lines[i] = plain(lines[i])
+	}
+	_, err := io.WriteString(w, strings.Join(lines, "\n"))
+	return err
 }
 
-// pageNotes are the sentences of the results' tables.
-func pageNotes(results []NamedResult, rows []*pageRow) []pageNote {
-	var notes []pageNote
-	for i, r := range results {
-		var own []*row
+// sections are the parts of the page that have a plot.
+func sections(results []NamedResult, rows []*row) []section {
+	all := []section{percentileSection(rows)}
+	for i := range results {
+		own := slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return r.run != i })
+		all = append(all, timeSection(i, results, own))
+	}
+	all = append(all, loadSection(rows))
+	for i, load := range distinct(rows, (*row).load) {
+		own := slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return r.load() != load })
+		all = append(all, targetSection(i, load, results, own))
+	}
+	return slices.DeleteFunc(all, func(s section) bool { return len(s.Plots) == 0 })
+}
+
+// distinct are the different values of the rows, in order.
+func distinct(rows []*row, of func(*row) string) []string {
+	var all []string
+	for _, r := range rows {
+		if s := of(r); !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// percentileSection compares targets at the same load, or one target's loads, or the kinds of one
+// load.
+func percentileSection(rows []*row) section {
+	s := section{
+		ID: "percentiles", Title: "Latency by percentile",
+		Text: "The share of transfers that took no longer; each point is the median over turns. " +
+			"A line that rises at the right says that some transfers take far longer than most.",
+	}
+	plots := func(title string, curves []curve) {
+		for part := range slices.Chunk(curves, styleCount) {
+			s.add(percentilePlot(title, part))
+		}
+	}
+	targets := distinct(rows, func(r *row) string { return r.name })
+	loads := distinct(rows, (*row).load)
+	var curves []curve
+	switch {
+	case len(targets) > 1:
+		for _, load := range loads {
+			curves = nil
+			for _, r := range rows {
+				if r.load() == load {
+					curves = append(curves, curve{r.name, r.style, r, ""})
+				}
+			}
+			plots("Latency, "+load, curves)
+		}
+	case len(loads) > 1:
+		for i, r := range rows {
+			curves = append(curves, curve{r.load(), i, r, ""})
+		}
+		plots("Latency of "+targets[0], curves)
+	default:
+		curves = []curve{{"all transfers", 0, rows[0], ""}}
+		for i, kind := range kinds {
+			if len(rows[0].merged.Kinds) > 1 && rows[0].merged.Kinds[kind] != nil {
+				curves = append(curves, curve{string(kind), i + 1, rows[0], kind})
+			}
+		}
+		plots("Latency of "+targets[0]+", "+loads[0], curves)
+	}
+	return s
+}
+
+// course is a figure over time.
+type course struct {
+	title, label string
+	unit         unit
+	// of is the figure of a sample that covers so many seconds.
+	of func(s *Sample, seconds float64) (float64, bool)
+}
+
+var courses = []course{
+	{"Throughput over time", "transfers/s", unitRate, func(s *Sample, seconds float64) (float64,
+		bool,
+	) {
+		return float64(s.Transfers) / seconds, true
+	}},
+	{"Server CPU over time", "processors busy", unitCPUs, func(s *Sample, seconds float64) (
+		float64, bool,
+	) {
+		if s.Server == nil {
+			return 0, false
+		}
+		return s.Server.CPU / seconds, true
+	}},
+	{"Server memory over time", "PSS", unitBytes, func(s *Sample, _ float64) (float64, bool) {
+		if s.Server == nil || s.Server.PSS == 0 {
+			return 0, false
+		}
+		return float64(s.Server.PSS), true
+	}},
+}
+
+// timeSection is the course of one run.
+func timeSection(run int, results []NamedResult, rows []*row) section {
+	r := results[run]
+	s := section{
+		ID: fmt.Sprintf("time-%d", run+1), Title: "Over time",
+		Text:   "The course of the run, without warm-up and pauses; a mark starts each turn.",
+		Folded: "Every turn as a table", Table: turnTable(r.Began, rows),
+	}
+	if len(results) > 1 {
+		s.Title += ": " + r.Name
+	}
+	for _, c := range courses {
+		p := newPlot("seconds since the begin of the run", c.label)
+		lines := make([]series, 0, len(rows))
 		for _, row := range rows {
-			if row.run == i {
-				own = append(own, row.row)
+			i := slices.IndexFunc(lines, func(l series) bool { return l.name == row.name })
+			if i < 0 {
+				i = len(lines)
+				lines = append(lines, series{name: row.name, style: row.style})
+			}
+			for _, t := range row.step.Turns {
+				if piece := c.levels(t, max(0, t.Began.Sub(r.Began).Seconds())); piece != nil {
+					lines[i].pieces = append(lines[i].pieces, piece)
+					lines[i].marks = append(lines[i].marks, piece[0])
+				}
 			}
 		}
-		for _, line := range r.explain(own) {
-			if len(results) > 1 && !line.general {
-				line.text = r.Name + ": " + line.text
-			}
-			if note := (pageNote{line.text, line.loud}); !slices.Contains(notes, note) {
-				notes = append(notes, note)
-			}
+		if pic := linesPicture(c.title, p, lines); pic != nil {
+			linear(&p.X, unitCount)
+			linear(&p.Y, c.unit)
+			pic.SVG = svg(p, plotHeight, c.title+": see the table of turns.")
+			s.add(pic)
 		}
 	}
-	return notes
+	return s
 }
 
-// plainRows are the rows without what the page adds to them.
-func plainRows(rows []*pageRow) []*row {
-	plain := make([]*row, 0, len(rows))
-	for _, row := range rows {
-		plain = append(plain, row.row)
+// levels are a turn's samples, each as a level from its begin to its end. A turn whose samples do
+// not have the figure is one level.
+func (c *course) levels(t *Turn, from float64) plotter.XYs {
+	var points plotter.XYs
+	add := func(s *Sample, begin, seconds float64) {
+		if v, known := c.of(s, seconds); known {
+			points = append(points, plotter.XY{X: from + begin, Y: v},
+				plotter.XY{X: from + begin + seconds, Y: v})
+		}
 	}
-	return plain
+	for i := range t.Samples {
+		begin := float64(i) * t.SampleSeconds
+		seconds := min(t.SampleSeconds, t.Seconds-begin)
+		if i > 0 && seconds < t.SampleSeconds/5 {
+			break // too short for a rate
+		}
+		add(&t.Samples[i], begin, seconds)
+	}
+	if points == nil {
+		add(&Sample{Transfers: t.jobs().Count, Server: t.Server}, 0, t.Seconds)
+	}
+	return points
 }
 
-// pageTables are the tables of WriteTable.
-func pageTables(rows []*pageRow) []pageTable {
-	var tables []pageTable
-	plain := plainRows(rows)
-	for _, part := range tableParts {
-		t := pageTable{Title: part.title, Head: []string{"target", "load"}, Words: 2}
-		if !anyRow(plain, part.wanted) {
+// turnTable has a line for each turn.
+func turnTable(began time.Time, rows []*row) *table {
+	t := &table{Head: []string{"target", "load", "from", "seconds"}, Words: 2}
+	figures := []string{
+		"transfers/s", "p50", "p99", "errors", "server-cpu", "server-pss", "own-cpu",
+	}
+	t.Head = append(t.Head, figures...)
+	for _, r := range rows {
+		for _, turn := range r.step.Turns {
+			one := row{step: &Step{Turns: []*Turn{turn}}, merged: turn}
+			cells := []string{
+				r.name, r.load(), showDigits(max(0, turn.Began.Sub(began).Seconds())),
+				showDigits(turn.Seconds),
+			}
+			for _, name := range figures {
+				cells = append(cells, one.show(name))
+			}
+			t.Rows = append(t.Rows, cells)
+		}
+	}
+	return t
+}
+
+// plottedFigures are those of the curve over loads and of compared targets.
+var plottedFigures = []struct{ figure, title string }{
+	{"transfers/s", "Transfers a second"},
+	{"p50", "Median latency"},
+	{"p99", "Latency that 99% do not exceed (p99)"},
+	{"connect.transfers/s", "Connects a second"},
+	{"connect.p99", "Connect time that 99% do not exceed"},
+	{"server-cpu/transfer", "Server CPU for a transfer"},
+	{"server-pss", "Server memory (PSS)"},
+}
+
+// eachPlotted calls f with the plottedFigures. A storm's connects are its transfers.
+func eachPlotted(rows []*row, f func(figure, string)) {
+	for _, what := range plottedFigures {
+		if !rows[0].merged.storm() || !strings.HasPrefix(what.figure, string(KindConnect)) {
+			f(mustFigure(what.figure), what.title)
+		}
+	}
+}
+
+// loadSection shows the effect of more load, if there are several loads.
+func loadSection(rows []*row) section {
+	s := section{
+		ID: "loads", Title: "Over loads",
+		Text: "Where throughput stays level while latency climbs, the server, the harness or the " +
+			"machine is at its limit. Marks are medians over turns; whiskers show all turns.",
+	}
+	label, load := "clients", func(s *Step) float64 { return float64(s.Clients) }
+	rate := func(s *Step) float64 { return s.Rate }
+	loads := func(of func(*Step) float64) int {
+		return len(distinct(rows, func(r *row) string { return fmt.Sprint(of(r.step)) }))
+	}
+	if loads(rate) > loads(load) {
+		label, load = "planned transfers/s", rate
+	}
+	eachPlotted(rows, func(f figure, title string) {
+		s.add(loadPlot(title, label, f, rows, load))
+	})
+	return s
+}
+
+// targetSection compares targets at one load, if there are several.
+func targetSection(nth int, load string, results []NamedResult, rows []*row) section {
+	s := section{
+		ID: fmt.Sprintf("targets-%d", nth+1), Title: "Targets compared: " + load,
+		Text: "Bars are medians over turns, marks the turns themselves.",
+	}
+	eachPlotted(rows, func(f figure, title string) { s.add(barPlot(title, f, rows)) })
+	t := &table{
+		Head:  []string{"figure", "target", rows[0].name, "the target", "change", "difference"},
+		Words: 2, Tail: 1,
+	}
+	for _, r := range rows[1:] {
+		only := func(r *row) *Result {
+			one := *results[r.run].Result
+			target := *r.target
+			target.Steps = []*Step{r.step}
+			one.Targets = []*Target{&target}
+			return &one
+		}
+		c, err := Compare(only(rows[0]), only(r), CompareOptions{})
+		if err != nil || c.Err() != nil {
 			continue
 		}
-		shown := shownColumns(part.columns, plain)
-		t.Head = append(t.Head, headings(part.columns, shown, isStorm(plain))...)
-		for _, row := range rows {
-			cells := []string{row.name, row.step.Label()}
-			for _, i := range shown {
-				cells = append(cells, row.cell(part.columns, i))
+		for i := range c.Changes {
+			change := &c.Changes[i]
+			if change.figure.total || change.Old.Center == 0 && change.New.Center == 0 {
+				continue // totals are in the tables
 			}
-			t.Rows = append(t.Rows, cells)
-		}
-		tables = append(tables, t)
-	}
-	return append(tables, kindTable(rows)...)
-}
-
-func kindTable(rows []*pageRow) []pageTable {
-	t := pageTable{Title: "By kind", Head: []string{"target", "load", "kind"}, Words: 3}
-	for _, c := range kindColumns {
-		t.Head = append(t.Head, c.heading)
-	}
-	several := false
-	for _, row := range rows {
-		several = several || row.hasKinds()
-		for _, kind := range Kinds() {
-			if row.merged.turn.Kinds[kind] == nil {
-				continue
-			}
-			cells := []string{row.name, row.step.Label(), string(kind)}
-			for _, c := range kindColumns {
-				cells = append(cells, row.text(string(kind)+"."+c.figure))
-			}
-			t.Rows = append(t.Rows, cells)
+			cells := change.cells()
+			t.Rows = append(t.Rows, []string{
+				change.Figure, r.name, cells[0], cells[2], cells[4], cells[5],
+			})
 		}
 	}
-	if !several {
-		return nil
+	if len(t.Rows) > 0 {
+		s.Table, s.Folded = t, "Differences, as far as the turns show them"
+		s.Text += fmt.Sprintf(" The table below says which differences are more than chance (p at "+
+			"most %g, corrected for the number of figures).", alphaDefault)
 	}
-	return []pageTable{t}
+	return s
 }
-
-// plotID names the nth plot of a section, unique on the page.
-func plotID(section string, nth int) string { return fmt.Sprintf("%s-%d", section, nth+1) }

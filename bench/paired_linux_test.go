@@ -65,7 +65,7 @@ func BenchmarkSame(b *testing.B) {
 // statusOf is clients of the status exchange at a server that has others.
 func statusOf(t testing.TB, base *contender) *contender {
 	t.Helper()
-	d, err := newStatusDriver(base.address, floorClients, floorFile())
+	d, err := driverOf(ProtoStatus, base.address, floorClients, base.driver.jobs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,12 +78,7 @@ func TestBothExchangesLoseNothing(t *testing.T) {
 	base := startBuilt(t, t.TempDir())
 	for _, s := range []*contender{base, statusOf(t, base)} {
 		for range 3 {
-			if got := s.turn(t, 50*time.Millisecond); got.transfers < floorClients {
-				t.Errorf("%s: %d transfers of %d clients", s.name, got.transfers, floorClients)
-			}
-		}
-		if s.driver.lost != 0 {
-			t.Errorf("%s: %d transfers lost: %v", s.name, s.driver.lost, s.driver.first)
+			s.wantTurn(t, 50*time.Millisecond)
 		}
 	}
 }
@@ -141,10 +136,7 @@ func comparePaired(b *testing.B, before, after *contender) {
 	b.ReportMetric(signedRanks(ratios), "p")
 	b.ReportMetric(0, "ns/op") // a turn's length says nothing
 	for _, s := range []*contender{before, after} {
-		if s.driver.lost > 0 {
-			b.Errorf("%s: %d transfers lost, the first: %v", s.name, s.driver.lost,
-				s.driver.first)
-		}
+		s.wantNoLoss(b)
 	}
 }
 

@@ -4,120 +4,101 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"runtime"
 	"slices"
 	"time"
 )
 
-// Plan is a run: servers, what is done to them, by how many clients or at which rate, and for how
-// long.
+// Plan is a run: the servers, the scenario, the loads and how long each is measured.
 type Plan struct {
-	// Start starts a ferryd for the run, as the first server.
-	Start bool
-	// Sites are the servers that run already. Turns alternate between all servers.
-	Sites []Site
-	// Scenario is what clients do.
-	Scenario Scenario
-	// Clients are the steps: so many sessions at once, one step after the other. Each is 1 or more.
-	Clients []int
-	// Rates make the loop open: so many starts a second, a step for each of them and of Clients.
-	// Empty means a closed loop, in which each client is as fast as it can.
-	Rates []float64
-	// Turns is how often each step is measured. The turns of several servers alternate. 0 means
-	// once.
-	Turns int
-	// Duration is how long a turn's jobs begin; those that run then are finished. 0 means no end
-	// but Transfers.
-	Duration time.Duration
-	// WarmUp goes before each turn and is in no figure. Ramp is the time over which sessions are
-	// opened before it.
-	WarmUp, Ramp time.Duration
-	// Transfers is how many jobs a turn has at most. 0 means no end but Duration.
-	Transfers int64
-	// Sources spreads the clients over that many addresses, 127.0.0.1 and what follows it. 0
-	// means one for each sourceClients of a server on a loopback address, and the system's choice
-	// elsewhere.
-	Sources int
-	// Timeout bounds the wait for an answer or the next byte. 0 means 30 s.
-	Timeout time.Duration
-	// ErrorsMax ends a turn once there are more errors: the rest would tell nothing new. 0 means
-	// no bound.
-	ErrorsMax int64
-	// Prefix begins the name of every file put. Empty means one drawn at random.
-	Prefix string
-	// Driver is how clients are driven: see Drivers. Empty means the first of them.
-	Driver string
-	// Processes is how many processes drive the clients. 0 means as many as their descriptors ask
-	// for, and one for every four processors.
-	Processes int
-	// WorkerCommand starts a process that calls ServeWorker. It is needed for more than one.
+	Own      OwnServer // a ferryd that is started for the run
+	Sites    []Site    // running servers; turns alternate between all servers
+	Scenario Scenario  // what clients do
+	Clients  []int     // the loads: so many sessions at once, one load after the other
+	// Rates make the loop open: so many starts a second, for each of them and each of Clients.
+	// Empty means a closed loop, in which each client is as fast as it can be.
+	Rates        []float64
+	Turns        int           // measurements of each load; 0 means one
+	Duration     time.Duration // how long jobs start in a turn; 0 means until Transfers
+	WarmUp, Ramp time.Duration // before each turn; time over which sessions are opened
+	Transfers    int64         // the most jobs of a turn; 0 means no limit
+	// Sources is how many addresses from 127.0.0.1 on clients use. 0 means one for every
+	// sourceClients on a loopback server, and the system's choice elsewhere.
+	Sources   int
+	Timeout   time.Duration // for an answer or the next byte; 0 means 30 s
+	ErrorsMax int64         // more end a turn; 0 means no limit
+	Prefix    string        // of the names of stored files; empty means a random one
+	// Processes is how many processes drive clients. 0 means as many as their descriptors require,
+	// and one for every four processors. More than one need WorkerCommand, which calls ServeWorker.
+	Processes     int
 	WorkerCommand []string
-	// Proto is the protocol for the ferryd that is started. Empty means base.
-	Proto string
-	// Program is the ferryd to start. Empty means the one that FindServer
-	// finds. Arguments are given to it, behind those it needs.
-	Program   string
-	Arguments []string
-	// Scratch is the folder in which a folder for a started server is made, and removed at the
-	// end. Empty means the system's for temporary files.
-	Scratch string
-	// Live, unless nil, is told now and then how the run goes.
-	Live func(Live)
-	// Command is the command line, for the result.
-	Command []string
+	Live          func(Live) // called with the state of the run now and then, unless nil
+	Command       []string   // the command line, for the result
 }
+
+// OwnServer is a ferryd that a run starts and stops.
+type OwnServer struct {
+	Start     bool     // there is one; it is the first server of the run
+	Proto     string   // base or status; empty means base
+	Program   string   // empty means the ferryd that FindServer finds
+	Arguments []string // added to its command line
+	Scratch   string   // where its temporary folder is made; empty means the system's default
+}
+
+// ownName is the name of a server that is started.
+const ownName = "ferryd"
 
 const (
 	timeoutDefault = 30 * time.Second
-	// sourceClients is how many clients come from one address unless it is said otherwise: fewer
-	// than a server has data ports, so that nobody waits for a lease.
+	// sourceClients is how many clients share an address: fewer than a server has data ports.
 	sourceClients = 50
-	// spareDescriptors are those of a process that serve no client.
+	// spareDescriptors are descriptors of a process that serve no client.
 	spareDescriptors = 200
-	// verifyMost is how many clients' last puts are looked at after the last turn, if no get has.
-	verifyMost = 1000
+	// verifyMax is how many clients' last puts are fetched after the last turn.
+	verifyMax = 1000
 )
 
 // Validate returns every fault at once.
 func (p *Plan) Validate() error {
-	faults := []error{p.Scenario.Validate()}
+	var faults []error
 	fault := func(wrong bool, text string) {
 		if wrong {
 			faults = append(faults, errors.New(text))
 		}
 	}
+	if err := p.Scenario.Validate(); err != nil {
+		faults = append(faults, err)
+	}
 	fault(len(p.Clients) == 0, "no number of clients")
 	fault(slices.ContainsFunc(p.Clients, func(n int) bool { return n < 1 }),
 		"fewer than one client")
 	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !amount(r) || r == 0 }),
-		"a rate that is no number above 0")
-	fault(twice(p.Clients) || twice(p.Rates), "the same step twice")
+		"a rate must be above 0")
+	fault(repeats(p.Clients) || repeats(p.Rates), "the same load twice")
 	fault(p.Turns < 0, "a negative number of turns")
 	fault(p.Duration < 0 || p.WarmUp < 0 || p.Ramp < 0, "a negative duration")
 	fault(p.Transfers < 0, "a negative number of transfers")
 	fault(p.Duration == 0 && p.Transfers == 0, "neither a duration nor a number of transfers")
 	fault(p.Duration == 0 && len(p.Rates) > 0, "a rate needs a duration")
-	fault(p.Sources < 0 || p.Sources > sourcesMax, "sources outside 127.0.0.0/8")
-	fault(p.Timeout < 0, "a negative time-out")
+	fault(p.Sources < 0 || p.Sources > sourcesMax, "more sources than 127.0.0.0/8 has addresses")
+	fault(p.Timeout < 0, "a negative timeout")
 	fault(p.ErrorsMax < 0, "a negative number of errors")
 	fault(p.Processes < 0, "a negative number of processes")
-	fault(p.Driver != "" && !slices.Contains(Drivers(), p.Driver), "no driver "+p.Driver)
-	fault(!p.Start && len(p.Sites) == 0, "no server")
-	_, ours := clientExchanges[p.Proto]
-	fault(p.Proto != "" && !ours, "a ferryd that is started speaks base and status")
-	names := map[string]bool{ownName: p.Start}
+	fault(!p.Own.Start && len(p.Sites) == 0, "no server")
+	fault(!slices.Contains([]string{"", ProtoBase, ProtoStatus}, p.Own.Proto),
+		"a ferryd that is started speaks base or status")
+	names := map[string]bool{ownName: p.Own.Start}
 	for _, s := range p.Sites {
 		faults = append(faults, s.validate())
 		fault(names[s.Name], fmt.Sprintf("two servers named %q", s.Name))
 		names[s.Name] = true
 		fault(p.Sources > 1 && !s.loopback(),
-			"more than one source needs a server on 127.0.0.0/8, by number")
+			"more than one source needs a server at a numeric address in 127.0.0.0/8")
 	}
 	return errors.Join(faults...)
 }
 
-func twice[T comparable](list []T) bool {
+func repeats[T comparable](list []T) bool {
 	for i, one := range list {
 		if slices.Contains(list[:i], one) {
 			return true
@@ -126,20 +107,17 @@ func twice[T comparable](list []T) bool {
 	return false
 }
 
-// filled is p with its zero values replaced by what they mean.
-func (p Plan) filled() Plan {
-	p.Scenario = p.Scenario.filled()
+// withDefaults is p with zero values replaced by what they mean.
+func (p Plan) withDefaults() Plan {
+	p.Scenario = p.Scenario.withDefaults()
 	if p.Timeout == 0 {
 		p.Timeout = timeoutDefault
 	}
 	if p.Prefix == "" {
-		p.Prefix = NewPrefix()
+		p.Prefix = fmt.Sprintf("bench-%08x-", rand.Uint32())
 	}
-	if p.Proto == "" {
-		p.Proto = ProtoBase
-	}
-	if p.Driver == "" {
-		p.Driver = Drivers()[0]
+	if p.Own.Proto == "" {
+		p.Own.Proto = ProtoBase
 	}
 	p.Turns = max(p.Turns, 1)
 	if p.Processes == 0 {
@@ -147,9 +125,6 @@ func (p Plan) filled() Plan {
 	}
 	return p
 }
-
-// NewPrefix draws a beginning of names that no other run uses.
-func NewPrefix() string { return fmt.Sprintf("bench-%08x-", rand.Uint32()) }
 
 // processes is how many are needed when each may open so many descriptors.
 func (p *Plan) processes(descriptors int) int {
@@ -159,7 +134,7 @@ func (p *Plan) processes(descriptors int) int {
 	return max((need+each-1)/each, runtime.NumCPU()/4, 1)
 }
 
-// sources is how many addresses a step's clients come from.
+// sources is how many addresses the clients of a load come from.
 func (p *Plan) sources(s *Site, clients int) int {
 	switch {
 	case p.Sources > 0 && s.loopback():
@@ -186,13 +161,12 @@ func (p *Plan) steps() []Step {
 	return steps
 }
 
-// shareOf is what a worker of so many has of a step's turn.
+// shareOf is the part of a turn that a worker has.
 func (p *Plan) shareOf(s *Site, step *Step, worker int, seed uint64) share {
 	all := p.Processes
 	part := func(n int) int { return (n + all - 1 - worker) / all }
 	b := p.Scenario
-	b.Idle, b.SlowReaders = part(b.Idle), part(b.SlowReaders)
-	b.SlowSenders = part(b.SlowSenders)
+	b.Idle, b.SlowReaders, b.SlowSenders = part(b.Idle), part(b.SlowReaders), part(b.SlowSenders)
 	return share{
 		Site: *s, Scenario: b, Prefix: s.prefix(p.Prefix), Seed: seed,
 		Clients: part(step.Clients), First: worker, Stride: all,
@@ -200,6 +174,3 @@ func (p *Plan) shareOf(s *Site, step *Step, worker int, seed uint64) share {
 		Timeout: p.Timeout, Ramp: p.Ramp,
 	}
 }
-
-// scratchFolder makes the folder of a server that is started.
-func (p *Plan) scratchFolder() (string, error) { return os.MkdirTemp(p.Scratch, "ferrybench-") }

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -30,23 +29,23 @@ func own(t *testing.T, role string) Plan {
 	}
 	t.Setenv(asServer, role)
 	p := small("")
-	p.Sites, p.Start, p.Program, p.Scratch = nil, true, self, t.TempDir()
+	p.Sites, p.Own.Start, p.Own.Program, p.Own.Scratch = nil, true, self, t.TempDir()
 	return p
 }
 
-func TestServerOfOurOwnIsStartedLoadedAndEnded(t *testing.T) {
+func TestOwnServerIsStartedAndStopped(t *testing.T) {
 	p := own(t, "serves")
 	var out strings.Builder
 	r, err := p.Run(t.Context(), &out)
 	if err != nil || r.Err() != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
-	for _, want := range []string{"started " + p.Program, "ended in order, with status 0"} {
+	for _, want := range []string{"started " + p.Own.Program, "ferryd ended with status 0"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, &out)
 		}
 	}
-	if got := r.Transfers(); got != 200 {
+	if got := r.Targets[0].Steps[0].Merged().Transfers(); got != 200 {
 		t.Errorf("%d transfers", got)
 	}
 	turn := r.Targets[0].Steps[0].Merged()
@@ -54,7 +53,7 @@ func TestServerOfOurOwnIsStartedLoadedAndEnded(t *testing.T) {
 		turn.Server.Descriptors == 0 || turn.Server.Threads == 0) {
 		t.Errorf("the server's usage is %+v", turn.Server)
 	}
-	if left, err := os.ReadDir(p.Scratch); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(p.Own.Scratch); err != nil || len(left) > 0 {
 		t.Errorf("left in the scratch folder: %v, %v", left, err)
 	}
 }
@@ -84,20 +83,20 @@ func buildServer(t testing.TB) string {
 	return program
 }
 
-// TestFerrydHoldsUp runs every scenario small, but the one of a file of 1 GiB, with every driver
-// and in both exchanges.
-func TestFerrydHoldsUp(t *testing.T) {
+// TestEveryScenarioOnFerryd runs every scenario small, but the one of a file of 1 GiB, with both
+// pollers and in both exchanges.
+func TestEveryScenarioOnFerryd(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("ferryd does not run there")
 	}
 	program := buildServer(t)
-	names, _ := ScenarioNames()
-	for _, name := range names {
+	for _, named := range Scenarios() {
+		name := named.Name
 		if name == "huge" {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			eachDriver(t, func(t *testing.T, driver string) {
+			eachPoller(t, func(t *testing.T) {
 				s, err := ScenarioOf(name)
 				if err != nil {
 					t.Fatal(err)
@@ -109,10 +108,12 @@ func TestFerrydHoldsUp(t *testing.T) {
 				}
 				for _, proto := range []string{ProtoBase, ProtoStatus} {
 					holdsUp(t, Plan{
-						Start: true, Program: program, Scratch: t.TempDir(), Driver: driver,
-						Scenario: s, Clients: []int{100}, Transfers: 300, Proto: proto,
-						// A slow client's offer may stand at the end, and keeps the server.
-						Arguments: []string{"--offer-timeout", "2s"},
+						Own: OwnServer{
+							Start: true, Program: program, Scratch: t.TempDir(), Proto: proto,
+							// An offer of a slow client may remain at the end.
+							Arguments: []string{"--offer-timeout", "2s"},
+						},
+						Scenario: s, Clients: []int{100}, Transfers: 300,
 					})
 				}
 			})
@@ -129,7 +130,7 @@ func holdsUp(t *testing.T, p Plan) {
 		err = r.Err()
 	}
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", p.Proto, err, &out)
+		t.Fatalf("%s: %v\n%s", p.Own.Proto, err, &out)
 	}
 	var ended int64
 	for kind, tally := range r.Targets[0].Steps[0].Merged().Kinds {
@@ -138,11 +139,11 @@ func holdsUp(t *testing.T, p Plan) {
 		}
 	}
 	if ended != 300 {
-		t.Errorf("%s: %d of 300 jobs ended", p.Proto, ended)
+		t.Errorf("%s: %d of 300 jobs ended", p.Own.Proto, ended)
 	}
 }
 
-func TestServerThatDoesNotStartIsQuoted(t *testing.T) {
+func TestFailedStartQuotesTheServer(t *testing.T) {
 	p := own(t, "ends")
 	_, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "the root is no folder") {
@@ -150,19 +151,19 @@ func TestServerThatDoesNotStartIsQuoted(t *testing.T) {
 	}
 }
 
-func TestServerThatEndsBadlyIsReported(t *testing.T) {
+func TestServerFailureIsReported(t *testing.T) {
 	p := own(t, "fails late")
 	r, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") ||
 		!strings.Contains(err.Error(), "the drain failed") {
 		t.Errorf("error %v does not say how the server ended", err)
 	}
-	if r == nil || r.Transfers() != 200 {
+	if r == nil || r.Targets[0].Steps[0].Merged().Transfers() != 200 {
 		t.Error("the figures are missing")
 	}
 }
 
-func TestRunningServerIsToldTheNamesBeforehand(t *testing.T) {
+func TestNamesArePrintedBeforeTheRun(t *testing.T) {
 	f := startFake(t, nil)
 	var out strings.Builder
 	if _, err := small(f.address()).Run(t.Context(), &out); err != nil {
@@ -177,7 +178,7 @@ func TestRunningServerIsToldTheNamesBeforehand(t *testing.T) {
 	}
 }
 
-func TestEndedContextEndsTheWaitForAServer(t *testing.T) {
+func TestCancelEndsTheWaitForAServer(t *testing.T) {
 	p := own(t, "serves")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -186,22 +187,26 @@ func TestEndedContextEndsTheWaitForAServer(t *testing.T) {
 	}
 }
 
-func TestContentDoesNotDependOnTheReads(t *testing.T) {
+func TestContentDoesNotDependOnThePieces(t *testing.T) {
 	const key = 0xfedcba9876543210
 	for _, size := range []int64{0, 1, 7, 8, 9, 4096, 100_000, blockSize + 100} {
-		whole, err := io.ReadAll(&payload{key: key, size: size})
-		if err != nil || int64(len(whole)) != size {
-			t.Fatalf("%d bytes of %d: %v", len(whole), size, err)
+		whole := make([]byte, size)
+		if n := fill(whole, key, size, 0); int64(n) != size {
+			t.Fatalf("%d bytes of %d", n, size)
 		}
 		if sumOf(key, size) != xxh3.Hash128(whole) {
 			t.Errorf("%d bytes: the hash is another content's", size)
 		}
-		pieces, err := io.ReadAll(iotest.HalfReader(iotest.OneByteReader(
-			&payload{key: key, size: size})))
-		if err != nil || !bytes.Equal(pieces, whole) {
-			t.Errorf("%d bytes: read in pieces they differ: %v", size, err)
+		var pieces []byte
+		for at, b := int64(0), make([]byte, 13); at < size; {
+			n := fill(b, key, size, at)
+			pieces, at = append(pieces, b[:n]...), at+int64(n)
 		}
-		other, _ := io.ReadAll(&payload{key: key + 1, size: size})
+		if !bytes.Equal(pieces, whole) {
+			t.Errorf("%d bytes: in pieces they differ", size)
+		}
+		other := make([]byte, size)
+		fill(other, key+1, size, 0)
 		if size > 0 && bytes.Equal(other, whole) {
 			t.Errorf("%d bytes: another key gives the same", size)
 		}

@@ -1,133 +1,167 @@
 package bench
 
 import (
+	"cmp"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"ferry/client"
 )
 
-const (
-	// latencyMax is the longest time that a histogram tells from a longer one.
-	latencyMax = 10 * time.Minute
-	// latencyDigits is how many digits of a time are kept: its error is below a thousandth.
-	latencyDigits = 3
-	// sampleEvery is the time that a sample covers.
-	sampleEvery = time.Second
-)
+// sampleEvery is the time that a sample covers.
+const sampleEvery = time.Second
 
-// record is what one driver's goroutine sees in a turn. Only that goroutine touches it.
+// record is what a loop sees in a span. The loop's goroutine owns it.
 type record struct {
-	kinds       map[Kind]*dense
-	failures    failures
-	lag         *hdrhistogram.Histogram // nil in a closed loop
-	unconfirmed int64
-	missed      int64
-	samples     []Sample
-	// busy is the time that clients took, from the window's begin to each one's last transfer, and
-	// clients their number.
+	kinds    map[Kind]*dense
+	failures failures
+	lag      *hdrhistogram.Histogram // nil in a closed loop
+	missed   int64
+	samples  []Sample
+	// busy is the sum over clients of the time from the begin to each one's last transfer.
 	busy    time.Duration
 	clients int
-	// took is the window with its last transfers, waited how much of that the driver had nothing to
-	// do; negative where that is not known.
+	// took is the span with its last transfers, waited how much of that the loop was idle.
 	took, waited time.Duration
 	storm        bool
 }
 
-// dense is a kind's tally while it is being taken.
+// dense is a kind's tally while it is recorded.
 type dense struct {
 	count, bytes int64
 	latency      *hdrhistogram.Histogram
 }
 
-// newRecord makes room for the kinds at once, and for samples of so long a window, so that
-// recording allocates nothing.
-func newRecord(s *Scenario, open bool, window time.Duration) *record {
-	r := &record{kinds: map[Kind]*dense{}, failures: failures{}}
+// newRecord makes room for everything at once, so that recording does not allocate.
+func newRecord(s *Scenario, open bool, length time.Duration) *record {
+	r := &record{
+		kinds: map[Kind]*dense{}, failures: failures{}, storm: s.Storm,
+		samples: make([]Sample, 0, min(length, time.Hour)/sampleEvery+60),
+	}
 	for kind, occurs := range map[Kind]bool{
 		KindGet: s.Gets > 0, KindPut: s.Puts > 0, KindList: s.Lists > 0,
 		KindConnect: s.Storm || s.Churn,
 	} {
 		if occurs {
-			r.kinds[kind] = &dense{latency: NewDense()}
+			r.kinds[kind] = &dense{latency: newDense()}
 		}
 	}
 	if open {
-		r.lag = NewDense()
+		r.lag = newDense()
 	}
-	r.storm = s.Storm
-	r.samples = make([]Sample, 0, min(window, time.Hour)/sampleEvery+60)
 	return r
 }
 
-// at is the sample of a moment of the window.
-func (r *record) at(now time.Duration) *Sample {
-	nth := int(now / sampleEvery)
+func (r *record) sample(now time.Duration) *Sample {
+	nth := int(max(now, 0) / sampleEvery)
 	for len(r.samples) <= nth {
 		r.samples = append(r.samples, Sample{})
 	}
 	return &r.samples[nth]
 }
 
-// ended counts what went well.
+// ended counts a success.
 func (r *record) ended(kind Kind, now, took time.Duration, bytes int64) {
 	k := r.kinds[kind]
 	if k == nil {
-		k = &dense{latency: NewDense()}
+		k = &dense{latency: newDense()}
 		r.kinds[kind] = k
 	}
 	k.count++
 	k.bytes += bytes
-	// The range holds every clamped value, so there is no error to see.
-	_ = k.latency.RecordValue(max(0, min(took, latencyMax)).Microseconds())
+	_ = k.latency.RecordValue(micros(took))
 	if kind.Transfer() || r.storm {
-		s := r.at(now)
+		s := r.sample(now)
 		s.Transfers++
 		s.Bytes += bytes
 	}
 }
 
-// failed counts what did not.
 func (r *record) failed(now time.Duration, err error) {
 	r.failures.add(err)
-	r.at(max(now, 0)).Errors++
+	r.sample(now).Errors++
 }
 
-// began notes how late a start of an open loop was by the harness's own fault.
-func (r *record) began(lag time.Duration) {
-	_ = r.lag.RecordValue(max(0, min(lag, latencyMax)).Microseconds())
-}
+// began notes how late the harness started a job of an open loop.
+func (r *record) began(lag time.Duration) { _ = r.lag.RecordValue(micros(lag)) }
 
-// addTo adds it to a turn, times apart.
-func (r *record) addTo(t *Turn) {
-	// A kind that never ended well is there too, with a count of 0: a churn whose transfers all
-	// failed is no storm.
+// turn is the record as an empty turn's content.
+func (r *record) turn() *Turn {
+	t := NewTurn()
+	// A kind without success is there too: a churn whose transfers all failed is no storm.
 	for kind, d := range r.kinds {
 		tally := t.Tally(kind)
-		tally.Count += d.count
-		tally.Bytes += d.bytes
-		tally.Latency.AddDense(d.latency)
+		tally.Count, tally.Bytes = d.count, d.bytes
+		tally.Latency.packed.MergeFrom(d.latency)
 	}
-	all := failures{}
-	for _, f := range t.Errors {
-		all.merge(failures{f.Kind: f})
-	}
-	all.merge(r.failures)
-	t.Errors = all.sorted()
-	t.Unconfirmed += r.unconfirmed
-	t.Missed += r.missed
 	if r.lag != nil {
-		if t.Lag == nil {
-			t.Lag = NewHistogram()
-		}
-		t.Lag.AddDense(r.lag)
+		t.Lag = NewHistogram()
+		t.Lag.packed.MergeFrom(r.lag)
 	}
-	t.SampleSeconds = sampleEvery.Seconds()
-	for i, s := range r.samples {
-		if i == len(t.Samples) {
-			t.Samples = append(t.Samples, Sample{})
+	t.Errors, t.Missed = r.failures.sorted(), r.missed
+	t.Samples, t.SampleSeconds = r.samples, sampleEvery.Seconds()
+	return t
+}
+
+// Failure is how often a kind of error occurred, and the first one's text.
+type Failure struct {
+	Kind  string
+	Count int64
+	First string
+}
+
+// failureKinds names the kinds of errors; the first that matches counts.
+var failureKinds = []struct {
+	err  error
+	kind string
+}{
+	{errMismatch, "mismatch"},
+	{client.ErrConnect, "connect"},
+	{client.ErrProtocol, "protocol"},
+	{client.ErrNothingSent, "nothing sent"},
+	{client.ErrRefused, "refused"},
+	{client.ErrNoData, "no data connection"},
+	{client.ErrStalled, "stalled"},
+	{client.ErrBroken, "broken off"},
+	{client.ErrLost, "connection lost"},
+	{client.ErrNoFolder, "no such folder"},
+	{errReply, "error reply"},
+}
+
+// failures are errors by kind.
+type failures map[string]Failure
+
+func (f failures) add(err error) {
+	kind := "other"
+	for _, k := range failureKinds {
+		if errors.Is(err, k.err) {
+			kind = k.kind
+			break
 		}
-		t.Samples[i].Transfers += s.Transfers
-		t.Samples[i].Bytes += s.Bytes
-		t.Samples[i].Errors += s.Errors
 	}
+	f.merge(failures{kind: {kind, 1, err.Error()}})
+}
+
+func (f failures) merge(others failures) {
+	for kind, other := range others {
+		if sum, ok := f[kind]; ok {
+			other.Count, other.First = other.Count+sum.Count, sum.First
+		}
+		f[kind] = other
+	}
+}
+
+// sorted lists them, the most frequent first; nil if there are none.
+func (f failures) sorted() []Failure {
+	var all []Failure
+	for _, one := range f {
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b Failure) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind))
+	})
+	return all
 }

@@ -1,69 +1,54 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	"math"
 	"os"
-	"path/filepath"
+	"reflect"
+	"slices"
 	"time"
 )
 
-// Result is what a run showed, and the content of a result file. A run measures one target or
-// several, each at the same steps; at each step every target has its turns, and the turns of all
-// targets alternate, since a machine drifts:
+// Result is what a run measured, and the content of a result file. It has one or several targets,
+// each at the same loads; at each load every target has its turns, and the turns of all targets
+// alternate:
 //
-//	Result ─ Target (a server) ─ Step (so many clients, or a rate) ─ Turn ─ Tally by kind
+//	Result ─ Target (a server) ─ Step (a load) ─ Turn ─ Tally by kind
 //
-// The file is JSON. Times are in seconds and latencies in microseconds; a histogram is in
-// HdrHistogram's own compressed base64, which other tools read too. WriteResult writes the file,
-// ReadResult reads it.
+// The file is JSON, with times in seconds and latencies in microseconds. Histograms are in
+// HdrHistogram's compressed base64, which other tools read too.
 type Result struct {
-	// Command is the command line that took the figures, with its program's name first.
-	Command []string `json:"command"`
-	// Machine is where the harness ran.
-	Machine Machine `json:"machine"`
-	// Began is when the run began, warm-up included.
-	Began time.Time `json:"began"`
-	// Seconds is how long all of it took, warm-up and pauses included.
-	Seconds float64 `json:"seconds"`
-	// Scenario is what the clients did, by its name and in the words of Settings.
-	Scenario string `json:"scenario"`
-	// Settings are the scenario's settings that decide whether two runs can be compared, such as
-	// "size" and "gets", without what a Target or Step says.
+	Command  []string  `json:"command"`
+	Machine  Machine   `json:"machine"` // where the harness ran
+	Began    time.Time `json:"began"`
+	Seconds  float64   `json:"seconds"` // of the whole run, with warm-up and pauses
+	Scenario string    `json:"scenario"`
+	// Settings are those of the scenario that decide whether two runs can be compared.
 	Settings map[string]string `json:"settings,omitempty"`
-	// Targets are the servers, the one under test first.
-	Targets []*Target `json:"targets"`
+	Targets  []*Target         `json:"targets"`
 }
 
 // Target is a server that was measured.
 type Target struct {
-	// Name tells it from the others: unique in a Result, and the same in a run to compare with.
-	Name string `json:"name"`
-	// Proto is what it was spoken to: base, status, ftp, http or http-new.
-	Proto string `json:"proto"`
-	// Address is where, as HOST:PORT.
-	Address string `json:"address"`
-	// Steps are the loads, in the order in which they were run.
-	Steps []*Step `json:"steps"`
+	Name    string  `json:"name"`  // unique in a Result
+	Proto   string  `json:"proto"` // one of Protocols
+	Address string  `json:"address"`
+	Steps   []*Step `json:"steps"`
 }
 
 // Step is one load: a closed loop of so many clients, or an open one of so many starts a second.
 type Step struct {
-	// Clients is the number of sessions that make transfers: 1 or more.
-	Clients int `json:"clients"`
-	// Rate is how many transfers were to start each second; 0 means a closed loop, in which each
-	// client begins the next transfer when the one before it has ended.
-	Rate float64 `json:"rate,omitempty"`
-	// Idle is the number of sessions beside them that do nothing.
-	Idle int `json:"idle,omitempty"`
-	// Turns are the repetitions, in order.
-	Turns []*Turn `json:"turns"`
+	Clients int     `json:"clients"`        // sessions that make transfers, at least 1
+	Rate    float64 `json:"rate,omitempty"` // starts a second; 0 means a closed loop
+	Idle    int     `json:"idle,omitempty"` // further sessions that do nothing
+	Turns   []*Turn `json:"turns"`
 }
 
-// Label is the step's load in a few words, unique in a Target.
+// Label is the load in a few words, unique in a Target.
 func (s *Step) Label() string {
 	text := plural(int64(s.Clients), "client")
 	if s.Rate > 0 {
@@ -75,40 +60,24 @@ func (s *Step) Label() string {
 	return text
 }
 
-// Merged is all turns of the step in one: what would have been measured had they been one turn.
-func (s *Step) Merged() *Turn {
-	all := NewTurn()
-	for _, turn := range s.Turns {
-		all.append(turn)
-	}
-	return all
-}
-
-// Transfers is the number of transfers that went well, in all targets and steps.
-func (r *Result) Transfers() int64 {
-	var n int64
-	r.each(func(_ *Target, _ *Step, turn *Turn) { n += turn.Transfers() })
-	return n
-}
-
-// Errors is the number of errors of every kind, in all targets and steps.
+// Errors is the number of errors of all targets and loads.
 func (r *Result) Errors() int64 {
 	var n int64
-	r.each(func(_ *Target, _ *Step, turn *Turn) { n += turn.ErrorCount() })
+	r.each(func(turn *Turn) { n += turn.ErrorCount() })
 	return n
 }
 
 // Measured says whether there was a turn.
 func (r *Result) Measured() bool {
 	measured := false
-	r.each(func(*Target, *Step, *Turn) { measured = true })
+	r.each(func(*Turn) { measured = true })
 	return measured
 }
 
-// Err is nil when every transfer and connect went well, and says how many did not.
+// Err is nil if something was measured and everything succeeded.
 func (r *Result) Err() error {
 	var ended int64
-	r.each(func(_ *Target, _ *Step, turn *Turn) {
+	r.each(func(turn *Turn) {
 		for _, tally := range turn.Kinds {
 			ended += tally.Count
 		}
@@ -123,40 +92,37 @@ func (r *Result) Err() error {
 	}
 }
 
-func (r *Result) each(visit func(*Target, *Step, *Turn)) {
+func (r *Result) each(visit func(*Turn)) {
 	for _, target := range r.Targets {
 		for _, step := range target.Steps {
 			for _, turn := range step.Turns {
-				visit(target, step, turn)
+				visit(turn)
 			}
 		}
 	}
 }
 
 const (
-	// resultFormat marks a result file, so that other JSON is told from it.
+	// resultFormat marks a result file.
 	resultFormat = "ferrybench result"
-	// resultVersion is that of the format. It rises when what stands in a file changes its
-	// meaning; what is only added needs no new one.
+	// resultVersion rises when something in a file changes its meaning.
 	resultVersion = 1
-	// resultBytesMax bounds what is read: a run of hundreds of turns makes a few megabytes.
+	// resultBytesMax bounds what is read: a run of hundreds of turns takes a few megabytes.
 	resultBytesMax = 256 << 20
 )
 
-// resultHead is what every version of the format begins with.
+// resultHead is the begin of every version of the format.
 type resultHead struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`
 }
 
-// resultFile is the file whole.
 type resultFile struct {
 	resultHead
 	Result
 }
 
-// WriteResult writes the result's file to w. A result that could not be read back is an error, and
-// nothing is written.
+// WriteResult writes a result file. A result that cannot be read back is an error.
 func WriteResult(w io.Writer, r *Result) error {
 	if err := r.validate(); err != nil {
 		return fmt.Errorf("result: %w", err)
@@ -171,59 +137,29 @@ func WriteResult(w io.Writer, r *Result) error {
 	return err
 }
 
-// SaveResult writes the result to the file, which appears whole or not at all. What is there and no
-// plain file, such as a pipe or a terminal, is written to as it is.
+// SaveResult writes a result file.
 func SaveResult(name string, r *Result) error {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		file, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(WriteResult(file, r), file.Close())
-	}
-	file, err := besideOf(name)
-	if err != nil {
+	var b bytes.Buffer
+	if err := WriteResult(&b, r); err != nil {
 		return err
 	}
-	err = errors.Join(WriteResult(file, r), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
+	return os.WriteFile(name, b.Bytes(), 0o666)
 }
 
-// CanSave says whether SaveResult could write the file, before a run that would be lost otherwise.
+// CanSave says whether SaveResult could write the file, before a long run.
 func CanSave(name string) error {
 	info, err := os.Stat(name)
-	switch {
-	case err == nil && info.IsDir():
-		return fmt.Errorf("%s is a folder", name)
-	case err == nil && !info.Mode().IsRegular():
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		return nil // a pipe's reader may come later
 	}
-	file, err := besideOf(name)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
 	}
-	return errors.Join(file.Close(), os.Remove(file.Name()))
+	return file.Close()
 }
 
-// besideOf makes the file that is to take the name once it is whole. Its errors tell the name.
-func besideOf(name string) (*os.File, error) {
-	beside := filepath.Join(filepath.Dir(name),
-		fmt.Sprintf(".%s.%08x", filepath.Base(name), rand.Uint32()))
-	file, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return nil, fmt.Errorf("%s cannot be written: %w", name, path.Err)
-	}
-	return file, err
-}
-
-// LoadResult reads the file. Its errors name it.
+// LoadResult reads a result file.
 func LoadResult(name string) (*Result, error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -237,35 +173,143 @@ func LoadResult(name string) (*Result, error) {
 	return r, nil
 }
 
-// ReadResult reads one result. The error says that it is none, that another version wrote it, or
-// which of its figures cannot be.
+// ReadResult reads the content of a result file.
 func ReadResult(from io.Reader) (*Result, error) {
 	text, err := io.ReadAll(io.LimitReader(from, resultBytesMax+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > resultBytesMax {
-		return nil, fmt.Errorf("more than %d MiB: no result file", resultBytesMax>>20)
-	}
-	// The head alone first: what follows may mean something else in another version.
-	var head resultHead
-	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, fmt.Errorf("no result file: %w", err)
-	}
+	var head resultHead // first, since another version may differ in everything else
+	err = json.Unmarshal(text, &head)
 	switch {
+	case len(text) > resultBytesMax:
+		return nil, fmt.Errorf("not a result file: more than %d MiB", resultBytesMax>>20)
+	case err != nil:
+		return nil, fmt.Errorf("not a result file: %w", err)
 	case head.Format != resultFormat:
-		return nil, fmt.Errorf("no result file: its format is %q, not %q",
-			head.Format, resultFormat)
+		return nil, fmt.Errorf("not a result file: its format is %q, not %q", head.Format,
+			resultFormat)
 	case head.Version != resultVersion:
-		return nil, fmt.Errorf("a result file of version %d, where this program reads version %d",
+		return nil, fmt.Errorf("a result file of version %d; this program reads version %d",
 			head.Version, resultVersion)
 	}
 	var file resultFile
-	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("a damaged result file: %w", err)
+	if err = json.Unmarshal(text, &file); err == nil {
+		err = file.validate()
 	}
-	if err := file.validate(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("a damaged result file: %w", err)
 	}
 	return &file.Result, nil
+}
+
+const (
+	// countMax bounds counts: the sum of thousands still fits, and a float holds it exactly.
+	countMax = 1 << 50
+	// amountMax bounds seconds and rates, so that quotients of two of them stay finite.
+	amountMax = 1e10
+	// secondsMin is the shortest turn.
+	secondsMin = 1e-6
+)
+
+// amount says whether a measured number is possible.
+func amount(f float64) bool { return f >= 0 && f <= amountMax }
+
+// validate returns the first fault that no run can have produced.
+func (r *Result) validate() error {
+	if len(r.Targets) == 0 {
+		return errors.New("no target")
+	}
+	if err := possible("result", reflect.ValueOf(*r)); err != nil {
+		return err
+	}
+	names := map[string]bool{"": true}
+	for _, target := range r.Targets {
+		if names[target.Name] {
+			return fmt.Errorf("two targets, or an empty name, %q", target.Name)
+		}
+		names[target.Name] = true
+		labels := map[string]bool{}
+		for _, step := range target.Steps {
+			label := target.Name + ", " + step.Label()
+			if labels[label] || step.Clients < 1 {
+				return fmt.Errorf("%s: twice, or an impossible load", label)
+			}
+			labels[label] = true
+			for i, turn := range step.Turns {
+				if err := turn.validate(); err != nil {
+					return fmt.Errorf("%s, turn %d: %w", label, i+1, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Turn) validate() error {
+	if t.Seconds < secondsMin {
+		return fmt.Errorf("%v seconds", t.Seconds)
+	}
+	if len(t.Samples) > 0 && t.SampleSeconds == 0 {
+		return errors.New("samples of 0 seconds")
+	}
+	for kind, tally := range t.Kinds {
+		if !slices.Contains(kinds, kind) {
+			return fmt.Errorf("unknown kind %q", kind)
+		}
+		if tally.Latency == nil || tally.Latency.Count() != tally.Count {
+			return fmt.Errorf("%s: no histogram of %d times", kind, tally.Count)
+		}
+	}
+	return nil
+}
+
+// possible returns the first number in v that cannot be measured, or a nil in a list.
+func possible(where string, v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.Float64:
+		if f := v.Float(); math.IsNaN(f) || !amount(f) {
+			return fmt.Errorf("%s is %v", where, f)
+		}
+	case reflect.Int, reflect.Int64:
+		if n := v.Int(); n < 0 || n > countMax {
+			return fmt.Errorf("%s is %v", where, n)
+		}
+	case reflect.Pointer:
+		if h, ok := v.Interface().(*Histogram); ok {
+			if h != nil && h.packed == nil {
+				return fmt.Errorf("%s is empty", where)
+			}
+		} else if !v.IsNil() {
+			return possible(where, v.Elem())
+		}
+	case reflect.Struct:
+		if _, ok := v.Interface().(time.Time); ok {
+			return nil
+		}
+		for i := range v.NumField() {
+			if err := possible(v.Type().Field(i).Name, v.Field(i)); err != nil {
+				return err
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if v.Index(i).Kind() == reflect.Pointer && v.Index(i).IsNil() {
+				return fmt.Errorf("%s %d is null", where, i+1)
+			}
+			if err := possible(where, v.Index(i)); err != nil {
+				return err
+			}
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			if one := v.MapIndex(key); one.Kind() == reflect.Pointer && one.IsNil() {
+				return fmt.Errorf("%s %v is null", where, key)
+			} else if err := possible(where, one); err != nil {
+				return err
+			}
+		}
+	default:
+	}
+	return nil
 }

@@ -110,7 +110,7 @@ func TestResultFileHoldsTheResult(t *testing.T) {
 	open.Rate, open.Idle = 500.5, 1000
 	turn := open.Turns[0]
 	turn.Errors = []Failure{{"broken off", 3, "x: transfer broken off"}, {"other", 1, "odd"}}
-	turn.Unconfirmed, turn.Missed, turn.Lag = 2, 7, NewHistogram()
+	turn.Missed, turn.Lag = 7, NewHistogram()
 	turn.Lag.Record(3 * time.Millisecond)
 	open.Turns[1].Server = nil
 
@@ -124,8 +124,8 @@ func TestResultFileHoldsTheResult(t *testing.T) {
 	}
 	// Two histograms that hold the same may differ in what they have room for, so the figures
 	// are compared, and all else whole.
-	r.each(func(_ *Target, _ *Step, turn *Turn) { exhaust(turn) })
-	got.each(func(_ *Target, _ *Step, turn *Turn) { exhaust(turn) })
+	r.each(exhaust)
+	got.each(exhaust)
 	if !reflect.DeepEqual(r, got) {
 		t.Errorf("%+v\nwas read as\n%+v", r, got)
 	}
@@ -159,28 +159,29 @@ func histograms(turn *Turn) []*Histogram {
 	return all
 }
 
-func TestReaderSaysWhatIsWrong(t *testing.T) {
+func TestReadResultErrors(t *testing.T) {
 	var file bytes.Buffer
 	if err := WriteResult(&file, synthetic{turns: 1}.result()); err != nil {
 		t.Fatal(err)
 	}
 	good := file.String()
 	for _, c := range []struct{ old, replaced, want string }{
-		{good, "", "no result file: "},
-		{good, "[1, 2]", "no result file: "},
-		{good, `{"version": 1}`, `no result file: its format is ""`},
-		{`"version": 1`, `"version": 2`, "version 2, where this program reads version 1"},
-		{good[100:], "", "no result file: "},
-		{`"seconds": 2,`, `"seconds": -2,`, "turn 1: -2 seconds"},
+		{good, "", "not a result file: "},
+		{good, "[1, 2]", "not a result file: "},
+		{good, `{"version": 1}`, `not a result file: its format is ""`},
+		{`"version": 1`, `"version": 2`, "of version 2; this program reads version 1"},
+		{good[100:], "", "not a result file: "},
+		{`"seconds": 2,`, `"seconds": -2,`, "Seconds is -2"},
+		{`"seconds": 2,`, `"seconds": 0,`, "turn 1: 0 seconds"},
 		{`"seconds": 2,`, `"seconds": "2",`, "damaged"},
-		{`"clients": 100`, `"clients": 0`, "a load that cannot be"},
-		{`"name": "ferryd"`, `"name": ""`, "a target without a name"},
+		{`"clients": 100`, `"clients": 0`, "an impossible load"},
+		{`"name": "ferryd"`, `"name": ""`, "an empty name"},
 		{`"get": {`, `"gut": {`, `unknown kind "gut"`},
-		{`"count": 1600`, `"count": 1601`, "a histogram of 1600 for a count of 1601"},
+		{`"count": 1600`, `"count": 1601`, "no histogram of 1601 times"},
 		{`"latency": "H`, `"latency": "I`, "a histogram: "},
-		{`"pss_bytes": 31457280`, `"pss_bytes": -1`, "a count of -1"},
+		{`"pss_bytes": 31457280`, `"pss_bytes": -1`, "PSS is -1"},
 		{`"sample_seconds": 0.1`, `"sample_seconds": 0`, "samples of 0 seconds"},
-		{`"format"`, `x`, "no result file: "},
+		{`"format"`, `x`, "not a result file: "},
 	} {
 		bad := strings.Replace(good, c.old, c.replaced, 1)
 		if bad == good {
@@ -214,7 +215,7 @@ func TestHistogramOfAnotherRangeIsRefused(t *testing.T) {
 	}
 }
 
-func TestResultThatCannotBeReadIsNotWritten(t *testing.T) {
+func TestInvalidResultIsNotWritten(t *testing.T) {
 	r := synthetic{turns: 1}.result()
 	r.Targets[0].Steps[0].Turns[0].Seconds = 0
 	name := filepath.Join(t.TempDir(), "run.json")
@@ -238,7 +239,7 @@ func TestProcessesOfOneTurnAddUp(t *testing.T) {
 	sum.Merge(one)
 	sum.Merge(two)
 	if n := one.Transfers() + two.Transfers(); sum.Transfers() != n ||
-		sum.transfers().Latency.Count() != n {
+		sum.jobs().Latency.Count() != n {
 		t.Errorf("%d transfers, not %d", sum.Transfers(), n)
 	}
 	if sum.Seconds != 2 || !sum.Began.Equal(one.Began) {

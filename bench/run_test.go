@@ -28,12 +28,20 @@ func small(address string) Plan {
 // seeds is how many files a small plan puts before its turn.
 const seeds = 3
 
-// eachDriver tests a law with every driver of the system.
-func eachDriver(t *testing.T, law func(t *testing.T, driver string)) {
-	for _, driver := range Drivers() {
-		t.Run(driver, func(t *testing.T) { law(t, driver) })
-	}
+// eachPoller tests a law with the poller of this system and with poll.
+func eachPoller(t *testing.T, law func(t *testing.T)) {
+	t.Run("system", law)
+	t.Run("poll", func(t *testing.T) {
+		t.Setenv(asPoll, "yes") // for worker processes
+		system := newPoller
+		newPoller = newPollSet
+		defer func() { newPoller = system }()
+		law(t)
+	})
 }
+
+// asPoll, when set in the environment, has worker processes use poll.
+const asPoll = "FERRY_TEST_POLL"
 
 // mustRun runs a plan of one server and one step, and gives what its turns showed.
 func mustRun(t *testing.T, p Plan) *Turn {
@@ -52,11 +60,10 @@ func wantNoErrors(t *testing.T, turn *Turn) {
 	}
 }
 
-func TestFiguresAreWhatTheServerSaw(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+func TestFiguresMatchTheServer(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
-		p.Driver = driver
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
 		if got := turn.Transfers(); got != 200 {
@@ -79,11 +86,11 @@ func TestFiguresAreWhatTheServerSaw(t *testing.T) {
 	})
 }
 
-func TestBytesAreTheFiles(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+func TestBytesCountFileContent(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
-		p.Driver, p.Scenario.Gets, p.Scenario.Sizes = driver, 0, listed(70_000)
+		p.Scenario.Gets, p.Scenario.Sizes = 0, listed(70_000)
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
 		if got := turn.Tally(KindPut).Bytes; got != 200*70_000 {
@@ -108,8 +115,7 @@ func TestErrorsAreCountedByKind(t *testing.T) {
 		{codec.VerbPut, faultControl, "connection lost"},
 	} {
 		t.Run(c.verb.String()+" "+c.kind, func(t *testing.T) {
-			eachDriver(t, func(t *testing.T, driver string) {
-				t.Parallel()
+			eachPoller(t, func(t *testing.T) {
 				f := startFake(t, func(verb codec.Verb, nth int64) fault {
 					if verb == c.verb && nth == seeds+1 {
 						return c.fault
@@ -117,7 +123,7 @@ func TestErrorsAreCountedByKind(t *testing.T) {
 					return faultNone
 				})
 				p := small(f.address())
-				p.Driver, p.Clients, p.Transfers = driver, []int{2}, 40
+				p.Clients, p.Transfers = []int{2}, 40
 				p.Scenario.Gets = 1
 				turn := mustRun(t, p)
 				if len(turn.Errors) != 1 || turn.Errors[0].Kind != c.kind ||
@@ -135,7 +141,7 @@ func TestErrorsAreCountedByKind(t *testing.T) {
 	}
 }
 
-func TestPutThatLiesIsFound(t *testing.T) {
+func TestCorruptPutIsDetected(t *testing.T) {
 	// The gets that come after the figures are the only ones: what the server keeps is wrong.
 	f := startFake(t, func(verb codec.Verb, _ int64) fault {
 		if verb == codec.VerbGet {
@@ -151,7 +157,7 @@ func TestPutThatLiesIsFound(t *testing.T) {
 	}
 }
 
-func TestStaleContentIsFound(t *testing.T) {
+func TestContentDiffersBetweenRuns(t *testing.T) {
 	f := startFake(t, nil)
 	p := small(f.address())
 	p.Clients, p.Scenario.Gets, p.Transfers, p.Prefix = []int{1}, 0, 2, "same-"
@@ -170,7 +176,7 @@ func TestStaleContentIsFound(t *testing.T) {
 }
 
 func TestManyErrorsEndTheRun(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, func(verb codec.Verb, _ int64) fault {
 			if verb == codec.VerbGet {
 				return faultControl
@@ -178,7 +184,7 @@ func TestManyErrorsEndTheRun(t *testing.T) {
 			return faultNone
 		})
 		p := small(f.address())
-		p.Driver, p.Transfers, p.Duration, p.ErrorsMax = driver, 0, time.Hour, 3
+		p.Transfers, p.Duration, p.ErrorsMax = 0, time.Hour, 3
 		p.Scenario.Puts = 0
 		n := mustRun(t, p).ErrorCount()
 		if n <= p.ErrorsMax || n > p.ErrorsMax+int64(p.Clients[0]) {
@@ -187,8 +193,8 @@ func TestManyErrorsEndTheRun(t *testing.T) {
 	})
 }
 
-func TestNobodyListening(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+func TestConnectionRefused(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		f.close()
 		p := small(f.address())
@@ -196,7 +202,7 @@ func TestNobodyListening(t *testing.T) {
 			!strings.Contains(err.Error(), "connect") {
 			t.Errorf("error %v of a server that is not there", err)
 		}
-		p.Driver, p.Scenario.Gets, p.ErrorsMax = driver, 0, 2
+		p.Scenario.Gets, p.ErrorsMax = 0, 2
 		turn := mustRun(t, p)
 		if len(turn.Errors) != 1 || turn.Errors[0].Kind != "connect" {
 			t.Errorf("errors %+v", turn.Errors)
@@ -205,10 +211,10 @@ func TestNobodyListening(t *testing.T) {
 }
 
 func TestEmptyFilesAreNoErrors(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
-		p.Driver, p.Scenario.Sizes = driver, listed(0)
+		p.Scenario.Sizes = listed(0)
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
 		if turn.Tally(KindGet).Count == 0 {
@@ -218,10 +224,10 @@ func TestEmptyFilesAreNoErrors(t *testing.T) {
 }
 
 func TestDurationEndsTheRun(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
-		p.Driver, p.Transfers, p.Duration = driver, 0, 50*time.Millisecond
+		p.Transfers, p.Duration = 0, 50*time.Millisecond
 		turn := mustRun(t, p)
 		wantNoErrors(t, turn)
 		if turn.Seconds < p.Duration.Seconds() || turn.Transfers() == 0 {
@@ -230,8 +236,8 @@ func TestDurationEndsTheRun(t *testing.T) {
 	})
 }
 
-func TestEndedContextIsNoError(t *testing.T) {
-	eachDriver(t, func(t *testing.T, driver string) {
+func TestCancelledRunReportsNoErrors(t *testing.T) {
+	eachPoller(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		f := startFake(t, func(_ codec.Verb, nth int64) fault {
 			if nth == 20 {
@@ -240,7 +246,7 @@ func TestEndedContextIsNoError(t *testing.T) {
 			return faultNone
 		})
 		p := small(f.address())
-		p.Driver, p.Transfers, p.Duration = driver, 0, time.Hour
+		p.Transfers, p.Duration = 0, time.Hour
 		r, err := p.Run(ctx, io.Discard)
 		if err == nil || r == nil || r.Errors() > 0 {
 			t.Errorf("%v, result %+v", err, r)
@@ -252,10 +258,10 @@ func TestClientsSpreadOverSources(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has all of 127.0.0.0/8 by itself")
 	}
-	eachDriver(t, func(t *testing.T, driver string) {
+	eachPoller(t, func(t *testing.T) {
 		f := startFake(t, nil)
 		p := small(f.address())
-		p.Driver, p.Sources = driver, 3
+		p.Sources = 3
 		mustRun(t, p)
 		f.close() // nobody writes them any more
 		for _, want := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
@@ -274,16 +280,16 @@ func TestSourceAddresses(t *testing.T) {
 		0: "127.0.0.1", 254: "127.0.0.255", 255: "127.0.1.0", sourcesMax - 1: "127.255.255.254",
 		sourcesMax: "127.0.0.1",
 	} {
-		if got := source(client, sourcesMax).String(); got != want {
+		if got := sourceAddress(client, sourcesMax).String(); got != want {
 			t.Errorf("client %d comes from %s, not %s", client, got, want)
 		}
 	}
-	if source(7, 0).IsValid() {
+	if sourceAddress(7, 0).IsValid() {
 		t.Error("no number of sources leaves the choice to the system")
 	}
 }
 
-func TestEveryFaultOfAPlanIsNamed(t *testing.T) {
+func TestValidateReportsEveryFault(t *testing.T) {
 	p := Plan{
 		Sites: []Site{
 			{Name: "a", Proto: "base", Address: "192.0.2.1:1"},
@@ -293,14 +299,14 @@ func TestEveryFaultOfAPlanIsNamed(t *testing.T) {
 			Gets: -1, Sizes: listed(-1), Idle: -1, SlowReaders: -1, Files: -1, Names: -1,
 		},
 		Clients: []int{0}, Rates: []float64{-1}, Turns: -1, Duration: -1, Transfers: -1,
-		Sources: 2, Timeout: -1, ErrorsMax: -1, Processes: -1, Driver: "cart", Proto: "ftp",
+		Sources: 2, Timeout: -1, ErrorsMax: -1, Processes: -1, Own: OwnServer{Proto: "ftp"},
 	}
 	_, err := p.Run(t.Context(), io.Discard)
 	if err == nil {
 		t.Fatal("it ran")
 	}
-	if lines := strings.Count(err.Error(), "\n") + 1; lines != 19 {
-		t.Errorf("%d faults named, not 19:\n%v", lines, err)
+	if lines := strings.Count(err.Error(), "\n") + 1; lines != 18 {
+		t.Errorf("%d faults named, not 18:\n%v", lines, err)
 	}
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {

@@ -4,33 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 )
 
-// Scenario is what clients do to a server, whatever their number or rate.
+// Scenario is what clients do, whatever their number or rate.
 type Scenario struct {
-	// Name is what it is called.
 	Name string
-	// Gets, Puts and Lists are weights: of their sum so many transfers get a file, put one, and
-	// list the folder. A get takes back what its client put before it, or else one of Files.
+	// Gets, Puts and Lists are weights: the shares of transfers that get a file, put one or list
+	// the folder. A get fetches what its client put before, or else one of Files.
 	Gets, Puts, Lists int
-	// Sizes are the sizes of files.
-	Sizes Sizes
-	// Files is how many files lie there to be got by all clients. 0 means one for each size, or
-	// filesDefault of a distribution.
-	Files int
-	// Names is how many names each client puts to in turn. 0 means one, so that each put but
-	// the first replaces a file.
-	Names int
-	// Churn makes each transfer in a session of its own: a transfer's latency counts from the
-	// begin of its connect.
-	Churn bool
-	// Storm makes sessions and ends them, and nothing else: weights and Sizes do not count.
-	Storm bool
-	// Idle is how many sessions stand beside the load and do nothing.
-	Idle int
-	// SlowReaders and SlowSenders get and put a file of SlowSize bytes beside the load, each
-	// SlowRate bytes a second. They are in no figure but errors.
+	Sizes             Sizes
+	Files             int  // for all clients to get; 0: one for each size, or filesDefault
+	Names             int  // that each client puts to in turn; 0 means one
+	Churn             bool // each transfer in a session of its own, connect included
+	Storm             bool // only open and end sessions: weights and Sizes do not count
+	Idle              int  // further sessions that do nothing
+	// SlowReaders and SlowSenders get and put a file of SlowSize bytes at SlowRate bytes a second,
+	// in addition to the load. They are in no figure except errors.
 	SlowReaders, SlowSenders int
 	SlowRate, SlowSize       int64
 }
@@ -38,12 +27,12 @@ type Scenario struct {
 const (
 	filesDefault    = 100
 	slowRateDefault = 1 << 10
-	// slowSizeDefault is more than the kernel's buffers take in between: a file that fits them has
-	// left the server before its client has read a word.
+	// slowSizeDefault exceeds the kernel's buffers: a smaller file has left the server before its
+	// client reads a byte.
 	slowSizeDefault = 16 << 20
 )
 
-// scenarios are those that have a name, in the order in which help shows them.
+// scenarios are the named ones, in the order of help.
 var scenarios = []struct {
 	about string
 	Scenario
@@ -51,116 +40,117 @@ var scenarios = []struct {
 	{"4 gets to each put; 1 KiB, 4 KiB, 64 KiB and 1 MiB in turn", Scenario{
 		Name: "mixed", Gets: 4, Puts: 1, Sizes: listed(1<<10, 4<<10, 64<<10, 1<<20),
 	}},
-	{"gets of 4 KiB: what a transfer costs", Scenario{
+	{"gets of 4 KiB: the cost of a transfer", Scenario{
 		Name: "get", Gets: 1, Sizes: listed(4 << 10),
 	}},
 	{"puts of 4 KiB", Scenario{Name: "put", Puts: 1, Sizes: listed(4 << 10)}},
 	{"listings of a folder of 100 files", Scenario{
 		Name: "ls", Lists: 1, Sizes: listed(1 << 10), Files: 100,
 	}},
-	{"puts and gets of 1 to 16 KiB under 100 names a client", Scenario{
+	{"puts and gets of 1 to 16 KiB under 100 names for each client", Scenario{
 		Name: "small", Gets: 1, Puts: 1, Names: 100, Files: 1000,
 		Sizes: Sizes{Median: 4 << 10, Sigma: 1, Max: 16 << 10},
 	}},
-	{"gets of one file of 1 GiB: what a gigabyte costs", Scenario{
+	{"gets of one file of 1 GiB: the cost of a gigabyte", Scenario{
 		Name: "huge", Gets: 1, Sizes: listed(1 << 30),
 	}},
-	{"4 gets to each put, of sizes as on a disk: log-normal about 64 KiB", Scenario{
+	{"4 gets to each put, of sizes as on a disk: log-normal around 64 KiB", Scenario{
 		Name: "disk", Gets: 4, Puts: 1, Sizes: Sizes{Median: 64 << 10, Sigma: 2, Max: 64 << 20},
 	}},
 	{"gets of 4 KiB, each in a session of its own", Scenario{
 		Name: "churn", Gets: 1, Sizes: listed(4 << 10), Churn: true,
 	}},
-	{"sessions that are opened and ended, without a transfer", Scenario{
+	{"sessions that open and end without a transfer", Scenario{
 		Name: "storm", Storm: true, Sizes: listed(1 << 10),
 	}},
-	{"gets of 4 KiB beside 1,000 sessions that do nothing", Scenario{
+	{"gets of 4 KiB while 1,000 further sessions are idle", Scenario{
 		Name: "idle", Gets: 1, Sizes: listed(4 << 10), Idle: 1000,
 	}},
-	{"gets of 4 KiB beside 50 readers and 50 senders of 1 KiB a second", Scenario{
+	{"gets of 4 KiB while 50 clients read and 50 send 1 KiB a second", Scenario{
 		Name: "slow", Gets: 1, Sizes: listed(4 << 10), SlowReaders: 50, SlowSenders: 50,
 	}},
 }
 
 func listed(sizes ...int64) Sizes { return Sizes{List: sizes} }
 
-// ScenarioOf gives the scenario of a name.
+// Scenarios are the scenarios that have a name, in the order of help.
+func Scenarios() []Named {
+	var all []Named
+	for _, s := range scenarios {
+		all = append(all, Named{s.Name, s.about})
+	}
+	return all
+}
+
+// ScenarioOf returns the scenario of a name.
 func ScenarioOf(name string) (Scenario, error) {
 	for _, s := range scenarios {
 		if s.Name == name {
 			return s.Scenario, nil
 		}
 	}
-	names := make([]string, len(scenarios))
-	for i, s := range scenarios {
-		names[i] = s.Name
-	}
-	return Scenario{}, fmt.Errorf("no scenario %q; there are %s", name, strings.Join(names, ", "))
-}
-
-// ScenarioNames gives each scenario's name and what it does, in the order in which they are shown.
-func ScenarioNames() (names, abouts []string) {
-	for _, s := range scenarios {
-		names, abouts = append(names, s.Name), append(abouts, s.about)
-	}
-	return names, abouts
+	return Scenario{}, fmt.Errorf("no scenario %q; there are %s", name, nameList(Scenarios()))
 }
 
 // Validate returns every fault at once.
 func (s *Scenario) Validate() error {
 	var faults []error
-	fault := func(wrong bool, text string) {
-		if wrong {
-			faults = append(faults, errors.New(text))
-		}
-	}
 	if err := s.Sizes.validate(); err != nil {
 		faults = append(faults, err)
 	}
-	fault(s.Gets < 0 || s.Puts < 0 || s.Lists < 0, "a negative weight")
-	fault(!s.Storm && s.Gets+s.Puts+s.Lists == 0, "neither gets nor puts nor listings")
-	fault(s.Storm && s.Churn, "a storm has no transfers to be made in sessions of their own")
-	fault(s.Files < 0, "a negative number of files")
-	fault(s.Names < 0, "a negative number of names")
-	fault(s.Idle < 0, "a negative number of idle sessions")
-	fault(s.SlowReaders < 0 || s.SlowSenders < 0, "a negative number of slow clients")
-	fault(s.SlowRate < 0, "a negative rate of slow clients")
-	fault(s.SlowSize < 0, "a negative size for slow clients")
+	for _, n := range []struct {
+		what   string
+		amount int64
+	}{
+		{"weight", int64(min(s.Gets, s.Puts, s.Lists))},
+		{"number of files", int64(s.Files)},
+		{"number of names", int64(s.Names)},
+		{"number of idle sessions", int64(s.Idle)},
+		{"number of slow clients", int64(min(s.SlowReaders, s.SlowSenders))},
+		{"rate of slow clients", s.SlowRate},
+		{"size for slow clients", s.SlowSize},
+	} {
+		if n.amount < 0 {
+			faults = append(faults, errors.New("a negative "+n.what))
+		}
+	}
+	if !s.Storm && s.Gets+s.Puts+s.Lists == 0 {
+		faults = append(faults, errors.New("neither gets nor puts nor listings"))
+	}
+	if s.Storm && s.Churn {
+		faults = append(faults, errors.New("a storm makes no transfers, so it cannot churn"))
+	}
 	return errors.Join(faults...)
 }
 
-// filled is s with its zero values replaced by what they mean.
-func (s Scenario) filled() Scenario {
+// withDefaults is s with zero values replaced by what they mean.
+func (s Scenario) withDefaults() Scenario {
 	if s.SlowRate == 0 {
 		s.SlowRate = slowRateDefault
 	}
 	if s.SlowSize == 0 {
 		s.SlowSize = slowSizeDefault
 	}
-	s.Files, s.Names = s.files(), s.names()
+	if s.Files == 0 {
+		if s.Files = len(s.Sizes.List); s.Files == 0 {
+			s.Files = filesDefault
+		}
+	}
+	s.Names = max(s.Names, 1)
 	return s
 }
 
-func (s *Scenario) files() int {
-	switch {
-	case s.Files > 0:
-		return s.Files
-	case len(s.Sizes.List) > 0:
-		return len(s.Sizes.List)
-	default:
-		return filesDefault
-	}
-}
-
-func (s *Scenario) names() int { return max(s.Names, 1) }
-
-// Settings are what decides whether two runs can be compared, in the flags' words.
-func (s *Scenario) Settings() map[string]string {
+// Settings are what decides whether two runs can be compared, in the words of the flags.
+func (s Scenario) Settings() map[string]string {
+	s = s.withDefaults()
 	settings := map[string]string{
 		"size":  s.Sizes.String(),
-		"files": strconv.Itoa(s.files()),
-		"names": strconv.Itoa(s.names()),
-		"mix":   s.Mix(),
+		"files": strconv.Itoa(s.Files),
+		"names": strconv.Itoa(s.Names),
+		"mix":   fmt.Sprintf("%d get : %d put : %d ls", s.Gets, s.Puts, s.Lists),
+	}
+	if s.Storm {
+		settings["mix"] = "connects alone"
 	}
 	for name, n := range map[string]int{
 		"slow-readers": s.SlowReaders, "slow-senders": s.SlowSenders,
@@ -175,12 +165,4 @@ func (s *Scenario) Settings() map[string]string {
 		settings["churn"] = "true"
 	}
 	return settings
-}
-
-// Mix is the weights in a few words.
-func (s *Scenario) Mix() string {
-	if s.Storm {
-		return "connects alone"
-	}
-	return fmt.Sprintf("%d get : %d put : %d ls", s.Gets, s.Puts, s.Lists)
 }

@@ -16,16 +16,15 @@ import (
 )
 
 const (
-	// startMax is how long a server may take until it says where it listens: a second would do on
-	// a machine that does nothing else.
+	// startMax is how long a server may take to start.
 	startMax = 20 * time.Second
-	// stopMax is how long a server may take to end: its drain's 30 s and a little.
+	// stopMax is how long a server may take to stop: it drains for up to 30 s.
 	stopMax = 40 * time.Second
 	// lookEvery is how often a starting server's address file is looked for.
 	lookEvery = 10 * time.Millisecond
 )
 
-// Server is a ferryd that this process started, and that it ends.
+// Server is a ferryd that this process started.
 type Server struct {
 	// Address is where it listens, as HOST:PORT.
 	Address string
@@ -38,17 +37,17 @@ type Server struct {
 	state error
 }
 
-// FindServer gives the path of a ferryd: beside the running program, else in PATH, else built into
-// scratch, which works inside of the module only.
+// FindServer returns the path of a ferryd: next to the running program, else in PATH, else built
+// into scratch, inside the module only.
 func FindServer(ctx context.Context, scratch string) (string, error) {
 	name := "ferryd"
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
 	if self, err := os.Executable(); err == nil {
-		beside := filepath.Join(filepath.Dir(self), name)
-		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() {
-			return beside, nil
+		path := filepath.Join(filepath.Dir(self), name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, nil
 		}
 	}
 	if path, err := exec.LookPath(name); err == nil {
@@ -58,24 +57,23 @@ func FindServer(ctx context.Context, scratch string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "build", "-o", built,
 		"ferry/reactor/ferryd").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("no ferryd beside this program or in PATH, and it did not build "+
-			"here (name one with --server): %w: %s", err, bytes.TrimSpace(out))
+		return "", fmt.Errorf("no ferryd next to this program or in PATH, and building one failed "+
+			"(name one with --server): %w: %s", err, bytes.TrimSpace(out))
 	}
 	return built, nil
 }
 
-// StartServer runs program on a port of its own choice on 127.0.0.1, with folder/files as its root
-// and what it prints in folder/ferryd.log, and returns once it listens. Further arguments follow
-// its own. The caller calls Stop.
+// StartServer runs program on a free port of 127.0.0.1, with folder/files as its root and its
+// output in folder/ferryd.log, and returns once it listens. The caller calls Stop.
 func StartServer(ctx context.Context, program, folder string, args ...string) (*Server, error) {
 	root, announced := filepath.Join(folder, "files"), filepath.Join(folder, "address")
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, err
 	}
-	s := &Server{log: filepath.Join(folder, "ferryd.log"), ended: make(chan struct{})}
 	if err := os.Remove(announced); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err // an earlier server's address would be taken for this one's
 	}
+	s := &Server{log: filepath.Join(folder, "ferryd.log"), ended: make(chan struct{})}
 	log, err := os.Create(s.log)
 	if err != nil {
 		return nil, err
@@ -100,7 +98,7 @@ func StartServer(ctx context.Context, program, folder string, args ...string) (*
 	return s, nil
 }
 
-// awaitAddress waits for the line HOST:PORT in the file. A line that is not ended is not whole.
+// awaitAddress waits for a whole line HOST:PORT in the file.
 func (s *Server) awaitAddress(ctx context.Context, file string) error {
 	ctx, cancel := context.WithTimeout(ctx, startMax)
 	defer cancel()
@@ -123,8 +121,8 @@ func (s *Server) awaitAddress(ctx context.Context, file string) error {
 	}
 }
 
-// Stop asks the server to end by SIGTERM and waits for it. The error is nil when it ended with
-// status 0; otherwise it says how it ended, with the last lines of its log.
+// Stop ends the server by SIGTERM and waits for it. The error is nil if its status was 0; otherwise
+// it includes the last lines of its log.
 func (s *Server) Stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil &&
 		!errors.Is(err, os.ErrProcessDone) {
@@ -146,14 +144,12 @@ func (s *Server) Stop() error {
 	return nil
 }
 
-// tail gives the last lines of what the server printed, each indented, after a line end.
+// tail is the last lines of the server's log, indented, after a line end.
 func (s *Server) tail() string {
-	const linesMax = 10
 	text, err := os.ReadFile(s.log)
 	if err != nil || len(bytes.TrimSpace(text)) == 0 {
 		return ""
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	lines = lines[max(0, len(lines)-linesMax):]
-	return "\n  " + strings.Join(lines, "\n  ")
+	return "\n  " + strings.Join(lines[max(0, len(lines)-10):], "\n  ")
 }

@@ -13,73 +13,59 @@ import (
 	"ferry/codec"
 )
 
-// Sizes says how large files are: one size, several taken in turn, or a log-normal distribution,
-// which is how sizes of files are found to lie on most disks. The zero value has none.
+// Sizes are sizes of files: one, several in turn, or a log-normal distribution, which is how file
+// sizes are distributed on most disks.
 type Sizes struct {
 	// List are sizes in bytes, taken in turn.
 	List []int64
 	// Median in bytes and Sigma, the standard deviation of the natural logarithm, describe a
-	// log-normal distribution where List is empty. Max bounds it, in bytes; 0 means what a field
-	// can announce.
+	// log-normal distribution if List is empty. Max bounds it, in bytes; 0 means the largest size
+	// that a field can hold.
 	Median int64
 	Sigma  float64
 	Max    int64
 }
 
-// logNormalWord begins the text of a distribution.
-const logNormalWord = "lognormal:"
+const logNormalPrefix = "lognormal:"
 
-// ParseSizes reads 4096, 64KiB or 1MB, several of them separated by commas, or
+// ParseSizes reads 4096, 64KiB or 1MB, several separated by commas, or
 // lognormal:MEDIAN,SIGMA[,MAX].
 func ParseSizes(text string) (Sizes, error) {
-	if rest, ok := strings.CutPrefix(text, logNormalWord); ok {
-		return parseLogNormal(rest)
-	}
 	var s Sizes
-	for part := range strings.SplitSeq(text, ",") {
-		size, err := parseSize(part)
-		if err != nil {
-			return Sizes{}, err
-		}
-		s.List = append(s.List, size)
-	}
-	return s, s.validate()
-}
-
-func parseLogNormal(text string) (Sizes, error) {
 	parts := strings.Split(text, ",")
-	if len(parts) < 2 || len(parts) > 3 {
-		return Sizes{}, fmt.Errorf("%s%s: it is %sMEDIAN,SIGMA[,MAX]", logNormalWord, text,
-			logNormalWord)
-	}
-	var s Sizes
-	var err error
-	if s.Median, err = parseSize(parts[0]); err != nil {
-		return Sizes{}, err
-	}
-	if s.Sigma, err = strconv.ParseFloat(parts[1], 64); err != nil {
-		return Sizes{}, fmt.Errorf("%s: sigma is no number", parts[1])
-	}
-	if len(parts) == 3 {
-		if s.Max, err = parseSize(parts[2]); err != nil {
-			return Sizes{}, err
+	rest, logNormal := strings.CutPrefix(text, logNormalPrefix)
+	if logNormal {
+		parts = strings.Split(rest, ",")
+		if len(parts) < 2 || len(parts) > 3 {
+			return s, fmt.Errorf("%s: want %sMEDIAN,SIGMA[,MAX]", text, logNormalPrefix)
 		}
+		sigma, err := strconv.ParseFloat(parts[1], 64)
+		if err != nil {
+			return s, fmt.Errorf("%s: sigma is not a number", parts[1])
+		}
+		s.Sigma = sigma
+		parts = append(parts[:1], parts[2:]...)
+	}
+	for _, part := range parts {
+		n, err := humanize.ParseBytes(part)
+		if err != nil || n > math.MaxInt64 {
+			return Sizes{}, fmt.Errorf("%q is not a number of B, KiB, MiB, GiB, kB or MB", part)
+		}
+		s.List = append(s.List, int64(n))
+	}
+	if logNormal {
+		if s.Median = s.List[0]; len(s.List) == 2 {
+			s.Max = s.List[1]
+		}
+		s.List = nil
 	}
 	return s, s.validate()
-}
-
-func parseSize(text string) (int64, error) {
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n > math.MaxInt64 {
-		return 0, fmt.Errorf("%q is not a number of B, KiB, MiB, GiB, kB or MB", text)
-	}
-	return int64(n), nil
 }
 
 // String is the text that ParseSizes reads.
 func (s Sizes) String() string {
 	if len(s.List) == 0 {
-		text := fmt.Sprintf("%s%s,%g", logNormalWord, sizeText(s.Median), s.Sigma)
+		text := fmt.Sprintf("%s%s,%g", logNormalPrefix, sizeText(s.Median), s.Sigma)
 		if s.Max > 0 {
 			text += "," + sizeText(s.Max)
 		}
@@ -94,9 +80,8 @@ func (s Sizes) String() string {
 
 // sizeText is a size in the largest binary unit that divides it.
 func sizeText(n int64) string {
-	units := []string{"GiB", "MiB", "KiB"}
-	for i, unit := range units {
-		if bytes := int64(1) << (10 * (len(units) - i)); n >= bytes && n%bytes == 0 {
+	for i, unit := range []string{"GiB", "MiB", "KiB"} {
+		if bytes := int64(1) << (10 * (3 - i)); n >= bytes && n%bytes == 0 {
 			return strconv.FormatInt(n/bytes, 10) + unit
 		}
 	}
@@ -113,7 +98,7 @@ func (s Sizes) validate() error {
 		}
 	}
 	if s.Sigma < 0 || math.IsNaN(s.Sigma) || math.IsInf(s.Sigma, 0) {
-		return errors.New("a sigma that is no number from 0")
+		return errors.New("sigma must be 0 or more")
 	}
 	return nil
 }
@@ -123,30 +108,30 @@ func (s *Sizes) draw(client int, nth int64, r *rand.Rand) int64 {
 	if len(s.List) > 0 {
 		return s.List[(int64(client)+nth)%int64(len(s.List))]
 	}
-	size := float64(s.Median) * math.Exp(s.Sigma*r.NormFloat64())
-	return min(int64(math.Min(size, codec.FieldMax)), s.most())
+	return s.logNormal(r.NormFloat64())
 }
 
-// files are the sizes of n files: List's in turn, or the distribution's quantiles, so that few
-// files hold its whole breadth, and every run the same ones.
+// files are the sizes of n files: List's in turn, or the distribution's quantiles, so that a few
+// files cover all of it, the same in every run.
 func (s *Sizes) files(n int) []int64 {
 	sizes := make([]int64, n)
 	for i := range sizes {
 		if len(s.List) > 0 {
 			sizes[i] = s.List[i%len(s.List)]
-			continue
+		} else {
+			quantile := (float64(i) + 0.5) / float64(n)
+			sizes[i] = s.logNormal(math.Sqrt2 * math.Erfinv(2*quantile-1))
 		}
-		quantile := (float64(i) + 0.5) / float64(n)
-		normal := math.Sqrt2 * math.Erfinv(2*quantile-1)
-		size := math.Min(float64(s.Median)*math.Exp(s.Sigma*normal), codec.FieldMax)
-		sizes[i] = min(int64(size), s.most())
 	}
 	return sizes
 }
 
-func (s *Sizes) most() int64 {
+// logNormal is the size at so many standard deviations from the median.
+func (s *Sizes) logNormal(deviations float64) int64 {
+	most := int64(codec.FieldMax)
 	if s.Max > 0 {
-		return s.Max
+		most = s.Max
 	}
-	return codec.FieldMax
+	size := math.Min(float64(s.Median)*math.Exp(s.Sigma*deviations), codec.FieldMax)
+	return min(int64(size), most)
 }

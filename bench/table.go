@@ -3,14 +3,91 @@ package bench
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
+	"time"
 	"unicode/utf8"
 )
 
-// Columns of the tables, by the figures' names.
-var (
-	speedColumns = []column{
+// table is a table of texts, for a terminal, a page or Markdown.
+type table struct {
+	Title string
+	Head  []string
+	Rows  [][]string
+	// Words is how many columns at the left hold words; Tail, how many at the right.
+	Words, Tail int
+}
+
+// IsWord says whether a column holds words, which are aligned at the left.
+func (t table) IsWord(column int) bool {
+	return column < t.Words || column >= len(t.Head)-t.Tail
+}
+
+// writeText writes the table for a terminal, with an indent.
+func (t *table) writeText(b *strings.Builder, indent string) {
+	width := make([]int, len(t.Head))
+	lines := append([][]string{t.Head}, t.Rows...)
+	for _, line := range lines {
+		for i, cell := range line {
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, line := range lines {
+		text := indent
+		for i, cell := range line {
+			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
+			if t.IsWord(i) {
+				text += cell + pad + "  "
+			} else {
+				text += pad + cell + "  "
+			}
+		}
+		b.WriteString(strings.TrimRight(text, " ") + "\n")
+	}
+}
+
+// writeMarkdown writes the table in Markdown.
+func (t *table) writeMarkdown(b *strings.Builder) {
+	rule := make([]string, len(t.Head))
+	for i := range rule {
+		if rule[i] = "---:"; t.IsWord(i) {
+			rule[i] = "---"
+		}
+	}
+	for _, line := range append([][]string{t.Head, rule}, t.Rows...) {
+		for _, cell := range line {
+			b.WriteString("| " + markdownText(cell) + " ")
+		}
+		b.WriteString("|\n")
+	}
+}
+
+// markdownText keeps text within its cell.
+func markdownText(text string) string {
+	return strings.NewReplacer("|", "\\|", "<", "&lt;", "`", "\\`").Replace(plain(text))
+}
+
+// plain makes text of a file or a server safe for a terminal and a page: control characters become
+// question marks.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+// column is a figure under a heading. Without a figure it is the interval of the column before it.
+type column struct{ figure, heading string }
+
+// figureTables are the tables of a result.
+var figureTables = []struct {
+	title   string
+	columns []column
+	wanted  func(*row) bool
+}{
+	{"Speed", []column{
 		{"transfers/s", "transfers/s"},
 		{"", "±"},
 		{"bytes/s", "bytes/s"},
@@ -20,19 +97,14 @@ var (
 		{"p99.9", "p99.9"},
 		{"max", "max"},
 		{"errors", "errors"},
-	}
-	kindColumns = []column{
-		{"transfers", "number"},
-		{"transfers/s", "number/s"},
-		{"bytes", "bytes"},
-		{"mean", "mean"},
-		{"p50", "p50"},
-		{"p90", "p90"},
-		{"p99", "p99"},
-		{"p99.9", "p99.9"},
-		{"max", "max"},
-	}
-	costColumns = []column{
+	}, func(*row) bool { return true }},
+	{"The plan", []column{
+		{"missed", "missed starts"},
+		{"lag.p50", "own lag p50"},
+		{"lag.p99", "own lag p99"},
+		{"lag.max", "own lag max"},
+	}, func(r *row) bool { return r.step.Rate > 0 }},
+	{"Cost", []column{
 		{"server-cpu/transfer", "CPU/transfer"},
 		{"server-cpu/GB", "CPU/GB"},
 		{"server-cpu", "CPUs"},
@@ -42,177 +114,149 @@ var (
 		{"own-cpu/transfer", "own CPU/transfer"},
 		{"own-cpu", "own CPUs"},
 		{"others-cpu", "others' CPUs"},
-	}
-	planColumns = []column{
-		{"missed", "missed starts"},
-		{"lag.p50", "own lag p50"},
-		{"lag.p99", "own lag p99"},
-		{"lag.max", "own lag max"},
-	}
-)
-
-// tableParts are the tables of a result, each with the rows that make it worth its room.
-var tableParts = []struct {
-	title   string
-	columns []column
-	wanted  func(*row) bool
-}{
-	{"Speed", speedColumns, func(*row) bool { return true }},
-	{"The plan", planColumns, func(row *row) bool { return row.step.Rate > 0 }},
-	{"Cost", costColumns, func(row *row) bool {
-		return row.merged.turn.Server != nil || row.merged.turn.Own != nil
-	}},
+	}, func(r *row) bool { return r.merged.Server != nil || r.merged.Own != nil }},
 }
 
-// headings are the words over these columns.
-func headings(columns []column, shown []int, storm bool) []string {
-	var words []string
-	for _, i := range shown {
-		word := columns[i].heading
-		if storm {
-			word = stormWords(word)
+// kindColumns are the columns of the table by kind.
+var kindColumns = []column{
+	{"transfers", "number"},
+	{"transfers/s", "number/s"},
+	{"bytes", "bytes"},
+	{"mean", "mean"},
+	{"p50", "p50"},
+	{"p90", "p90"},
+	{"p99", "p99"},
+	{"p99.9", "p99.9"},
+	{"max", "max"},
+}
+
+// tablesOf are the tables of these rows. Columns without any figure are left out.
+func tablesOf(rows []*row) []table {
+	var tables []table
+	for _, part := range figureTables {
+		if slices.ContainsFunc(rows, part.wanted) {
+			tables = append(tables, tableOf(part.title, part.columns, rows, ""))
 		}
-		words = append(words, word)
 	}
-	return words
+	several := func(r *row) bool { return len(r.merged.Kinds) > 1 }
+	if !slices.ContainsFunc(rows, several) {
+		return tables
+	}
+	t := table{Title: "By kind", Head: []string{"target", "load", "kind"}, Words: 3}
+	for _, r := range rows {
+		for _, kind := range kinds {
+			if r.merged.Kinds[kind] == nil {
+				continue
+			}
+			own := tableOf("", kindColumns, []*row{r}, string(kind)+".")
+			t.Rows = append(t.Rows, append([]string{own.Rows[0][0], own.Rows[0][1], string(kind)},
+				own.Rows[0][2:]...))
+		}
+	}
+	for _, c := range kindColumns {
+		t.Head = append(t.Head, c.heading)
+	}
+	return append(tables, t)
 }
 
-// column is a figure under a heading. One without a figure is the spread of the column before it.
-type column struct{ figure, heading string }
-
-// noFigure stands in a table where a figure was not measured.
-const noFigure = "-"
-
-// WriteTable writes the result for people: errors on top, then speed and latencies for each step of
-// each target, the same by kind, what it cost, and what the figures mean.
-func (r *Result) WriteTable(w io.Writer) error {
-	var b strings.Builder
-	r.writeErrors(&b)
-	rows := r.rows()
-	if len(rows) == 0 {
-		fmt.Fprintln(&b, "Nothing was measured.")
+// tableOf has a line for each row. With a prefix every column stays.
+func tableOf(title string, columns []column, rows []*row, prefix string) table {
+	t := table{Title: title, Head: []string{"target", "load"}, Words: 2}
+	for _, r := range rows {
+		t.Rows = append(t.Rows, []string{plain(r.name), r.load()})
 	}
-	for _, part := range tableParts {
-		if !anyRow(rows, part.wanted) {
+	for i, c := range columns {
+		cells := make([]string, len(rows))
+		empty := true
+		for n, r := range rows {
+			if c.figure == "" {
+				cells[n] = r.spread(columns[i-1].figure)
+			} else {
+				cells[n] = r.show(prefix + c.figure)
+			}
+			empty = empty && (cells[n] == "" || cells[n] == noFigure)
+		}
+		if empty && prefix == "" {
 			continue
 		}
-		if err := writeRows(&b, part.title, part.columns, rows); err != nil {
-			return err
+		t.Head = append(t.Head, c.heading)
+		for n := range rows {
+			t.Rows[n] = append(t.Rows[n], cells[n])
 		}
 	}
-	if err := writeKinds(&b, rows); err != nil {
-		return err
+	return t
+}
+
+// WriteTable writes the result for people: errors first, then the tables, then what the figures
+// mean.
+func (r *Result) WriteTable(w io.Writer) error {
+	var b strings.Builder
+	rows := rowsOf([]NamedResult{{Result: r}})
+	if n := r.Errors(); n == 0 {
+		b.WriteString("errors: none\n")
+	} else {
+		fmt.Fprintf(&b, "errors: %s\n", showDigits(float64(n)))
 	}
-	for _, line := range r.explain(rows) {
-		writeWrapped(&b, line.text)
+	for _, row := range rows {
+		for _, f := range row.merged.Errors {
+			fmt.Fprintf(&b, "  %s, %s: %s × %s, the first: %s\n", plain(row.name), row.load(),
+				showDigits(float64(f.Count)), plain(f.Kind), plain(f.First))
+		}
+	}
+	if len(rows) == 0 {
+		b.WriteString("Nothing was measured.\n")
+	}
+	for _, t := range tablesOf(rows) {
+		fmt.Fprintf(&b, "\n%s\n", t.Title)
+		for i := range t.Words {
+			t.Head[i] = "" // they speak for themselves
+		}
+		t.writeText(&b, "  ")
+	}
+	for _, n := range r.notes(rows) {
+		writeWrapped(&b, n.Text)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (r *Result) writeErrors(b *strings.Builder) {
-	n := r.Errors()
-	if n == 0 {
-		fmt.Fprintln(b, "errors: none")
-		return
-	}
-	fmt.Fprintf(b, "errors: %s\n", unitCount.show(float64(n)))
-	for _, target := range r.Targets {
-		for _, step := range target.Steps {
-			for _, f := range step.Merged().Errors {
-				fmt.Fprintf(b, "  %s, %s: %s × %s, the first: %s\n", plain(target.Name),
-					step.Label(), unitCount.show(float64(f.Count)), plain(f.Kind), plain(f.First))
-			}
+// writeWrapped writes a paragraph in lines of a terminal's width, after a blank line.
+func writeWrapped(b *strings.Builder, text string) {
+	const width = 88
+	column := width
+	b.WriteByte('\n')
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch column += 1 + n; {
+		case i == 0:
+			column = n
+		case column > width:
+			b.WriteByte('\n')
+			column = n
+		default:
+			b.WriteByte(' ')
 		}
+		b.WriteString(word)
 	}
+	b.WriteByte('\n')
 }
 
-// shownColumns are those of which a row has something.
-func shownColumns(columns []column, rows []*row) []int {
-	var shown []int
-	for i := range columns {
-		if anyRow(rows, func(row *row) bool {
-			text := row.cell(columns, i)
-			return text != noFigure && text != ""
-		}) {
-			shown = append(shown, i)
-		}
+// WriteMarkdown writes the tables of the result in Markdown, for documentation, with the notes.
+func (r *Result) WriteMarkdown(w io.Writer) error {
+	var b strings.Builder
+	if n := r.Errors(); n > 0 {
+		fmt.Fprintf(&b, "**%s.**\n\n", plural(n, "error"))
 	}
-	return shown
-}
-
-// writeRows writes one table, a line for each row.
-func writeRows(b *strings.Builder, title string, columns []column, rows []*row) error {
-	shown := shownColumns(columns, rows)
-	fmt.Fprintf(b, "\n%s\n", title)
-	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	names := namesOf(rows)
-	fmt.Fprint(table, "\t\t")
-	for _, word := range headings(columns, shown, isStorm(rows)) {
-		fmt.Fprintf(table, "%s\t", word)
+	rows := rowsOf([]NamedResult{{Result: r}})
+	for _, t := range tablesOf(rows) {
+		fmt.Fprintf(&b, "%s, %s:\n\n", t.Title, markdownText(r.Scenario))
+		t.writeMarkdown(&b)
+		b.WriteByte('\n')
 	}
-	for _, row := range rows {
-		fmt.Fprintf(table, "\n%s\t%s\t", names.pad(row), row.step.Label())
-		for _, i := range shown {
-			fmt.Fprintf(table, "%s\t", row.cell(columns, i))
-		}
+	for _, n := range r.notes(rows) {
+		b.WriteString(markdownText(n.Text) + "\n\n")
 	}
-	fmt.Fprintln(table)
-	return table.Flush()
-}
-
-// writeKinds writes the figures by kind, where a step has more than one.
-func writeKinds(b *strings.Builder, rows []*row) error {
-	if !anyRow(rows, (*row).hasKinds) {
-		return nil
-	}
-	fmt.Fprintln(b, "\nBy kind")
-	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	names := namesOf(rows)
-	fmt.Fprint(table, "\t\t\t")
-	for _, c := range kindColumns {
-		fmt.Fprintf(table, "%s\t", c.heading)
-	}
-	for _, row := range rows {
-		for _, kind := range Kinds() {
-			if row.merged.turn.Kinds[kind] == nil {
-				continue
-			}
-			fmt.Fprintf(table, "\n%s\t%s\t%-7s\t", names.pad(row), row.step.Label(), kind)
-			for _, c := range kindColumns {
-				fmt.Fprintf(table, "%s\t", row.text(string(kind)+"."+c.figure))
-			}
-		}
-	}
-	fmt.Fprintln(table)
-	return table.Flush()
-}
-
-// nameWidth is that of the longest name of a table's targets: they stand at the left of their
-// column, and figures at the right of theirs.
-type nameWidth int
-
-func namesOf(rows []*row) nameWidth {
-	width := 0
-	for _, row := range rows {
-		width = max(width, utf8.RuneCountInString(plain(row.target.Name)))
-	}
-	return nameWidth(width)
-}
-
-func (w nameWidth) pad(row *row) string {
-	return fmt.Sprintf("  %-*s", int(w), plain(row.target.Name))
-}
-
-// plain makes text from a file or a server fit for a line of a terminal: control characters, which
-// might move the cursor or make a column, become question marks.
-func plain(text string) string {
-	return strings.Map(plainRune, text)
-}
-
-func plainRune(r rune) rune {
-	if r < ' ' || r >= 0x7f && r < 0xa0 {
-		return '?'
-	}
-	return r
+	fmt.Fprintf(&b, "%s; %s.\n", r.Began.UTC().Format(time.DateOnly), r.Machine.brief())
+	_, err := io.WriteString(w, b.String())
+	return err
 }

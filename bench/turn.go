@@ -1,14 +1,11 @@
 package bench
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
-// Kind is what a client waits for and is measured in: a transfer or a connect.
+// Kind is what is measured: a kind of transfer, or a connect.
 type Kind string
 
-// The kinds, in the order in which they are shown.
+// The kinds.
 const (
 	KindGet     Kind = "get"
 	KindPut     Kind = "put"
@@ -16,92 +13,69 @@ const (
 	KindConnect Kind = "connect"
 )
 
-// Kinds are all kinds, in the order in which they are shown.
-func Kinds() []Kind { return []Kind{KindGet, KindPut, KindList, KindConnect} }
+// kinds are all kinds, in the order in which they are shown.
+var kinds = []Kind{KindGet, KindPut, KindList, KindConnect}
 
-// Transfer says whether it moves a file or a listing. A connect opens a session and moves nothing:
-// it counts in no sum of transfers.
+// Transfer says whether it moves a file or a listing. Connects count in no sum of transfers.
 func (k Kind) Transfer() bool { return k != KindConnect }
 
-// Tally counts what went well of one kind.
+// Tally counts the successes of one kind.
 type Tally struct {
-	// Count is how many.
 	Count int64 `json:"count"`
-	// Bytes are the files' bytes, fields and other framing not counted.
-	Bytes int64 `json:"bytes,omitempty"`
-	// Latency holds one time for each, in microseconds: in a closed loop from the command's begin,
-	// in an open one from the intended start, to the end.
+	Bytes int64 `json:"bytes,omitempty"` // of files, without any framing
+	// Latency holds a time for each: in a closed loop from the command, in an open one from the
+	// planned start, to the end.
 	Latency *Histogram `json:"latency"`
 }
 
-// Turn is one measurement without a break, warm-up left out.
+// Turn is one measurement, without its warm-up.
 type Turn struct {
-	// Began is when its measured part began.
-	Began time.Time `json:"began"`
-	// Seconds is how long its measured part was: more than 0.
-	Seconds float64 `json:"seconds"`
-	// Wall is the time from its begin to the end of the last transfer, which may come long after
-	// the others: usage is of so many seconds. 0 means Seconds.
-	Wall float64 `json:"wall_seconds,omitempty"`
-	// Kinds are the tallies of the kinds that the scenario has. In a storm connects alone occur.
-	Kinds map[Kind]*Tally `json:"kinds"`
-	// Errors are what went wrong, by kind of error, the most frequent first.
-	Errors []Failure `json:"errors,omitempty"`
-	// Unconfirmed are puts that the server did not confirm, among those counted in Kinds.
-	Unconfirmed int64 `json:"unconfirmed,omitempty"`
-	// Missed are starts of an open loop that the plan had in the turn and that never came,
-	// because no client was free until its end.
+	Began   time.Time `json:"began"`
+	Seconds float64   `json:"seconds"` // the measured duration; it is positive
+	// Wall is the time from the begin to the end of the last transfer, to which usage belongs. 0
+	// means Seconds.
+	Wall   float64         `json:"wall_seconds,omitempty"`
+	Kinds  map[Kind]*Tally `json:"kinds"`            // a storm has connects alone
+	Errors []Failure       `json:"errors,omitempty"` // by kind, the most frequent first
+	// Missed are planned starts of an open loop for which no client was idle until the end.
 	Missed int64 `json:"missed,omitempty"`
-	// Lag is how late the harness itself was, in microseconds: from the moment at which a start
-	// was due and a client free for it, to the start. A wait for a busy client is not in it, but in
-	// the latency. Nil where it was not measured.
+	// Lag is how late the harness started jobs that were due and had an idle client, if measured.
 	Lag *Histogram `json:"lag,omitempty"`
-	// Busy is the share of the turn in which the harness had work, on average of its processes; 1
-	// means that it was at its limit. 0: not known.
+	// Busy is the share of the turn in which the harness's processes had work. 0: unknown.
 	Busy float64 `json:"busy,omitempty"`
-	// Own is what the harness used, all of its processes together. Nil: not known.
-	Own *Usage `json:"own,omitempty"`
-	// Server is what the server's process used. Nil: not known.
-	Server *Usage `json:"server,omitempty"`
-	// AllCPU is the processor time in seconds that all programs of the machine used, these among
-	// them. 0: not known.
+	// Own is the usage of the harness's processes, Server of the server's; nil if unknown. AllCPU
+	// is the processor time of all programs of the machine in seconds, 0 if unknown.
+	Own    *Usage  `json:"own,omitempty"`
+	Server *Usage  `json:"server,omitempty"`
 	AllCPU float64 `json:"all_cpu_seconds,omitempty"`
-	// SampleSeconds is the time that each of Samples covers.
-	SampleSeconds float64 `json:"sample_seconds,omitempty"`
-	// Samples are the turn's course, without gaps from its begin.
-	Samples []Sample `json:"samples,omitempty"`
+	// Samples are the course of the turn, each of SampleSeconds.
+	SampleSeconds float64  `json:"sample_seconds,omitempty"`
+	Samples       []Sample `json:"samples,omitempty"`
 }
 
-// Usage is what a process, or several, took of the machine.
+// Usage is what one or several processes used.
 type Usage struct {
-	// CPU is processor time in seconds, user and system.
-	CPU float64 `json:"cpu_seconds"`
-	// PSS is memory in bytes, shared pages divided among those who share them; the highest sample
-	// of a turn. 0: not known.
-	PSS int64 `json:"pss_bytes,omitempty"`
-	// Descriptors and Threads are the most that a sample saw. 0: not known.
+	CPU float64 `json:"cpu_seconds"` // user and system
+	// PSS is memory in bytes, shared pages divided among those who share them. It, Descriptors and
+	// Threads are the highest sample, 0 if unknown.
+	PSS         int64 `json:"pss_bytes,omitempty"`
 	Descriptors int64 `json:"descriptors,omitempty"`
 	Threads     int64 `json:"threads,omitempty"`
 }
 
 // Sample is a short piece of a turn.
 type Sample struct {
-	// Transfers ended in it, Bytes of them, and Errors.
-	Transfers int64 `json:"transfers"`
-	Bytes     int64 `json:"bytes,omitempty"`
-	Errors    int64 `json:"errors,omitempty"`
-	// Server is what it used in that piece. Nil: not known.
-	Server *Usage `json:"server,omitempty"`
+	Transfers int64  `json:"transfers"`
+	Bytes     int64  `json:"bytes,omitempty"`
+	Errors    int64  `json:"errors,omitempty"`
+	Server    *Usage `json:"server,omitempty"` // nil if unknown
 }
 
-// NewTurn is an empty turn to be filled.
+// NewTurn makes an empty turn.
 func NewTurn() *Turn { return &Turn{Kinds: map[Kind]*Tally{}} }
 
-// Tally is that of a kind, made where there is none yet.
+// Tally is the tally of a kind, made if there is none.
 func (t *Turn) Tally(k Kind) *Tally {
-	if t.Kinds == nil {
-		t.Kinds = map[Kind]*Tally{}
-	}
 	tally := t.Kinds[k]
 	if tally == nil {
 		tally = &Tally{Latency: NewHistogram()}
@@ -110,7 +84,7 @@ func (t *Turn) Tally(k Kind) *Tally {
 	return tally
 }
 
-// Transfers is the number of transfers that went well.
+// Transfers is the number of transfers that succeeded.
 func (t *Turn) Transfers() int64 {
 	var n int64
 	for kind, tally := range t.Kinds {
@@ -121,29 +95,24 @@ func (t *Turn) Transfers() int64 {
 	return n
 }
 
-// transfers is the tally of all kinds that are transfers.
-func (t *Turn) transfers() *Tally {
+// storm says that clients only opened and ended sessions.
+func (t *Turn) storm() bool { return len(t.Kinds) == 1 && t.Kinds[KindConnect] != nil }
+
+// jobs is the tally of what clients had to do: transfers, or a storm's connects.
+func (t *Turn) jobs() *Tally {
 	sum := &Tally{Latency: NewHistogram()}
 	for kind, tally := range t.Kinds {
-		if kind.Transfer() {
+		switch {
+		case len(t.Kinds) == 1:
+			return tally
+		case kind.Transfer():
 			sum.add(tally)
 		}
 	}
 	return sum
 }
 
-// storm says that clients made sessions and nothing else.
-func (t *Turn) storm() bool { return len(t.Kinds) == 1 && t.Kinds[KindConnect] != nil }
-
-// jobs is the tally of what clients had to do: transfers, or a storm's connects.
-func (t *Turn) jobs() *Tally {
-	if t.storm() {
-		return t.Kinds[KindConnect]
-	}
-	return t.transfers()
-}
-
-// ErrorCount is the number of errors of every kind.
+// ErrorCount is the number of errors of all kinds.
 func (t *Turn) ErrorCount() int64 {
 	var n int64
 	for _, f := range t.Errors {
@@ -152,7 +121,7 @@ func (t *Turn) ErrorCount() int64 {
 	return n
 }
 
-// wall is how long its usage was measured.
+// wall is how long usage was measured.
 func (t *Turn) wall() float64 {
 	if t.Wall > 0 {
 		return t.Wall
@@ -160,30 +129,33 @@ func (t *Turn) wall() float64 {
 	return t.Seconds
 }
 
-// Merge adds what another process measured in the same turn: both loaded the server at once, so
-// that counts add up and time does not. A server's usage, which one process alone measures, is
-// taken from the one that has it. Samples of both must cover the same seconds.
+// Merge adds what another process measured in the same turn: counts add up, time does not. Samples
+// of both cover the same seconds.
 func (t *Turn) Merge(other *Turn) {
 	if t.Began.IsZero() || !other.Began.IsZero() && other.Began.Before(t.Began) {
 		t.Began = other.Began
 	}
 	t.Seconds, t.Wall = max(t.Seconds, other.Seconds), max(t.Wall, other.Wall)
-	t.addCounts(other)
-	t.Own = t.Own.beside(other.Own)
-	if t.Server == nil {
-		t.Server = other.Server
-	}
 	t.AllCPU = max(t.AllCPU, other.AllCPU)
-	if t.SampleSeconds == 0 {
-		t.SampleSeconds = other.SampleSeconds
+	t.SampleSeconds = max(t.SampleSeconds, other.SampleSeconds)
+	t.addCounts(other)
+	if o := other.Own; o != nil {
+		sum := *o
+		if u := t.Own; u != nil {
+			sum.CPU, sum.PSS = sum.CPU+u.CPU, sum.PSS+u.PSS
+			sum.Descriptors, sum.Threads = sum.Descriptors+u.Descriptors, sum.Threads+u.Threads
+		}
+		t.Own = &sum
+	}
+	if t.Server == nil { // one process alone measures it
+		t.Server = other.Server
 	}
 	for i, s := range other.Samples {
 		if i == len(t.Samples) {
 			t.Samples = append(t.Samples, Sample{})
 		}
 		to := &t.Samples[i]
-		to.Transfers += s.Transfers
-		to.Bytes += s.Bytes
+		to.Transfers, to.Bytes = to.Transfers+s.Transfers, to.Bytes+s.Bytes
 		to.Errors += s.Errors
 		if to.Server == nil {
 			to.Server = s.Server
@@ -191,37 +163,18 @@ func (t *Turn) Merge(other *Turn) {
 	}
 }
 
-// append adds a turn that came after t: time adds up as well. Usage that one of them does not know
-// is not known of both, since its share in the sum of transfers would be. Samples of several turns
-// are no course, and are left out.
-func (t *Turn) append(next *Turn) {
-	if t.Seconds == 0 {
-		t.Began, t.Own, t.Server = next.Began, next.Own.clone(), next.Server.clone()
-		t.AllCPU = next.AllCPU
-	} else {
-		if t.AllCPU = t.AllCPU + next.AllCPU; next.AllCPU == 0 {
-			t.AllCPU = 0
-		}
-		t.Own, t.Server = t.Own.before(next.Own), t.Server.before(next.Server)
-	}
-	if all := t.Seconds + next.Seconds; all > 0 {
-		t.Busy = (t.Busy*t.Seconds + next.Busy*next.Seconds) / all
-	}
-	t.Wall = t.wall() + next.wall()
-	t.Seconds += next.Seconds
-	t.addCounts(next)
-}
-
+// addCounts adds another turn's counts.
 func (t *Turn) addCounts(other *Turn) {
 	for kind, tally := range other.Kinds {
 		t.Tally(kind).add(tally)
 	}
 	all := failures{}
-	for _, f := range slices.Concat(t.Errors, other.Errors) {
-		all.merge(failures{f.Kind: f})
+	for _, errors := range [][]Failure{t.Errors, other.Errors} {
+		for _, f := range errors {
+			all.merge(failures{f.Kind: f})
+		}
 	}
 	t.Errors = all.sorted()
-	t.Unconfirmed += other.Unconfirmed
 	t.Missed += other.Missed
 	if other.Lag != nil {
 		if t.Lag == nil {
@@ -237,36 +190,36 @@ func (t *Tally) add(other *Tally) {
 	t.Latency.Merge(other.Latency)
 }
 
-func (u *Usage) clone() *Usage {
-	if u == nil {
-		return nil
+// Merged is the sum of a load's turns. Usage that one turn does not know is unknown, and so is the
+// course.
+func (s *Step) Merged() *Turn {
+	all := NewTurn()
+	for i, t := range s.Turns {
+		if i == 0 {
+			all.Began, all.Own, all.Server, all.AllCPU = t.Began, t.Own, t.Server, t.AllCPU
+		} else {
+			all.Own, all.Server = all.Own.then(t.Own), all.Server.then(t.Server)
+			if all.AllCPU += t.AllCPU; t.AllCPU == 0 {
+				all.AllCPU = 0
+			}
+		}
+		if sum := all.Seconds + t.Seconds; sum > 0 {
+			all.Busy = (all.Busy*all.Seconds + t.Busy*t.Seconds) / sum
+		}
+		all.Wall += t.wall()
+		all.Seconds += t.Seconds
+		all.addCounts(t)
 	}
-	c := *u
-	return &c
+	return all
 }
 
-// beside is the usage of two that ran at once, each with memory and descriptors of its own.
-func (u *Usage) beside(other *Usage) *Usage {
-	switch {
-	case u == nil:
-		return other.clone()
-	case other == nil:
-		return u
-	}
-	return &Usage{
-		CPU: u.CPU + other.CPU, PSS: u.PSS + other.PSS,
-		Descriptors: u.Descriptors + other.Descriptors, Threads: u.Threads + other.Threads,
-	}
-}
-
-// before is the usage of one process in two turns, one after the other.
-func (u *Usage) before(other *Usage) *Usage {
-	if u == nil || other == nil {
+// then is the usage of the same processes in two turns.
+func (u *Usage) then(next *Usage) *Usage {
+	if u == nil || next == nil {
 		return nil
 	}
 	return &Usage{
-		CPU: u.CPU + other.CPU, PSS: max(u.PSS, other.PSS),
-		Descriptors: max(u.Descriptors, other.Descriptors),
-		Threads:     max(u.Threads, other.Threads),
+		CPU: u.CPU + next.CPU, PSS: max(u.PSS, next.PSS),
+		Descriptors: max(u.Descriptors, next.Descriptors), Threads: max(u.Threads, next.Threads),
 	}
 }

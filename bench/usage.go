@@ -11,12 +11,64 @@ import (
 	"time"
 )
 
-// usageOf is what a process has used of the processor so far, and nothing else; nil where it is
-// not known.
-func usageOf(pid int) *Usage {
-	if pid == 0 {
-		return nil
+// Everything here reads Linux's /proc; on other systems usage is unknown.
+
+// clockTick is the unit of /proc's times on every Linux that Go runs on.
+const clockTick = 10 * time.Millisecond
+
+func procFile(pid int, name string) string {
+	return filepath.Join("/proc", strconv.Itoa(pid), name)
+}
+
+// CPU is the processor time, user and system, that a process has used. It sums what the scheduler
+// counted for each thread, to the nanosecond. Threads that have ended are in the process's own
+// times alone, in hundredths of a second: the larger of both counts.
+func CPU(pid int) (time.Duration, error) {
+	threads, err := filepath.Glob(procFile(pid, "task/*/schedstat"))
+	if err != nil {
+		return 0, err
 	}
+	var sum time.Duration
+	for _, name := range threads {
+		text, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // the thread ended just now
+		}
+		ran, _, _ := bytes.Cut(text, []byte(" "))
+		n, parseErr := strconv.ParseInt(string(ran), 10, 64)
+		if err = errors.Join(err, parseErr); err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		sum += time.Duration(n)
+	}
+	whole, err := statTimes(pid, statOwn)
+	return max(sum, whole), err
+}
+
+// Places of pairs of times, user and system, in a stat file behind the program's name.
+const (
+	statOwn    = 11 // the process's
+	statReaped = 13 // of its children that it has waited for
+)
+
+// statTimes is the sum of the two times at a place. The program's name before them is in
+// parentheses and may hold anything, so places count behind the last parenthesis.
+func statTimes(pid, place int) (time.Duration, error) {
+	text, err := os.ReadFile(procFile(pid, "stat"))
+	if err != nil {
+		return 0, err
+	}
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	if len(fields) < place+2 {
+		return 0, fmt.Errorf("process %d: %d fields in stat", pid, len(fields))
+	}
+	user, err := strconv.ParseInt(string(fields[place]), 10, 64)
+	system, err2 := strconv.ParseInt(string(fields[place+1]), 10, 64)
+	return time.Duration(user+system) * clockTick, errors.Join(err, err2)
+}
+
+// usageOf is the processor time that a process has used; nil if unknown.
+func usageOf(pid int) *Usage {
 	d, err := CPU(pid)
 	if err != nil {
 		return nil
@@ -24,27 +76,21 @@ func usageOf(pid int) *Usage {
 	return &Usage{CPU: d.Seconds()}
 }
 
-// since is what was used after an earlier moment; memory and counts are the later one's.
+// since is the processor time used after an earlier moment.
 func (u *Usage) since(before *Usage) *Usage {
 	if u == nil || before == nil || u.CPU < before.CPU {
 		return nil
 	}
-	later := *u
-	later.CPU -= before.CPU
-	return &later
+	return &Usage{CPU: u.CPU - before.CPU}
 }
 
-// family finds a process and all that descend from it. A server that serves each session by a
-// process of its own is all of them.
+// family is a process and all its descendants: a server may serve each session by a process.
 func family(pid int) []int {
 	all := []int{pid}
 	for i := 0; i < len(all); i++ {
-		lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", all[i]))
-		if err != nil {
-			return all
-		}
+		lists, _ := filepath.Glob(procFile(all[i], "task/*/children")) // the pattern is valid
 		for _, name := range lists {
-			text, _ := os.ReadFile(name) // who ended meanwhile has no children
+			text, _ := os.ReadFile(name) // a process that ended has no children
 			for field := range bytes.FieldsSeq(text) {
 				if child, err := strconv.Atoi(string(field)); err == nil {
 					all = append(all, child)
@@ -55,147 +101,108 @@ func family(pid int) []int {
 	return all
 }
 
-// Descends says whether a process is another one or descends from it. Where the system does not
-// tell, it does not.
+// Descends says whether a process is another one or its descendant, as far as the system tells.
 func Descends(pid, from int) bool { return slices.Contains(family(from), pid) }
 
-// familyCPU is the processor time that a process and its descendants have used, those included that
-// have ended and were waited for.
-func familyCPU(pid int) (time.Duration, error) {
-	var sum time.Duration
+// familyUsage is what a process and its descendants use now. CPU includes descendants that have
+// ended and were waited for; without whole it is all that is looked at.
+func familyUsage(pid int, whole bool) (*Usage, error) {
+	u := &Usage{}
 	for _, one := range family(pid) {
 		own, err := CPU(one)
 		if err != nil {
 			if one == pid {
-				return 0, err
+				return nil, err
 			}
-			continue // it ended meanwhile, and its parent's sum will have it
+			continue // it ended just now, and its parent's sum will include it
 		}
-		reaped, err := ticks(filepath.Join("/proc", strconv.Itoa(one), "stat"), statReaped)
-		if err != nil {
-			continue
+		reaped, _ := statTimes(one, statReaped)
+		u.CPU += (own + reaped).Seconds()
+		if whole {
+			u.PSS += memory(one)
+			u.Descriptors += entries(procFile(one, "fd"))
+			u.Threads += entries(procFile(one, "task"))
 		}
-		sum += own + reaped
-	}
-	return sum, nil
-}
-
-// familyUsage is what a process and its descendants use now: processor time since they began,
-// memory, descriptors and threads.
-func familyUsage(pid int) (*Usage, error) {
-	cpu, err := familyCPU(pid)
-	if err != nil {
-		return nil, err
-	}
-	u := &Usage{CPU: cpu.Seconds()}
-	for _, one := range family(pid) {
-		folder := filepath.Join("/proc", strconv.Itoa(one))
-		u.PSS += pss(folder)
-		u.Descriptors += entries(filepath.Join(folder, "fd"))
-		u.Threads += entries(filepath.Join(folder, "task"))
 	}
 	return u, nil
 }
 
-// pss is a process's memory in bytes, shared pages divided among those who share them. 0: not
-// known.
-func pss(folder string) int64 {
-	text, err := os.ReadFile(filepath.Join(folder, "smaps_rollup"))
+// memory is a process's memory in bytes, shared pages divided among those who share them. 0 if
+// unknown.
+func memory(pid int) int64 {
+	text, err := os.ReadFile(procFile(pid, "smaps_rollup"))
 	if err != nil {
 		return 0
 	}
 	_, rest, _ := bytes.Cut(text, []byte("\nPss:"))
 	value, _, _ := bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" "))
-	kib, err := strconv.ParseInt(string(value), 10, 64)
-	if err != nil {
-		return 0
-	}
+	kib, _ := strconv.ParseInt(string(value), 10, 64) // 0 for anything else
 	return kib << 10
 }
 
 func entries(folder string) int64 {
-	d, err := os.Open(folder)
-	if err != nil {
-		return 0
-	}
-	defer func() { _ = d.Close() }() // it was only read
-	names, _ := d.Readdirnames(-1)   // what was read before an error counts
+	names, _ := os.ReadDir(folder) // what was read before an error counts
 	return int64(len(names))
 }
 
-// watch samples a server while a turn runs.
-type watch struct {
+// usageWatch samples a server's usage while a turn runs. Its zero value watches nothing.
+type usageWatch struct {
 	pid     int
-	before  time.Duration
+	before  float64 // processor time at the begin
 	samples []Usage
-	stop    chan struct{}
-	stopped chan struct{}
+	stop    func()
 }
 
-// watchCost bounds what looking costs: after a look the watch rests so many times as long as that
-// took.
+// watchCost limits the cost of sampling: a full look is followed by a pause so many times as long.
 const watchCost = 20
 
-// startWatch begins to sample a process and its descendants; nil when there is none to be seen.
-func startWatch(pid int) (*watch, error) {
+// watchUsage starts to sample a process and its descendants, if they can be seen.
+func watchUsage(pid int) *usageWatch {
+	w := &usageWatch{pid: pid}
 	if pid == 0 {
-		return nil, errors.New("the server's process is not known")
+		return w
 	}
-	before, err := familyCPU(pid)
+	first, err := familyUsage(pid, false)
 	if err != nil {
-		return nil, err
+		return w
 	}
-	w := &watch{
-		pid: pid, before: before, stop: make(chan struct{}), stopped: make(chan struct{}),
-	}
-	go w.run()
-	return w, nil
-}
-
-// run takes a sample at each sampleEvery's end. One that would cost too much is left out and filled
-// with the one before it.
-func (w *watch) run() {
-	defer close(w.stopped)
-	every := time.NewTicker(sampleEvery)
-	defer every.Stop()
+	w.before = first.CPU
 	var last Usage
-	var until time.Time
 	cpu := w.before
-	for {
-		select {
-		case <-w.stop:
-			return
-		case <-every.C:
-		}
-		begin := time.Now()
-		if begin.After(until) {
-			if u, err := familyUsage(w.pid); err == nil {
-				last = *u
-			}
-			until = time.Now().Add(watchCost * time.Since(begin))
-		} else if now, err := familyCPU(w.pid); err == nil {
-			last.CPU = now.Seconds()
+	var next time.Time
+	w.stop = everyTick(sampleEvery, func(begin time.Time) {
+		whole := begin.After(next)
+		now, err := familyUsage(pid, whole)
+		if err == nil && whole {
+			last = *now
+			next = time.Now().Add(watchCost * time.Since(begin))
+		} else if err == nil {
+			last.CPU = now.CPU
 		}
 		piece := last
-		piece.CPU = max(0, last.CPU-cpu.Seconds())
-		cpu = time.Duration(last.CPU * float64(time.Second))
+		piece.CPU = max(0, last.CPU-cpu)
+		cpu = last.CPU
 		w.samples = append(w.samples, piece)
-	}
+	})
+	return w
 }
 
-// end gives what was used since the begin, and the samples.
-func (w *watch) end() (*Usage, []Usage) {
-	after, err := familyUsage(w.pid)
-	close(w.stop)
-	<-w.stopped
-	if err != nil {
-		return nil, w.samples
+// end writes what was used to the turn and returns the samples.
+func (w *usageWatch) end(t *Turn) []Usage {
+	if w.stop == nil {
+		return nil
 	}
-	after.CPU = max(0, after.CPU-w.before.Seconds())
+	after, err := familyUsage(w.pid, true)
+	w.stop()
+	if err != nil {
+		return w.samples
+	}
+	after.CPU = max(0, after.CPU-w.before)
 	for _, s := range w.samples {
 		after.PSS = max(after.PSS, s.PSS)
 		after.Descriptors = max(after.Descriptors, s.Descriptors)
 		after.Threads = max(after.Threads, s.Threads)
 	}
-	return after, w.samples
+	t.Server = after
+	return w.samples
 }

@@ -97,11 +97,11 @@ func TestChildrenOfAServerCount(t *testing.T) {
 	if !slices.Contains(family(os.Getpid()), pid) {
 		t.Errorf("%d is no child of this process", pid)
 	}
-	both, err := familyUsage(pid)
+	both, err := familyUsage(pid, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := pss(fmt.Sprintf("/proc/%d", pid))
+	one := memory(pid)
 	if both.PSS <= one || one == 0 || both.Threads != 2 || both.Descriptors < 6 {
 		t.Errorf("a shell and its child use %+v, the shell %d bytes", both, one)
 	}
@@ -112,8 +112,8 @@ func TestChildrenOfAServerCount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := familyCPU(pid)
-	if err != nil || whole < self+20*time.Millisecond {
-		t.Errorf("%v with the child that ended, %v without: %v", whole, self, err)
+	whole, err := familyUsage(pid, false)
+	if err != nil || whole.CPU < self.Seconds()+0.02 {
+		t.Errorf("%+v with the child that ended, %v without: %v", whole, self, err)
 	}
 }

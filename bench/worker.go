@@ -10,102 +10,136 @@ import (
 	"time"
 )
 
-// worker is one process's part of a run: it has a share of each turn. One call runs at a time.
+// worker drives a share of every turn's clients, in this process or in another one. One order runs
+// at a time.
 type worker interface {
-	// connect opens the sessions of a share.
-	connect(ctx context.Context, s share) error
-	// seed puts the share's files that all clients get, before any turn.
-	seed(ctx context.Context, s share) (*findings, error)
-	// run has the sessions work for a while.
-	run(ctx context.Context, s span) (*findings, error)
-	// verify gets back what was put last, of at most so many clients.
-	verify(ctx context.Context, most int) (*findings, error)
-	// hangUp ends the share's sessions.
-	hangUp(ctx context.Context) error
-	// progress is what has ended since the run began.
-	progress() soFar
+	// do carries out an order. The end of the context cancels it. The report may be nil.
+	do(ctx context.Context, o order) (*report, error)
+	// progress is what has ended since the current run began. Any goroutine may call it.
+	progress() counts
 	// quit ends the worker.
 	quit() error
 }
 
-// span is a piece of a turn.
-type span struct {
-	// Length is how long jobs are begun; 0 means until Budget is used up.
-	Length time.Duration
-	// Budget is how many jobs are begun at most, 0 without a bound.
-	Budget int64
-	// Open says that jobs begin by the share's rate.
-	Open bool
-	// ErrorsMax ends it once there are more errors; 0 means no bound.
-	ErrorsMax int64
+// order is what a worker has to do. Exactly one of its fields is set. It holds no pointers to
+// shared state, since it is sent to other processes as JSON.
+type order struct {
+	Connect *share `json:",omitempty"` // open the sessions of a share
+	Seed    *share `json:",omitempty"` // store the files that all clients get
+	Run     *span  `json:",omitempty"` // have the sessions work
+	Verify  int    `json:",omitempty"` // get back the last put of at most so many clients
+	HangUp  bool   `json:",omitempty"` // end the sessions
+	Cancel  bool   `json:",omitempty"` // cancel the order before; it has no answer of its own
 }
 
-// findings are what a worker saw of a span. Turn's Seconds are not filled in.
-type findings struct {
+// share is a worker's part of a turn.
+type share struct {
+	Site     Site
+	Scenario Scenario
+	Prefix   string // of every file's name
+	Seed     uint64 // of every random choice in the turn
+	// Clients is how many make transfers. Client i of the share is number First+i*Stride of all.
+	Clients, First, Stride int
+	Rate                   float64       // of all shares together, 0 in a closed loop
+	Sources                int           // addresses of clients, 0 for the system's choice
+	Timeout                time.Duration // for an answer or the next byte
+	Ramp                   time.Duration // over which sessions are opened
+}
+
+// span is a part of a turn in which jobs start.
+type span struct {
+	Length    time.Duration // how long jobs start; 0 means until Budget is used up
+	Budget    int64         // the most jobs that start, 0 for no limit
+	Open      bool          // jobs start at the share's rate
+	ErrorsMax int64         // more end the span, 0 for no limit
+}
+
+// report is what a worker saw of a span. Turn's Seconds are not filled in.
+type report struct {
 	Turn *Turn
 	// Busy is the sum over Clients of the time from the span's begin to each one's last end.
 	Busy    time.Duration
 	Clients int
-	// Took is how long it took with its last transfers; Waited is how much of that the driver had
-	// nothing to do, negative where that is not known.
+	// Took is the time of the span with its last transfers, Waited how long the loop was idle.
 	Took, Waited time.Duration
 }
 
-// soFar is what has ended so far.
-type soFar struct{ Transfers, Bytes, Errors int64 }
+// counts is what has ended so far.
+type counts struct{ Transfers, Bytes, Errors int64 }
 
-// seedClients is how many sessions put the files that all clients get.
+// seedClients is how many sessions store the files that all clients get.
 const seedClients = 8
 
-// hand is a worker in this process.
-type hand struct {
-	driver string
-	pid    int // whose usage is in the reports; 0: nobody's
+// localWorker is a worker in this process.
+type localWorker struct {
+	pid    int // whose usage is in the reports
 	mix    *mix
-	mixOf  mixKey
-	team   team
+	mixKey string // what mix was made of
+	loop   *loop
 	works  works
 	live   atomic.Pointer[progress]
 }
 
-// mixKey is what a mix depends on. Its files are hashed once for all turns that share it.
-type mixKey struct {
-	prefix, scenario string
-	seed             uint64
+func newLocalWorker() *localWorker { return &localWorker{pid: os.Getpid()} }
+
+func (w *localWorker) do(ctx context.Context, o order) (*report, error) {
+	switch {
+	case o.Connect != nil:
+		m := w.mixFor(o.Connect)
+		l, err := newLoop(*o.Connect, m)
+		if err != nil {
+			return nil, err
+		}
+		w.loop, w.works = l, newWorks(m, o.Connect)
+		l.connect(ctx)
+		return nil, ctx.Err()
+	case o.Seed != nil:
+		return w.seed(ctx, *o.Seed)
+	case o.HangUp:
+		if w.loop != nil {
+			w.loop.close(ctx)
+		}
+		w.loop, w.works = nil, nil
+		return nil, nil
+	case w.loop == nil:
+		return nil, errors.New("no sessions are open")
+	case o.Run != nil:
+		before := usageOf(w.pid)
+		r := w.run(ctx, w.loop, w.works, *o.Run)
+		r.Turn.Own = usageOf(w.pid).since(before)
+		return r, nil
+	case o.Verify > 0:
+		gets := w.works.kept(o.Verify)
+		if len(gets) == 0 {
+			return nil, nil
+		}
+		return w.run(ctx, w.loop, &jobList{jobs: gets}, span{Budget: int64(len(gets))}), nil
+	default:
+		return nil, errors.New("an order of another version")
+	}
 }
 
-func newHand(driver string) *hand { return &hand{driver: driver, pid: os.Getpid()} }
-
-// mixFor is the share's mix, with files as they were hashed before if they are the same.
-func (h *hand) mixFor(s *share) *mix {
-	key := mixKey{s.Prefix, fmt.Sprintf("%+v", s.Scenario), s.Seed}
-	if h.mix == nil || h.mixOf.prefix != key.prefix || h.mixOf.scenario != key.scenario {
-		h.mix = newMix(s.Scenario, s.Prefix, s.Seed)
-		h.mix.folder = strings.TrimSuffix(s.Site.prefix(""), "/")
-	}
-	if h.mixOf != key {
-		again := *h.mix
-		again.seed = s.Seed
-		h.mix, h.mixOf = &again, key
-	}
-	return h.mix
+func (w *localWorker) run(ctx context.Context, l *loop, jobs jobSource, s span) *report {
+	p := &progress{}
+	w.live.Store(p)
+	rec := l.do(ctx, jobs, s, p)
+	return &report{rec.turn(), rec.busy, rec.clients, rec.took, rec.waited}
 }
 
-// connect implements worker.
-func (h *hand) connect(ctx context.Context, s share) error {
-	m := h.mixFor(&s)
-	team, err := newTeam(h.driver, s, m)
-	if err != nil {
-		return err
+// mixFor is the share's mix. Files are hashed once for all turns with the same ones.
+func (w *localWorker) mixFor(s *share) *mix {
+	if key := fmt.Sprintf("%s %+v", s.Prefix, s.Scenario); w.mix == nil || w.mixKey != key {
+		w.mix, w.mixKey = newMix(s.Scenario, s.Prefix, s.Seed), key
+		w.mix.folder = strings.TrimSuffix(s.Site.prefix(""), "/")
 	}
-	h.team, h.works = team, newWorks(m, &s)
-	h.team.connect(ctx)
-	return ctx.Err()
+	m := *w.mix
+	m.seed = s.Seed
+	return &m
 }
 
-// seed implements worker.
-func (h *hand) seed(ctx context.Context, s share) (*findings, error) {
-	m := h.mixFor(&s)
+// seed stores the files that all clients get, with a loop of its own.
+func (w *localWorker) seed(ctx context.Context, s share) (*report, error) {
+	m := w.mixFor(&s)
 	var puts jobList
 	for _, j := range m.files {
 		j.kind = KindPut
@@ -117,87 +151,22 @@ func (h *hand) seed(ctx context.Context, s share) (*findings, error) {
 	s.Clients = min(seedClients, len(puts.jobs))
 	s.Scenario.Idle, s.Scenario.SlowReaders, s.Scenario.SlowSenders = 0, 0, 0
 	s.Scenario.Churn, s.Scenario.Storm, s.Ramp = false, false, 0
-	return h.once(ctx, s, m, &puts)
-}
-
-// once has a team of its own work through a list of jobs.
-func (h *hand) once(ctx context.Context, s share, m *mix, jobs *jobList) (*findings, error) {
-	team, err := newTeam(h.driver, s, m)
+	l, err := newLoop(s, m)
 	if err != nil {
 		return nil, err
 	}
-	defer team.close(ctx)
-	team.connect(ctx)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	budget := &atomic.Int64{}
-	budget.Store(int64(len(jobs.jobs)))
-	r := team.run(ctx, jobs, window{
-		budget: budget, failed: new(atomic.Int64), failedMax: 1, stop: cancel,
-	})
-	return h.found(r, nil), ctx.Err()
+	defer l.close(ctx)
+	l.connect(ctx)
+	r := w.run(ctx, l, &puts, span{Budget: int64(len(puts.jobs)), ErrorsMax: 1})
+	return r, ctx.Err()
 }
 
-// run implements worker.
-func (h *hand) run(ctx context.Context, s span) (*findings, error) {
-	if h.team == nil {
-		return nil, errors.New("no sessions are open")
-	}
-	live := &progress{}
-	h.live.Store(live)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w := window{
-		length: s.Length, open: s.Open, progress: live,
-		failed: new(atomic.Int64), failedMax: s.ErrorsMax, stop: cancel,
-	}
-	if s.Budget > 0 {
-		w.budget = &atomic.Int64{}
-		w.budget.Store(s.Budget)
-	}
-	before := usageOf(h.pid)
-	r := h.team.run(ctx, h.works, w)
-	return h.found(r, usageOf(h.pid).since(before)), nil
-}
-
-func (h *hand) found(r *record, own *Usage) *findings {
-	turn := NewTurn()
-	r.addTo(turn)
-	turn.Own = own
-	return &findings{turn, r.busy, r.clients, r.took, r.waited}
-}
-
-// verify implements worker.
-func (h *hand) verify(ctx context.Context, most int) (*findings, error) {
-	if h.team == nil {
-		return nil, nil
-	}
-	gets := &jobList{jobs: h.works.kept(most)}
-	if len(gets.jobs) == 0 {
-		return nil, nil
-	}
-	budget := &atomic.Int64{}
-	budget.Store(int64(len(gets.jobs)))
-	return h.found(h.team.run(ctx, gets, window{budget: budget}), nil), nil
-}
-
-// hangUp implements worker.
-func (h *hand) hangUp(ctx context.Context) error {
-	if h.team != nil {
-		h.team.close(ctx)
-	}
-	h.team, h.works = nil, nil
-	return nil
-}
-
-// progress implements worker.
-func (h *hand) progress() soFar {
-	p := h.live.Load()
+func (w *localWorker) progress() counts {
+	p := w.live.Load()
 	if p == nil {
-		return soFar{}
+		return counts{}
 	}
-	return soFar{p.transfers.Load(), p.bytes.Load(), p.errors.Load()}
+	return counts{p.transfers.Load(), p.bytes.Load(), p.errors.Load()}
 }
 
-// quit implements worker.
-func (*hand) quit() error { return nil }
+func (*localWorker) quit() error { return nil }

@@ -13,60 +13,55 @@ import (
 	"time"
 )
 
-// The harness and its worker processes talk in lines of JSON: orders on the worker's stdin, answers
-// on its stdout.
+// The harness and its worker processes exchange lines of JSON: orders on the worker's stdin,
+// answers on its stdout.
 
-// order is a call of a worker's method. Exactly one of its fields is set.
-type order struct {
-	Connect *share `json:",omitempty"`
-	Seed    *share `json:",omitempty"`
-	Run     *span  `json:",omitempty"`
-	Verify  *int   `json:",omitempty"`
-	HangUp  bool   `json:",omitempty"`
-	// Cancel ends the call that runs. It has no answer of its own.
-	Cancel bool `json:",omitempty"`
-}
-
-// answer is a call's end, or a tick of one that runs.
+// answer ends an order, or tells the progress of one that runs.
 type answer struct {
-	Tick   *soFar    `json:",omitempty"`
-	Report *findings `json:",omitempty"`
-	Error  string    `json:",omitempty"`
+	Progress *counts `json:",omitempty"`
+	Report   *report `json:",omitempty"`
+	Error    string  `json:",omitempty"`
 }
 
-// tickEvery is how often a worker process says what has ended.
-const tickEvery = 200 * time.Millisecond
+// progressEvery is how often a worker process tells its progress.
+const progressEvery = 200 * time.Millisecond
 
-// ServeWorker is a worker process: it obeys the orders that come from in, until its end, and
-// answers to out. What goes wrong on the way is the error.
-func ServeWorker(driver string, in io.Reader, out io.Writer) error {
-	h := newHand(driver)
-	orders := make(chan order)
-	ctx, cancel := context.WithCancel(context.Background())
-	var running atomic.Pointer[context.CancelFunc]
+// ServeWorker is a worker process: it carries out the orders that it reads from in and writes the
+// answers to out, until in ends.
+func ServeWorker(in io.Reader, out io.Writer) error {
+	type call struct {
+		order
+		ctx    context.Context
+		cancel context.CancelFunc
+	}
+	calls := make(chan call)
+	ctx, end := context.WithCancel(context.Background())
 	go func() {
-		defer close(orders)
-		defer cancel()
+		defer close(calls)
+		defer end()
+		// An order's context exists before the next line is read, so that no Cancel is lost.
+		cancel := context.CancelFunc(func() {})
 		for from := json.NewDecoder(in); ; {
 			var o order
 			if from.Decode(&o) != nil {
 				return
 			}
-			if !o.Cancel {
-				orders <- o
-			} else if stop := running.Load(); stop != nil {
-				(*stop)()
+			if o.Cancel {
+				cancel()
+				continue
 			}
+			c := call{order: o}
+			c.ctx, c.cancel = context.WithCancel(ctx)
+			cancel = c.cancel
+			calls <- c
 		}
 	}()
-	to := &answers{to: json.NewEncoder(out)}
-	for o := range orders {
-		call, stop := context.WithCancel(ctx)
-		running.Store(&stop)
-		ended := to.ticks(h, o.Run != nil)
-		r, err := h.obey(call, o)
+	w, to := newLocalWorker(), &answers{to: json.NewEncoder(out)}
+	for c := range calls {
+		stop := to.tellProgress(w, c.Run != nil)
+		r, err := w.do(c.ctx, c.order)
+		c.cancel()
 		stop()
-		ended()
 		a := answer{Report: r}
 		if err != nil {
 			a.Error = err.Error()
@@ -75,7 +70,8 @@ func ServeWorker(driver string, in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
-	return h.hangUp(ctx)
+	_, err := w.do(ctx, order{HangUp: true})
+	return err
 }
 
 // answers is a worker's stdout.
@@ -90,151 +86,117 @@ func (a *answers) send(one answer) error {
 	return a.to.Encode(one)
 }
 
-// ticks tells what has ended until the call of what it returns.
-func (a *answers) ticks(h *hand, tells bool) (ended func()) {
-	if !tells {
+// tellProgress sends the progress of a run until stop is called.
+func (a *answers) tellProgress(w worker, runs bool) (stop func()) {
+	if !runs {
 		return func() {}
 	}
-	stop := make(chan struct{})
+	return everyTick(progressEvery, func(time.Time) {
+		now := w.progress()
+		_ = a.send(answer{Progress: &now}) // the answer will meet the same error
+	})
+}
+
+// everyTick calls f on a goroutine of its own until stop is called and has returned.
+func everyTick(every time.Duration, f func(time.Time)) (stop func()) {
+	end := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		every := time.NewTicker(tickEvery)
-		defer every.Stop()
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
 		for {
 			select {
-			case <-every.C:
-				t := h.progress()
-				_ = a.send(answer{Tick: &t}) // the answer will meet the same error
-			case <-stop:
+			case now := <-ticker.C:
+				f(now)
+			case <-end:
 				return
 			}
 		}
 	})
 	return func() {
-		close(stop)
+		close(end)
 		wg.Wait()
 	}
 }
 
-func (h *hand) obey(ctx context.Context, o order) (*findings, error) {
-	switch {
-	case o.Connect != nil:
-		return nil, h.connect(ctx, *o.Connect)
-	case o.Seed != nil:
-		return h.seed(ctx, *o.Seed)
-	case o.Run != nil:
-		return h.run(ctx, *o.Run)
-	case o.Verify != nil:
-		return h.verify(ctx, *o.Verify)
-	case o.HangUp:
-		return nil, h.hangUp(ctx)
-	default:
-		return nil, errors.New("an order of another version")
-	}
-}
-
-// remote is a worker in another process.
-type remote struct {
+// processWorker is a worker in another process.
+type processWorker struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
+	mu    sync.Mutex // of to: a Cancel is sent while an order runs
 	to    *json.Encoder
-	mu    sync.Mutex // of to: a cancel comes beside a call
-	last  atomic.Pointer[soFar]
-	ended chan answer // of the call that runs
+	last  atomic.Pointer[counts]
+	ended chan answer // of the current order
 	gone  chan struct{}
 }
 
-// startRemote starts a process that calls ServeWorker.
-func startRemote(command []string) (*remote, error) {
-	r := &remote{ended: make(chan answer, 1), gone: make(chan struct{})}
-	r.cmd = exec.Command(command[0], command[1:]...)
-	r.cmd.Stderr = os.Stderr
-	in, err := r.cmd.StdinPipe()
+// startWorker starts a process that calls ServeWorker.
+func startWorker(command []string) (*processWorker, error) {
+	w := &processWorker{ended: make(chan answer, 1), gone: make(chan struct{})}
+	w.cmd = exec.Command(command[0], command[1:]...)
+	w.cmd.Stderr = os.Stderr
+	in, err := w.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	out, err := r.cmd.StdoutPipe()
+	out, err := w.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err = r.cmd.Start(); err != nil {
+	if err = w.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("worker process: %w", err)
 	}
-	r.in, r.to = in, json.NewEncoder(in)
+	w.in, w.to = in, json.NewEncoder(in)
 	go func() {
-		defer close(r.gone)
+		defer close(w.gone)
 		for from := json.NewDecoder(out); ; {
 			var a answer
 			if from.Decode(&a) != nil {
 				return
 			}
-			if a.Tick != nil {
-				r.last.Store(a.Tick)
+			if a.Progress != nil {
+				w.last.Store(a.Progress)
 			} else {
-				r.ended <- a
+				w.ended <- a
 			}
 		}
 	}()
-	return r, nil
+	return w, nil
 }
 
-func (r *remote) send(o order) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.to.Encode(o)
+func (w *processWorker) send(o order) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Encode(o)
 }
 
-// call gives an order and waits for its answer. A context that ends cancels it there.
-func (r *remote) call(ctx context.Context, o order) (*findings, error) {
-	if err := r.send(o); err != nil {
+func (w *processWorker) do(ctx context.Context, o order) (*report, error) {
+	w.last.Store(&counts{})
+	if err := w.send(o); err != nil {
 		return nil, fmt.Errorf("worker process: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = r.send(order{Cancel: true}) })
-	defer stop()
+	defer context.AfterFunc(ctx, func() { _ = w.send(order{Cancel: true}) })()
 	select {
-	case a := <-r.ended:
+	case a := <-w.ended:
 		if a.Error != "" {
 			return a.Report, errors.Join(errors.New(a.Error), ctx.Err())
 		}
 		return a.Report, nil
-	case <-r.gone:
-		return nil, errors.New("a worker process ended before its time")
+	case <-w.gone:
+		return nil, errors.New("a worker process ended unexpectedly")
 	}
 }
 
-func (r *remote) connect(ctx context.Context, s share) error {
-	_, err := r.call(ctx, order{Connect: &s})
-	return err
-}
-
-func (r *remote) seed(ctx context.Context, s share) (*findings, error) {
-	return r.call(ctx, order{Seed: &s})
-}
-
-func (r *remote) run(ctx context.Context, s span) (*findings, error) {
-	r.last.Store(nil)
-	return r.call(ctx, order{Run: &s})
-}
-
-func (r *remote) verify(ctx context.Context, most int) (*findings, error) {
-	return r.call(ctx, order{Verify: &most})
-}
-
-func (r *remote) hangUp(ctx context.Context) error {
-	_, err := r.call(ctx, order{HangUp: true})
-	return err
-}
-
-func (r *remote) progress() soFar {
-	if t := r.last.Load(); t != nil {
-		return *t
+func (w *processWorker) progress() counts {
+	if c := w.last.Load(); c != nil {
+		return *c
 	}
-	return soFar{}
+	return counts{}
 }
 
-// quit ends the process by the end of its orders.
-func (r *remote) quit() error {
-	_ = r.in.Close()
-	<-r.gone
-	return r.cmd.Wait()
+// quit ends the process by ending its input.
+func (w *processWorker) quit() error {
+	_ = w.in.Close()
+	<-w.gone
+	return w.cmd.Wait()
 }

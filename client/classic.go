@@ -13,24 +13,23 @@ import (
 	"ferry/codec"
 )
 
-// The classic exchange: text lines on control, and two fixed ports, of which the server tells one:
-// that of files or that of messages. No size goes before a file, so that a clean close is all there
-// is to say that it is whole. (PROTOCOL, Classic exchange: "The end is the close: a transfer that
-// fails is reset (RST) instead".)
+// The classic exchange: text lines on control, and two fixed ports, one for files and one for
+// messages, of which the server sends one. A file has no size: a clean close ends it, and a reset
+// means that it failed.
 
-// ClassicPort is where servers of the classic exchange have control.
+// ClassicPort is the control port of classic servers.
 const ClassicPort = 20021
 
-// How the ports that the protocol names lie to control's: 20020 and 20023 to 20021.
+// The other ports relative to control's: 20020 and 20023 to 20021.
 const (
 	filesBeside    = -1
 	messagesBeside = 2
 )
 
-// classicPorts are the ports that a server may tell.
+// classicPorts are the ports that a server may send.
 type classicPorts struct{ files, messages uint16 }
 
-// classicPorts finds the ports of a server whose control is on this one.
+// classicPorts finds the ports of a server by its control port.
 func (o *Options) classicPorts(control uint16) (classicPorts, error) {
 	files, messages := int(o.ClassicFiles), int(o.ClassicMessages)
 	if files == 0 {
@@ -49,16 +48,14 @@ func (o *Options) classicPorts(control uint16) (classicPorts, error) {
 	return classicPorts{uint16(files), uint16(messages)}, nil
 }
 
-// told is the port in a CONN line, if it is one that has a meaning: the answer would be taken for
-// what it is not otherwise.
-func (p classicPorts) told(line []byte) (uint16, error) {
+// parse is the port in a CONN line. A port without a meaning is an error.
+func (p classicPorts) parse(line []byte) (uint16, error) {
 	port, ok := codec.ParseConn(line)
 	switch {
 	case !ok:
-		// Enough of it to know it again.
 		return 0, fmt.Errorf("it sent %q where CONN and a port belong", line[:min(len(line), 64)])
 	case port != p.files && port != p.messages:
-		return 0, fmt.Errorf("it told port %d, but files are on %d and messages on %d "+
+		return 0, fmt.Errorf("it sent port %d, but files are on %d and messages on %d "+
 			"unless --classic-ports sets others", port, p.files, p.messages)
 	}
 	return port, nil
@@ -74,7 +71,7 @@ func appendClassic(dst []byte, verb codec.Verb, name string) ([]byte, error) {
 	}
 	start := len(dst)
 	dst = codec.AppendRetr(dst, name)
-	// PROTOCOL, Classic exchange: "a line is at most 4,096 bytes". Its end is none of them.
+	// A line is at most 4,096 bytes, without its end.
 	if n := len(dst) - start - len(lineEnd); n > codec.CommandMax {
 		return dst, fmt.Errorf("a line of %d bytes: %d are allowed", n, codec.CommandMax)
 	}
@@ -83,9 +80,9 @@ func appendClassic(dst []byte, verb codec.Verb, name string) ([]byte, error) {
 
 var lineEnd = []byte{'\n'}
 
-// thanked takes the line that answers the last one. What comes before the first comma is enough:
-// servers of others need not have the rest to the letter.
-func (c *control) thanked(ctx context.Context, line []byte) error {
+// checkThanks checks the line that answers quit. What precedes the first comma is enough for
+// third-party servers.
+func (c *control) checkThanks(ctx context.Context, line []byte) error {
 	thanks, _, _ := strings.Cut(codec.ClassicThanks, ",")
 	if bytes.HasPrefix(line, []byte(thanks)) {
 		return nil
@@ -115,13 +112,11 @@ func (r *receiver) untilClose(ctx context.Context, b []byte, to *sink) (err erro
 	}
 }
 
-// closed takes the server's close for the end of a file. Who connects when its offer has run out is
-// closed at once, which looks like an empty file; but such a session has been ended before.
-// (PROTOCOL, Classic exchange: "when the client before it has connected or timed out (then that
-// session is ended […])".)
+// closed takes the server's close for the end of a file. An offer that has expired is closed at
+// once, which looks like an empty file; but the server ends such a session first.
 func (r *receiver) closed(ctx context.Context) error {
 	if r.received == 0 {
-		if err := r.client.standing(ctx); err != nil {
+		if err := r.client.checkControl(ctx); err != nil {
 			return err
 		}
 	}
@@ -129,16 +124,15 @@ func (r *receiver) closed(ctx context.Context) error {
 	return nil
 }
 
-// glance is time enough to see what has come, on a busy machine too. Only empty files take it.
-const glance = 20 * time.Millisecond
+// glanceWait is long enough to see what has come, on a busy machine too. Only empty files cost it.
+const glanceWait = 20 * time.Millisecond
 
-// standing is an error if control has ended by now. What came on it unasked is the next call's to
-// find.
-func (c *control) standing(ctx context.Context) error {
+// checkControl is an error if control has ended. The next call handles other input.
+func (c *control) checkControl(ctx context.Context) error {
 	if len(c.unread) > 0 {
 		return nil
 	}
-	if err := allow(ctx, c.conn, glance); err != nil {
+	if err := allow(ctx, c.conn, glanceWait); err != nil {
 		return c.lose(ctx, err)
 	}
 	n, err := c.conn.Read(c.input[:])
@@ -149,12 +143,12 @@ func (c *control) standing(ctx context.Context) error {
 	return c.lose(ctx, err)
 }
 
-// serverMessage is what a server said in its own words.
+// serverMessage is a server's own text.
 type serverMessage string
 
 func (m serverMessage) Error() string { return string(m) }
 
-// The two messages that have a meaning of their own, without the server's time before them.
+// The two known messages, without the server's time before them.
 var (
 	messageNotFound = strings.TrimSpace(string(codec.AppendNotFound(nil, "")))
 	messageUnknown  = strings.TrimSpace(string(codec.AppendClassicUnknown(nil, "")))

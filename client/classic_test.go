@@ -185,7 +185,7 @@ func TestClassicLinesComeInAnyCut(t *testing.T) {
 	}
 }
 
-func TestClassicAnswerThatIsNoPortEndsTheSession(t *testing.T) {
+func TestClassicInvalidPortEndsSession(t *testing.T) {
 	for _, answer := range []string{
 		"CONN 0\n", "CONN 99999\n", "CONN 65536\n", "CONN 1\n", "CONN -1\n", "CONN +20020\n",
 		"CONN\n", "CONN \n", "CONN 20020 20023\n", "CONN x\n", "conn\x1b[2J\n", "\n", "\r\n",
@@ -211,7 +211,7 @@ func TestClassicAnswerThatIsNoPortEndsTheSession(t *testing.T) {
 	defer other.Close()
 	f := newClassic(t, func(s *session, _ *classicFake, _ string) { s.say(conn(other)) })
 	_, err = f.dialClassic(Options{}).Get(t.Context(), "a", io.Discard)
-	want := fmt.Sprintf("connection lost: the server broke the protocol: it told port %d, but "+
+	want := fmt.Sprintf("connection lost: the server broke the protocol: it sent port %d, but "+
 		"files are on %d and messages on %d unless --classic-ports sets others",
 		portOf(other), portOf(f.files), portOf(f.messages))
 	if err == nil || err.Error() != want {
@@ -219,7 +219,7 @@ func TestClassicAnswerThatIsNoPortEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestClassicAnswerThatNoLineAskedForEndsTheSession(t *testing.T) {
+func TestClassicUnaskedAnswerEndsSession(t *testing.T) {
 	f := newClassic(t, func(s *session, f *classicFake, _ string) {
 		s.say(conn(f.files) + "CO")
 		finish(s.meet(f.files), "text")
@@ -230,7 +230,7 @@ func TestClassicAnswerThatNoLineAskedForEndsTheSession(t *testing.T) {
 	wantKind(t, err, ErrProtocol)
 }
 
-func TestClassicMessageIsAnErrorInTheServersWords(t *testing.T) {
+func TestClassicMessageBecomesError(t *testing.T) {
 	long := strings.Repeat("W", codec.CommandMax)
 	for _, test := range []struct {
 		raw, text string
@@ -279,9 +279,9 @@ func TestClassicMessageIsAnErrorInTheServersWords(t *testing.T) {
 	}
 }
 
-// TestClassicLateClientKeepsItsFile has an offer run out: the server ends the session, and closes
+// TestClassicLateConnectKeepsFile has an offer run out: the server ends the session, and closes
 // at once who connects after.
-func TestClassicLateClientKeepsItsFile(t *testing.T) {
+func TestClassicLateConnectKeepsFile(t *testing.T) {
 	f := newClassic(t, func(s *session, f *classicFake, _ string) {
 		s.say(conn(f.files))
 		_ = s.control.Close()
@@ -295,7 +295,7 @@ func TestClassicLateClientKeepsItsFile(t *testing.T) {
 	wantFiles(t, dir, map[string]string{"a": "the old file"})
 }
 
-func TestClassicSilenceIsGivenUp(t *testing.T) {
+func TestClassicSilenceTimesOut(t *testing.T) {
 	for line, kind := range map[string]error{
 		"RETR control": ErrLost, "RETR files": ErrStalled, "RETR messages": ErrStalled,
 		"GOODBYE SERVER": ErrLost,
@@ -329,7 +329,7 @@ func TestClassicSilenceIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestClassicContextEndsATransferAndNotTheSession(t *testing.T) {
+func TestClassicContextEndsTransferOnly(t *testing.T) {
 	seen := make(chan error, 1)
 	f := newClassic(t, func(s *session, f *classicFake, line string) {
 		if line != "RETR slow" {
@@ -352,7 +352,7 @@ func TestClassicContextEndsATransferAndNotTheSession(t *testing.T) {
 	wantGet(t, c, "a", "text")
 }
 
-func TestClassicClientClosesInOrderWhatCameWhole(t *testing.T) {
+func TestClassicCompleteFileClosesCleanly(t *testing.T) {
 	seen := make(chan error, 1)
 	f := newClassic(t, func(s *session, f *classicFake, line string) {
 		l := f.files
@@ -410,7 +410,7 @@ func TestClassicQuitSaysGoodbye(t *testing.T) {
 	}
 }
 
-func TestClassicSendsNothingThatItHasNot(t *testing.T) {
+func TestClassicRefusesOtherCommands(t *testing.T) {
 	f := newClassic(t, func(_ *session, f *classicFake, line string) {
 		f.t.Errorf("the server was sent %q", line)
 	})
@@ -433,7 +433,7 @@ func TestClassicSendsNothingThatItHasNot(t *testing.T) {
 	wantGet(t, c, longest, "text")
 }
 
-func TestClassicPortsLieBesideControl(t *testing.T) {
+func TestClassicPortsFollowControl(t *testing.T) {
 	for _, test := range []struct {
 		control, files, messages uint16
 		want                     classicPorts

@@ -7,7 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 
 	"ferry/codec"
 )
@@ -27,8 +31,8 @@ type Client struct {
 type limits struct {
 	// pieceMax is the longest piece of a file: what fits a field.
 	pieceMax int64
-	// continueMin is the shortest upload that gets a part; busyWait is how long to wait for a
-	// part that another session holds.
+	// continueMin is the shortest upload that gets a part; busyWait is how long to wait for a part
+	// that another session holds.
 	continueMin int64
 	busyWait    time.Duration
 	// sumWait is how long to ask for a checksum while the server computes too many.
@@ -68,7 +72,7 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 	if o.LocalAddr.IsValid() {
 		c.dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(o.LocalAddr, 0))
 	}
-	if err := c.dial(ctx, addr); err != nil {
+	if err := c.dial(ctx, asciiHost(addr)); err != nil {
 		return nil, err
 	}
 	if o.Exchange == Auto || o.Exchange == Status {
@@ -95,13 +99,26 @@ func (c *Client) Quit(ctx context.Context) error {
 	case c.exchange == Status:
 		err = c.expect(ctx, q, ev, codec.CodeGoodbye)
 	case c.exchange == Classic:
-		err = c.thanked(ctx, ev.Data)
+		err = c.checkThanks(ctx, ev.Data)
 	}
 	_ = c.Close()
 	if errors.Is(err, ErrLost) && (errors.Is(err, io.EOF) || isReset(err)) {
 		return nil
 	}
 	return err
+}
+
+// asciiHost encodes a host name beyond ASCII as DNS knows it. An invalid one stays as it is.
+func asciiHost(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	beyond := func(r rune) bool { return r >= utf8.RuneSelf }
+	if err != nil || !utf8.ValidString(host) || !strings.ContainsFunc(host, beyond) {
+		return addr
+	}
+	if host, err = idna.Lookup.ToASCII(host); err != nil {
+		return addr
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // addressPort is the port of HOST:PORT.

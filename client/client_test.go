@@ -32,7 +32,7 @@ func TestDialSaysThatNobodyListens(t *testing.T) {
 	}
 }
 
-func TestDialRefusesWhatIsNoAddress(t *testing.T) {
+func TestDialRefusesInvalidAddress(t *testing.T) {
 	for _, addr := range []string{
 		"", "host", "host:", "host:0", "host:65536", "host:ftp", "::1:21", "a:1:2",
 	} {
@@ -54,7 +54,7 @@ func TestDialHonoursItsContext(t *testing.T) {
 	wantKind(t, err, context.Canceled)
 }
 
-func TestEveryAddressOfANameIsTried(t *testing.T) {
+func TestDialTriesEveryAddress(t *testing.T) {
 	f := newFake(t, "127.0.0.1", serveFiles(map[string]string{"a": "text"}))
 	_, port, _ := net.SplitHostPort(f.addr)
 	c, err := Dial(t.Context(), "localhost:"+port, Options{})
@@ -74,7 +74,7 @@ func TestIPv6Serves(t *testing.T) {
 	wantGet(t, c, "a", "text")
 }
 
-func TestDataConnectionGoesWhereControlWent(t *testing.T) {
+func TestDataConnectionUsesControlAddress(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only linux has all of 127.0.0.0/8")
 	}
@@ -162,13 +162,13 @@ func TestUnaskedFieldEndsTheSession(t *testing.T) {
 	wantKind(t, err, ErrProtocol)
 }
 
-func TestSilentServerIsGivenUp(t *testing.T) {
+func TestSilentServerTimesOut(t *testing.T) {
 	f := newFake(t, "127.0.0.1", func(*session, string) {})
 	_, err := f.dial(Options{ReplyTimeout: 1}).Get(t.Context(), "a", io.Discard)
 	wantKind(t, err, ErrLost)
 }
 
-func TestContextEndsTheWaitForAnAnswer(t *testing.T) {
+func TestContextEndsWaitForAnswer(t *testing.T) {
 	asked := make(chan struct{})
 	f := newFake(t, "127.0.0.1", func(*session, string) { close(asked) })
 	c := f.dial(Options{})
@@ -180,7 +180,7 @@ func TestContextEndsTheWaitForAnAnswer(t *testing.T) {
 	wantKind(t, err, ErrLost)
 }
 
-func TestPortThatRefusesForAMomentIsTriedAgain(t *testing.T) {
+func TestRefusingPortIsRetried(t *testing.T) {
 	told := make(chan *net.TCPAddr, 1)
 	again := make(chan struct{})
 	open := make(chan struct{})
@@ -209,7 +209,7 @@ func TestPortThatRefusesForAMomentIsTriedAgain(t *testing.T) {
 	wantGet(t, c, "a", "text")
 }
 
-func TestPortThatStaysClosedLeavesTheSession(t *testing.T) {
+func TestClosedPortLeavesSession(t *testing.T) {
 	files := serveFiles(map[string]string{"a": "text"})
 	f := newFake(t, "127.0.0.1", func(s *session, command string) {
 		if command == "get closed" {

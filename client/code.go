@@ -8,7 +8,7 @@ import (
 	"ferry/codec"
 )
 
-// codeKinds says which kind of failure a code is, where the command makes no difference.
+// codeKinds is the kind of failure that a code means for every command.
 var codeKinds = map[int64]error{
 	codec.CodeTooBusy:       ErrBusy,
 	codec.CodeNoConnection:  ErrNoData,
@@ -25,8 +25,7 @@ var codeKinds = map[int64]error{
 	codec.CodePartSize:      ErrMismatch,
 }
 
-// noFileKinds says what "no such file, or not a plain file" means for a command; what is not here
-// is ErrNotDone.
+// noFileKinds is what "no such file, or not a plain file" means for a command; others: ErrNotDone.
 var noFileKinds = map[codec.Verb]error{
 	codec.VerbGet:      ErrNotFound,
 	codec.VerbGetPart:  ErrNotFound,
@@ -52,8 +51,7 @@ func replyError(q codec.Request, ev codec.Event) *Error {
 		}
 	case kind != nil:
 	case ev.N < 500:
-		// A code that is not known here is of its hundred, as RFC 959 has it: 4xx may go well
-		// later, 5xx will not.
+		// Of unknown codes the first digit counts: 4xx may pass, 5xx will not.
 		kind = ErrBusy
 	default:
 		kind = ErrNotDone
@@ -62,7 +60,7 @@ func replyError(q codec.Request, ev codec.Event) *Error {
 	e.Code, e.also = int(ev.N), baseSign(q.Verb, ev.N)
 	text := string(ev.Data)
 	if ev.N == codec.CodeNotAllowed {
-		// The verb is the protocol's word, and says less than the name before it.
+		// The protocol's verb says less than the name.
 		text = strings.TrimPrefix(text, q.Verb.String()+": ")
 	}
 	if text != "" {
@@ -71,8 +69,8 @@ func replyError(q codec.Request, ev codec.Event) *Error {
 	return e
 }
 
-// baseSign is the kind that a failure has in base, nil when base would not end there either: a put
-// that fails is reset, and of a file that cannot be sent it announces a size of 0.
+// baseSign is the kind of the failure in base, nil for none: it resets a put, and announces a size
+// of 0 for a file that cannot be sent.
 func baseSign(verb codec.Verb, code int64) error {
 	switch verb {
 	case codec.VerbPut, codec.VerbPutPart, codec.VerbNewPart:

@@ -38,7 +38,7 @@ func (c *Client) stat(ctx context.Context, name string) (Info, error) {
 	}
 	said, ok := codec.ParseStat(ev.Data)
 	if !ok {
-		return Info{}, c.strange(ctx, codec.VerbStat, ev)
+		return Info{}, c.unexpected(ctx, codec.VerbStat, ev)
 	}
 	return Info{Folder: said.Dir, Size: said.Size, Modified: parseTime(said.Time)}, nil
 }

@@ -27,7 +27,7 @@ func answering(t *testing.T, code int, text string) (*Client, chan string) {
 	return f.dial(Options{Exchange: Status}), asked
 }
 
-func TestCommandsAreAskedAndAnswered(t *testing.T) {
+func TestEveryCommandIsSentAndAnswered(t *testing.T) {
 	hex32 := strings.Repeat("0f", 16)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	ctx := t.Context()
@@ -98,9 +98,9 @@ func TestRenameTakesTwoCommands(t *testing.T) {
 	wantKind(t, c.Rename(t.Context(), "", "a"), ErrName)
 }
 
-// TestEachCodeIsAKind holds the whole table of the protocol, for commands with and without a
+// TestEveryCodeHasAKind holds the whole table of the protocol, for commands with and without a
 // meaning of their own for 550, and for what users of base ask for.
-func TestEachCodeIsAKind(t *testing.T) {
+func TestEveryCodeHasAKind(t *testing.T) {
 	ctx := t.Context()
 	calls := map[string]func(c *Client) error{
 		"get":   func(c *Client) error { _, err := c.Get(ctx, "a", io.Discard); return err },
@@ -162,8 +162,8 @@ func TestEachCodeIsAKind(t *testing.T) {
 	}
 }
 
-// TestServersWordsAreEscaped: bytes that the codec of another server let through.
-func TestServersWordsAreEscaped(t *testing.T) {
+// TestServerTextIsEscaped: bytes that the codec of another server let through.
+func TestServerTextIsEscaped(t *testing.T) {
 	f := newStatusFake(t, func(s *session, _ codec.Request) {
 		_, _ = io.WriteString(s.control, record("550 \x1b[2Jgone\u202e"))
 	})
@@ -173,7 +173,7 @@ func TestServersWordsAreEscaped(t *testing.T) {
 	}
 }
 
-func TestRepliesThatAnswerNothingEndTheSession(t *testing.T) {
+func TestUnexpectedReplyEndsSession(t *testing.T) {
 	for _, raw := range []string{
 		record("226 12"), record("150 99 x"), record("213 file x y"), record("213"),
 		record("21"), record("abc file"), "0000009000", "letters!!!",
@@ -203,8 +203,8 @@ func TestFileWithoutATimeIsAFile(t *testing.T) {
 	}
 }
 
-// TestEveryCutOfAReplyIsALostSession: a reply that ends early is none.
-func TestEveryCutOfAReplyIsALostSession(t *testing.T) {
+// TestTruncatedReplyLosesSession: a reply that ends early is none.
+func TestTruncatedReplyLosesSession(t *testing.T) {
 	whole := record("213 file 12 2026-01-02T03:04:05Z")
 	for cut := range len(whole) {
 		f := newStatusFake(t, func(s *session, _ codec.Request) {
@@ -236,8 +236,8 @@ func TestUnaskedReplyEndsTheSession(t *testing.T) {
 	}
 }
 
-// TestServerThatDismissesASessionSaysWhy: at a command, and while data moves.
-func TestServerThatDismissesASessionSaysWhy(t *testing.T) {
+// TestServerReasonForClosingIsReported: at a command, and while data moves.
+func TestServerReasonForClosingIsReported(t *testing.T) {
 	f := newStatusFake(t, func(s *session, q codec.Request) {
 		if q.Verb == codec.VerbGet {
 			reset(s.offer("100"))
@@ -262,7 +262,7 @@ func TestServerThatDismissesASessionSaysWhy(t *testing.T) {
 	}
 }
 
-func TestContextAbortsACommandAndNotTheSession(t *testing.T) {
+func TestContextAbortsCommandOnly(t *testing.T) {
 	asked := make(chan struct{}, 1)
 	f := newStatusFake(t, func(s *session, q codec.Request) {
 		if q.Verb != codec.VerbSum {
@@ -289,8 +289,8 @@ func TestContextAbortsACommandAndNotTheSession(t *testing.T) {
 	}
 }
 
-// TestAnswerThatMeetsAnAbortCounts: what was done was done.
-func TestAnswerThatMeetsAnAbortCounts(t *testing.T) {
+// TestAnswerCrossingAbortCounts: what was done was done.
+func TestAnswerCrossingAbortCounts(t *testing.T) {
 	asked := make(chan struct{})
 	f := newStatusFake(t, func(s *session, q codec.Request) {
 		if q.Verb == codec.VerbNoop {
@@ -319,7 +319,7 @@ func TestSilenceEndsAStatusSession(t *testing.T) {
 	wantKind(t, c.Noop(t.Context()), ErrLost)
 }
 
-func TestListingsAreTakenApart(t *testing.T) {
+func TestLongListingIsParsed(t *testing.T) {
 	const long = "file\t12\t2026-01-02T03:04:05Z\ta b\ndir\t0\t2026-01-02T03:04:06Z\td\t/\n" +
 		"nonsense\nfile\tx\t2026-01-02T03:04:05Z\tc\nfile\t1\tyesterday\tc\nfile\t1\t\t\n" +
 		"pipe\t3\t2026-01-02T03:04:05+02:00\te"
@@ -367,7 +367,7 @@ func TestListingsAreTakenApart(t *testing.T) {
 	}
 }
 
-func TestAnErrorNamesItsFileOnce(t *testing.T) {
+func TestErrorNamesItsFileOnce(t *testing.T) {
 	inner := failure("a", ErrBroken, nil)
 	for want, err := range map[string]error{
 		"a: connection lost: transfer broken off":    failure("a", ErrLost, inner),

@@ -178,7 +178,7 @@ func (u *upload) partSize(ctx context.Context, part codec.PartID) (size int64, e
 		}
 		var ok bool
 		if size, ok = codec.ParseSize(ev.Data); !ok {
-			return u.strange(ctx, q.Verb, ev)
+			return u.unexpected(ctx, q.Verb, ev)
 		}
 		return nil
 	})
@@ -272,4 +272,4 @@ func unmodified(file *os.File, was fs.FileInfo) error {
 	return nil
 }
 
-var errChangedHere = errors.New("it changed while it was sent")
+var errChangedHere = errors.New("file changed during upload")

@@ -11,7 +11,7 @@ import (
 	"ferry/codec"
 )
 
-func TestPartThatIsHeldIsWaitedFor(t *testing.T) {
+func TestHeldPartIsAwaited(t *testing.T) {
 	r := newResuming(t, 40)
 	r.write(t)
 	r.once(20, byClose)
@@ -45,9 +45,9 @@ func TestPartThatIsHeldIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestUploadThatCannotHaveItsNameIsKept: something stands under the name that is in the way, until
+// TestUploadRefusedAtCommitKeepsPart: something stands under the name that is in the way, until
 // it does not.
-func TestUploadThatCannotHaveItsNameIsKept(t *testing.T) {
+func TestUploadRefusedAtCommitKeepsPart(t *testing.T) {
 	for _, code := range []int{550, 553} {
 		r := newResuming(t, 40)
 		r.write(t)
@@ -138,8 +138,8 @@ func TestLargeUploadWithoutPartsSaysSo(t *testing.T) {
 	}
 }
 
-// TestBusyChecksumsAreWaitedFor: a server computes so many at once for an address.
-func TestBusyChecksumsAreWaitedFor(t *testing.T) {
+// TestBusyChecksumIsRetried: a server computes so many at once for an address.
+func TestBusyChecksumIsRetried(t *testing.T) {
 	r := newResuming(t, 40)
 	r.write(t)
 	r.once(20, byClose)
@@ -212,7 +212,7 @@ func TestContextKeepsThePart(t *testing.T) {
 	r.wantStored(t)
 }
 
-func TestSmallUploadsAreNoParts(t *testing.T) {
+func TestSmallUploadUsesNoPart(t *testing.T) {
 	r := newResuming(t, continueMin-1)
 	r.write(t)
 	c := r.dialStatus(Options{NotesFolder: r.notes})
@@ -232,8 +232,8 @@ func TestSmallUploadsAreNoParts(t *testing.T) {
 	r.wantStored(t)
 }
 
-// TestUnwritableNotesCostNothingElse: the upload itself goes well.
-func TestUnwritableNotesCostNothingElse(t *testing.T) {
+// TestUploadSucceedsWithoutNotes: the upload itself goes well.
+func TestUploadSucceedsWithoutNotes(t *testing.T) {
 	r := newResuming(t, 40)
 	r.write(t)
 	r.notes = filepath.Join(r.local, "below", "a", "file")

@@ -92,8 +92,8 @@ func (r *resuming) wantStored(t *testing.T) {
 	}
 }
 
-// TestUploadGoesOnFromEveryByte: broken at each byte, in each way, and with each size of pieces.
-func TestUploadGoesOnFromEveryByte(t *testing.T) {
+// TestUploadResumesFromEveryByte: broken at each byte, in each way, and with each size of pieces.
+func TestUploadResumesFromEveryByte(t *testing.T) {
 	const size = 40
 	for how := range breakages {
 		for _, piece := range []int64{7, codec.FieldMax} {
@@ -126,10 +126,10 @@ func TestUploadGoesOnFromEveryByte(t *testing.T) {
 	}
 }
 
-// TestSessionThatEndsAtEveryByteIsGoneOnWith: control breaks inside of each reply and between all,
+// TestUploadResumesAfterSessionLostAtEveryByte: control breaks within each reply and between all,
 // of an upload, of one that goes on, and of downloads alike. Many at once, since a client that is
 // left at hello waits a while for what the server does next.
-func TestSessionThatEndsAtEveryByteIsGoneOnWith(t *testing.T) {
+func TestUploadResumesAfterSessionLostAtEveryByte(t *testing.T) {
 	for _, verb := range []codec.Verb{codec.VerbPutPart, codec.VerbGetPart} {
 		var broken atomic.Int64 // where the next one breaks
 		var whole atomic.Bool   // one was done before it broke
@@ -192,8 +192,8 @@ func goOnAfter(t *testing.T, verb codec.Verb, after int64) int64 {
 	return r.budget.Load()
 }
 
-// TestUploadThatBreaksEveryTimeArrives: each session brings a few bytes more.
-func TestUploadThatBreaksEveryTimeArrives(t *testing.T) {
+// TestUploadArrivesDespiteRepeatedBreaks: each session brings a few bytes more.
+func TestUploadArrivesDespiteRepeatedBreaks(t *testing.T) {
 	r := newResuming(t, 300_000)
 	r.write(t)
 	r.always(30_000, 3)
@@ -212,8 +212,8 @@ func TestUploadThatBreaksEveryTimeArrives(t *testing.T) {
 	r.wantStored(t)
 }
 
-// TestPartThatIsNoPrefixIsNotGoneOnWith: what a resume by size alone would corrupt.
-func TestPartThatIsNoPrefixIsNotGoneOnWith(t *testing.T) {
+// TestUploadRestartsOnDifferentPart: what a resume by size alone would corrupt.
+func TestUploadRestartsOnDifferentPart(t *testing.T) {
 	for name, spoil := range map[string]func(*resuming, *keptUpload){
 		"other bytes": func(_ *resuming, p *keptUpload) { p.data[3] ^= 1 },
 		"too long":    func(r *resuming, p *keptUpload) { p.data = append(r.data, 'x') },
@@ -289,8 +289,8 @@ func TestOtherNamesAndFoldersAreOtherUploads(t *testing.T) {
 	}
 }
 
-// TestLostLastReplyIsNoSecondUpload: the file was stored, and the session lost before it was said.
-func TestLostLastReplyIsNoSecondUpload(t *testing.T) {
+// TestLostFinalReplyCausesNoSecondUpload: the file was stored, and the reply lost.
+func TestLostFinalReplyCausesNoSecondUpload(t *testing.T) {
 	for _, same := range []bool{true, false} {
 		r := newResuming(t, 40)
 		r.write(t)
@@ -329,8 +329,8 @@ func TestWholePartIsCommitted(t *testing.T) {
 	r.wantStored(t)
 }
 
-// TestPartThatChangesMeanwhileIsAskedForAgain: 554, and a part that goes between two commands.
-func TestPartThatChangesMeanwhileIsAskedForAgain(t *testing.T) {
+// TestChangedPartIsQueriedAgain: 554, and a part that goes between two commands.
+func TestChangedPartIsQueriedAgain(t *testing.T) {
 	for name, change := range map[string]func(r *resuming){
 		"longer": func(r *resuming) {
 			for _, p := range r.parts {
@@ -360,7 +360,7 @@ func TestPartThatChangesMeanwhileIsAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestFileThatChangesWhileItIsSentIsAMismatch(t *testing.T) {
+func TestFileChangedDuringUploadIsMismatch(t *testing.T) {
 	r := newResuming(t, 40)
 	r.write(t)
 	r.before = func(q codec.Request) {

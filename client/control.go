@@ -25,8 +25,8 @@ type control struct {
 	features Features
 	ports    classicPorts
 
-	// answers decodes the input; unread is what came after the last answer, in input, which
-	// holds the longest offer. said is a copy of a reply that outlives the next one.
+	// answers decodes the input; unread is what came after the last answer, in input, which holds
+	// the longest offer. said is a copy of a reply that outlives the next one.
 	answers codec.Decoder
 	unread  []byte
 	input   [7 * codec.FieldSize]byte
@@ -35,8 +35,8 @@ type control struct {
 	command []byte
 	watch
 
-	// mu guards what Close and an ending context share with the running call: its data
-	// connection, and why the session ended, nil while it stands.
+	// mu guards what Close and an ending context share with the running call: its data connection,
+	// and why the session ended, nil while it stands.
 	mu   sync.Mutex
 	data *net.TCPConn
 	over *Error
@@ -132,15 +132,15 @@ func (c *control) within(ctx context.Context, run func() error) error {
 	return run()
 }
 
-// longAgo is a deadline that has passed.
-var longAgo = time.Unix(1, 0)
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
 
 // onInterrupt wakes the running call by deadlines that have passed.
 func (c *control) onInterrupt() {
 	c.mu.Lock()
-	_ = c.conn.SetDeadline(longAgo)
+	_ = c.conn.SetDeadline(past)
 	if c.data != nil {
-		_ = c.data.SetDeadline(longAgo)
+		_ = c.data.SetDeadline(past)
 	}
 	c.mu.Unlock()
 	c.interrupted <- struct{}{}
@@ -177,9 +177,9 @@ func (c *control) lose(ctx context.Context, cause error) error {
 
 var errHalfWay = errors.New("a command was given up before its answer")
 
-// dismissed ends the session because the server said so: it is full or shutting down, or the
+// closedByServer ends the session because the server said so: it is full or shutting down, or the
 // session was idle for too long.
-func (c *control) dismissed(ev codec.Event) error {
+func (c *control) closedByServer(ev codec.Event) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over == nil {

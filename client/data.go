@@ -55,14 +55,14 @@ func (c *control) offered(
 		}
 		offer, ok := codec.ParseOffer(q.Verb, ev.Data)
 		if !ok {
-			return offer, c.strange(ctx, q.Verb, ev)
+			return offer, c.unexpected(ctx, q.Verb, ev)
 		}
 		return offer, nil
 	case Classic:
-		offer.Port, err = c.ports.told(ev.Data)
+		offer.Port, err = c.ports.parse(ev.Data)
 	default:
 		if offer.Port = uint16(ev.N); ev.N < dataPortMin || ev.N > dataPortMax {
-			err = fmt.Errorf("it told port %d", ev.N)
+			err = fmt.Errorf("it sent port %d", ev.N)
 		}
 	}
 	if err != nil {
@@ -143,8 +143,8 @@ func (c *control) done(conn *net.TCPConn, failed bool) {
 	_ = conn.Close()
 }
 
-// concluded waits for the final reply of a transfer whose bytes have all moved.
-func (c *control) concluded(ctx context.Context, q codec.Request) (codec.Event, error) {
+// finalReply waits for the final reply of a transfer whose bytes have all moved.
+func (c *control) finalReply(ctx context.Context, q codec.Request) (codec.Event, error) {
 	ev, err := c.reply(ctx, q, c.options.ReplyTimeout)
 	if err != nil || ev.N == codec.CodeDone && q.Verb == codec.VerbPutPart {
 		return ev, err
@@ -162,9 +162,9 @@ func (c *control) failed(ctx context.Context, q codec.Request, cause error) erro
 	if seen.also == nil {
 		seen.also = baseBreak(q.Verb, seen.Kind)
 	}
-	last, err := c.lastWord(ctx, seen.Kind)
+	last, err := c.failureReply(ctx, seen.Kind)
 	if err == nil && last.N == codec.CodeTooBusy {
-		err = c.dismissed(last)
+		err = c.closedByServer(last)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -200,10 +200,11 @@ func baseBreak(verb codec.Verb, kind error) error {
 	return nil
 }
 
-// lastWord is the final reply of a command whose data connection failed. If the network was at
+// failureReply is the final reply of a command whose data connection failed. If the network was at
 // fault the server notices too and says so by itself; otherwise abor tells it.
-func (c *control) lastWord(ctx context.Context, kind error) (codec.Event, error) {
-	if !errors.Is(kind, ErrBroken) || ctx.Err() != nil || allow(ctx, c.conn, lastWordWait) != nil {
+func (c *control) failureReply(ctx context.Context, kind error) (codec.Event, error) {
+	broken := errors.Is(kind, ErrBroken) && ctx.Err() == nil
+	if !broken || allow(ctx, c.conn, failureReplyWait) != nil {
 		return c.abandon(ctx)
 	}
 	ev, err := c.last()

@@ -1,31 +1,25 @@
-// Package client fetches files from a ferry server and stores files there, in the status exchange
-// where the server speaks it, else in base, or in classic.
+// Package client fetches files from a ferry server and stores files there. It speaks the status
+// exchange if the server does, else base, or classic.
 //
-// A [Client] is one control connection. Each transfer makes a data connection of its own, on the
-// port that the server tells, to the address that control reached and to no other. One call runs
-// at a time on a client; only [Client.Close] may come from elsewhere meanwhile. Every call that
-// waits takes a context, and gives up when it ends.
+// A [Client] is one control connection. Each transfer makes a data connection of its own, to the
+// address that control reached. One call runs at a time; only [Client.Close] may be called
+// meanwhile. Every call that waits takes a context, and ends with it.
 //
-// [Dial] finds out what the server speaks unless [Options.Exchange] says it. In the status exchange
-// every command is answered: a put that returns without an error is stored, an error has the
-// server's code and words, a context that ends aborts the command and leaves the session, and
-// transfers that broke off are gone on with: [Client.PutFileContinue], [Client.GetFileContinue].
+// In status every command is answered: a put that returns without an error is stored, an error has
+// the server's code and text, the end of a context aborts the command and leaves the session
+// usable, and [Client.PutFileContinue] and [Client.GetFileContinue] resume interrupted transfers.
 //
-// Base hardly tells errors, and the package says no more than it knows. A size of 0 may be an
-// empty file or a missing one: [ErrNothingSent]. A put is [Confirmed] by a clean close, fails by a
-// reset ([ErrRefused]), and is [Unconfirmed] when the server stays silent. Errors that concern one
-// transfer leave the session as it was; after [ErrLost] it is gone. A program that asks for base's
-// kinds finds them in the status exchange as well.
+// Base reports few errors. A size of 0 may be an empty file or a missing one: [ErrNothingSent]. A
+// put is [Confirmed] by a clean close, fails by a reset ([ErrRefused]), and is [Unconfirmed] if the
+// server stays silent. After [ErrLost] the session is gone; other errors concern one transfer. A
+// program that checks for base's kinds finds them in status as well.
 //
-// Classic ([Classic]) fetches files and has nothing else. Its server says in words that a
-// file is missing ([ErrNotFound]), so that an empty file is one. But it tells no size: a file ends
-// with the server's clean close, and one that fails with a reset. What a server, or something on
-// the way, cuts off cleanly cannot be told from a whole file.
+// [Classic] only fetches files. A missing one is reported ([ErrNotFound]). A file has no size: it
+// ends with a clean close, and one that fails with a reset, so that what is cut off cleanly looks
+// complete.
 //
-// The package speaks to other servers of the same ten-byte fields too. It reads a field in
-// whatever pieces it arrives, takes the announced size for the end of a record, and never waits
-// for a close behind it. What a server sends beyond the announced bytes is neither written nor
-// reported: it may arrive late or never, so that a report would depend on chance.
+// The package also speaks to other servers of the ten-byte fields. It accepts a field in any
+// pieces, ends a record at its announced size, and ignores what follows.
 //
-// The line-mode program stands in client/shell; client/ferry is its main function.
+// The line-mode program is client/shell; client/ferry is its main function.
 package client

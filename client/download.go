@@ -43,8 +43,8 @@ func (c *Client) GetFile(ctx context.Context, name, local string) (int64, error)
 	return n, d.commit()
 }
 
-// checkTarget returns what stands under the path that a file is to get, nil for nothing. What is
-// no plain file is an error.
+// checkTarget returns what stands under the path that a file is to get, nil for nothing. What is no
+// plain file is an error.
 func checkTarget(name, local string) (fs.FileInfo, error) {
 	if name == "" || local == "" {
 		return nil, failure(name, ErrName, errNoName)
@@ -221,7 +221,7 @@ func (d *download) drop() {
 	_ = d.file.Close()
 }
 
-var errTaken = errors.New("another file has taken its place while it was fetched")
+var errTaken = errors.New("another file replaced it during download")
 
 // commit gives the file its name. Systems that can rename an open file keep it locked meanwhile.
 func (d *download) commit() error {

@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// isReset says whether the peer broke the connection.
+// isReset reports whether the peer broke the connection.
 func isReset(err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
 		errors.Is(err, syscall.ECONNABORTED)
 }
 
-// isRefused says whether nobody listens on the port.
+// isRefused reports whether nobody listens on the port.
 func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

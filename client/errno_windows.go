@@ -2,22 +2,15 @@ package client
 
 import (
 	"errors"
-	"syscall"
+
+	"golang.org/x/sys/windows"
 )
 
-// The numbers of Winsock; package syscall gives its own invented ones their Unix names.
-const (
-	wsaConnAborted syscall.Errno = 10053
-	wsaConnReset   syscall.Errno = 10054
-	wsaShutdown    syscall.Errno = 10058
-	wsaConnRefused syscall.Errno = 10061
-)
-
-// isReset says whether the peer broke the connection.
+// isReset reports whether the peer broke the connection.
 func isReset(err error) bool {
-	return errors.Is(err, wsaConnReset) || errors.Is(err, wsaConnAborted) ||
-		errors.Is(err, wsaShutdown)
+	return errors.Is(err, windows.WSAECONNRESET) || errors.Is(err, windows.WSAECONNABORTED) ||
+		errors.Is(err, windows.WSAESHUTDOWN)
 }
 
-// isRefused says whether nobody listens on the port.
-func isRefused(err error) bool { return errors.Is(err, wsaConnRefused) }
+// isRefused reports whether nobody listens on the port.
+func isRefused(err error) bool { return errors.Is(err, windows.WSAECONNREFUSED) }

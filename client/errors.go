@@ -25,7 +25,7 @@ var (
 	// ErrNothingSent means that a base server announced a size of 0; ErrRefused that it reset an
 	// upload, and stored nothing.
 	ErrNothingSent = errors.New(
-		"nothing sent: missing, unreadable or too large (this server cannot say)")
+		"nothing sent: not found, not readable, or too large (this server does not say which)")
 	ErrRefused = errors.New("not stored: the server reset the data connection")
 
 	// ErrNotFound means that the server has no such plain file; ErrNoFolder no such folder.
@@ -95,8 +95,8 @@ func (e *Error) Error() string {
 	} else if errors.As(e.Err, &said) {
 		text = said.Error()
 		if e.Code != 0 {
-			// Servers begin their words with the name, as far as it can be printed, which
-			// stands there already.
+			// Servers begin their words with the name, as far as it can be printed, which stands
+			// there already.
 			named := codec.AppendPrintable(nil, []byte(e.Name))
 			text = Printable(strings.TrimPrefix(text, string(named)+": "))
 		}
@@ -104,7 +104,7 @@ func (e *Error) Error() string {
 		text = put.Error()
 	} else if inner := (*Error)(nil); errors.As(e.Err, &inner) && inner.Name == e.Name {
 		unnamed := *inner
-		unnamed.Name = "" // it is told once
+		unnamed.Name = "" // name it once
 		text += ": " + unnamed.Error()
 	} else if e.Err != nil {
 		text += ": " + causeText(e.Err)
@@ -115,7 +115,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the kind, what base would have told, and the cause.
+// Unwrap gives the kind, the kind in base, and the cause.
 func (e *Error) Unwrap() []error {
 	all := []error{e.Kind}
 	if e.also != nil {
@@ -198,13 +198,15 @@ func isNetwork(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.As(err, &timeout) && timeout.Timeout()
 }
 
+const nobodyListens = "nobody listens there (connection refused)"
+
 // dialError says in a few words why nobody answered.
 func dialError(ctx context.Context, addr string, err error) error {
 	if done := ctx.Err(); done != nil {
 		return failure(addr, ErrGivenUp, done)
 	}
 	if isRefused(err) {
-		return failure(addr, ErrConnect, &reworded{err, "nobody listens there (connection refused)"})
+		return failure(addr, ErrConnect, &reworded{err, nobodyListens})
 	}
 	if isReset(err) {
 		err = errors.New(errTurnedAway)

@@ -32,7 +32,7 @@ func backUp(ctx context.Context, address string) error {
 			return err
 		}
 	}
-	return errors.New("the network breaks off again and again")
+	return errors.New("connection lost repeatedly; giving up")
 }
 
 func TestReadmeShowsWhatIsCompiledHere(t *testing.T) {

@@ -153,7 +153,7 @@ func (c *control) useUp(ctx context.Context, port int64) {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(longAgo) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
 	defer stop()
 	_, _ = io.Copy(io.Discard, io.LimitReader(conn, useUpMost))
 }

@@ -13,7 +13,7 @@ import (
 	"ferry/codec"
 )
 
-func TestServerOfOursIsSpokenToInStatus(t *testing.T) {
+func TestAutoSpeaksStatusWithOurServer(t *testing.T) {
 	for cut := range int32(12) {
 		f := newStatusFake(t, func(s *session, _ codec.Request) { s.reply(200, "") })
 		f.cut.Store(cut)
@@ -46,7 +46,7 @@ func greeted(t *testing.T, greet func(s *session)) (*fake, *atomic.Int32) {
 	return f, &hellos
 }
 
-func TestOtherServersAreMetAgainInBase(t *testing.T) {
+func TestAutoFallsBackToBase(t *testing.T) {
 	for name, greet := range map[string]func(s *session){
 		"a port":         (*session).unknown,
 		"a dead port":    func(s *session) { l := s.listen(); s.tell(portOf(l)); _ = l.Close() },
@@ -91,8 +91,8 @@ func TestOtherServersAreMetAgainInBase(t *testing.T) {
 	}
 }
 
-// TestServerThatLeavesTwiceIsNotConnected: who is turned away hears that, and not what base lacks.
-func TestServerThatLeavesTwiceIsNotConnected(t *testing.T) {
+// TestServerClosingTwiceIsConnectError: who is turned away hears that, and not what base lacks.
+func TestServerClosingTwiceIsConnectError(t *testing.T) {
 	for name, linger := range map[string]int{"a close": -1, "a reset": 0} {
 		t.Run(name, func(t *testing.T) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -122,8 +122,8 @@ func TestServerThatLeavesTwiceIsNotConnected(t *testing.T) {
 	}
 }
 
-// TestPortOfHelloIsTakenUp: a server that serves one client at a time waits on the port it told.
-func TestPortOfHelloIsTakenUp(t *testing.T) {
+// TestPortOfferedForHelloIsUsed: a server of one client at a time waits on the offered port.
+func TestPortOfferedForHelloIsUsed(t *testing.T) {
 	taken := make(chan error, 1)
 	f, _ := greeted(t, func(s *session) {
 		conn := s.data()
@@ -145,7 +145,7 @@ func TestPortOfHelloIsTakenUp(t *testing.T) {
 	wantGet(t, c, "a", "text")
 }
 
-func TestContextEndsTheQuestion(t *testing.T) {
+func TestContextEndsNegotiation(t *testing.T) {
 	asked := make(chan struct{})
 	f, _ := greeted(t, func(*session) { close(asked) })
 	_, err := Dial(cancelOn(t, asked), f.addr, Options{HelloWait: time.Hour})
@@ -153,7 +153,7 @@ func TestContextEndsTheQuestion(t *testing.T) {
 	wantKind(t, err, context.Canceled)
 }
 
-func TestForcedBaseAsksNothing(t *testing.T) {
+func TestForcedBaseSendsNoHello(t *testing.T) {
 	f, hellos := greeted(t, func(*session) {})
 	c := f.dial(Options{Exchange: Base})
 	wantGet(t, c, "a", "text")
@@ -180,8 +180,8 @@ func TestExchangesHaveNames(t *testing.T) {
 	}
 }
 
-// TestBaseSaysThatItHasNone: nothing is sent for what base does not know.
-func TestBaseSaysThatItHasNone(t *testing.T) {
+// TestBaseRefusesStatusCommands: nothing is sent for what base does not know.
+func TestBaseRefusesStatusCommands(t *testing.T) {
 	f := newFake(t, "127.0.0.1", func(_ *session, command string) {
 		t.Errorf("the server was asked: %s", command)
 	})

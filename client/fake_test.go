@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -261,7 +262,7 @@ func (f *fake) dial(o Options) *Client {
 	if o.Exchange == Auto {
 		o.Exchange = Base
 	}
-	o.HelloWait = orDefault(o.HelloWait, patience)
+	o.HelloWait = cmp.Or(o.HelloWait, patience)
 	c, err := Dial(f.t.Context(), f.addr, o)
 	if err != nil {
 		f.t.Fatal(err)

@@ -30,25 +30,25 @@ func (c *Client) Get(ctx context.Context, name string, w io.Writer) (int64, erro
 // sink is where the bytes of a file or a listing go.
 type sink struct {
 	w io.Writer
-	// begin, when set, makes w once the size is known, or known to be told by nobody: -1. It
-	// is not asked for base's size of 0.
+	// begin, if set, makes w once the size is known; -1 means that the server does not tell it. It
+	// is not called for base's size of 0.
 	begin    func(size int64) (io.Writer, error)
 	progress progress
 }
 
-// progress tells the caller's hook how far a file is; its zero value tells nobody.
+// progress reports to the caller's hook; its zero value does nothing.
 type progress struct {
 	hook func(moved, total int64)
-	// before is what was there already; total is the whole, 0 for what the transfer has.
+	// before is how much was there already; total is the file's size, 0 for the transfer's.
 	before, total int64
 }
 
-// progress is about a file of total bytes, of which so many are there.
+// progress reports on a file of total bytes, of which some are there already.
 func (c *control) progress(before, total int64) progress {
 	return progress{c.options.Progress, before, total}
 }
 
-// tell says that n bytes of a transfer's size have been moved.
+// tell reports that n bytes of a transfer's size have moved.
 func (p *progress) tell(n, size int64) {
 	if p.hook == nil {
 		return
@@ -59,7 +59,7 @@ func (p *progress) tell(n, size int64) {
 	p.hook(p.before+n, size)
 }
 
-// piece is how many bytes the system's own copy is asked for at a time.
+// piece is how many bytes to request at a time of the system's own copy.
 func (p *progress) piece() int64 {
 	if p.hook == nil {
 		return spliceMost
@@ -67,8 +67,8 @@ func (p *progress) piece() int64 {
 	return progressPiece
 }
 
-// bring runs a command whose data connection brings one record, or a file or a message of classic.
-// It returns how many bytes came, and the offer that was made for them.
+// bring runs a command that receives one record, or a file or a message of classic. It returns how
+// many bytes came, and the offer.
 func (c *control) bring(
 	ctx context.Context, q codec.Request, to *sink,
 ) (int64, codec.Offer, error) {
@@ -103,7 +103,7 @@ func (c *control) bring(
 	case err != nil:
 		return r.received, offer, c.failed(ctx, q, err)
 	}
-	ev, err := c.concluded(ctx, q)
+	ev, err := c.finalReply(ctx, q)
 	if err == nil {
 		err = c.complete(ctx, q.Verb, ev, r.received)
 	}
@@ -113,7 +113,7 @@ func (c *control) bring(
 // complete checks the size in the final reply to a transfer.
 func (c *control) complete(ctx context.Context, v codec.Verb, ev codec.Event, size int64) error {
 	if n, ok := codec.ParseSize(ev.Data); !ok || n != size {
-		return c.strange(ctx, v, ev)
+		return c.unexpected(ctx, v, ev)
 	}
 	return nil
 }
@@ -131,33 +131,32 @@ func (r *receiver) unlock(ctx context.Context, key codec.Key) error {
 }
 
 const (
-	// Below this many bytes to come the system's own copy costs more than it saves: it borrows
-	// a pipe.
+	// Below this many bytes the system's own copy costs more than it saves: it borrows a pipe.
 	spliceMin = 256 << 10
-	// spliceMost is how many bytes are asked for at a time, so that the stall timeout starts
-	// anew as long as any move.
+	// spliceMost bounds the bytes of one request, so that the stall timeout restarts while bytes
+	// move.
 	spliceMost = 4 << 20
-	// progressPiece takes its place where somebody watches: a slow line still shows that it
-	// moves, and the calls cost less than a hundredth of the copying.
+	// progressPiece replaces it where somebody watches: slow lines show progress, and the calls
+	// cost under 1 % of the copying.
 	progressPiece = 256 << 10
-	// Only on Linux does the system copy from a socket to a file.
+	// Only Linux copies from a socket to a file.
 	spliceServes = runtime.GOOS == "linux"
 )
 
-// receiver is what comes on one data connection, owned by the call that fetches it.
+// receiver reads one data connection, owned by the call that fetches.
 type receiver struct {
 	conn    *net.TCPConn
 	client  *control
 	name    string
 	decoder codec.Decoder
-	// size is what the server announced, -1 until it has; expected is what the offer said, -1
-	// where it said nothing.
+	// size is what the server announced, -1 until it has; expected is what the offer said, -1 where
+	// it said nothing.
 	size, expected int64
 	received       int64
 	progress       progress
-	// message says that a message comes; toClose that a file comes that ends with the close.
+	// message means that a message comes; toClose a file that ends with the close.
 	message, toClose bool
-	// whole says that everything came that the server had to say.
+	// whole means that everything came that the server had to send.
 	whole bool
 }
 
@@ -227,8 +226,8 @@ func (r *receiver) write(w io.Writer, b []byte) error {
 	return nil
 }
 
-// more reads once into b, or has the system move bytes from the socket to a file. It returns io.EOF
-// when the server has closed in order.
+// more reads once into b, or lets the system move bytes from the socket to a file. It returns
+// io.EOF after a clean close.
 func (r *receiver) more(ctx context.Context, b []byte, w io.Writer) ([]byte, error) {
 	if r.large() && spliceServes {
 		if f, ok := copyable(w); ok {
@@ -248,16 +247,13 @@ func (r *receiver) more(ctx context.Context, b []byte, w io.Writer) ([]byte, err
 	return nil, transferError(ctx, r.name, err)
 }
 
-// large says whether the system's own copy is worth its while. A file without a size that has been
-// large so far is taken for one that has more to come.
+// large reports whether the system's own copy pays off. A file without a size that was large so far
+// probably has more to come.
 func (r *receiver) large() bool {
-	if r.toClose {
-		return r.received >= spliceMin
-	}
-	return r.decoder.Remaining() >= spliceMin
+	return r.left() >= spliceMin && (!r.toClose || r.received >= spliceMin)
 }
 
-// left is how many bytes of a record are still to come, or as many as may be.
+// left is how many bytes are still to come at most.
 func (r *receiver) left() int64 {
 	if r.toClose {
 		return math.MaxInt64
@@ -265,17 +261,17 @@ func (r *receiver) left() int64 {
 	return r.decoder.Remaining()
 }
 
-// cut says how far a record or a message came when the connection ended. A message without its line
-// end is one for the close: it is given that.
+// cut reports how much came before the connection ended. A message whose line end is missing gets
+// one.
 func (r *receiver) cut() ([]byte, error) {
 	var how error
 	switch {
 	case r.message && r.decoder.Gathering():
 		return lineEnd, nil
 	case r.message:
-		how = errors.New("it ended before a message was told")
+		how = errors.New("it ended before a message was sent")
 	case r.size < 0:
-		how = errors.New("it ended before a size was told")
+		how = errors.New("it ended before a size was sent")
 	default:
 		how = fmt.Errorf("it ended after %s of %s bytes", humanize.Comma(r.received),
 			humanize.Comma(r.size))
@@ -283,8 +279,8 @@ func (r *receiver) cut() ([]byte, error) {
 	return nil, failure(r.name, ErrBroken, how)
 }
 
-// copyable is w as a file that the system can copy to or from: a plain one that this program
-// opened. An inherited one may be open for appending, where splice fails.
+// copyable is w if the system can copy to or from it: a plain file that this program opened. An
+// inherited one may be open for appending, where splice fails.
 func copyable(w any) (*os.File, bool) {
 	f, ok := w.(*os.File)
 	if !ok || f == os.Stdout || f == os.Stderr || f == os.Stdin {
@@ -294,8 +290,8 @@ func copyable(w any) (*os.File, bool) {
 	return f, err == nil && info.Mode().IsRegular()
 }
 
-// splice moves bytes from the socket to the file for as long as they come. It returns io.EOF when
-// the server closed in order before they were all there.
+// splice lets the system move bytes from the socket to the file. It returns io.EOF after a clean
+// close that came too early.
 func (r *receiver) splice(ctx context.Context, f *os.File) error {
 	from := io.LimitedReader{R: r.conn}
 	for r.left() > 0 {
@@ -313,7 +309,7 @@ func (r *receiver) splice(ctx context.Context, f *os.File) error {
 		case err == nil && n == 0:
 			return io.EOF
 		case err == nil, n > 0 && errors.Is(err, os.ErrDeadlineExceeded):
-			// Bytes moved; a context that has ended is seen at the next turn.
+			// Bytes moved; the next turn notices a context that has ended.
 		case isNetwork(err):
 			return transferError(ctx, r.name, err)
 		default:

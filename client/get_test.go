@@ -90,7 +90,7 @@ func TestGarbageForASizeLeavesTheSession(t *testing.T) {
 	wantGet(t, c, "a", "text")
 }
 
-func TestSizeSaysWhenAGetIsWhole(t *testing.T) {
+func TestAnnouncedSizeEndsGet(t *testing.T) {
 	for name, beyond := range map[string]string{"never closes": "", "sends more": "and more"} {
 		f := newFake(t, "127.0.0.1", func(s *session, _ string) {
 			_, _ = io.WriteString(s.data(), record("text")+beyond)
@@ -103,7 +103,7 @@ func TestSizeSaysWhenAGetIsWhole(t *testing.T) {
 	}
 }
 
-func TestContextEndsATransferAndNotTheSession(t *testing.T) {
+func TestContextEndsTransferOnly(t *testing.T) {
 	files := serveFiles(map[string]string{"a": "text"})
 	seen := make(chan error, 1)
 	f := newFake(t, "127.0.0.1", func(s *session, command string) {
@@ -126,7 +126,7 @@ func TestContextEndsATransferAndNotTheSession(t *testing.T) {
 	wantGet(t, c, "a", "text")
 }
 
-func TestStalledGetIsGivenUp(t *testing.T) {
+func TestStalledGetTimesOut(t *testing.T) {
 	f := newFake(t, "127.0.0.1", func(s *session, _ string) {
 		_, _ = io.WriteString(s.data(), "0000000100text")
 	})
@@ -147,7 +147,7 @@ func TestFailingWriterLeavesTheSession(t *testing.T) {
 	wantGet(t, c, "a", "text")
 }
 
-func TestLargeFilesComeWhole(t *testing.T) {
+func TestLargeFilesArriveComplete(t *testing.T) {
 	// Longer than a splice's piece, and no multiple of anything.
 	text := strings.Repeat("0123456789abcde\n", (2*spliceMost)/16) + "the end"
 	f := newFake(t, "127.0.0.1", serveFiles(map[string]string{"large": text}))
@@ -164,7 +164,7 @@ func TestLargeFilesComeWhole(t *testing.T) {
 	}
 }
 
-func TestLargeFileThatBreaksOffLeavesNothing(t *testing.T) {
+func TestInterruptedLargeFileLeavesNothing(t *testing.T) {
 	half := strings.Repeat("x", spliceMost+100)
 	for name, end := range map[string]func(*session){
 		"closed": func(s *session) {

@@ -24,22 +24,11 @@ import (
 // While another call fetches to the same path it is an ErrBusy. A remote file that changes
 // meanwhile is an ErrMismatch, and nothing is kept of it.
 func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved, error) {
-	q := named(codec.VerbGetPart, name)
-	if err := c.supports(q); err != nil {
-		return Moved{}, err
-	}
-	old, err := checkTarget(name, local)
+	old, info, err := c.startPieces(ctx, name, local)
 	if err != nil {
-		return Moved{}, err
-	}
-	if err := c.start(ctx, q); err != nil {
 		return Moved{}, err
 	}
 	defer c.end()
-	info, err := c.statFile(ctx, name)
-	if err != nil {
-		return Moved{}, err
-	}
 	moved := Moved{Size: info.Size}
 	whole, err := c.alreadyHere(ctx, name, local, old, info.Size)
 	if err != nil {
@@ -65,6 +54,26 @@ func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved
 		_ = d.file.Close()
 	}
 	return moved, err
+}
+
+// startPieces begins a call that fetches a file in pieces. It returns what stands under the local
+// path, and what the server knows of the file.
+func (c *Client) startPieces(
+	ctx context.Context, name, local string,
+) (old fs.FileInfo, info Info, err error) {
+	q := named(codec.VerbGetPart, name)
+	if err = c.supports(q); err == nil {
+		old, err = checkTarget(name, local)
+	}
+	if err == nil {
+		err = c.start(ctx, q)
+	}
+	if err == nil {
+		if info, err = c.statFile(ctx, name); err != nil {
+			c.end()
+		}
+	}
+	return old, info, err
 }
 
 // alreadyHere reports whether the local file, if there is one, is the remote one. One that cannot

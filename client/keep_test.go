@@ -19,8 +19,8 @@ func (r *resuming) wantGot(t *testing.T) {
 	wantFiles(t, r.dir, map[string]string{"local": string(r.data)})
 }
 
-// TestDownloadGoesOnFromEveryByte: broken at each byte, in each way, and with each size of pieces.
-func TestDownloadGoesOnFromEveryByte(t *testing.T) {
+// TestDownloadResumesFromEveryByte: broken at each byte, in each way, and with each size of pieces.
+func TestDownloadResumesFromEveryByte(t *testing.T) {
 	const size = 40
 	for how := range breakages {
 		for _, piece := range []int64{7, codec.FieldMax} {
@@ -49,7 +49,7 @@ func TestDownloadGoesOnFromEveryByte(t *testing.T) {
 	}
 }
 
-func TestDownloadThatBreaksEveryTimeArrives(t *testing.T) {
+func TestDownloadArrivesDespiteRepeatedBreaks(t *testing.T) {
 	r := newResuming(t, 300_000)
 	r.set(r.data)
 	writeFile(t, r.dir, "local", "what was there")
@@ -72,8 +72,8 @@ func TestDownloadThatBreaksEveryTimeArrives(t *testing.T) {
 	r.wantGot(t)
 }
 
-// TestWhatIsNoPrefixIsNotGoneOnWith: what a resume by size alone would corrupt.
-func TestWhatIsNoPrefixIsNotGoneOnWith(t *testing.T) {
+// TestDownloadRestartsOnDifferentPrefix: what a resume by size alone would corrupt.
+func TestDownloadRestartsOnDifferentPrefix(t *testing.T) {
 	for name, spoil := range map[string]func(r *resuming, hidden string){
 		"other bytes here": func(_ *resuming, hidden string) {
 			b, _ := os.ReadFile(hidden)
@@ -120,8 +120,8 @@ func TestWhatIsNoPrefixIsNotGoneOnWith(t *testing.T) {
 	}
 }
 
-// TestAnotherServersFileIsNotGoneOnWith: whatever its bytes are.
-func TestAnotherServersFileIsNotGoneOnWith(t *testing.T) {
+// TestResumeRefusesFileFromOtherServer: whatever its bytes are.
+func TestResumeRefusesFileFromOtherServer(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	r.once(20, byClose)
@@ -134,8 +134,8 @@ func TestAnotherServersFileIsNotGoneOnWith(t *testing.T) {
 	r.wantGot(t)
 }
 
-// TestFileThatChangesWhileItIsFetchedIsAMismatch: in size, in time, or in bytes alone.
-func TestFileThatChangesWhileItIsFetchedIsAMismatch(t *testing.T) {
+// TestFileChangedDuringDownloadIsMismatch: in size, in time, or in bytes alone.
+func TestFileChangedDuringDownloadIsMismatch(t *testing.T) {
 	for name, change := range map[string]func(r *resuming){
 		"size": func(r *resuming) { r.set(random(41)) },
 		"time": func(r *resuming) { r.set(random(40)) },
@@ -180,7 +180,7 @@ func TestMissingFileLeavesNothing(t *testing.T) {
 	wantFiles(t, r.dir, nil)
 }
 
-func TestEmptyFileIsContinuedToo(t *testing.T) {
+func TestEmptyFileCanBeResumed(t *testing.T) {
 	r := newResuming(t, 0)
 	r.set(r.data)
 	moved, err := r.session(7).GetFileContinue(t.Context(), "a", r.local)
@@ -194,9 +194,9 @@ func TestEmptyFileIsContinuedToo(t *testing.T) {
 	}
 }
 
-// TestPieceIsNoLargerThanWasAskedFor: what is too much would fill the disk, or be written over what
+// TestOversizedPieceIsRefused: what is too much would fill the disk, or be written over what
 // another segment fetched.
-func TestPieceIsNoLargerThanWasAskedFor(t *testing.T) {
+func TestOversizedPieceIsRefused(t *testing.T) {
 	const size = 40
 	f := newStatusFake(t, func(s *session, q codec.Request) {
 		switch q.Verb {
@@ -222,8 +222,8 @@ func TestPieceIsNoLargerThanWasAskedFor(t *testing.T) {
 	}
 }
 
-// TestOneCallAtATimeFetchesToAPath: and the other says so.
-func TestOneCallAtATimeFetchesToAPath(t *testing.T) {
+// TestConcurrentDownloadToPathIsBusy: and the other says so.
+func TestConcurrentDownloadToPathIsBusy(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	var once atomic.Bool
@@ -241,9 +241,9 @@ func TestOneCallAtATimeFetchesToAPath(t *testing.T) {
 }
 
 // TestHiddenNameIsNotFollowed: a link there leads nowhere.
-// TestFilesOnTheirWayKeepTheirPlace: neither a server nor somebody else here puts another file
+// TestHiddenNamesAreReserved: neither a server nor somebody else here puts another file
 // where a download grows.
-func TestFilesOnTheirWayKeepTheirPlace(t *testing.T) {
+func TestHiddenNamesAreReserved(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	hidden := keptPath(r.local)
@@ -276,8 +276,8 @@ func TestFilesOnTheirWayKeepTheirPlace(t *testing.T) {
 	}
 }
 
-// TestDownloadOverWhatCannotBeWrittenGoesOn: the old file's mode is for who reads it.
-func TestDownloadOverWhatCannotBeWrittenGoesOn(t *testing.T) {
+// TestDownloadOverReadOnlyFileResumes: the old file's mode is for who reads it.
+func TestDownloadOverReadOnlyFileResumes(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	writeFile(t, r.dir, "local", "old")
@@ -333,9 +333,9 @@ func TestHiddenNameMakesNothingElsewhere(t *testing.T) {
 	wantFiles(t, elsewhere, nil)
 }
 
-// TestNothingTakesADownloadsPlace: neither a file that somebody puts there, nor a name that a
+// TestReplacedDownloadIsNotCommitted: neither a file that somebody puts there, nor a name that a
 // server lists.
-func TestNothingTakesADownloadsPlace(t *testing.T) {
+func TestReplacedDownloadIsNotCommitted(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	hidden := keptPath(r.local)
@@ -364,8 +364,8 @@ func TestNothingTakesADownloadsPlace(t *testing.T) {
 	}
 }
 
-// TestReadOnlyFileIsGotAfterABreak: what grows can be written whatever mode the old file has.
-func TestReadOnlyFileIsGotAfterABreak(t *testing.T) {
+// TestReadOnlyFileIsFetchedAfterBreak: what grows can be written whatever mode the old file has.
+func TestReadOnlyFileIsFetchedAfterBreak(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	if err := os.WriteFile(r.local, []byte("old"), 0o400); err != nil {
@@ -387,7 +387,7 @@ func TestReadOnlyFileIsGotAfterABreak(t *testing.T) {
 	r.wantGot(t)
 }
 
-func TestLongestLocalNameIsContinued(t *testing.T) {
+func TestLongestLocalNameCanBeResumed(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	r.once(20, byClose)
@@ -400,7 +400,7 @@ func TestLongestLocalNameIsContinued(t *testing.T) {
 	}
 }
 
-func TestOldFilesModeStays(t *testing.T) {
+func TestDownloadKeepsMode(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	writeFile(t, r.dir, "local", "old")

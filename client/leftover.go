@@ -8,22 +8,20 @@ import (
 	"time"
 )
 
-// Leftover is what a download that ended early left in a local folder: a hidden file, and mostly a
-// note of what it is the beginning of.
+// Leftover is a partial download in a local folder: a hidden file, and usually a note about it.
 type Leftover struct {
 	// Path is the hidden file, Bytes how much of the file is in it.
 	Path  string
 	Bytes int64
-	// Local is the name that it was to get in that folder, Server and Name the remote file, and
-	// Size its size in bytes. Local is "" where no note says so: then nothing goes on with it.
+	// Local is the name that it would have got in that folder, Server and Name the remote file,
+	// Size its size in bytes. Without a note they are empty, and it cannot be resumed.
 	Local, Server, Name string
 	Size                int64
 	// Changed is when the last byte came.
 	Changed time.Time
 }
 
-// Leftovers finds what downloads left in a local folder, "" being the current one, in the order of
-// the hidden names. It is an ErrLocal where the folder cannot be read.
+// Leftovers finds the partial downloads in a local folder, "" being the current one.
 func Leftovers(folder string) ([]Leftover, error) {
 	if folder == "" {
 		folder = "."
@@ -39,9 +37,10 @@ func Leftovers(folder string) ([]Leftover, error) {
 		}
 		info, err := e.Info()
 		if err != nil {
-			continue // it got its name since
+			continue // it was renamed meanwhile
 		}
-		l := Leftover{Path: filepath.Join(folder, e.Name()), Bytes: info.Size(), Changed: info.ModTime()}
+		path := filepath.Join(folder, e.Name())
+		l := Leftover{Path: path, Bytes: info.Size(), Changed: info.ModTime()}
 		if noted, err := readNote(l.Path + noteEnd); err == nil {
 			l.Local, l.Server, l.Name, l.Size = noted.Local, noted.Server, noted.Name, noted.Size
 		}
@@ -50,7 +49,7 @@ func Leftovers(folder string) ([]Leftover, error) {
 	return list, nil
 }
 
-// Drop removes it. While a call writes to it that can be gone on with, it is an ErrBusy.
+// Drop removes it. While a call writes to it, that is an ErrBusy.
 func (l *Leftover) Drop() error {
 	f, err := os.OpenFile(l.Path, os.O_RDWR|noFollow, 0)
 	if err != nil {
@@ -76,8 +75,7 @@ func (l *Leftover) Drop() error {
 	return nil
 }
 
-// KeptOf is how many bytes are kept of a download to the local path, for a call that goes on with
-// it; 0 when there is none.
+// KeptOf is how many bytes of a partial download to the local path are kept.
 func KeptOf(local string) int64 {
 	info, err := os.Lstat(keptPath(local))
 	if err != nil || !info.Mode().IsRegular() {
@@ -86,8 +84,8 @@ func KeptOf(local string) int64 {
 	return info.Size()
 }
 
-// sweepLeftovers removes from the folder of a path what nobody has gone on with for KeptLifetime.
-// A session looks at each folder once, as a rule: batches go through one before the next.
+// sweepLeftovers removes partial downloads older than KeptLifetime from the folder of a path. It
+// remembers the last folder: batches finish one before the next.
 func (c *Client) sweepLeftovers(local string) {
 	folder := filepath.Dir(local)
 	if c.options.KeptLifetime < 0 || folder == c.swept {

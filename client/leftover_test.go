@@ -28,7 +28,7 @@ func (r *resuming) leave(t *testing.T, name string, age time.Duration) string {
 	return hidden
 }
 
-func TestLeftoversSayWhatTheyAre(t *testing.T) {
+func TestLeftoversDescribeDownloads(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	hidden := r.leave(t, "one", time.Hour)
@@ -66,8 +66,8 @@ func TestLeftoversSayWhatTheyAre(t *testing.T) {
 	wantKind(t, err, ErrLocal)
 }
 
-// TestOldLeftoversGo: with the next download into the folder, and nothing else with them.
-func TestOldLeftoversGo(t *testing.T) {
+// TestOldLeftoversAreRemoved: with the next download into the folder, and nothing else with them.
+func TestOldLeftoversAreRemoved(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	const month = 31 * 24 * time.Hour

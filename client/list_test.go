@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestListingIsTakenApart(t *testing.T) {
+func TestListingIsParsed(t *testing.T) {
 	for text, want := range map[string][]string{
 		"":                    nil,
 		"a\nb/\nc d\n":        {"a", "b/", "c d"},
@@ -31,7 +31,7 @@ func TestListingIsTakenApart(t *testing.T) {
 	}
 }
 
-func TestListingsHaveAnEnd(t *testing.T) {
+func TestListingLimitsHold(t *testing.T) {
 	text := strings.Repeat("\n", listingNamesMax+1)
 	f := newFake(t, "127.0.0.1", func(s *session, command string) {
 		some := text
@@ -75,7 +75,7 @@ func TestListingOverTheLimitIsRefused(t *testing.T) {
 	wantKind(t, err, ErrTooLarge)
 }
 
-func TestLongListingsComeWhole(t *testing.T) {
+func TestLongListingsArriveComplete(t *testing.T) {
 	var text strings.Builder
 	for i := range 50_000 {
 		fmt.Fprintf(&text, "name number %d\n", i)

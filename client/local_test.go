@@ -9,7 +9,8 @@ import (
 )
 
 func TestSizeOfZeroNeverReplacesContent(t *testing.T) {
-	const nothing = ": nothing sent: missing, unreadable or too large (this server cannot say)"
+	const nothing = ": nothing sent: not found, not readable, or too large " +
+		"(this server does not say which)"
 	f := newFake(t, "127.0.0.1", serveFiles(map[string]string{"empty": "", "dir/empty": ""}))
 	c := f.dial(Options{})
 	for _, test := range []struct {

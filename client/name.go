@@ -29,7 +29,7 @@ func checkLocal(base string, windows bool) error {
 	case strings.IndexByte(base, 0) >= 0:
 		return errors.New("it holds a NUL")
 	case isHidden(base):
-		return errors.New("it is kept for files on their way")
+		return errors.New("it is reserved for downloads in progress")
 	case strings.ContainsRune(base, '/') || strings.ContainsRune(base, filepath.Separator):
 		return errors.New("it holds a separator")
 	case windows:

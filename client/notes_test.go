@@ -128,7 +128,7 @@ func TestNotesCanBeSwitchedOff(t *testing.T) {
 	n.forget(aNote, aPart)
 }
 
-func TestManyWritersLeaveWholeNotes(t *testing.T) {
+func TestConcurrentWritersLeaveValidNotes(t *testing.T) {
 	n := notes{t.TempDir(), time.Hour}
 	var all sync.WaitGroup
 	for i := range 8 {
@@ -149,7 +149,7 @@ func TestManyWritersLeaveWholeNotes(t *testing.T) {
 	}
 }
 
-func TestNotesLieWhereTheUsersStateDoes(t *testing.T) {
+func TestNotesFolderFollowsXDG(t *testing.T) {
 	home := func() (string, error) { return "/home/ann", nil }
 	nobody := func() (string, error) { return "", errors.New("none") }
 	for _, test := range []struct {
@@ -176,7 +176,7 @@ func TestNotesLieWhereTheUsersStateDoes(t *testing.T) {
 	}
 }
 
-func TestBrokenNotesAreNone(t *testing.T) {
+func TestInvalidNotesAreIgnored(t *testing.T) {
 	n := notes{t.TempDir(), time.Hour}
 	if err := n.save(aNote, aPart, time.Now()); err != nil {
 		t.Fatal(err)

@@ -97,8 +97,8 @@ func TestKeyFieldAndSmallContentLeaveInOneWrite(t *testing.T) {
 	}
 }
 
-// TestPutIsNotStoredBeforeTheServerSaysSo: a clean close alone is base's sign.
-func TestPutIsNotStoredBeforeTheServerSaysSo(t *testing.T) {
+// TestPutWaitsForConfirmation: a clean close alone is base's sign.
+func TestPutWaitsForConfirmation(t *testing.T) {
 	for reply, kind := range map[string]error{
 		"451 disk on fire": ErrServer, "452 full": ErrNoSpace, "426 lost": ErrBroken,
 		"552 too large": ErrTooLarge, "553 no such name": ErrName, "226 3": ErrProtocol,
@@ -122,8 +122,8 @@ func TestPutIsNotStoredBeforeTheServerSaysSo(t *testing.T) {
 	}
 }
 
-// TestServerSaysWhyItBrokeATransfer: the reply names the reason that a reset cannot.
-func TestServerSaysWhyItBrokeATransfer(t *testing.T) {
+// TestServerReasonForBreakIsReported: the reply names the reason that a reset cannot.
+func TestServerReasonForBreakIsReported(t *testing.T) {
 	f := newStatusFake(t, func(s *session, q codec.Request) {
 		size := ""
 		if q.Verb == codec.VerbGet {
@@ -150,8 +150,8 @@ func TestServerSaysWhyItBrokeATransfer(t *testing.T) {
 	}
 }
 
-// TestEveryCutOfAStatusGetIsAnError: closed or reset, at each byte, and the session goes on.
-func TestEveryCutOfAStatusGetIsAnError(t *testing.T) {
+// TestTruncatedStatusGetIsAnError: closed or reset, at each byte, and the session goes on.
+func TestTruncatedStatusGetIsAnError(t *testing.T) {
 	wire := record("the new file")
 	var cut int
 	var end func(*net.TCPConn)
@@ -218,7 +218,7 @@ func TestNobodyListensOnAnOfferedPort(t *testing.T) {
 	}
 }
 
-func TestContextAbortsATransferAndNotTheSession(t *testing.T) {
+func TestContextAbortsTransferOnly(t *testing.T) {
 	for _, verb := range []codec.Verb{codec.VerbGet, codec.VerbPut} {
 		moving := make(chan struct{}, 1)
 		f := newStatusFake(t, func(s *session, q codec.Request) {
@@ -260,8 +260,8 @@ func TestContextAbortsATransferAndNotTheSession(t *testing.T) {
 	}
 }
 
-// TestContextThatEndsWhileTheServerCommits: the server may say either.
-func TestContextThatEndsWhileTheServerCommits(t *testing.T) {
+// TestContextEndsDuringCommit: the server may say either.
+func TestContextEndsDuringCommit(t *testing.T) {
 	for _, confirms := range []bool{true, false} {
 		all := make(chan struct{})
 		f := newStatusFake(t, func(s *session, _ codec.Request) {
@@ -339,8 +339,8 @@ func TestStalledTransferIsAborted(t *testing.T) {
 	}
 }
 
-// TestLostSessionIsSaidWithTheTransfer: a killed server takes both connections.
-func TestLostSessionIsSaidWithTheTransfer(t *testing.T) {
+// TestLostSessionIsReportedWithTransfer: a killed server takes both connections.
+func TestLostSessionIsReportedWithTransfer(t *testing.T) {
 	k := newKeeper(t)
 	k.set([]byte("a file"))
 	k.breaking = func(codec.Request) (int64, breakage) { return 3, withControl }
@@ -353,7 +353,7 @@ func TestLostSessionIsSaidWithTheTransfer(t *testing.T) {
 	wantKind(t, err, ErrLost)
 }
 
-func TestProgressIsTold(t *testing.T) {
+func TestProgressIsReported(t *testing.T) {
 	k := newKeeper(t)
 	var moved, total int64
 	calls := 0

@@ -11,7 +11,7 @@ import (
 // Files in pieces: those that do not fit a field, and those that are resumed.
 
 // errChanged means that the pieces of a file do not belong together.
-var errChanged = errors.New("it changed while it was fetched")
+var errChanged = errors.New("file changed during download")
 
 // fetch gets a file, in pieces if it is too large for a field.
 func (c *Client) fetch(ctx context.Context, name string, to *sink) (int64, error) {
@@ -121,7 +121,7 @@ func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error)
 	}
 	part, ok := codec.ParsePartID(firstWord(ev.Data))
 	if !ok {
-		return part, c.strange(ctx, q.Verb, ev)
+		return part, c.unexpected(ctx, q.Verb, ev)
 	}
 	return part, nil
 }
@@ -152,7 +152,7 @@ func (c *Client) putPieces(
 		}
 		kept, ok := codec.ParseSize(ev.Data)
 		if !ok || kept != at || at == s.end {
-			return c.strange(ctx, q.Verb, ev)
+			return c.unexpected(ctx, q.Verb, ev)
 		}
 	}
 }

@@ -12,19 +12,19 @@ import (
 	"ferry/codec"
 )
 
-// Stored says what is known of a put that did not fail.
+// Stored is what is known of a put that did not fail.
 type Stored uint8
 
 const (
 	// NotStored comes with an error.
 	NotStored Stored = iota
-	// Unconfirmed means that every byte was sent and the server said nothing.
+	// Unconfirmed means sent, but not acknowledged by the server.
 	Unconfirmed
-	// Confirmed means that the server said so, or in base closed in order: it has the file.
+	// Confirmed means that the server acknowledged the file, in base by a clean close.
 	Confirmed
 )
 
-// String is what a person is told.
+// String is for people.
 func (s Stored) String() string {
 	switch s {
 	case Confirmed:
@@ -117,7 +117,7 @@ func (c *control) send(
 		return NotStored, last, c.failed(ctx, q, err)
 	case err == nil && c.exchange == Status:
 		_ = conn.CloseWrite() // a server that broke the connection says why
-		last, err = c.concluded(ctx, q)
+		last, err = c.finalReply(ctx, q)
 		stored = storedBy(err)
 	case err == nil:
 		stored, err = s.confirm(ctx, b.bytes)
@@ -133,7 +133,7 @@ func storedBy(err error) Stored {
 	return Confirmed
 }
 
-// sender is one record on its way out, owned by the call that puts it.
+// sender sends one record, owned by the call that puts it.
 type sender struct {
 	client *control
 	conn   *net.TCPConn
@@ -145,9 +145,8 @@ type sender struct {
 	progress progress
 }
 
-// first fills b with the field and the first bytes of the content, behind a KEY's room, so that
-// they leave in one write. A reader that fails so early costs the server nothing: no command was
-// sent.
+// first fills b, after the room for a KEY, with the field and the first bytes of the content, so
+// that they leave in one write. If the reader fails so early, no command was sent.
 func (s *sender) first(b []byte) ([]byte, error) {
 	b = b[codec.KeySize:]
 	content := codec.AppendField(b[:0], s.left)
@@ -168,12 +167,12 @@ func (s *sender) fill(b []byte) error {
 	return nil
 }
 
-// short says that the reader held less than was announced.
+// short is the error of a reader that held less than was announced.
 func (s *sender) short() error {
 	return failure(s.name, ErrLocal, fmt.Errorf("ended %d bytes early", s.left))
 }
 
-// all sends what first has begun with, and the rest through b, which first may lie in.
+// all sends first, which may lie in b, and then the rest through b.
 func (s *sender) all(ctx context.Context, first, b []byte) error {
 	if err := s.write(ctx, first); err != nil {
 		return err
@@ -197,7 +196,7 @@ func (s *sender) all(ctx context.Context, first, b []byte) error {
 	return nil
 }
 
-// write sends all of b, for as long as any of it moves.
+// write sends all of b, as long as bytes move.
 func (s *sender) write(ctx context.Context, b []byte) error {
 	for {
 		if err := allow(ctx, s.conn, s.client.options.StallTimeout); err != nil {
@@ -214,7 +213,7 @@ func (s *sender) write(ctx context.Context, b []byte) error {
 	}
 }
 
-// sendfile has the system move the file's bytes to the socket.
+// sendfile lets the system move the file's bytes to the socket.
 func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 	at, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -235,7 +234,7 @@ func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 			return s.short()
 		case err == nil:
 		case n > 0 && errors.Is(err, os.ErrDeadlineExceeded):
-			// Where the system did not copy, bytes may have been read that were not sent.
+			// If the system did not copy, bytes may have been read but not sent.
 			if _, err := f.Seek(at, io.SeekStart); err != nil {
 				return failure(s.name, ErrLocal, err)
 			}
@@ -246,7 +245,7 @@ func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 	return nil
 }
 
-// failed says what an error of the data connection means: base's one sign is the reset.
+// failed is what an error of the data connection means: in base a reset is a refusal.
 func (s *sender) failed(ctx context.Context, err error) error {
 	if ctx.Err() == nil && isReset(err) && s.client.exchange != Status {
 		return failure(s.name, ErrRefused, nil)
@@ -268,9 +267,9 @@ func (s *sender) confirm(ctx context.Context, b []byte) (Stored, error) {
 		n, err := s.conn.Read(b)
 		switch {
 		case err == nil && n > 0:
-			// A server has nothing to say here; what it says is dropped.
+			// Servers have nothing to send here; it is dropped.
 		case errors.Is(err, io.EOF) && ended != nil:
-			// The socket was broken before its sending side could end.
+			// The socket broke before its sending side could end.
 			return NotStored, failure(s.name, ErrRefused, nil)
 		case errors.Is(err, io.EOF):
 			return Confirmed, nil

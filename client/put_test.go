@@ -48,7 +48,7 @@ func TestCleanCloseConfirmsAPut(t *testing.T) {
 	}
 }
 
-func TestLargeFilesLeaveWhole(t *testing.T) {
+func TestLargeFilesAreSentComplete(t *testing.T) {
 	text := strings.Repeat("0123456789abcde\n", (2*spliceMost)/16) + "the end"
 	local := filepath.Join(t.TempDir(), "a")
 	if err := os.WriteFile(local, []byte("before"+text), 0o600); err != nil {
@@ -94,7 +94,7 @@ func TestResetMeansRefused(t *testing.T) {
 	}
 }
 
-func TestSilenceIsToldAsSilence(t *testing.T) {
+func TestSilenceMeansUnconfirmed(t *testing.T) {
 	f := newFake(t, "127.0.0.1", func(s *session, command string) {
 		conn := s.data()
 		if command == "put chatty" {
@@ -226,7 +226,7 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
-func TestStalledPutIsGivenUp(t *testing.T) {
+func TestStalledPutTimesOut(t *testing.T) {
 	f := newFake(t, "127.0.0.1", func(s *session, _ string) {
 		s.data()
 		<-t.Context().Done()
@@ -235,7 +235,7 @@ func TestStalledPutIsGivenUp(t *testing.T) {
 	wantKind(t, err, ErrStalled)
 }
 
-func TestStoredIsSaidInWords(t *testing.T) {
+func TestStoredHasText(t *testing.T) {
 	got := fmt.Sprint(NotStored, "; ", Unconfirmed, "; ", Confirmed)
 	if want := "not stored; sent, not confirmed; stored"; got != want {
 		t.Errorf("%q, want %q", got, want)

@@ -265,8 +265,8 @@ func (k *killing) untilDone(
 	}
 }
 
-// TestKilledClientsGoOn: a client's process is killed, with all that it held.
-func TestKilledClientsGoOn(t *testing.T) {
+// TestKilledClientsResume: a client's process is killed, with all that it held.
+func TestKilledClientsResume(t *testing.T) {
 	kills := 6
 	if *full {
 		kills = 100
@@ -314,9 +314,9 @@ func TestKilledClientsGoOn(t *testing.T) {
 	}
 }
 
-// TestADiskThatFillsUpHereKeepsWhatItTook: a limit of the process stands for a full disk. What was
+// TestFullLocalDiskKeepsPartialDownload: a limit of the process stands for a full disk. What was
 // written stays, is compared, and is gone on with once there is room.
-func TestADiskThatFillsUpHereKeepsWhatItTook(t *testing.T) {
+func TestFullLocalDiskKeepsPartialDownload(t *testing.T) {
 	const size = 2 << 20
 	s := newServer(t)
 	data := random(size)

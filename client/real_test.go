@@ -267,8 +267,8 @@ func TestRealFoldersAreFollowed(t *testing.T) {
 	}
 }
 
-// TestRealServerSaysWhatIsWrong: kinds, codes and texts.
-func TestRealServerSaysWhatIsWrong(t *testing.T) {
+// TestRealServerReportsErrors: kinds, codes and texts.
+func TestRealServerReportsErrors(t *testing.T) {
 	s := newServer(t)
 	s.file("f", []byte("text"))
 	c := s.session(Options{})
@@ -319,8 +319,8 @@ func TestRealServerSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestRealServerRefusesWhatIsSwitchedOff: and what depends on it does without.
-func TestRealServerRefusesWhatIsSwitchedOff(t *testing.T) {
+// TestRealServerRefusesDisabledCommands: and what depends on it does without.
+func TestRealServerRefusesDisabledCommands(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()
 	writeFile(t, dir, "a", strings.Repeat("x", 100_000))

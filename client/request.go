@@ -19,9 +19,9 @@ import (
 const (
 	// abortWait bounds the wait for abor's replies: the server answers at once.
 	abortWait = 5 * time.Second
-	// lastWordWait is how long the server may take to say why a data connection broke: abor might
-	// overtake its reason.
-	lastWordWait = 5 * time.Second
+	// failureReplyWait is how long the server may take to say why a data connection broke: abor
+	// might overtake its reason.
+	failureReplyWait = 5 * time.Second
 )
 
 // supports refuses a command that the session's exchange does not have.
@@ -104,7 +104,7 @@ func (c *control) request(
 	if c.command = command; err != nil {
 		return codec.Event{}, failure(shortened(label(q)), ErrName, err)
 	}
-	if err := c.unasked(ctx); err != nil {
+	if err := c.checkUnread(ctx); err != nil {
 		return codec.Event{}, err
 	}
 	if err := allow(ctx, c.conn, wait); err != nil {
@@ -138,15 +138,15 @@ func shortened(name string) string {
 	return name[:most] + "…"
 }
 
-// unasked handles input that came before a command: a server that shuts down says so unasked, and
-// anything else is a violation.
-func (c *control) unasked(ctx context.Context) error {
+// checkUnread handles input that came before a command: a server that shuts down says so unasked,
+// and anything else is a violation.
+func (c *control) checkUnread(ctx context.Context) error {
 	if len(c.unread) == 0 {
 		return nil
 	}
 	ev, n := c.answers.Next(c.unread)
 	if c.unread = c.unread[n:]; isTooBusy(ev) {
-		return c.dismissed(ev)
+		return c.closedByServer(ev)
 	}
 	return c.lose(ctx, failure("", ErrProtocol, errUnasked))
 }
@@ -187,7 +187,7 @@ func (c *control) reply(
 		var ev codec.Event
 		if ev, err = c.answer(); err == nil {
 			if isTooBusy(ev) {
-				err = c.dismissed(ev)
+				err = c.closedByServer(ev)
 			}
 			return ev, err
 		}
@@ -263,11 +263,11 @@ func (c *control) expect(ctx context.Context, q codec.Request, ev codec.Event, w
 	case ev.N >= 400:
 		return replyError(q, ev)
 	}
-	return c.strange(ctx, q.Verb, ev)
+	return c.unexpected(ctx, q.Verb, ev)
 }
 
-// strange ends the session because of a reply that does not answer the command.
-func (c *control) strange(ctx context.Context, verb codec.Verb, ev codec.Event) error {
+// unexpected ends the session because of a reply that does not answer the command.
+func (c *control) unexpected(ctx context.Context, verb codec.Verb, ev codec.Event) error {
 	return c.lose(ctx, failure("", ErrProtocol,
 		errors.New("a reply "+codeText(ev.N)+" that does not answer "+verb.String())))
 }

@@ -25,28 +25,17 @@ const (
 func (c *Client) GetSegments(
 	ctx context.Context, name, local string, segments int,
 ) (Moved, error) {
-	q := named(codec.VerbGetPart, name)
-	if err := c.supports(q); err != nil {
-		return Moved{}, err
-	}
-	if segments < 1 || segments > SegmentsMax {
+	switch {
+	case segments < 1 || segments > SegmentsMax:
 		return Moved{}, failure(name, ErrLocal, errSegments)
-	}
-	if !c.features.Allows(codec.VerbSum) {
+	case c.exchange == Status && !c.features.Allows(codec.VerbSum):
 		return Moved{}, failure(name, ErrUnsupported, errSumsNeeded)
 	}
-	old, err := checkTarget(name, local)
+	old, info, err := c.startPieces(ctx, name, local)
 	if err != nil {
-		return Moved{}, err
-	}
-	if err := c.start(ctx, q); err != nil {
 		return Moved{}, err
 	}
 	defer c.end()
-	info, err := c.statFile(ctx, name)
-	if err != nil {
-		return Moved{}, err
-	}
 	c.sweepLeftovers(local)
 	d := download{path: local, old: old}
 	if _, err := d.create(info.Size); err != nil {

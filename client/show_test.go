@@ -2,7 +2,7 @@ package client
 
 import "testing"
 
-func TestWhatATerminalMustNotGetIsEscaped(t *testing.T) {
+func TestTerminalEscapesAreEscaped(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain ü 文 👩‍🔬":   "plain ü 文 👩‍🔬",
 		"\x1b[2Jx":        `\x1b[2Jx`,

@@ -52,7 +52,7 @@ func (c *control) parseSum(
 	}
 	sum, ok := codec.ParseSum(ev.Data)
 	if !ok {
-		return Sum{}, c.strange(ctx, q.Verb, ev)
+		return Sum{}, c.unexpected(ctx, q.Verb, ev)
 	}
 	return sum, nil
 }

@@ -36,8 +36,8 @@ func TestWholeFileIsNotFetchedAgain(t *testing.T) {
 	}
 }
 
-// TestFileThatIsNotKnownToBeWholeIsFetched: whatever its size and time say.
-func TestFileThatIsNotKnownToBeWholeIsFetched(t *testing.T) {
+// TestUnverifiedFileIsFetched: whatever its size and time say.
+func TestUnverifiedFileIsFetched(t *testing.T) {
 	for name, spoil := range map[string]func(r *resuming){
 		"other bytes": func(r *resuming) {
 			r.data = append([]byte{r.data[0] ^ 1}, r.data[1:]...)
@@ -69,8 +69,8 @@ func TestFileThatIsNotKnownToBeWholeIsFetched(t *testing.T) {
 	}
 }
 
-// TestWholeFileNeedsNoBeginning: what an earlier try left beside it goes.
-func TestWholeFileNeedsNoBeginning(t *testing.T) {
+// TestCompleteFileDropsPartialDownload: what an earlier try left beside it goes.
+func TestCompleteFileDropsPartialDownload(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	r.once(20, byClose)

@@ -1,6 +1,9 @@
 package codec
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 // CommandMax is the maximum length of a command in bytes. (PROTOCOL.md, Commands.)
 const CommandMax = 4096
@@ -28,6 +31,9 @@ const (
 	// KeyedRecord is a key and a single record: a data connection of the status exchange, read by
 	// a server. A key alone is complete too, since downloads send nothing else.
 	KeyedRecord
+	// Stream is bytes up to the end of the connection: what a server reads from the data connection
+	// of an upload over FTP. It is one record without an end.
+	Stream
 )
 
 // EventKind is the type of an Event.
@@ -113,6 +119,9 @@ var (
 // NewDecoder returns a decoder for the beginning of a connection.
 func NewDecoder(g Grammar) Decoder {
 	d := Decoder{grammar: g, textMax: CommandMax}
+	if g == Stream {
+		d.state, d.remain = inRecord, math.MaxInt64
+	}
 	if g == Replies || g == Greeting {
 		d.textMax = ReplyMax
 	}
@@ -350,6 +359,8 @@ func (d *Decoder) End() *ProtocolError {
 	switch {
 	case d.state == failed:
 		return d.err
+	case d.grammar == Stream:
+		return nil
 	case d.state == inLine:
 		return &ProtocolError{d.offset, reasonLineCut}
 	case d.state == inText:

@@ -1,28 +1,14 @@
-// Package fsio is the file layer of ferry's server: a root folder that no name leaves, plain
-// files opened for reading, atomic uploads, resumable uploads (Part), file commands, listings,
-// sums, the sweep of leftovers, and the pool of workers for whatever may wait for a disk. Package
-// fault makes tests of what fails.
-//
-// # Two paths
-//
-// On Linux the kernel itself keeps every name beneath the root, symbolic links included:
-// openat2 with RESOLVE_BENEATH. Where that call is not to be had (an old kernel, a sandbox,
-// another system) os.Root does the same in user space, with more system calls. OpenRoot finds
-// out which; Options.Portable, and the build tag ferryportable, ask for os.Root anyway.
+// Package fsio is what ferry's server asks of storage: a Store with files, folders, atomic uploads
+// and resumable ones. Package dir is a Store that is a folder on this machine, package mem one in
+// memory for tests. Names, errors, checksums, and the pool of workers for whatever may block are
+// those of all stores.
 //
 // # What waits and what does not
 //
-// The server's loop must never wait for a disk. OpenCached, File.ReadCached and File.Cached
-// answer from memory or not at all: ErrWouldBlock sends the same work to a Pool, where Open,
-// ReadAt and ReadAhead may take their time. Everything else that is exported by Root, Pending and
-// Part belongs into the pool too, ParseName and ParseNameIn aside. That includes Pending.Commit and
-// Pending.Abort, since closing a file that was written or unlinked may take long
-// (253 ms were measured for 3 GiB). Syncer.Commit waits for nothing.
-//
-// # What a power cut takes
-//
-// By default nothing is forced to the disk. CommitOptions.Durable forces one file and its folder,
-// a Syncer those of all that commit at the same time.
+// The server's loop must never wait for storage. OpenCached, File.ReadCached and File.Cached answer
+// from memory or not at all: ErrWouldBlock sends the same work to a Pool, where Open, ReadAt and
+// ReadAhead may take their time. Everything else of a Store belongs in the pool, too, closing an
+// upload included: 253 ms were measured for 3 GiB. A Parser and Syncer.Commit wait for nothing.
 //
 // # Errors
 //

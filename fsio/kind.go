@@ -14,120 +14,57 @@ import (
 var ErrWouldBlock error = &cause{KindWouldBlock, "would wait for the disk"}
 
 // Kind is what went wrong, in the few words that a server has to tell apart. The set is closed.
-type Kind uint8
+type Kind string
 
 // The kinds of error.
 const (
-	KindNone        Kind = iota // No error.
-	KindNotFound                // Nothing has that name, or links lead nowhere or in a circle.
-	KindNotPlain                // It is a folder, a device, a FIFO or a socket: no plain file.
-	KindNotFolder               // It is no folder, or a part of the name before the last is none.
-	KindDenied                  // Permissions, a read-only root, or a link that leaves the root.
-	KindBadName                 // The name breaks the rules of ParseName or of the filesystem.
-	KindExists                  // The name is taken, and replacing was not allowed.
-	KindOffset                  // The part is not that long: bytes go to its end alone.
-	KindNotEmpty                // It is a folder that holds something, hidden or not.
-	KindNoSpace                 // The disk is full, or a quota is used up.
-	KindTooLarge                // The file is larger than the filesystem or a limit allows.
-	KindTooMany                 // Too many descriptors are open, or too many parts are kept.
-	KindWouldBlock              // ErrWouldBlock.
-	KindBusy                    // It is in use, or changing too fast: later may do.
-	KindUnsupported             // The system or the filesystem does not do this.
-	KindCrossDevice             // A mount lies between: what is there cannot be renamed here.
-	KindIO                      // Anything else, a failing disk among it.
-	kindCount
+	KindNone        Kind = ""
+	KindNotFound    Kind = "not found"        // Or links lead nowhere or in a circle.
+	KindNotPlain    Kind = "not a plain file" // A folder, a device, a FIFO, a socket.
+	KindNotFolder   Kind = "not a folder"     // Or a part of the name before the last is none.
+	KindDenied      Kind = "denied"           // Permissions, read-only, a link out of the root.
+	KindBadName     Kind = "bad name"         // It breaks the rules of Parser or of the store.
+	KindExists      Kind = "exists"           // It was not allowed to replace what has the name.
+	KindOffset      Kind = "wrong offset"     // The part is not that long.
+	KindNotEmpty    Kind = "not empty"        // The folder holds something, hidden or not.
+	KindNoSpace     Kind = "no space"         // The disk is full, or a quota is used up.
+	KindTooLarge    Kind = "too large"        // For the filesystem or for a limit.
+	KindTooMany     Kind = "too many"         // Descriptors are open, or parts are kept.
+	KindWouldBlock  Kind = "would block"      // ErrWouldBlock.
+	KindBusy        Kind = "busy"             // In use, or changing too fast: later may do.
+	KindUnsupported Kind = "unsupported"      // The system or the store does not do this.
+	KindCrossDevice Kind = "across a mount"   // A part cannot become a file there.
+	KindIO          Kind = "input/output"     // Anything else, a failing disk among it.
 )
 
-var kindNames = [kindCount]string{
-	KindNone:        "none",
-	KindNotFound:    "not found",
-	KindNotPlain:    "not a plain file",
-	KindNotFolder:   "not a folder",
-	KindDenied:      "denied",
-	KindBadName:     "bad name",
-	KindExists:      "exists",
-	KindOffset:      "wrong offset",
-	KindNotEmpty:    "not empty",
-	KindNoSpace:     "no space",
-	KindTooLarge:    "too large",
-	KindTooMany:     "too many",
-	KindWouldBlock:  "would block",
-	KindBusy:        "busy",
-	KindUnsupported: "unsupported",
-	KindCrossDevice: "across a mount",
-	KindIO:          "input/output",
-}
-
-// String returns the kind's name in lower case.
-func (k Kind) String() string {
-	if k < kindCount {
-		return kindNames[k]
-	}
-	return "kind " + strconv.Itoa(int(k))
-}
-
-// Op is a kind of system call, or of work on a name. Options.Fault is asked by it.
-type Op uint8
+// Op is what was done when it went wrong: a kind of system call, or of work on a name.
+type Op string
 
 // The operations.
 const (
-	OpNone       Op = iota
-	OpName          // Parsing a name; no system call.
-	OpRoot          // Opening the root.
-	OpOpen          // Opening a plain file for reading.
-	OpRead          // Reading a file, or asking whether it is in memory.
-	OpStat          // Looking at what has a name, or at an open file.
-	OpFolder        // Opening a folder.
-	OpList          // Reading a folder.
-	OpCreate        // Making a temporary file.
-	OpLock          // Locking a temporary file.
-	OpWrite         // Writing, splicing included.
-	OpAllocate      // Setting blocks aside.
-	OpTruncate      // Giving back blocks that were set aside and not used.
-	OpRename        // Giving a file its name, or a file or folder another one.
-	OpUnlink        // Removing a file, ours or a user's.
-	OpMkdir         // Making a folder.
-	OpRmdir         // Removing a folder.
-	OpSync          // Bringing a file to the disk.
-	OpSyncFolder    // Bringing a folder's names to the disk.
-	OpSyncAll       // Bringing a whole filesystem to the disk.
-	OpClose         // Closing.
-	OpFree          // Asking for the free space.
-	opCount
+	OpName       Op = "name"            // Parsing a name; no system call.
+	OpRoot       Op = "root"            // Opening the root.
+	OpOpen       Op = "open"            // Opening a plain file for reading.
+	OpRead       Op = "read"            // Reading a file, or asking whether it is in memory.
+	OpStat       Op = "stat"            // Looking at what has a name, or at an open file.
+	OpFolder     Op = "folder"          // Opening a folder.
+	OpList       Op = "list"            // Reading a folder.
+	OpCreate     Op = "create"          // Making a temporary file.
+	OpLock       Op = "lock"            // Locking a temporary file.
+	OpWrite      Op = "write"           // Writing, splicing included.
+	OpAllocate   Op = "allocate"        // Setting blocks aside.
+	OpTruncate   Op = "truncate"        // Giving back blocks that were set aside and not used.
+	OpRename     Op = "rename"          // Giving a file its name, or a file or folder another one.
+	OpUnlink     Op = "unlink"          // Removing a file, ours or a user's.
+	OpMkdir      Op = "mkdir"           // Making a folder.
+	OpRmdir      Op = "rmdir"           // Removing a folder.
+	OpMeta       Op = "meta"            // Changing times and permissions.
+	OpSync       Op = "sync"            // Bringing a file to the disk.
+	OpSyncFolder Op = "sync folder"     // Bringing a folder's names to the disk.
+	OpSyncAll    Op = "sync filesystem" // Bringing a whole filesystem to the disk.
+	OpClose      Op = "close"           // Closing.
+	OpFree       Op = "free"            // Asking for the free space.
 )
-
-var opNames = [opCount]string{
-	OpNone:       "none",
-	OpName:       "name",
-	OpRoot:       "root",
-	OpOpen:       "open",
-	OpRead:       "read",
-	OpStat:       "stat",
-	OpFolder:     "folder",
-	OpList:       "list",
-	OpCreate:     "create",
-	OpLock:       "lock",
-	OpWrite:      "write",
-	OpAllocate:   "allocate",
-	OpTruncate:   "truncate",
-	OpRename:     "rename",
-	OpUnlink:     "unlink",
-	OpMkdir:      "mkdir",
-	OpRmdir:      "rmdir",
-	OpSync:       "sync",
-	OpSyncFolder: "sync folder",
-	OpSyncAll:    "sync filesystem",
-	OpClose:      "close",
-	OpFree:       "free",
-}
-
-// String returns the operation's name in lower case.
-func (o Op) String() string {
-	if o < opCount {
-		return opNames[o]
-	}
-	return "op " + strconv.Itoa(int(o))
-}
 
 // Error is what every failing call of this package returns, ErrWouldBlock and io.EOF aside.
 // Err never holds a path: it is a syscall.Errno or a few words of this package.
@@ -140,12 +77,12 @@ type Error struct {
 
 // Error says operation, quoted name and reason, for example `open "a/b": permission denied`.
 func (e *Error) Error() string {
-	text := e.Op.String()
+	text := string(e.Op)
 	if !e.Name.IsRoot() {
 		text += " " + strconv.Quote(e.Name.String())
 	}
 	if e.Err == nil {
-		return text + ": " + e.Kind.String()
+		return text + ": " + string(e.Kind)
 	}
 	return text + ": " + e.Err.Error()
 }
@@ -226,16 +163,14 @@ func kindOfErrno(errno syscall.Errno) Kind {
 	return KindIO
 }
 
-// wouldBlock tells an answer that has to be fetched in the pool, without allocating.
-func wouldBlock(err error) bool {
-	return errors.Is(err, ErrWouldBlock) || errors.Is(err, syscall.EAGAIN)
-}
-
-// cause is a reason of this package's own, where the system has no errno for it.
+// cause is a reason that the system has no errno for.
 type cause struct {
 	kind Kind
 	text string
 }
+
+// Cause returns a reason of a store's own, for Error.Err.
+func Cause(kind Kind, text string) error { return &cause{kind, text} }
 
 func (c *cause) Error() string { return c.text }
 
@@ -247,35 +182,13 @@ func (c *cause) Is(target error) bool {
 }
 
 var (
-	errNotPlain    = &cause{KindNotPlain, "not a plain file"}
 	errEscapes     = &cause{KindDenied, "leads out of the served root"}
-	errListing     = &cause{KindTooLarge, "more names than a listing may hold"}
-	errReadOnly    = &cause{KindDenied, "the root is read-only"}
-	errTaken       = &cause{KindExists, "the name is taken"}
-	errBusy        = &cause{KindBusy, "changing too fast"}
 	errUnsupported = &cause{KindUnsupported, "not supported here"}
-	errEnded       = &cause{KindIO, "already ended"}
-	errRoot        = &cause{KindDenied, "the served root itself"}
-	errFolderHere  = &cause{KindExists, "a folder has that name"}
-	errOverFile    = &cause{KindExists, "a folder never replaces a file"}
-	errIntoItself  = &cause{KindBadName, "a folder does not fit into itself"}
-	errCrossDevice = &cause{KindCrossDevice, "no parts across a mount, use put"}
-	errElsewhere   = &cause{KindUnsupported, "the names are on different filesystems"}
-	errRefused     = &cause{KindBadName, "the filesystem does not take that name"}
 )
 
-// asCrossDevice tells a rename across a mount from a name that leads out of the root: both are
-// EXDEV.
-func asCrossDevice(err error) error {
-	if errors.Is(err, syscall.EXDEV) {
-		return errCrossDevice
-	}
-	return err
-}
-
-// newError makes an *Error of whatever a system call, os or Fault returned. Errors of os name
+// NewError makes an *Error of whatever a system call, os or Fault returned. Errors of os name
 // paths, so that only the errno in them is kept.
-func newError(op Op, n Name, err error) error {
+func NewError(op Op, n Name, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -300,20 +213,14 @@ func strip(err error) error {
 		}
 		return errno
 	}
-	var (
-		path *fs.PathError
-		link *os.LinkError
-	)
-	switch {
-	case errors.As(err, &path):
+	var path *fs.PathError
+	var link *os.LinkError
+	if errors.As(err, &path) {
 		err = path.Err
-	case errors.As(err, &link):
+	} else if errors.As(err, &link) {
 		err = link.Err
-	default:
-		return err
 	}
-	// The error of os.Root for a name that leaves it is not exported.
-	if err.Error() == "path escapes from parent" {
+	if err.Error() == "path escapes from parent" { // Package os does not export it.
 		return errEscapes
 	}
 	return err

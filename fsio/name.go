@@ -6,16 +6,15 @@ import (
 	"unsafe"
 )
 
-// Limits of names. A part is bounded by what filesystems take (255 bytes nearly everywhere), a
-// whole name by the system's own limit for a path, which is also the longest base command.
+// Limits of names, in bytes. A part is bounded by what filesystems take, a whole name by the
+// system's own limit for a path, which is also the longest base command.
 const (
-	partBytesMax = 255
-	nameBytesMax = 4096
+	NamePartMax = 255
+	NameMax     = 4096
 )
 
-// Name is a name beneath a root that has passed Root.ParseName: clean, relative, without `..`.
-// The zero Name is the root itself. Names are compared with ==, and are good for one root's
-// lifetime or any longer: they are values.
+// Name is a name in a store that has passed a Parser: clean, relative, without `..`. The zero Name
+// is the root itself. Names are values, and are compared with ==.
 type Name struct {
 	// The path and a NUL after it, so that system calls take it as it is. Empty for the root.
 	z string
@@ -34,24 +33,19 @@ func (n Name) String() string {
 // IsRoot reports whether the name is that of the root itself.
 func (n Name) IsRoot() bool { return n.z == "" }
 
-// zero returns the path with a NUL after it, "." for the root.
-func (n Name) zero() string {
+// MeansFolder reports whether the client wrote a slash (or a dot) at the end.
+func (n Name) MeansFolder() bool { return n.folder }
+
+// Zero returns the path with a NUL after it, for system calls; "." for the root.
+func (n Name) Zero() string {
 	if n.z == "" {
 		return ".\x00"
 	}
 	return n.z
 }
 
-// local returns the path as package os wants it, "." for the root.
-func (n Name) local() string {
-	if n.z == "" {
-		return "."
-	}
-	return n.z[:len(n.z)-1]
-}
-
-// split returns the folder that the name is in, the root being the zero Name, and the last part.
-func (n Name) split() (parent Name, base string) {
+// Split returns the folder that the name is in, the root being the zero Name, and the last part.
+func (n Name) Split() (parent Name, base string) {
 	path := n.String()
 	i := strings.LastIndexByte(path, '/')
 	if i < 0 {
@@ -60,9 +54,9 @@ func (n Name) split() (parent Name, base string) {
 	return Name{z: path[:i] + "\x00"}, path[i+1:]
 }
 
-// join returns the name of an entry in the folder n. It is not parsed: the entry was read from
+// Join returns the name of an entry of the folder n. The entry is not parsed: it was read from
 // the folder.
-func (n Name) join(entry string) Name {
+func (n Name) Join(entry string) Name {
 	if n.z == "" {
 		return Name{z: entry + "\x00"}
 	}
@@ -78,37 +72,52 @@ var (
 	errNameDot       = &cause{KindBadName, "names that begin with a dot are not served"}
 )
 
-// ParseName turns the bytes of a command into a Name. Leading slashes mean the root, `a/../b` is
-// `b`, an empty name, "." and "/" are the root itself, which is good for List, Stat and the like.
-// A slash at the end names a folder. Bytes that are no UTF-8 are taken as they are.
+// Parser turns the bytes of commands into Names. The zero Parser refuses names with a dot at the
+// beginning.
+type Parser struct {
+	// Dotfiles allows parts that begin with a dot. The rule is one on the name that was asked for:
+	// a link to a dotfile is followed, since whoever made it meant it.
+	Dotfiles bool
+}
+
+// Parse turns the bytes of a command into a Name. Leading slashes mean the root, `a/../b` is `b`,
+// an empty name, "." and "/" are the root itself. A slash at the end means a folder. Bytes that
+// are no UTF-8 are taken as they are.
 //
 // It refuses, with KindBadName: control characters (NUL among them), a `..` that leaves the root,
-// a part of more than 255 bytes, more than 4,096 bytes in all, the names of our own temporary
-// files and parts in any place and, without Options.Dotfiles, a part that begins with a dot. The
-// rule on dots is one on the name that was asked for: a link that leads to a dotfile beneath the
-// root is followed, since whoever made it meant it.
-func (r *Root) ParseName(raw []byte) (Name, error) { return r.ParseNameIn(Name{}, raw) }
+// parts and names longer than NamePartMax and NameMax, IsReserved parts and, without Dotfiles,
+// parts that begin with a dot.
+func (p Parser) Parse(raw []byte) (Name, error) { return p.ParseIn(Name{}, raw) }
 
-// ParseNameIn does as ParseName for a session whose current folder is not the root: a name that
-// does not begin with a slash is relative to folder, and an empty one is folder itself. `..` goes
-// up by the names, as `cd` came down, not by where links lead, and never out of the root.
-func (r *Root) ParseNameIn(folder Name, raw []byte) (Name, error) {
-	n, err := parseName(folder, raw, r.options.Dotfiles)
+// ParseIn does as Parse for a session whose current folder is not the root: a name that does not
+// begin with a slash is relative to folder, and an empty one is folder itself. `..` goes up by the
+// names, as `cd` came down, not by where links lead, and never out of the root.
+func (p Parser) ParseIn(folder Name, raw []byte) (Name, error) {
+	n, err := parseName(folder, raw, p.Dotfiles)
 	if err != nil {
 		return Name{}, &Error{Op: OpName, Kind: err.kind, Err: err}
 	}
 	return n, nil
 }
 
+// Lists reports whether Parse would take the name of an entry of folder, and take it as it is.
+func (p Parser) Lists(folder Name, entry string) bool {
+	switch {
+	case len(folder.z)+len(entry) > NameMax, len(entry) > NamePartMax:
+		return false
+	case entry[0] == '.' && (!p.Dotfiles || IsReserved(entry)):
+		return false
+	}
+	return !strings.ContainsFunc(entry, isControl)
+}
+
 // parseName is the one place where bytes become a Name.
 func parseName(from Name, raw []byte, dotfiles bool) (Name, *cause) {
-	if len(raw) > nameBytesMax {
+	if len(raw) > NameMax {
 		return Name{}, errNameLong
 	}
-	for _, c := range raw {
-		if isControl(c) {
-			return Name{}, errNameControl
-		}
+	if bytes.ContainsFunc(raw, isControl) {
+		return Name{}, errNameControl
 	}
 	path := make([]byte, 0, len(from.z)+len(raw)+1)
 	if len(raw) == 0 || raw[0] != '/' {
@@ -138,7 +147,7 @@ func parseName(from Name, raw []byte, dotfiles bool) (Name, *cause) {
 	switch {
 	case len(path) == 0:
 		return Name{}, nil
-	case len(path) > nameBytesMax:
+	case len(path) > NameMax:
 		return Name{}, errNameLong
 	}
 	for rest, more := path, true; more; {
@@ -157,11 +166,11 @@ var slash = []byte{'/'}
 
 func checkPart(part []byte, dotfiles bool) *cause {
 	switch {
-	case len(part) > partBytesMax:
+	case len(part) > NamePartMax:
 		return errNamePart
 	case part[0] != '.':
 		return nil
-	case isOwn(string(part)):
+	case IsReserved(string(part)):
 		return errNameTemporary
 	case !dotfiles:
 		return errNameDot
@@ -169,66 +178,30 @@ func checkPart(part []byte, dotfiles bool) *cause {
 	return nil
 }
 
-func isControl(c byte) bool { return c < 0x20 || c == 0x7f }
+func isControl(c rune) bool { return c < 0x20 || c == 0x7f }
 
-func hasControl(s string) bool {
-	for i := range len(s) {
-		if isControl(s[i]) {
-			return true
-		}
-	}
-	return false
-}
-
-// Temporary files are called .ferry-<16 hexadecimal digits>.tmp: hidden from listings, unlike any
-// name that a user would choose, and random, so that servers may share a folder.
+// A store may keep files of its own among those that it serves, under names that no command
+// reaches: .ferry-<16 hexadecimal digits>.tmp, the same with .part, and .ferry-parts.
 const (
-	ownPrefix       = ".ferry-"
-	ownDigits       = 16
-	temporarySuffix = ".tmp"
-	partSuffix      = ".part"
+	ReservedPrefix = ".ferry-"
+	ReservedParts  = ReservedPrefix + "parts"
+	// ReservedDigits is how many hexadecimal digits there are.
+	ReservedDigits = 16
 )
 
-// isTemporary tells the names of our own temporary files. Capitals count as well: some filesystems
-// do not tell them apart.
-func isTemporary(part string) bool { return isOwnWith(part, temporarySuffix) }
-
-// isPart tells the names of the folders that servers before this version kept parts in.
-func isPart(part string) bool { return isOwnWith(part, partSuffix) }
-
-// partsFolderName is the folder of parts in the root.
-const partsFolderName = ".ferry-parts"
-
-// isOwn tells every name that is ours, and that no command reaches.
-func isOwn(part string) bool {
-	return isTemporary(part) || isPart(part) || strings.EqualFold(part, partsFolderName)
-}
-
-func isOwnWith(part, suffix string) bool {
-	if len(part) != len(ownPrefix)+ownDigits+len(suffix) ||
-		!strings.EqualFold(part[:len(ownPrefix)], ownPrefix) ||
-		!strings.EqualFold(part[len(part)-len(suffix):], suffix) {
-		return false
+// IsReserved reports whether a part of a name is one that a store keeps for itself. Capitals count
+// as well: some filesystems do not tell them apart.
+func IsReserved(part string) bool {
+	part = strings.ToLower(part)
+	random, ok := strings.CutPrefix(part, ReservedPrefix)
+	if !ok || part == ReservedParts {
+		return ok
 	}
-	return isHexadecimal(strings.ToLower(part[len(ownPrefix) : len(ownPrefix)+ownDigits]))
+	digits, end, _ := strings.Cut(random, ".")
+	return IsID(digits) && (end == "tmp" || end == "part")
 }
 
-// isHexadecimal tells what hexadecimal returns.
-func isHexadecimal(text string) bool {
-	return len(text) == ownDigits && strings.Trim(text, "0123456789abcdef") == ""
-}
-
-// temporaryName writes the random number as a temporary file's name.
-func temporaryName(random uint64) string {
-	return ownPrefix + hexadecimal(random) + temporarySuffix
-}
-
-// hexadecimal writes all 16 digits of a number, in lower case.
-func hexadecimal(number uint64) string {
-	const digits = "0123456789abcdef"
-	text := make([]byte, 0, ownDigits)
-	for shift := 60; shift >= 0; shift -= 4 {
-		text = append(text, digits[number>>shift&0xf])
-	}
-	return string(text)
+// IsID reports whether text is 16 hexadecimal digits, in lower case.
+func IsID(text string) bool {
+	return len(text) == ReservedDigits && strings.Trim(text, "0123456789abcdef") == ""
 }

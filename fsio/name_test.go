@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	longPart  = strings.Repeat("x", partBytesMax)
-	temporary = temporaryName(0x0123456789abcdef)
+	longPart  = strings.Repeat("x", NamePartMax)
+	temporary = ".ferry-0123456789abcdef.tmp"
 )
 
 var nameTests = []struct {
@@ -59,6 +59,10 @@ var nameTests = []struct {
 	{in: temporary, err: errNameTemporary, dotfiles: true},
 	{in: "a/" + temporary + "/b", err: errNameTemporary, dotfiles: true},
 	{in: strings.ToUpper(temporary), err: errNameTemporary, dotfiles: true},
+	{in: ".Ferry-Parts", err: errNameTemporary, dotfiles: true},
+	{in: "a/.ferry-parts/b", err: errNameTemporary, dotfiles: true},
+	{in: ".ferry-part", want: ".ferry-part", dotfiles: true},
+	{in: ".ferry-0123456789abcdef.part.x", want: ".ferry-0123456789abcdef.part.x", dotfiles: true},
 	{in: ".ferry-0123456789abcdeg.tmp", want: ".ferry-0123456789abcdeg.tmp", dotfiles: true},
 	{in: longPart, want: longPart},
 	{in: longPart + "x", err: errNamePart},
@@ -67,12 +71,9 @@ var nameTests = []struct {
 }
 
 func TestParseName(t *testing.T) {
-	if temporary != ".ferry-0123456789abcdef.tmp" {
-		t.Fatalf("temporary name is %q", temporary)
-	}
 	for _, c := range nameTests {
-		r := &Root{options: Options{Dotfiles: c.dotfiles}}
-		n, err := r.ParseName([]byte(c.in))
+		p := Parser{Dotfiles: c.dotfiles}
+		n, err := p.Parse([]byte(c.in))
 		if c.err != nil {
 			if !errors.Is(err, c.err) || KindOf(err) != KindBadName || n != (Name{}) {
 				t.Errorf("%q: got %q, %v; want error %v", c.in, n, err, c.err)
@@ -120,9 +121,9 @@ func TestNamesAreRelativeToTheirFolder(t *testing.T) {
 		},
 		{folder: long, in: strings.Repeat("b/", 1500), err: errNameLong},
 	} {
-		r := &Root{}
-		folder := name(t, r, c.folder)
-		n, err := r.ParseNameIn(folder, []byte(c.in))
+		p := Parser{}
+		folder := must(p.Parse([]byte(c.folder)))
+		n, err := p.ParseIn(folder, []byte(c.in))
 		if c.err != nil {
 			if !errors.Is(err, c.err) || n != (Name{}) {
 				t.Errorf("%q in %q: got %q, %v; want %v", c.in, c.folder, n, err, c.err)
@@ -150,16 +151,16 @@ func wantSafeName(t interface{ Fatalf(string, ...any) }, raw []byte, n Name, dot
 		t.Fatalf("%q became %q, path.Clean says %q", raw, text, clean)
 	}
 	for part := range strings.SplitSeq(text, "/") {
-		if part == "" || part == "." || part == ".." || len(part) > 255 || isOwn(part) ||
-			hasControl(part) || part[0] == '.' && !dotfiles {
+		if part == "" || part == "." || part == ".." || len(part) > 255 || IsReserved(part) ||
+			strings.ContainsFunc(part, isControl) || part[0] == '.' && !dotfiles {
 			t.Fatalf("%q became %q, which holds the part %q", raw, text, part)
 		}
 	}
-	if z := n.zero(); z[len(z)-1] != 0 || strings.Count(z, "\x00") != 1 {
+	if z := n.Zero(); z[len(z)-1] != 0 || strings.Count(z, "\x00") != 1 {
 		t.Fatalf("%q became %q, which does not end in its only NUL", raw, z)
 	}
-	parent, base := n.split()
-	if joined := parent.join(base); joined.String() != text {
+	parent, base := n.Split()
+	if joined := parent.Join(base); joined.String() != text {
 		t.Fatalf("%q: %q and %q join to %q", raw, parent, base, joined)
 	}
 }
@@ -173,17 +174,19 @@ func FuzzParseName(f *testing.F) {
 		f.Add([]byte(seed), true)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, dotfiles bool) {
-		r := &Root{options: Options{Dotfiles: dotfiles}}
-		n, err := r.ParseName(raw)
+		p := Parser{Dotfiles: dotfiles}
+		n, err := p.Parse(raw)
 		if err != nil {
-			wantKind(t, err, KindBadName)
+			if KindOf(err) != KindBadName {
+				t.Fatal(err)
+			}
 			if !utf8.ValidString(err.Error()) {
 				t.Fatalf("%q: error text %q", raw, err)
 			}
 			return
 		}
 		wantSafeName(t, raw, n, dotfiles)
-		again, err := r.ParseName([]byte(n.String()))
+		again, err := p.Parse([]byte(n.String()))
 		if err != nil || again.String() != n.String() {
 			t.Fatalf("%q became %q, and that %q, %v", raw, n, again, err)
 		}
@@ -210,31 +213,33 @@ func FuzzParseNameIn(f *testing.F) {
 		f.Add([]byte(seed[0]), []byte(seed[1]), true)
 	}
 	f.Fuzz(func(t *testing.T, first, raw []byte, dotfiles bool) {
-		r := &Root{options: Options{Dotfiles: dotfiles}}
-		folder, err := r.ParseName(first)
+		p := Parser{Dotfiles: dotfiles}
+		folder, err := p.Parse(first)
 		if err != nil {
 			return
 		}
-		n, err := r.ParseNameIn(folder, raw)
+		n, err := p.ParseIn(folder, raw)
 		whole := append([]byte("/"+folder.String()+"/"), raw...)
 		if len(raw) > 0 && raw[0] == '/' {
 			whole = raw
 		}
 		if err != nil {
-			wantKind(t, err, KindBadName)
+			if KindOf(err) != KindBadName {
+				t.Fatal(err)
+			}
 			if !utf8.ValidString(err.Error()) {
 				t.Fatalf("%q: error text %q", raw, err)
 			}
-			if _, err := r.ParseName(whole); err == nil {
+			if _, err := p.Parse(whole); err == nil {
 				t.Fatalf("%q is a name, %q in %q is none", whole, raw, folder)
 			}
 			return
 		}
 		wantSafeName(t, nil, n, dotfiles)
-		if len(whole) > nameBytesMax {
+		if len(whole) > NameMax {
 			return // Too long before it was cleaned, and not after.
 		}
-		direct, err := r.ParseName(whole)
+		direct, err := p.Parse(whole)
 		if err != nil || direct != n {
 			t.Fatalf("%q in %q is %q; %q is %q, %v", raw, folder, n, whole, direct, err)
 		}
@@ -244,11 +249,11 @@ func FuzzParseNameIn(f *testing.F) {
 // TestNamesNeverLeaveTheRoot makes names of the parts that matter, and compares with a model.
 func TestNamesNeverLeaveTheRoot(t *testing.T) {
 	parts := rapid.SliceOf(rapid.SampledFrom(
-		[]string{"a", "b", "..", ".", "", ".x", "\x01", temporaryName(1)}))
+		[]string{"a", "b", "..", ".", "", ".x", "\x01", temporary}))
 	rapid.Check(t, func(t *rapid.T) {
 		list, dotfiles := parts.Draw(t, "parts"), rapid.Bool().Draw(t, "dotfiles")
 		raw := strings.Join(list, "/")
-		ok := !hasControl(raw)
+		ok := !strings.ContainsFunc(raw, isControl)
 		var want []string
 		for _, part := range list {
 			switch part {
@@ -264,11 +269,30 @@ func TestNamesNeverLeaveTheRoot(t *testing.T) {
 			}
 		}
 		for _, part := range want {
-			ok = ok && !isTemporary(part) && (dotfiles || part[0] != '.')
+			ok = ok && !IsReserved(part) && (dotfiles || part[0] != '.')
 		}
 		n, cause := parseName(Name{}, []byte(raw), dotfiles)
 		if (cause == nil) != ok || ok && n.String() != strings.Join(want, "/") {
 			t.Fatalf("%q: got %q, %v; want %q, %t", raw, n, cause, want, ok)
 		}
 	})
+}
+
+func must(n Name, err error) Name {
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+func TestNamesTooLongWithTheirFolderAreNotListed(t *testing.T) {
+	folder := must(Parser{}.Parse([]byte(strings.Repeat("x/", 2000))))
+	for length, want := range map[int]bool{1: true, 96: true, 97: false, 255: false} {
+		if got := (Parser{}).Lists(folder, strings.Repeat("y", length)); got != want {
+			t.Errorf("%d bytes: %t", length, got)
+		}
+	}
+	if !(Parser{}).Lists(Name{}, strings.Repeat("y", 255)) {
+		t.Error("255 bytes in the root are not listed")
+	}
 }

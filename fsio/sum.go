@@ -55,52 +55,42 @@ func (d *Digest) Hex() string { return hex.EncodeToString(d.Bytes()) }
 // ErrStopped is what a sum returns that was told to stop. It comes bare.
 var ErrStopped error = &cause{KindBusy, "told to stop"}
 
-// sumPiece is how much of a file is summed up between two looks at stop, and read at a time:
+// SumPiece is how much of a file is summed up between two looks at stop, and read at a time:
 // 0.4 ms of work with SHA-256, and as much memory for each sum that runs; while stop keeps it
 // waiting it has none.
-const sumPiece = 512 << 10
+const SumPiece = 512 << 10
 
 var sumPieces = sync.Pool{New: func() any {
-	b := make([]byte, sumPiece)
+	b := make([]byte, SumPiece)
 	return &b
 }}
 
-// Sum sums up n bytes at off of the file, or all that follow off if n is negative. It takes long
-// and belongs into a pool; before each piece of 512 KiB it asks stop, if that is not nil, and
-// returns ErrStopped if that says so. What it had to bring into memory it puts out again, as far
-// as the system tells and lets: a sum over a large file does not push out what others read. It
-// does not notice that the file changes meanwhile. Errors are those of File.ReadAt.
+// Sum returns the checksum of n bytes at off of the file, or of all that follow off if n is
+// negative. It takes long and belongs on a worker; before each piece of 512 KiB it asks stop,
+// unless that is nil, and returns ErrStopped if that says so. What it had to bring into memory it
+// gives up again, so that the sum of a large file does not push out what others read. It does not
+// notice that the file changes meanwhile. Errors are those of File.ReadAt.
 func Sum(stop func() bool, f *File, a Algo, off, n int64) (Digest, error) {
-	s := summing{
-		read: f.ReadAt, cold: f.cold,
-		advise: !f.root.options.Portable, fd: f.FD(),
+	s := summing{read: f.ReadAt}
+	if c, ok := f.by.(Cacher); ok {
+		s.cold = func(off int64) bool { return c.Cold(f, off, SumPiece) }
+		s.advise = func(off, n int64, need bool) { c.Advise(f, off, n, need) }
 	}
 	return s.run(stop, a, off, n)
 }
 
-// Sum sums up all that is kept, in the way of the function of that name. It may be called until
-// the part ends, by its owner.
-func (p *Part) Sum(stop func() bool, a Algo) (Digest, error) {
-	d := &p.draft
-	if d.ended {
-		return Digest{}, newError(OpRead, d.name, errEnded)
-	}
-	s := summing{read: d.read, cold: func(int64, int64) bool { return false }, fd: d.descriptor()}
-	return s.run(stop, a, 0, p.size)
-}
-
-// read is ReadAt for a file that is being written.
-func (d *draft) read(p []byte, off int64) (int, error) {
-	f := File{root: d.root, name: d.name, portable: d.file}
-	return f.ReadAt(p, off)
+// SumPart returns the checksum of all that is kept of a part, as Sum does. The part's holder calls
+// it.
+func SumPart(stop func() bool, p Part, a Algo) (Digest, error) {
+	s := summing{read: p.ReadAt}
+	return s.run(stop, a, 0, p.Size())
 }
 
 // summing is a sum that runs.
 type summing struct {
 	read   func(p []byte, off int64) (int, error)
-	cold   func(off, n int64) bool
-	advise bool
-	fd     int
+	cold   func(off int64) bool // Nil where nothing is known of memory, and then advise, too.
+	advise func(off, n int64, need bool)
 }
 
 func (s *summing) run(stop func() bool, a Algo, off, n int64) (Digest, error) {
@@ -109,28 +99,28 @@ func (s *summing) run(stop func() bool, a Algo, off, n int64) (Digest, error) {
 		return Digest{}, err
 	}
 	d := Digest{Algo: a}
-	cold := s.cold(off, sumPiece)
+	cold := s.cold != nil && s.cold(off)
 	for n < 0 || d.Size < n {
 		if stop != nil && stop() {
-			if s.advise && cold {
-				adviseDontNeed(s.fd, off, sumPiece) // It was asked for already.
+			if cold {
+				s.advise(off, SumPiece, false) // It was asked for already.
 			}
 			return Digest{}, ErrStopped
 		}
-		length := int64(sumPiece)
+		length := int64(SumPiece)
 		if n >= 0 {
 			length = min(length, n-d.Size)
 		}
-		// To look at the next piece comes first: reading this one brings in some of that.
-		next := off + sumPiece
-		nextCold := s.cold(next, sumPiece)
-		if s.advise && nextCold && (n < 0 || d.Size+sumPiece < n) {
-			adviseWillNeed(s.fd, next, sumPiece) // The disk works while we do.
+		// The next piece is looked at first: reading this one brings in some of it.
+		next := off + SumPiece
+		nextCold := s.cold != nil && s.cold(next)
+		if nextCold && (n < 0 || d.Size+SumPiece < n) {
+			s.advise(next, SumPiece, true) // The disk works while we do.
 		}
 		got, err := s.add(state, off, length)
 		d.Size += int64(got)
-		if s.advise && cold {
-			adviseDontNeed(s.fd, off, int64(got))
+		if cold {
+			s.advise(off, int64(got), false)
 		}
 		if errors.Is(err, io.EOF) {
 			break
@@ -144,7 +134,7 @@ func (s *summing) run(stop func() bool, a Algo, off, n int64) (Digest, error) {
 	return d, nil
 }
 
-// add sums up a piece of n bytes.
+// add adds a piece of n bytes.
 func (s *summing) add(state hash.Hash, off, n int64) (got int, err error) {
 	buffer := sumPieces.Get().(*[]byte)
 	defer sumPieces.Put(buffer)
@@ -160,7 +150,7 @@ func newHash(a Algo) (hash.Hash, error) {
 	case AlgoSHA256:
 		return sha256.New(), nil
 	default:
-		return nil, newError(OpRead, Name{}, errUnsupported)
+		return nil, NewError(OpRead, Name{}, errUnsupported)
 	}
 }
 
@@ -171,34 +161,4 @@ func finishHash(state hash.Hash, d *Digest) {
 		return
 	}
 	state.Sum(d.sum[:0])
-}
-
-// cold reports whether none of the n bytes at off is in memory, as far as the system says.
-func (f *File) cold(off, n int64) bool {
-	r := f.root
-	if r.options.Portable || off >= f.size {
-		return false
-	}
-	n = min(n, f.size-off)
-	if !r.noCachestat.Load() {
-		pages, err := pagesInMemory(f.fd, off, n)
-		if err == nil {
-			return pages == 0
-		}
-	}
-	// The system does not say, or not to us, whose file it is not. The first byte tells, nearly.
-	var first [1]byte
-	if r.noWait.has(f.device) {
-		return false
-	}
-	_, err := readNoWait(f.fd, first[:], off)
-	return wouldBlock(err)
-}
-
-// identify says which content the open file has now.
-func (f *File) identify() (identity, error) {
-	if err := f.root.fault(OpStat, f.name); err != nil {
-		return identity{}, err
-	}
-	return identify(f.fd)
 }

@@ -15,7 +15,8 @@ import (
 // the sum began. (A program that has mapped a file into its memory can change it and be seen later
 // yet; nobody who caches by time is safe from that.)
 type SumCache struct {
-	now func() time.Time
+	// Now is the clock; tests put another in its place.
+	Now func() time.Time
 
 	mu      sync.Mutex
 	max     int
@@ -24,7 +25,7 @@ type SumCache struct {
 }
 
 type sumKey struct {
-	identity identity
+	identity Identity
 	algo     Algo
 	off, n   int64
 }
@@ -42,12 +43,12 @@ func NewSumCache(sumsMax int) *SumCache {
 	if sumsMax <= 0 {
 		sumsMax = sumsMaxDefault
 	}
-	return &SumCache{now: time.Now, max: sumsMax, entries: map[sumKey]*list.Element{}}
+	return &SumCache{Now: time.Now, max: sumsMax, entries: map[sumKey]*list.Element{}}
 }
 
 // Sum does as the function of that name, or answers at once what it knows.
 func (c *SumCache) Sum(stop func() bool, f *File, a Algo, off, n int64) (Digest, error) {
-	began := c.now()
+	began := c.Now()
 	before, failed := f.identify()
 	key := sumKey{before, a, off, n}
 	if failed == nil {

@@ -15,6 +15,7 @@ const (
 	speaksBase dialect = iota
 	speaksClassic
 	speaksStatus
+	speaksFTP
 )
 
 // holds is how many descriptors were taken from the budget for a transfer.
@@ -41,7 +42,9 @@ func (t *transfer) queues() bool {
 func (t *transfer) waitsForMemory() bool { return t.send.list.waits() }
 
 // answered reports whether the session no longer waits for a transfer.
-func (t *transfer) answered() bool { return t.session.transfer != t }
+func (t *transfer) answered() bool {
+	return t.session.transfer != t || t.session.closesFirst
+}
 
 // keeping reports whether a part is kept of a broken upload.
 func (t *transfer) keeping() bool { return t.recv.phase == receiveKeeping }
@@ -56,6 +59,21 @@ func (t *transfer) stands() bool {
 		return t.r.keys.offers[o.key] == o
 	}
 	return o.line.offers[o.port] == o
+}
+
+// stands reports whether an offer that connections find is its session's or its transfer's.
+func (o *offer) stands() bool {
+	t := o.transfer
+	switch {
+	case o.state != offerStanding:
+		return false
+	case t == nil:
+		return o.session.offer == o
+	case t.state == transferWaiting: // the work of a command whose offer preceded it
+		return t.offer == o && t.job.busy || t.waitsForMemory()
+	default:
+		return t.offer == o && t.state == transferOffered
+	}
 }
 
 // sumEnded reports whether a worker was told to end the checksum of a part.
@@ -75,8 +93,8 @@ func (r *reactor) arrive(p *dataPort, fd int, from string) {
 }
 
 // store is the folder that a server serves; setStore replaces it.
-func (s *Server) store() *fsio.Root        { return s.rights.store }
-func (s *Server) setStore(root *fsio.Root) { s.rights.store = root }
+func (s *Server) store() fsio.Store         { return s.rights.store }
+func (s *Server) setStore(store fsio.Store) { s.rights.store = store }
 
 // holdsNothing reports whether an ended transfer that is kept for its memory holds anything else.
 func (t *transfer) holdsNothing() bool {
@@ -87,7 +105,11 @@ func (t *transfer) holdsNothing() bool {
 // fits reports whether a session in a state may have a transfer in its state.
 func (t *transfer) fits(s sessionState) bool {
 	want := map[sessionState]transferState{
-		sessionAsked: transferWaiting, sessionOffered: transferOffered, sessionMoving: transferMoving,
+		sessionAsked: transferWaiting, sessionOffered: transferOffered,
+		sessionMoving: transferMoving,
+	}
+	if t.session.closesFirst && s == sessionMoving && t.state == transferLingering {
+		return true
 	}
 	return t.state == transferEnded || s == sessionOver || want[s] == t.state && t.state != 0
 }

@@ -7,8 +7,8 @@ import (
 	"ferry/reactor/loop"
 )
 
-// How an upload ends: by the client's close, by its size, or by silence after a complete record when
-// something else says that nothing more will come. What came of a broken part is kept.
+// How an upload ends: by the client's close, by its size, or by silence after a complete record
+// when something else says that nothing more will come. What came of a broken part is kept.
 
 const (
 	// recordPause is how long a put may be silent after a complete record before we end our
@@ -76,9 +76,9 @@ func (rc *receiver) setPause() {
 	}
 }
 
-// furtherCommand tells an upload that a command came that was not sent ahead, or that control ended.
-// (PROTOCOL.md, Base put.) What the client sent on the data connection before may not have been seen
-// yet, so that is looked at first. It may end the transfer.
+// furtherCommand tells an upload that a command came that was not sent ahead, or that control
+// ended. (PROTOCOL.md, Base put.) What the client sent on the data connection before may not have
+// been seen yet, so that is looked at first. It may end the transfer.
 func (rc *receiver) furtherCommand() {
 	t := rc.t
 	s := t.session

@@ -24,6 +24,8 @@ type session struct {
 	dec codec.Decoder
 	// transfer is the one that the session waits for, nil while there is none.
 	transfer *transfer
+	// offer is one that stands without a command, nil while there is none.
+	offer *offer
 	// detached counts the transfers that move without the session waiting for them.
 	detached int
 	// silence runs out when the session may have been silent for too long.
@@ -36,7 +38,11 @@ type session struct {
 	// pumping: commands are being taken, so that the end of one does not begin that anew. greeted:
 	// its first command came.
 	pumping, greeted bool
-	// transfers and bytes are for the log line at the end.
+	totals
+}
+
+// totals are for the log line at a session's end.
+type totals struct {
 	transfers uint64
 	bytes     int64
 }
@@ -46,22 +52,19 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	r.count.controlConnections++
 	peer := c.Peer()
 	ip := peer.Addr()
-	if r.draining || !r.admits(ip) {
+	if !r.admits(ip) {
 		r.count.refused++
 		return nil
 	}
-	if !r.limiter.Rates.Allow(ip, r.loop.Now) {
-		r.count.hurried++
+	e := r.server.exchangeAt(c.Local().Port())
+	a := r.admit(ip)
+	if a == nil {
+		if len(e.busy) > 0 {
+			_ = c.Write(e.busy) // the connection is closed either way
+		}
 		return nil
 	}
-	a := r.addressOf(ip)
-	if r.limiter.Take(a.use, limit.Sessions, 1) != limit.Enough {
-		r.count.surplus++
-		r.forget(a)
-		return nil
-	}
-	a.sessions++
-	f := r.server.faceAt(c.Port())
+	f := e.open(r.server)
 	s := &session{
 		machine: newMachine(f.properties()),
 		r:       r,
@@ -79,8 +82,31 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	s.silence.Owner = s
 	r.loop.Deadlines.Set(&s.silence, r.loop.Now+r.limiter.Limits.IdleTimeout)
 	r.sessions[s] = struct{}{}
+	if s.urgent {
+		c.InlineUrgent()
+	}
 	s.write(f.greeting(s))
 	return s
+}
+
+// admit counts a session of an address in, or returns nil.
+func (r *reactor) admit(ip netip.Addr) *address {
+	if r.draining {
+		r.count.refused++
+		return nil
+	}
+	if !r.limiter.Rates.Allow(ip, r.loop.Now) {
+		r.count.hurried++
+		return nil
+	}
+	a := r.addressOf(ip)
+	if r.limiter.Take(a.use, limit.Sessions, 1) != limit.Enough {
+		r.count.surplus++
+		r.forget(a)
+		return nil
+	}
+	a.sessions++
+	return a
 }
 
 // admits reports whether an address may connect: Deny wins, and an empty Allow admits all others.
@@ -139,11 +165,10 @@ func (s *session) Closed(err error) {
 	a := s.address
 	r.limiter.Give(a.use, limit.Sessions, 1)
 	a.sessions--
-	// In TLS an end without close_notify may be an attacker's, and ends nothing else.
-	said := !s.secure || err == nil || errors.Is(err, io.EOF)
-	if t := s.transfer; t != nil && !s.dropWaiting() && said {
-		s.face.gone(t)
-	}
+	s.dropWaiting()
+	s.dropOffer()
+	s.cut = s.secure && err != nil && !errors.Is(err, io.EOF)
+	s.face.closed(s)
 	r.freed(a)
 	r.forget(a)
 	r.checkDrained()
@@ -175,7 +200,7 @@ func (s *session) pump() {
 // answer can be a hundred times longer than its command.
 const commandsATurn = 32
 
-// Move goes on with commands that were sent ahead.
+// Move takes further commands that were sent ahead.
 func (s *session) Move() (more bool) {
 	if s.conn != nil && !s.over() {
 		s.pump()
@@ -190,7 +215,9 @@ func (s *session) takeCommand() bool {
 	}
 	in := s.conn.Peek()
 	d, n := s.face.next(s, in)
-	s.conn.Discard(n)
+	if s.conn != nil { // an answer of next's that could not be written has closed it
+		s.conn.Discard(n)
+	}
 	if d.kind != decideWait && d.kind != decideViolation {
 		s.heard = s.r.loop.Now
 		s.r.count.commands++
@@ -202,6 +229,9 @@ func (s *session) takeCommand() bool {
 	case decideFollow:
 		s.step(inFollow)
 		s.face.prepare(d.transfer)
+	case decideRun:
+		s.step(inAsk)
+		d.run()
 	case decideAnswer:
 		s.step(inAsk)
 		s.face.reply(s, d.answer)
@@ -260,13 +290,10 @@ func (s *session) writeNow(text []byte) {
 }
 
 // dropWaiting ends a transfer that has not been offered yet: nobody would be told of its port.
-func (s *session) dropWaiting() bool {
-	t := s.transfer
-	if t == nil || t.state != transferWaiting {
-		return false
+func (s *session) dropWaiting() {
+	if t := s.transfer; t != nil && t.state == transferWaiting {
+		t.end()
 	}
-	t.end()
-	return true
 }
 
 // end closes control once our last answer has left, since a close before would cut it off.

@@ -48,7 +48,7 @@ func (p *dataPort) accepted(c loop.Channel, ip netip.Addr) {
 		c.SetReset(p.kind == poolFiles)
 		c.Close()
 	case o.session.secureData && c.TLS() == nil:
-		p.acceptTLS(c, ip, o.session.tls, nil, !o.transfer.isPut())
+		p.acceptTLS(c, ip, o.session.tls, nil, o.transfer != nil && !o.transfer.isPut())
 	default:
 		o.take(c)
 	}
@@ -83,6 +83,7 @@ func (r *reactor) adopt(bound, keyed []boundPort) {
 func (r *reactor) setRests() {
 	l := &r.limiter.Limits
 	r.pools[poolKeyed].shared = true
+	r.pools[poolOut].shared, r.pools[poolOut].out = true, true
 	for k := range r.pools {
 		if poolKind(k) == poolKeyed {
 			continue

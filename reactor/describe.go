@@ -19,7 +19,9 @@ type Description struct {
 	// Port is the control port or NoPort, Classic that of the classic exchange or NoPort.
 	// DataPorts is what a firewall must let through beside them.
 	Port, Classic int
-	DataPorts     string
+	// FTP is the port of FTP or NoPort.
+	FTP       int
+	DataPorts string
 	// To says who may connect, May what they may do.
 	To, May string
 	// TLS says which connections are encrypted; Fingerprint is the SHA-256 of the certificate.
@@ -46,6 +48,7 @@ func (s *Server) Describe() Description {
 		Root:      root,
 		Port:      s.Port(),
 		Classic:   s.ClassicPort(),
+		FTP:       s.FTPPort(),
 		DataPorts: portList(s.dataPorts),
 		Sessions:  s.limiter.Limits.Sessions,
 		Transfers: s.limiter.Limits.Transfers,
@@ -70,11 +73,11 @@ func (s *Server) Describe() Description {
 	if len(o.Deny) > 0 {
 		d.To += ", except " + joinPrefixes(o.Deny)
 	}
-	writes := !o.ReadOnly && o.Port != NoPort
-	status := writes && s.speaksStatus()
+	writes := !o.ReadOnly && (o.Port != NoPort || o.FTP.Port != NoPort)
+	status := writes && (o.FTP.Port != NoPort || s.speaksStatus())
 	changes := status && o.features().Has(codec.FeatureChange)
 	switch {
-	case o.Port == NoPort:
+	case o.Port == NoPort && o.FTP.Port == NoPort:
 		d.May = "get" // all that the classic exchange has
 	case o.ReadOnly:
 		d.May = "list and get"
@@ -99,14 +102,22 @@ func (s *Server) Describe() Description {
 				"--read-only, --no-overwrite or --allow CIDR narrow that"
 		}
 	}
-	d.Connect = "ferry " + s.host() + " " + strconv.Itoa(d.Port)
-	if d.Port == NoPort {
-		d.Connect = "ferry --classic " + s.host()
-		if d.Classic != int(DefaultClassicPorts().Control) {
-			d.Connect += " " + strconv.Itoa(d.Classic)
-		}
-	}
+	d.Connect = s.connect(&d)
 	return d
+}
+
+// connect is the command that connects a client.
+func (s *Server) connect(d *Description) string {
+	switch {
+	case d.Port != NoPort:
+		return "ferry " + s.host() + " " + strconv.Itoa(d.Port)
+	case d.FTP != NoPort:
+		return "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
+	case d.Classic != int(DefaultClassicPorts().Control):
+		return "ferry --classic " + s.host() + " " + strconv.Itoa(d.Classic)
+	default:
+		return "ferry --classic " + s.host()
+	}
 }
 
 // host is an address by which clients reach this machine.

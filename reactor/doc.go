@@ -10,8 +10,9 @@
 //
 // The files: server starts and stops reactors; reactor is what runs on a loop, and end is how it
 // ends; listener has the list of exchanges. control and session take a session from its bytes to a
-// command, face says what an exchange is, and each face_ file is one. lease and offer give a command
-// its data port, keyed those that are known by a KEY, dataport accepts. transfer is a command from
-// its bytes to its end, with send, listing, receive and commit for its two directions; job and work
-// are its file work, sum its checksums. rights, reply, space, log and counters support them.
+// command, face says what an exchange is, and each face_ file is one. lease and offer give a
+// command its data port, keyed those that are known by a KEY, dataport accepts. transfer is a
+// command from its bytes to its end, with send, listing, receive and commit for its two directions;
+// job and work are its file work, sum its checksums. rights, reply, space, log and counters support
+// them.
 package reactor

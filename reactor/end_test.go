@@ -147,7 +147,7 @@ func TestStopDuringFileWork(t *testing.T) {
 		{fsio.OpWrite, "put new", record(string(pattern(3 * quantum)))},
 		{fsio.OpRename, "put new", record(string(pattern(smallMax + 1)))},
 	} {
-		t.Run(c.op.String()+" "+c.command, func(t *testing.T) {
+		t.Run(string(c.op)+" "+c.command, func(t *testing.T) {
 			begun, wait := make(chan struct{}), make(chan struct{})
 			var once sync.Once
 			ts := serveWith(t, func(s *Server) {

@@ -30,8 +30,11 @@ type face interface {
 	done(t *transfer)
 	// bye says the last words of a session that ends.
 	bye(s *session, why endReason)
-	// gone is called when control has ended while a transfer of the session was offered or moved.
-	gone(t *transfer)
+	// expired is told that an offer without a command has ended unused: waited, before it got a
+	// port.
+	expired(s *session, waited bool)
+	// closed is called when control has ended. What was offered or moves may go on.
+	closed(s *session)
 }
 
 // properties tell how a face differs from the others.
@@ -51,9 +54,14 @@ type properties struct {
 	answers bool
 	// firstTLS: a session that begins with TLS is served in TLS.
 	firstTLS bool
+	// closesFirst: the end of a transfer is answered once the client has closed the data
+	// connection, or soon after. Otherwise it is answered at once.
+	closesFirst bool
+	// urgent: urgent data is part of the commands.
+	urgent bool
 	// pool holds the ports on which the offers stand.
 	pool poolKind
-	// unusedMax is how many offers in a row a session may leave unused.
+	// unusedMax is how many offers in a row a session may leave unused, 0 for any number.
 	unusedMax uint8
 }
 
@@ -64,6 +72,8 @@ type decision struct {
 	transfer *transfer
 	// answer is for decideAnswer.
 	answer answer
+	// run is for decideRun.
+	run func()
 }
 
 type decisionKind uint8
@@ -75,6 +85,8 @@ const (
 	decideBegin
 	// decideFollow is decideBegin for the second of two commands that belong together.
 	decideFollow
+	// decideRun: the session waits until what run begins has answered the command.
+	decideRun
 	// decideAnswer: the command needs no work.
 	decideAnswer
 	// decideNothing: the input was used and needs no answer.

@@ -6,6 +6,8 @@ import "ferry/codec"
 // data connection as far as the exchange can tell them. (PROTOCOL.md, Base exchange.)
 type baseFace struct{}
 
+func openBase(*Server) face { return baseFace{} }
+
 var baseProperties = properties{
 	grammar:   codec.Commands,
 	table:     &portTable,
@@ -116,5 +118,11 @@ func (baseFace) bye(s *session, why endReason) {
 	}
 }
 
-// gone tells an upload that no further command can come.
-func (baseFace) gone(t *transfer) { t.recv.furtherCommand() }
+func (baseFace) expired(*session, bool) {}
+
+// closed tells an upload that no further command can come.
+func (baseFace) closed(s *session) {
+	if s.transfer != nil && !s.cut {
+		s.transfer.recv.furtherCommand()
+	}
+}

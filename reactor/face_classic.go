@@ -14,6 +14,8 @@ import (
 // of an address at a time. (PROTOCOL.md, Classic exchange.)
 type classicFace struct{ baseFace }
 
+func openClassic(*Server) face { return classicFace{} }
+
 var classicProperties = properties{
 	grammar:   codec.Lines,
 	table:     &portTable,
@@ -129,8 +131,8 @@ func (classicFace) bye(s *session, why endReason) {
 	s.write(append(append(s.r.lineBuffer[:0], codec.ClassicThanks...), '\n'))
 }
 
-// gone lets what was offered or moves go on.
-func (classicFace) gone(*transfer) {}
+// closed lets what was offered or moves go on.
+func (classicFace) closed(*session) {}
 
 // classicTime is how a message tells the server's local time.
 const classicTime = "2006-01-02 15:04:05"

@@ -40,7 +40,7 @@ func (*statusFace) greeting(*session) []byte { return nil }
 // greetStatus switches a session to the status exchange. (PROTOCOL.md, Hello.)
 func greetStatus(s *session) decision {
 	s.face = new(statusFace)
-	s.machine.properties = &statusProperties
+	s.properties = &statusProperties
 	return answerWith(codec.CodeOkay, codec.AppendHello(nil, s.may))
 }
 
@@ -85,7 +85,7 @@ func (f *statusFace) decide(s *session, text []byte) decision {
 	if err = s.check(q.Verb); err != nil {
 		return answerWith(codec.CodeNotAllowed, fmt.Appendf(nil, "%v: %v", q.Verb, err))
 	}
-	name, err := s.store.ParseNameIn(f.folder, q.Name)
+	name, err := s.names.ParseIn(f.folder, q.Name)
 	if err != nil {
 		return decision{kind: decideAnswer, answer: answerTo(q.Name, err)}
 	}
@@ -107,7 +107,7 @@ func (f *statusFace) prepare(t *transfer) {
 	case d.moves:
 		t.request(t.session.pool)
 	case d.sums:
-		t.sum(f.summed)
+		t.sum(&f.summed)
 	default:
 		t.job.commit = t.session.replace()
 		t.submit(d.job)
@@ -153,8 +153,8 @@ func (*statusFace) reply(s *session, a answer) {
 // done answers a command, and lets its session go on.
 func (f *statusFace) done(t *transfer) {
 	s := t.session
-	if t.found.sum != nil {
-		f.summed += t.found.sum.read
+	if t.found.sum != nil && !t.job.busy {
+		t.found.sum.count() // before the next command is taken
 	}
 	complete := t.outcome == outcomeComplete
 	switch {
@@ -197,8 +197,10 @@ func (f *statusFace) bye(s *session, why endReason) {
 	}
 }
 
-// gone lets what was offered or moves go on: uploads end at their size.
-func (*statusFace) gone(*transfer) {}
+func (*statusFace) expired(*session, bool) {}
+
+// closed lets what was offered or moves go on: uploads end at their size.
+func (*statusFace) closed(*session) {}
 
 // ahead looks through what waits on control for an abor, which does not wait for its turn.
 // (PROTOCOL.md, Abort.)
@@ -256,7 +258,7 @@ func (t *transfer) giveUp() {
 	t.endAs(outcomeGivenUp, nil)
 }
 
-// duty is how a command is carried out that the data connection of another does not.
+// duty says how a command is carried out.
 type duty struct {
 	// job is the file work: all of it, or what comes before the offer of a command that moves.
 	job jobKind

@@ -10,6 +10,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/fsio/dir"
 )
 
 var (
@@ -208,8 +209,8 @@ var faultErrors = []struct {
 	{syscall.EIO, true, codec.CodeLocal},
 	{syscall.EMFILE, false, codec.CodeBusy},
 	{syscall.EACCES, false, codec.CodeNoFile},
-	{fsio.Short(1), false, 0},
-	{fsio.Short(4096), true, 0},
+	{dir.Short(1), false, 0},
+	{dir.Short(4096), true, 0},
 }
 
 // harmless are calls that may fail without harm: there is another way to the same, or nothing

@@ -18,11 +18,12 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/fsio/dir"
 	"ferry/reactor/loop"
 )
 
 // opSendfile stands for sendfile among the calls that faults are put into.
-const opSendfile = fsio.Op(255)
+const opSendfile = fsio.Op("sendfile")
 
 // faulty lets the n-th call of a kind fail, and every later one if it lasts.
 type faulty struct {
@@ -66,13 +67,13 @@ func (f *faulty) ask(op fsio.Op, _ fsio.Name) error {
 
 // serveFaulty runs a server whose file calls, sendfile among them, fail as f says.
 func serveFaulty(t *testing.T, f *faulty, change ...func(*Options)) *testServer {
-	f.arm(0, 0, nil, false)
+	f.arm("", 0, nil, false)
 	return serveWith(t, func(s *Server) {
 		faults(t, s, f.ask)
 		for _, r := range s.reactors {
 			r.wrap = sendfileBy(func(c loop.Channel, file int, offset, n int64) (int, error) {
 				err := f.ask(opSendfile, fsio.Name{})
-				var short fsio.Short
+				var short dir.Short
 				switch {
 				case errors.As(err, &short):
 					n = min(n, int64(short))

@@ -25,7 +25,8 @@ func FuzzStagedConversation(f *testing.F) {
 		uint16(3))
 	f.Add(uint8(speaksStatus), one("newpart n", "abor", "rnfr f2", "rnto n"), []byte(record("")),
 		uint16(90))
-	f.Add(uint8(speaksStatus), one("get f4", "noop", "abor", "getpart 3 0 f3", "cd d", "sum xxh3 f4"),
+	f.Add(uint8(speaksStatus),
+		one("get f4", "noop", "abor", "getpart 3 0 f3", "cd d", "sum xxh3 f4"),
 		[]byte{}, uint16(7))
 	f.Add(uint8(speaksStatus), one("mkdir d", "put d/a", "rmdir d", "rm d/a", "stat d"),
 		[]byte(record(string(pattern(70_000)))), uint16(60_000))

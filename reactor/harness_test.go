@@ -332,7 +332,7 @@ func wantLine(t testing.TB, l *line) {
 	for i, o := range l.offers {
 		if o != nil {
 			held[i]++
-			if o.transfer.state != transferOffered || int(o.port) != i || o.line != l {
+			if !o.stands() || int(o.port) != i || o.line != l {
 				t.Errorf("port %d has a stale offer", i)
 			}
 		}

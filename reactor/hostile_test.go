@@ -211,8 +211,11 @@ type state struct {
 	sessions, transfers, addresses, deadlines, keys, keyless int
 	listing, starving, queued, resting                       int
 
-	offers, sums, counted, moving, descriptorsFree, announced, listings, large, keylessAll, borrowed int64
-	held                                                                                             int
+	offers, sums, counted, moving, descriptorsFree int64
+	announced, listings, large                     int64
+	keylessAll, borrowed                           int64
+
+	held int
 
 	parts, partsHeld, temporaries int
 	descriptors, goroutines       int

@@ -26,6 +26,7 @@ const (
 	jobCommit
 	jobStore
 	jobAbort
+	jobCall
 	jobStat
 	jobMkdir
 	jobRmdir
@@ -65,6 +66,7 @@ func init() {
 		jobWrite:     {(*job).write, func(t *transfer) { t.recv.written() }},
 		jobDrain:     {(*job).drain, func(t *transfer) { t.recv.written() }},
 		jobAbort:     {(*job).abort, nil},
+		jobCall:      {(*job).call, (*transfer).returned},
 		jobStat:      {(*job).stat, (*transfer).worked},
 		jobMkdir:     {(*job).mkdir, (*transfer).worked},
 		jobRmdir:     {(*job).rmdir, (*transfer).worked},
@@ -156,7 +158,7 @@ func (t *transfer) jobDone() {
 	}
 }
 
-func (j *job) root() *fsio.Root { return j.t.session.store }
+func (j *job) root() fsio.Store { return j.t.session.store }
 
 func (j *job) look() error {
 	s := &j.t.send
@@ -182,10 +184,38 @@ func (j *job) readSmall() (err error) {
 }
 
 func (j *job) readNext() (err error) {
-	s := &j.t.send
-	left := min(s.end-s.offset, smallMax)
-	j.n, err = readFull(&s.file, (*s.buffer)[:left], s.offset)
+	j.n, err = j.t.send.readNext()
 	return err
+}
+
+// readNext reads the next piece into the buffer. A store without descriptors may be far away, so
+// that several pieces are read ahead.
+func (s *sender) readNext() (int64, error) {
+	room := s.readRoom()
+	if s.file.FD() >= 0 {
+		left := min(s.end-s.offset, int64(len(room)))
+		return readFull(&s.file, room[:left], s.offset)
+	}
+	if s.window == nil {
+		s.window = fsio.NewWindow(&s.file, s.offset, s.end, len(room), readsAhead)
+	}
+	piece, err := s.window.Next()
+	if err == io.EOF {
+		err = nil
+	}
+	return int64(copy(room, piece)), err
+}
+
+// readsAhead is how many pieces of smallMax bytes are read ahead: 10 MiB a second from a store that
+// is 50 ms away.
+const readsAhead = 8
+
+// closeWindow waits for the reads ahead.
+func (s *sender) closeWindow() {
+	if s.window != nil {
+		s.window.Close()
+		s.window = nil
+	}
 }
 
 func (j *job) readAhead() error {
@@ -196,16 +226,22 @@ func (j *job) readAhead() error {
 }
 
 func (j *job) list() (err error) {
-	list := j.root().List
-	if j.t.Long {
-		list = j.root().ListLong
+	t := j.t
+	if t.render != nil {
+		j.listing, err = t.render(t.send.held)
+		return err
 	}
-	j.listing, err = list(j.t.name, j.t.send.held)
+	l := lister{
+		store: j.root(), parser: t.session.names, name: t.name, long: t.Long,
+		bytesMax: t.send.held,
+	}
+	j.listing, err = l.build()
 	return err
 }
 
 func (j *job) closeFile() error {
 	s := &j.t.send
+	s.closeWindow()
 	s.opened = false
 	return s.file.Close()
 }
@@ -229,7 +265,7 @@ func readFull(f *fsio.File, p []byte, offset int64) (int64, error) {
 // commitFile gives a file its name. With --durability commit that is done for many at once.
 func (j *job) commitFile() (done bool) { return j.commitTo(j.t.recv.file()) }
 
-func (j *job) commitTo(f uploadFile) (done bool) {
+func (j *job) commitTo(f fsio.Committable) (done bool) {
 	if s := j.t.r.server.syncer; s != nil {
 		s.Commit(f, j.commit, func(err error) {
 			j.err = err
@@ -252,9 +288,16 @@ func (j *job) store() (done bool) {
 		j.err = j.root().StoreSmall(t.name, data, j.commit)
 		return true
 	}
-	var p *fsio.Pending
-	p, j.err = j.root().CreateSmall(t.name, data, fsio.CreateOptions{NoReplace: j.commit.NoReplace})
-	return j.err != nil || j.commitTo(p)
+	var u fsio.Upload
+	u, j.err = j.root().Create(t.name, fsio.CreateOptions{NoReplace: j.commit.NoReplace})
+	if j.err != nil {
+		return true
+	}
+	if _, j.err = u.WriteAt(data, 0); j.err != nil {
+		_ = u.Abort() // the first error says why
+		return true
+	}
+	return j.commitTo(u)
 }
 
 // create makes the temporary file and writes what was gathered.

@@ -72,7 +72,11 @@ func (p *dataPort) acceptKeyed(data loop.Channel, ip netip.Addr) {
 		return
 	}
 	u := r.limiter.Hold(ip)
-	for short := r.limiter.Take(u, limit.Keyless, 1); short != limit.Enough; short = r.limiter.Take(u, limit.Keyless, 1) {
+	for {
+		short := r.limiter.Take(u, limit.Keyless, 1)
+		if short == limit.Enough {
+			break
+		}
 		// The connection that has waited longest is the least likely to have a KEY.
 		first := r.keys.oldest(u, short)
 		if first == nil { // they are all another reactor's

@@ -20,6 +20,8 @@ const (
 	poolMessages
 	// poolKeyed holds the ports where an offer is known by its KEY.
 	poolKeyed
+	// poolOut has no ports: its offers are connections that the server makes.
+	poolOut
 	poolCount
 )
 
@@ -28,6 +30,8 @@ type portPool struct {
 	ports []*dataPort
 	// shared: any number of offers stand on a port, which is not leased.
 	shared bool
+	// out: the server connects.
+	out bool
 	// rest is how long the lease of an unused offer rests, restMin after how long it may serve when
 	// no other is free.
 	rest, restMin time.Duration
@@ -40,9 +44,9 @@ type address struct {
 	ip netip.Addr
 	// use is shared with the other reactors, and with the other addresses of an IPv6 network.
 	use *limit.Address
-	// sessions and transfers count what refers to this address here.
-	sessions, transfers int
-	sums                sumQueue
+	// sessions, transfers and offers count what refers to this address here.
+	sessions, transfers, offers int
+	sums                        sumQueue
 	// listings are the transfers whose listing waits for memory, first come, first served.
 	listings [listingKinds][]*transfer
 	// lines are its leases for each pool; nil until the first command for it.
@@ -84,7 +88,7 @@ func (r *reactor) addressOf(ip netip.Addr) *address {
 
 // forget drops the record of an address of which nothing is in use.
 func (r *reactor) forget(a *address) {
-	if a.sessions > 0 || a.transfers > 0 || r.addresses[a.ip] != a {
+	if a.sessions > 0 || a.transfers > 0 || a.offers > 0 || r.addresses[a.ip] != a {
 		return
 	}
 	for _, l := range a.lines {
@@ -252,6 +256,9 @@ func (r *reactor) freed(a *address) {
 
 // lease takes a port for a new offer: a random free one, or the longest-rested when none is free.
 func (l *line) lease(now loop.Instant) (port uint16, ok bool) {
+	if l.pool.out {
+		return 0, true
+	}
 	if l.pool.shared {
 		return uint16(l.a.r.pick(len(l.pool.ports))), true
 	}

@@ -3,13 +3,17 @@ package reactor
 import (
 	"fmt"
 
+	"ferry/codec/ftp"
 	"ferry/reactor/loop"
 )
 
 // exchange is an exchange with a control port of its own.
 type exchange struct {
 	name string
-	face face
+	// open returns the face of a new session.
+	open func(s *Server) face
+	// busy is what a client is sent that cannot be admitted now.
+	busy []byte
 	// port is the control port that the options ask for, or NoPort.
 	port func(o *Options) int
 	// flag is the option that a failure to bind is told with, if it has one of its own.
@@ -22,16 +26,20 @@ type exchange struct {
 
 // exchanges are all of them. Another one is added here.
 var exchanges = []exchange{
-	{name: "base", face: baseFace{}, port: func(o *Options) int { return o.Port }},
+	{name: "base", open: openBase, port: func(o *Options) int { return o.Port }},
 	{
-		name: "classic", face: classicFace{}, flag: "--classic-ports", bindData: (*Server).bindClassic,
-		firstOnly: true,
+		name: "classic", open: openClassic, flag: "--classic-ports",
+		bindData: (*Server).bindClassic, firstOnly: true,
 		port: func(o *Options) int {
 			if !o.Classic {
 				return NoPort
 			}
 			return int(o.ClassicPorts.Control)
 		},
+	},
+	{
+		name: "ftp", open: openFTP, flag: "--ftp", busy: ftp.ReplyBusy.Append(nil),
+		port: func(o *Options) int { return o.FTP.Port },
 	},
 }
 
@@ -81,14 +89,17 @@ func (s *Server) Port() int { return s.portOf("base") }
 // ClassicPort is where control connections of the classic exchange are accepted, or NoPort.
 func (s *Server) ClassicPort() int { return s.portOf("classic") }
 
-// faceAt is the face with which a session begins at a control port.
-func (s *Server) faceAt(port int) face {
+// FTPPort is where control connections of FTP are accepted, or NoPort.
+func (s *Server) FTPPort() int { return s.portOf("ftp") }
+
+// exchangeAt is the exchange of a control port.
+func (s *Server) exchangeAt(port uint16) exchange {
 	for _, l := range s.listeners {
-		if l.Port == port {
-			return l.face
+		if l.Port == int(port) {
+			return l.exchange
 		}
 	}
-	return baseFace{}
+	return exchanges[0]
 }
 
 // bindClassic takes the two data ports of the classic exchange.

@@ -118,7 +118,8 @@ func TestListingIsNotHeldForEver(t *testing.T) {
 	slowEnd, slow := ask(control[0])
 	waitEnd, waits := ask(control[1])
 	if slow.send.held == 0 || !waits.waitsForMemory() {
-		t.Fatalf("the first holds %d bytes; the second waits: %v", slow.send.held, waits.waitsForMemory())
+		t.Fatalf("the first holds %d bytes; the second waits: %v", slow.send.held,
+			waits.waitsForMemory())
 	}
 	// More than the lowest rate of a transfer demands, less than a tenth of the listing.
 	readExactly(t, slowEnd, []byte(record(want)[:len(want)/20]))

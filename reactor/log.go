@@ -103,7 +103,7 @@ func (w *LogWriter) Close() error {
 	}
 }
 
-// run writes whatever has gathered in one piece: one system call for many lines under load.
+// run writes all lines that have gathered with one system call.
 func (w *LogWriter) run() {
 	defer close(w.done)
 	var batch []byte

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"ferry/fsio"
+	"ferry/fsio/dir"
 )
 
 // ambient are the goroutines that the imported packages keep for good: a pool's workers of gnet's.
@@ -76,9 +77,9 @@ var testState string
 // faults gives a prepared server a root whose system calls fail, or wait, as the test says.
 func faults(t testing.TB, s *Server, fault func(fsio.Op, fsio.Name) error) {
 	t.Helper()
-	o := s.options.rootOptions()
+	o := s.options.storeOptions()
 	o.Fault = fault
-	root, err := fsio.OpenRoot(s.options.Root, o)
+	root, err := dir.Open(s.options.Root, o)
 	check(t, err)
 	check(t, s.store().Close())
 	s.setStore(root)

@@ -18,6 +18,8 @@ const (
 	offerGranted
 	// offerStanding has been told to the client, or is about to be.
 	offerStanding
+	// offerHeld has its data connection, which waits for the command.
+	offerHeld
 	// offerClosed was used, expired or was withdrawn.
 	offerClosed
 )
@@ -27,9 +29,12 @@ const (
 type offer struct {
 	r       *reactor
 	session *session
-	// transfer is the command that it serves.
+	// transfer is the command that it serves, nil while there is none: FTP's offers precede their
+	// commands.
 	transfer *transfer
-	line     *line
+	// data is the connection that came before the command.
+	data loop.Channel
+	line *line
 	// place is its position in the line's queue while it waits.
 	place *list.Element
 	state offerState
@@ -44,7 +49,45 @@ type offer struct {
 
 // request queues for an offer of a port of that pool.
 func (t *transfer) request(k poolKind) {
-	r := t.r
+	o := t.session.newOffer(k)
+	o.transfer, t.offer = t, o
+	o.line.serve()
+}
+
+// requestAhead queues for an offer whose command has not come yet. It replaces the one before.
+func (s *session) requestAhead(k poolKind) {
+	s.dropOffer()
+	o := s.newOffer(k)
+	s.offer = o
+	s.r.loop.Deadlines.Set(&o.deadline, s.r.loop.Now+s.r.limiter.Limits.OfferTimeout)
+	o.line.serve()
+}
+
+// dropOffer ends the offer that no command has claimed, if there is one.
+func (s *session) dropOffer() {
+	if o := s.offer; o != nil {
+		s.offer = nil
+		o.close()
+		o.free()
+		s.r.freed(s.address)
+	}
+}
+
+// claim gives the offer that stands to a command, and begins the command's work.
+func (t *transfer) claim(o *offer) {
+	t.session.offer = nil
+	t.offer, o.transfer = o, t
+	if o.state == offerHeld { // the client has connected, and waits for us
+		t.r.loop.Deadlines.Clear(&o.deadline)
+	} else {
+		t.r.loop.Deadlines.Set(&o.deadline, t.r.loop.Now+t.r.limiter.Limits.OfferTimeout)
+	}
+	t.work()
+}
+
+// newOffer makes an offer that waits.
+func (s *session) newOffer(k poolKind) *offer {
+	r := s.r
 	var o *offer
 	if n := len(r.spareOffers); n > 0 {
 		o = r.spareOffers[n-1]
@@ -53,16 +96,16 @@ func (t *transfer) request(k poolKind) {
 		o = &offer{r: r}
 		o.deadline.Owner = o
 	}
-	o.session, o.transfer, o.state = t.session, t, offerWaiting
-	t.offer = o
-	o.line = t.address.line(k)
+	o.session, o.state = s, offerWaiting
+	o.line = s.address.line(k)
 	o.place = o.line.waiting.PushBack(o)
-	o.line.serve()
+	s.address.offers++
+	return o
 }
 
 // descriptors is how many the offer's transfer may have open at once.
 func (o *offer) descriptors() int64 {
-	if o.transfer.Verb == codec.VerbPutPart {
+	if o.transfer != nil && o.transfer.Verb == codec.VerbPutPart {
 		return limit.DescriptorsPart
 	}
 	return limit.DescriptorsEach
@@ -71,7 +114,7 @@ func (o *offer) descriptors() int64 {
 // grant gives the offer its port and what was taken from the limits.
 func (o *offer) grant(port uint16, held int64) {
 	o.port, o.held, o.state = port, held, offerGranted
-	if o.session.worksFirst {
+	if o.transfer != nil && o.session.worksFirst {
 		o.transfer.work()
 		return
 	}
@@ -81,35 +124,74 @@ func (o *offer) grant(port uint16, held int64) {
 // number is the port's number.
 func (o *offer) number() uint16 { return o.line.pool.ports[o.port].number }
 
-// stand makes the offer stand, and has the client told.
+// stand makes the offer stand, has the client told, and takes the data connection if that has come
+// already.
 func (o *offer) stand() {
-	r := o.r
-	if o.line.pool.shared {
-		r.keys.insert(o)
-	} else {
-		o.line.offers[o.port] = o
+	r, t := o.r, o.transfer
+	if o.state == offerGranted {
+		switch {
+		case o.line.pool.out:
+		case o.line.pool.shared:
+			r.keys.insert(o)
+		default:
+			o.line.offers[o.port] = o
+		}
+		o.state = offerStanding
+		r.count.offers++
 	}
-	o.state = offerStanding
-	o.transfer.become(transferOffered)
-	r.count.offers++
-	r.loop.Deadlines.Clear(&o.transfer.deadline)
+	if t == nil {
+		r.loop.Deadlines.Set(&o.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)
+		o.session.face.offered(o.session, o)
+		return
+	}
+	t.become(transferOffered)
+	r.loop.Deadlines.Clear(&t.deadline)
 	r.loop.Deadlines.Set(&o.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)
 	o.session.feed(inPort)
+	if t.offer == o && o.state == offerHeld {
+		o.use(o.data)
+	}
 }
 
-// Expire ends an offer to which nobody connected.
+// Expire ends an offer to which nobody connected. While the work of its command runs the client is
+// not at fault.
 func (o *offer) Expire(*loop.Deadline) {
+	if t := o.transfer; t != nil && t.job.busy {
+		o.r.loop.Deadlines.Set(&o.deadline, o.r.loop.Now+o.r.limiter.Limits.OfferTimeout)
+		return
+	}
 	o.r.count.untaken++
-	o.transfer.endAs(outcomeUntaken, nil)
+	if o.transfer != nil {
+		o.transfer.endAs(outcomeUntaken, nil)
+		return
+	}
+	s, waited := o.session, o.state == offerWaiting
+	s.dropOffer()
+	s.face.expired(s, waited)
 }
 
-// take ends the offer for a data connection that was made.
+// take gives a data connection to the offer, which holds it until its command is ready.
 func (o *offer) take(c loop.Channel) {
+	if o.remove(); !o.line.pool.shared {
+		o.line.release(o.port)
+	}
+	o.data, o.state = c, offerHeld
+	if t := o.transfer; t != nil && t.state == transferOffered {
+		o.use(c)
+		return
+	}
+	if o.transfer != nil {
+		o.r.loop.Deadlines.Clear(&o.deadline)
+	}
+	o.line.serve() // its port is free again
+}
+
+// use ends the offer for its data connection.
+func (o *offer) use(c loop.Channel) {
 	r, l, t := o.r, o.line, o.transfer
 	waited := r.limiter.GiveOffer(l.a.use)
-	if o.remove(); !l.pool.shared {
-		l.release(o.port)
-	}
+	o.data, o.state = nil, offerClosed
+	r.loop.Deadlines.Clear(&o.deadline)
 	t.connect(c)
 	if waited {
 		r.freed(l.a)
@@ -120,13 +202,13 @@ func (o *offer) take(c loop.Channel) {
 
 // remove takes a standing offer from where connections find it.
 func (o *offer) remove() {
-	if o.line.pool.shared {
+	switch {
+	case o.line.pool.out:
+	case o.line.pool.shared:
 		o.r.keys.remove(o)
-	} else {
+	default:
 		o.line.offers[o.port] = nil
 	}
-	o.state = offerClosed
-	o.r.loop.Deadlines.Clear(&o.deadline)
 }
 
 // close ends an offer that was not used. Its lease rests unless the server ends. (PROTOCOL.md,
@@ -139,9 +221,21 @@ func (o *offer) close() {
 		o.place = nil
 	case offerGranted:
 		o.r.limiter.GiveOffer(l.a.use)
+		if !l.pool.shared {
+			l.release(o.port) // nobody was told of it
+		}
+	case offerHeld:
+		o.r.limiter.GiveOffer(l.a.use)
+		o.data.SetReset(true)
+		o.data.Close()
+		o.data = nil
 	case offerStanding:
 		o.r.limiter.GiveOffer(l.a.use)
 		o.remove()
+		if o.data != nil { // a connection that the server is making
+			o.data.Close()
+			o.data = nil
+		}
 		switch {
 		case l.pool.shared:
 		case o.r.aborting:
@@ -153,14 +247,16 @@ func (o *offer) close() {
 		return
 	}
 	o.state = offerClosed
+	o.r.loop.Deadlines.Clear(&o.deadline)
 }
 
 // free gives back what the offer held for its transfer, and keeps its memory for another.
 func (o *offer) free() {
-	r := o.r
+	r, a := o.r, o.line.a
 	if o.held > 0 {
-		r.limiter.GiveTransfer(o.line.a.use, o.held)
+		r.limiter.GiveTransfer(a.use, o.held)
 	}
+	a.offers--
 	*o = offer{r: r}
 	o.deadline.Owner = o
 	if len(r.spareOffers) < sparesMax {

@@ -9,10 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 
 	"ferry/fsio"
+	"ferry/fsio/dir"
 	"ferry/reactor/limit"
 )
 
@@ -24,8 +26,12 @@ type Options struct {
 	// Classic serves the classic exchange as well, on ClassicPorts.
 	Classic      bool
 	ClassicPorts ClassicPorts
+	// FTP serves FTP as well.
+	FTP FTPOptions
 	// Root is the folder that is served, with everything beneath it.
 	Root string
+	// Store is served instead of Root if it is not nil. The server closes it.
+	Store fsio.Store
 	// Listen is the address to listen on, a number or a name; empty means all addresses, IPv4
 	// and IPv6.
 	Listen string
@@ -38,8 +44,7 @@ type Options struct {
 	DataPorts PortRange
 	// Durability is what a put that was answered has outlived.
 	Durability Durability
-	// PartLifetime is how long the kept beginning of an upload waits to be gone on with, from a
-	// second to 10,000 hours.
+	// PartLifetime is how long an interrupted upload can be resumed, from a second to 10,000 hours.
 	PartLifetime time.Duration
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
 	// as a range, for all. A Count of 0 serves no status exchange.
@@ -84,6 +89,7 @@ func DefaultOptions() Options {
 		TLS:          TLSOptions{Mode: TLSOff, MinVersion: "1.2"},
 		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
+		FTP:          FTPOptions{Port: NoPort},
 		Machine:      Machine{Reactors: 1, FileWorkers: 8, SumWorkers: 2},
 		Log:          zerolog.Nop(),
 		Limits:       limit.Defaults(),
@@ -94,7 +100,7 @@ func DefaultOptions() Options {
 const NoPort = -1
 
 // leaseRestMin is the shortest rest after which a lease may serve again when no other is free.
-// (PROTOCOL, Ports: "the longest-rested one serves once it has rested 30 s".)
+// (PROTOCOL.md, Rest.)
 const leaseRestMin = 30 * time.Second
 
 // OptionsError holds every fault found in a set of options. Its text has one line for each.
@@ -118,9 +124,14 @@ func (o *Options) validate() error {
 		}
 	}
 	bad(o.Port >= NoPort && o.Port <= 65535, "port %d: give one from 0 to 65535", o.Port)
-	bad(o.Port != NoPort || o.Classic, "name the port to listen on")
-	// PROTOCOL, Classic exchange: "Classic lives on the first reactor only".
-	bad(o.Port != NoPort || o.Reactors == 1,
+	bad(o.Port != NoPort || o.Classic || o.FTP.Port != NoPort, "name the port to listen on")
+	bad(o.FTP.Port >= NoPort && o.FTP.Port <= 65535,
+		"--ftp %d: give a port from 0 to 65535", o.FTP.Port)
+	bad(o.FTP.Port <= 0 || o.FTP.Port != o.Port, "--ftp %d: the port is PORT as well", o.FTP.Port)
+	bad(!strings.ContainsFunc(o.FTP.Banner, unicode.IsControl),
+		"--ftp-banner %q: give one line of text", o.FTP.Banner)
+	// Classic's data ports belong to the first reactor.
+	bad(o.Port != NoPort || o.FTP.Port != NoPort || o.Reactors == 1,
 		"--reactors %d: the classic exchange alone has one reactor", o.Reactors)
 	bad(!o.Classic || o.ClassicPorts.differ(o.Port),
 		"--classic-ports %s: give three ports that differ, from each other and from PORT",
@@ -149,6 +160,7 @@ func (o *Options) validate() error {
 	bad(!o.ReadOnly || !o.UploadOnly, "--read-only and --upload-only leave nothing to do")
 	info, err := os.Stat(o.Root)
 	switch {
+	case o.Store != nil:
 	case errors.Is(err, os.ErrNotExist):
 		bad(false, "--root %s: no such folder; create it or name another", o.Root)
 	case err != nil:
@@ -168,10 +180,13 @@ func (o *Options) validate() error {
 	return &OptionsError{faults}
 }
 
-// rootOptions says how the root is served.
-func (o *Options) rootOptions() fsio.Options {
-	return fsio.Options{
-		Dotfiles: o.Dotfiles, ReadOnly: o.ReadOnly, Portable: o.Portable,
+// parser turns the names of commands into those of a store.
+func (o *Options) parser() fsio.Parser { return fsio.Parser{Dotfiles: o.Dotfiles} }
+
+// storeOptions say how the root is served.
+func (o *Options) storeOptions() dir.Options {
+	return dir.Options{
+		ReadOnly: o.ReadOnly, Portable: o.Portable,
 		Durable: o.Durability == DurabilityCommit, PartLifetime: o.PartLifetime,
 		PartsMax: o.Limits.Parts,
 	}

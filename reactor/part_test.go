@@ -279,7 +279,7 @@ func TestPartsThatNobodyGoesOnWithAreRemoved(t *testing.T) {
 	part := c.begin("a")
 	c.goOn(part, 0, 6, []byte("abc"), 250)
 	eventually(t, "the end of the part", func() bool {
-		return len(ts.log.all("parts that nobody went on with were removed")) > 0
+		return len(ts.log.all("expired parts were removed")) > 0
 	})
 	c.ask("partsize "+part, 550, "")
 	ts.wantNoTemporaries()

@@ -10,8 +10,8 @@ import (
 	"ferry/reactor/loop"
 )
 
-// reactor is what runs on one event loop, with its data ports. It belongs to the loop, except
-// hungry.
+// reactor is what runs on one event loop, with its data ports. It belongs to the loop, except that
+// limitQueues.hungry is set by any goroutine.
 type reactor struct {
 	server  *Server
 	limiter *limit.Budget
@@ -156,12 +156,12 @@ func (r *reactor) controlAddresses() []netip.AddrPort {
 // serveSoon has the next turn serve what waits for limits. It may be called from any goroutine.
 func (r *reactor) serveSoon() {
 	if !r.hungry.Swap(true) {
-		r.loop.Order(r.serveHungry)
+		r.loop.Post(r)
 	}
 }
 
-// serveHungry serves what waits for limits of the server.
-func (r *reactor) serveHungry() {
+// OnLoop implements loop.Task: it serves what waits for limits of the server.
+func (r *reactor) OnLoop() {
 	r.hungry.Store(false)
 	r.serveStarving()
 	r.serveListings()

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/codec/ftp"
 	"ferry/fsio"
 	"ferry/reactor/loop"
 )
@@ -37,11 +38,15 @@ type receiver struct {
 	pipe   *loop.Pipe
 	// piped is how many bytes the pipe holds.
 	piped   int64
-	pending *fsio.Pending
+	pending fsio.Upload
 	// part is what a resumable upload is written to, instead of pending.
-	part  *fsio.Part
+	part  fsio.Part
 	phase receivePhase
 	space space
+	// stream: the end of the connection ends the file, whose size nobody announced.
+	stream bool
+	// convert changes what is received, nil if nothing does.
+	convert *ftp.FromWire
 	// records counts complete records, dense those of the last read.
 	records, dense int
 	// ends are the sides of the connection that were ended.
@@ -88,20 +93,11 @@ func (rc *receiver) gathered() []byte {
 }
 
 // file is what the upload is written to.
-func (rc *receiver) file() uploadFile {
+func (rc *receiver) file() fsio.Writer {
 	if rc.part != nil {
 		return rc.part
 	}
 	return rc.pending
-}
-
-// uploadFile is a file that is being written: an fsio.Pending or fsio.Part.
-type uploadFile interface {
-	fsio.Committable
-	WriteAt(data []byte, off int64) (int, error)
-	SpliceFrom(pipe int, off int64, n int) (int, error)
-	Allocate(off, n int64) error
-	Commit(fsio.CommitOptions) error
 }
 
 // hasFile reports whether the upload has been given a file.
@@ -149,20 +145,20 @@ func (rc *receiver) next(busy, readable, slow, pipes bool) plan {
 			return planCommit
 		}
 	}
-	remaining := rc.dec.Remaining()
+	remaining := rc.remaining()
 	if rc.pipe != nil && remaining > 0 {
 		if !readable || rc.piped >= loop.PipeBytes {
 			return planWait
 		}
 		return planSplice
 	}
-	if rc.fill == smallMax || remaining > int64(smallMax-rc.fill) {
+	if rc.full() || remaining > int64(smallMax-rc.fill) {
 		switch {
 		case busy:
 			return planWait
 		case !rc.hasFile():
 			return planCreate
-		case rc.fill == smallMax, rc.fill > 0 && pipes:
+		case rc.full(), rc.fill > 0 && pipes:
 			return planWrite
 		case rc.fill == 0 && pipes && rc.pipe == nil:
 			return planPipe
@@ -193,10 +189,28 @@ func (rc *receiver) begin(refused error) {
 		t.fail(outcomeRefused, refused)
 		return
 	}
-	if !t.session.worksFirst { // otherwise the decoder stands behind the KEY
+	switch rc.stream = !t.session.sized; {
+	case rc.stream:
+		rc.dec = codec.NewDecoder(codec.Stream)
+		rc.space.total, rc.space.allocated = 0, 0 // nothing is announced
+	case !t.session.worksFirst: // otherwise the decoder stands behind the KEY
 		rc.dec = codec.NewDecoder(codec.Records)
 	}
 	t.resume()
+}
+
+// full reports whether the buffer takes no more. A converter may write one byte more than it reads.
+func (rc *receiver) full() bool {
+	return rc.fill == smallMax || rc.convert != nil && rc.fill == smallMax-1
+}
+
+// remaining is how many bytes are known to come that need not pass through the buffer. A stream is
+// as long as can be, once it was too long for a small file.
+func (rc *receiver) remaining() int64 {
+	if rc.stream && (rc.convert != nil || !rc.hasFile()) {
+		return 0
+	}
+	return rc.dec.Remaining()
 }
 
 // resumeAt begins behind the bytes that a part has already.
@@ -212,7 +226,8 @@ func (rc *receiver) move() (more bool) {
 	// they come.
 	worth := func() int64 { return rc.dec.Offset() + int64(rc.records)*recordWorth }
 	for before := worth(); worth()-before < quantum; {
-		switch rc.next(t.job.busy, t.readable(), slow, t.data.CanSplice() && t.r.loop.Pipes.Available()) {
+		pipes := t.data.CanSplice() && t.r.loop.Pipes.Available()
+		switch rc.next(t.job.busy, t.readable(), slow, pipes) {
 		case planWait:
 			rc.setPause()
 			if !t.readable() && t.state == transferMoving {
@@ -264,6 +279,9 @@ func (rc *receiver) submitWrite(k jobKind, n int64) {
 		j.allocateTo = sp.allocated
 	}
 	sp.written += n
+	if rc.stream { // nothing was announced
+		sp.unclaimed = n
+	}
 	j.claim, sp.unclaimed = sp.unclaimed, 0
 	rc.t.submit(k)
 }
@@ -275,6 +293,9 @@ func (rc *receiver) read() bool {
 		rc.buffer = buffers.Get().(*[]byte)
 	}
 	in := (*rc.buffer)[rc.fill:smallMax]
+	if rc.convert != nil { // it may write one byte more than it reads
+		in = t.r.scratch[:smallMax-rc.fill-1]
+	}
 	if rc.dense > 0 && len(in) > denseRead {
 		in = in[:denseRead]
 	}
@@ -315,12 +336,19 @@ func (rc *receiver) closed() bool {
 		t.fail(outcomeCut, errNoRecord)
 		return false
 	}
+	if rc.convert != nil && rc.convert.End() {
+		if rc.buffer == nil {
+			rc.buffer = buffers.Get().(*[]byte)
+		}
+		(*rc.buffer)[rc.fill] = '\r'
+		rc.fill++
+	}
 	rc.phase = receiveWhole
 	return true
 }
 
 // single reports whether the upload is one record, whole by its size alone. (PROTOCOL.md, Uploads.)
-func (rc *receiver) single() bool { return rc.t.session.worksFirst }
+func (rc *receiver) single() bool { return rc.t.session.worksFirst && !rc.stream }
 
 // decode takes the fields out of what was read and moves the file's bytes together in the buffer.
 func (rc *receiver) decode(in []byte) bool {
@@ -337,8 +365,15 @@ func (rc *receiver) decode(in []byte) bool {
 				return false
 			}
 		case codec.EventBytes:
-			rc.fill += copy((*rc.buffer)[rc.fill:], ev.Data)
-			t.moved += int64(len(ev.Data))
+			if rc.convert != nil {
+				n, _ := rc.convert.Convert((*rc.buffer)[rc.fill:], ev.Data)
+				rc.fill += n
+			} else {
+				rc.fill += copy((*rc.buffer)[rc.fill:], ev.Data)
+			}
+			if !rc.count(len(ev.Data)) {
+				return false
+			}
 		case codec.EventRecordEnd:
 			rc.records++
 			if rc.single() {
@@ -375,6 +410,18 @@ func (rc *receiver) announce(n int64) bool {
 	return true
 }
 
+// count counts bytes that have come, and ends a stream that is too long.
+func (rc *receiver) count(n int) bool {
+	t := rc.t
+	t.moved += int64(n)
+	most := t.r.limiter.Limits.UploadBytes
+	if !rc.stream || most == 0 || t.moved <= most {
+		return true
+	}
+	t.fail(outcomeRefused, errUploadMax)
+	return false
+}
+
 // splice moves bytes from the socket into the pipe, and reports whether the upload goes on.
 func (rc *receiver) splice() bool {
 	t := rc.t
@@ -405,8 +452,10 @@ func (rc *receiver) splice() bool {
 		return rc.closed()
 	}
 	rc.piped += int64(n)
-	t.moved += int64(n)
 	rc.dec.Skip(int64(n))
+	if !rc.count(n) {
+		return false
+	}
 	if rc.dec.Remaining() == 0 {
 		return rc.decode(nil)
 	}

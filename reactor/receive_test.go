@@ -51,7 +51,7 @@ func TestPlanIsPinned(t *testing.T) {
 		set(&rc)
 		return rc
 	}
-	pending := func(rc *receiver) { rc.pending = new(fsio.Pending) }
+	pending := func(rc *receiver) { rc.pending = struct{ fsio.Upload }{} }
 	written := func(rc *receiver) { pending(rc); rc.fill = 0 }
 	piped := func(n int64) func(*receiver) {
 		return func(rc *receiver) { written(rc); rc.pipe = new(loop.Pipe); rc.piped = n }
@@ -212,7 +212,7 @@ func (u *upload) finish() {
 	u.file += u.lent
 	switch u.job {
 	case planCreate:
-		rc.pending = new(fsio.Pending)
+		rc.pending = struct{ fsio.Upload }{}
 		rc.fill = 0
 	case planWrite:
 		rc.fill = 0

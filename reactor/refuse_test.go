@@ -158,7 +158,7 @@ func TestDiskErrorFailsPut(t *testing.T) {
 		fsio.OpFolder, fsio.OpCreate, fsio.OpWrite, fsio.OpAllocate,
 		fsio.OpClose, fsio.OpRename, fsio.OpFree,
 	} {
-		t.Run(op.String(), func(t *testing.T) {
+		t.Run(string(op), func(t *testing.T) {
 			ts := serveWith(t, func(s *Server) {
 				faults(t, s, func(o fsio.Op, n fsio.Name) error {
 					if o == op && (n.IsRoot() || n.String() == "file") {

@@ -32,8 +32,7 @@ var (
 	errUploadMax = &refusal{codec.CodeTooLarge, "larger than the limit (--max-upload)"}
 	// errTooLarge is a file that no field can announce.
 	errTooLarge = &refusal{codec.CodeTooLarge, "too large for a field: use getpart"}
-	// errShrank is a file that became shorter while it was sent. (PROTOCOL, Base exchange: "the
-	// data connection is reset, never padded".)
+	// errShrank is a file that became shorter while it was sent. (PROTOCOL.md, Data connections.)
 	errShrank      = &refusal{codec.CodeLocal, "the file became shorter while it was sent"}
 	errNoFolder    = &refusal{codec.CodeNoFile, "not a folder"}
 	errBeyondEnd   = &refusal{codec.CodeArgument, "the offset is beyond the end"}
@@ -99,7 +98,7 @@ func reasonOf(err error) string {
 	var file *fsio.Error
 	if errors.As(err, &file) {
 		if file.Err == nil {
-			return file.Kind.String()
+			return string(file.Kind)
 		}
 		return file.Err.Error()
 	}
@@ -175,6 +174,9 @@ func (t *transfer) success() answer {
 }
 
 // statOf is what stat tells.
-func statOf(i fsio.Info) codec.Stat {
-	return codec.Stat{Dir: i.Folder, Size: i.Size, Time: i.ModTime.UTC().Format(time.RFC3339)}
+func statOf(i fsio.Entry) codec.Stat {
+	return codec.Stat{
+		Dir: i.Kind == fsio.EntryFolder, Size: i.Size,
+		Time: listedTime(i.ModTime).Format(time.RFC3339),
+	}
 }

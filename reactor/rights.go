@@ -10,7 +10,9 @@ import (
 
 // rights are what a session may do, and where. They are shared by all sessions that have the same.
 type rights struct {
-	store *fsio.Root
+	store fsio.Store
+	// names turns the bytes of commands into names of the store.
+	names fsio.Parser
 	may   codec.Features
 	// limits are the server's permissions, which explain a refusal.
 	limits Permissions
@@ -21,7 +23,9 @@ func (g *rights) check(v codec.Verb) error {
 	if g.may.Allows(v) {
 		return nil
 	}
-	return &refusal{codec.CodeNotAllowed, fmt.Sprintf("not allowed here (%s)", g.limits.withheldBy(v))}
+	return &refusal{
+		codec.CodeNotAllowed, fmt.Sprintf("not allowed here (%s)", g.limits.withheldBy(v)),
+	}
 }
 
 // replace says how a file that has the name already is treated by an upload or a rename.

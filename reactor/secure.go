@@ -203,6 +203,8 @@ type link struct {
 	tls *loop.TLS
 	// secure: control is TLS. secureData: data connections must be, and otherwise must not be.
 	secure, secureData bool
+	// cut: TLS ended without close_notify, which may be an attacker's doing.
+	cut bool
 }
 
 // beginsTLS looks at the first byte of a session, and reports whether it begins TLS.

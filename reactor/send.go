@@ -27,6 +27,8 @@ type sender struct {
 	// offset is the next byte of the file to send and end the one behind the last; size is the
 	// bytes that were announced.
 	offset, end, size int64
+	// convert changes what is sent, nil if nothing does.
+	convert converter
 	// copies is set where the file's system does not do sendfile: it is read and written.
 	copies bool
 	// warm is up to where the file is known to be in memory.
@@ -34,6 +36,8 @@ type sender struct {
 	// rest is what is in memory and still to be sent; it lies in buffer or is a message.
 	rest   []byte
 	buffer *[]byte
+	// window reads ahead where the file has no descriptor.
+	window *fsio.Window
 	// A listing's memory: reserved is what it needs to be built and held what it has taken, in
 	// bytes; list is where it stands.
 	reserved, held int64
@@ -104,7 +108,7 @@ func (s *sender) total() int64 {
 // begin sends a piece of an open file, whole if it is small and in memory.
 func (s *sender) begin() {
 	t := s.t
-	if s.size > smallMax {
+	if s.copies = s.convert != nil; s.size > smallMax || s.copies {
 		s.field = t.session.sized
 		t.resume()
 		return
@@ -119,6 +123,20 @@ func (s *sender) begin() {
 	codec.AppendField(out[:0], s.size)
 	s.close()
 	s.small(out)
+}
+
+// converter changes bytes on their way, such as the line ends of FTP's type A.
+type converter interface {
+	// Convert converts all of src if dst has room, and says how many bytes it wrote and took.
+	Convert(dst, src []byte) (written, taken int)
+}
+
+// readRoom is where the next piece of the file is read to.
+func (s *sender) readRoom() []byte {
+	if s.convert != nil {
+		return (*s.buffer)[smallMax/2 : smallMax]
+	}
+	return (*s.buffer)[:smallMax]
 }
 
 func (s *sender) submitRead(k jobKind) {
@@ -179,7 +197,7 @@ func (s *sender) move() (more bool) {
 		case !s.opened || s.offset == s.end:
 			s.sent()
 			return false
-		case !t.data.CanSendfile() || s.copies:
+		case !t.data.CanSendfile() || s.copies || s.file.FD() < 0:
 			var ended bool
 			if n, ended, err = s.sendCopy(left); ended {
 				return false
@@ -313,7 +331,7 @@ func (s *sender) close() {
 	if !s.opened {
 		return
 	}
-	if s.file.Size() > smallMax {
+	if s.file.Size() > smallMax || s.window != nil {
 		s.t.submit(jobClose)
 		return
 	}
@@ -367,7 +385,12 @@ func (s *sender) nextRead() {
 		s.t.fail(outcomeCut, errShrank)
 		return
 	}
-	s.rest = (*s.buffer)[:n]
+	s.rest = s.readRoom()[:n]
+	if s.convert != nil {
+		// It writes behind what it has read: the result has at most twice the bytes.
+		m, _ := s.convert.Convert((*s.buffer)[:smallMax], s.rest)
+		s.rest = (*s.buffer)[:m]
+	}
 	s.offset += n
 	s.t.r.loop.Enqueue(s.t)
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/fsio"
+	"ferry/fsio/dir"
 	"ferry/reactor/limit"
 )
 
@@ -29,7 +30,7 @@ type Server struct {
 	certificates
 	pool workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
-	syncer *fsio.Syncer
+	syncer fsio.Syncer
 	summing
 	reactors  []*reactor
 	addresses []netip.Addr
@@ -129,8 +130,8 @@ func (s *Server) prepare() error {
 	if err != nil {
 		return optionError(err)
 	}
-	s.rights = rights{may: o.features(), limits: o.Permissions}
-	if s.rights.store, err = openRoot(o); err != nil {
+	s.rights = rights{may: o.features(), limits: o.Permissions, names: o.parser()}
+	if s.rights.store, err = openStore(o); err != nil {
 		return err
 	}
 	slow := time.AfterFunc(time.Second, func() {
@@ -143,7 +144,7 @@ func (s *Server) prepare() error {
 	}
 	pool := fsio.NewPool(o.FileWorkers)
 	if s.pool = pool; o.Durability == DurabilityCommit {
-		s.syncer = fsio.NewSyncer(pool)
+		s.syncer = s.rights.store.NewSyncer(pool)
 	}
 	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
 	for _, r := range s.reactors {
@@ -156,9 +157,12 @@ func (s *Server) prepare() error {
 	return nil
 }
 
-// openRoot opens the folder that is served.
-func openRoot(o *Options) (*fsio.Root, error) {
-	root, err := fsio.OpenRoot(o.Root, o.rootOptions())
+// openStore opens the folder that is served, or takes the store that is.
+func openStore(o *Options) (fsio.Store, error) {
+	if o.Store != nil {
+		return o.Store, nil
+	}
+	root, err := dir.Open(o.Root, o.storeOptions())
 	if err == nil {
 		return root, nil
 	}
@@ -179,11 +183,15 @@ func (s *Server) bind() error {
 	if err = s.listen(); err != nil {
 		return err
 	}
-	if o.Port == NoPort {
+	keyed := o.KeyedPorts
+	switch {
+	case o.Port == NoPort && o.FTP.Port == NoPort:
 		return nil
+	case o.Port == NoPort:
+		keyed = PortRange{} // FTP needs none
 	}
-	bound, err := bindDataPorts(s.addresses, o.DataPorts, o.KeyedPorts, o.Reactors,
-		s.Port(), s.ClassicPort())
+	bound, err := bindDataPorts(s.addresses, o.DataPorts, keyed, o.Reactors,
+		s.Port(), s.ClassicPort(), s.FTPPort())
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ const (
 	inDone                         // the transfer ended
 	inAnswer                       // the command was answered without a transfer
 	inPend                         // the first half of a rename was answered
-	inGiveUp                       // the command was aborted before its data connection
+	inGiveUp                       // the offer was withdrawn before its data connection
 	inTable                        // those before are legal where a table says so, the rest always
 
 	inDrain     // the server drains
@@ -61,6 +61,7 @@ const (
 	inPlain     // the client did not begin with TLS, which is required
 	inIdle      // nothing came for the idle timeout
 	inAbort     // the server ends now
+	inLogin     // too many logins failed
 	inEnd       // control is gone
 )
 
@@ -82,12 +83,11 @@ var replyTable = stateTable{
 	sessionRenaming: {inAsk: sessionAsked, inFollow: sessionAsked, inQuit: sessionOver},
 	sessionAsked: {
 		inAnswer: sessionIdle, inPend: sessionRenaming, inPort: sessionOffered,
-		inGiveUp: sessionIdle,
 	},
 	sessionOffered: {
 		inConnect: sessionMoving, inExpire: sessionIdle, inGiveUp: sessionIdle,
 	},
-	sessionMoving: {inDone: sessionIdle, inGiveUp: sessionIdle},
+	sessionMoving: {inDone: sessionIdle},
 }
 
 // endReason is why a session ended, as its log line says it.
@@ -106,12 +106,13 @@ const (
 	endUntaken1  endReason = "offer untaken"
 	endIdle      endReason = "idle"
 	endDrained   endReason = "server ending"
+	endLogin     endReason = "too many failed logins"
 )
 
 // endReasons are those of the inputs that end a session by themselves.
 var endReasons = [inEnd + 1]endReason{
 	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
-	inPlain: endPlain, inAbort: endDrained, inEnd: endClosed,
+	inPlain: endPlain, inAbort: endDrained, inLogin: endLogin, inEnd: endClosed,
 }
 
 // output is what the session is to do.
@@ -157,7 +158,7 @@ func (m *machine) step(in inputKind) (out output) {
 			return m.step(inDone)
 		}
 	case inExpire:
-		if m.unused++; m.unused >= m.unusedMax {
+		if m.unused++; m.unusedMax > 0 && m.unused >= m.unusedMax {
 			why = endUntaken
 			if m.unusedMax == 1 {
 				why = endUntaken1

@@ -5,7 +5,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -116,5 +118,40 @@ func TestDeclarationsStaySmall(t *testing.T) {
 	}))
 	if found < 30 {
 		t.Errorf("only %d structs were looked at", found)
+	}
+}
+
+// asksForFace finds code that asks which face a session has, namesFace what names one.
+var (
+	asksForFace = regexp.MustCompile(`asked [!=]= nil|framed\(\)|\bface [!=]=|[!=]= \w*[fF]ace\b|` +
+		`\bface\.\(|face(Base|Status|Classic)`)
+	namesFace = regexp.MustCompile(`\b[a-z]\w*(Face|Properties)\b`)
+)
+
+// Only the files of the faces know which face a session has, and only the list of exchanges names
+// them. Other code asks for properties.
+func TestOnlyFacesKnowWhichFaceItIs(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	check(t, err)
+	faces := 0
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(name)
+		check(t, err)
+		if strings.HasPrefix(name, "face_") {
+			faces += len(namesFace.FindAll(source, -1))
+			continue
+		}
+		lists := name == "listener.go"
+		for i, line := range strings.Split(string(source), "\n") {
+			if asksForFace.MatchString(line) || !lists && namesFace.MatchString(line) {
+				t.Errorf("%s:%d: %s", name, i+1, line)
+			}
+		}
+	}
+	if faces == 0 {
+		t.Error("no face was found")
 	}
 }

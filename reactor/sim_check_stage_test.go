@@ -24,6 +24,7 @@ func (s *sim) checkAll() {
 	s.checkSessions()
 	s.checkTransfers()
 	s.checkSums()
+	s.checkOffers()
 	s.checkDeadlines()
 	for _, a := range s.addresses {
 		wantLeases(s.t, a)
@@ -43,7 +44,8 @@ func (s *sim) checkSessions() {
 			s.wrong("session %d, %v, has no deadline", c.id, state)
 		}
 		if t == nil {
-			if state == sessionAsked || state == sessionOffered || state == sessionMoving {
+			if state == sessionOffered || state == sessionMoving ||
+				state == sessionAsked && !c.awaits() {
 				s.wrong("session %d is %v and has no transfer", c.id, state)
 			}
 			continue
@@ -127,6 +129,11 @@ func (s *sim) checkSums() {
 	for c := range s.sessions {
 		sessions[c.address]++
 		open[c.address.use]++
+		if o := c.offer; o != nil && o.held > 0 {
+			held += o.held
+			holding++
+			using[c.address.use]++
+		}
 	}
 	for _, c := range []struct {
 		what      string
@@ -170,7 +177,10 @@ func (s *sim) checkDeadlines() {
 		case *receiver:
 			alive = o.t.state == transferMoving
 		case *offer:
-			alive = o.state == offerStanding && o.transfer.offer == o
+			alive = o.session.offer == o || o.transfer != nil && o.transfer.offer == o
+			alive = alive && o.state != offerClosed
+		case *delayedReply:
+			_, alive = s.sessions[o.s]
 		case *line:
 			alive = s.addresses[o.a.ip] == o.a
 		default:
@@ -186,7 +196,8 @@ func (s *sim) checkEnd(before []string) {
 	if n := len(s.sessions) + len(s.transfers) + len(s.addresses) + len(s.loop.Deadlines) +
 		len(s.keys.offers) + s.listingsWaiting() + len(s.starving); n > 0 {
 		s.wrong("left are %d sessions, %d transfers, %d addresses, %d deadlines, %d KEYs",
-			len(s.sessions), len(s.transfers), len(s.addresses), len(s.loop.Deadlines), len(s.keys.offers))
+			len(s.sessions), len(s.transfers), len(s.addresses), len(s.loop.Deadlines),
+			len(s.keys.offers))
 	}
 	if after := descriptors(); len(after)-2*s.loop.Pipes.Kept() > len(before) {
 		s.wrong("descriptors leaked: %q before, %q after", before, after)
@@ -202,7 +213,8 @@ func (s *sim) checkEnd(before []string) {
 		}
 	}
 	for name, content := range there {
-		if content != folderMark && !s.contents[content] && !s.anything {
+		if content != folderMark && !s.contents[content] && !s.anything &&
+			!isBeginning(name, content) {
 			s.wrong("%s holds %s, which nobody has put", name, brief([]byte(content)))
 		}
 	}

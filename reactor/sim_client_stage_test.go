@@ -28,6 +28,9 @@ func (s *sim) listen() {
 			case speaksClassic:
 				s.toldLine(c)
 				continue
+			case speaksFTP:
+				s.toldReply(c)
+				continue
 			default:
 			}
 			ev, n := d.Next(c.conn.out)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"ferry/fsio"
+	"ferry/fsio/dir"
 	"ferry/reactor/limit"
 	"ferry/reactor/loop"
 )
@@ -73,6 +74,8 @@ type simClient struct {
 	// rude clients have said what is no command.
 	rude   bool
 	offers []simOffer
+	// greeted and opened: FTP's greeting came, and 150 for the first of asked.
+	greeted, opened bool
 }
 
 // simOffer is an offer that was told.
@@ -145,12 +148,13 @@ func newSim(t *testing.T, seed uint64) *sim {
 	o.Limits.Keyless = 3
 	s.stage = stages(t, 1, o)[0]
 	s.serveClassic()
+	s.serveFTP()
 	server := s.server
 	server.pool.Close()
 	server.sumPool.Close()
 	server.pool, server.sumPool = s.work, s.work
 	check(t, server.store().Close())
-	store, err := fsio.OpenRoot(s.dir, fsio.Options{Fault: s.fault})
+	store, err := dir.Open(s.dir, dir.Options{Fault: s.fault})
 	check(t, err)
 	server.setStore(store)
 	s.loop.Clock = func() loop.Instant { return s.elapsed }
@@ -173,7 +177,7 @@ func (s *sim) fault(op fsio.Op, _ fsio.Name) error {
 		return nil
 	}
 	errs := []error{
-		syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EMFILE, fsio.Short(1 + s.rand.IntN(9)),
+		syscall.EIO, syscall.ENOSPC, syscall.EACCES, syscall.EMFILE, dir.Short(1 + s.rand.IntN(9)),
 	}
 	err := errs[s.rand.IntN(len(errs))]
 	s.note("fault: %v: %v", op, err)
@@ -254,13 +258,17 @@ func (s *sim) runJob() {
 func (s *sim) enter() {
 	// The last two are of one network, and limits count them together.
 	from := one(s, []string{"10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2"})
-	c := s.enterFrom(from, one(s, []dialect{speaksBase, speaksStatus, speaksStatus, speaksClassic}))
+	c := s.enterFrom(from, one(s, []dialect{
+		speaksBase, speaksStatus, speaksStatus, speaksClassic, speaksFTP, speaksFTP, speaksFTP,
+	}))
 	switch {
 	case c.conn.session == nil:
 		s.note("%s was turned away", from)
 		return
 	case c.face == speaksStatus:
 		s.tell(c, "hello 1")
+	case c.face == speaksFTP:
+		s.logIn(c)
 	}
 	s.clients = append(s.clients, c)
 }
@@ -268,18 +276,26 @@ func (s *sim) enter() {
 // enterFrom connects to the port of a face.
 func (s *sim) enterFrom(from string, f dialect) *simClient {
 	to := 0
-	if f == speaksClassic {
+	switch f {
+	case speaksClassic:
 		to = stageControl
+	case speaksFTP:
+		to = stageFTP
+	default:
 	}
 	return &simClient{conn: s.openAt(from, to), from: from, face: f}
 }
 
 // framed is a command as the client's face writes it.
 func (c *simClient) framed(text string) string {
-	if c.face == speaksClassic {
+	switch c.face {
+	case speaksClassic:
 		return text + "\n"
+	case speaksFTP:
+		return text + "\r\n"
+	default:
+		return framed(text)
 	}
-	return framed(text)
 }
 
 // there says whether the session stands.
@@ -322,6 +338,8 @@ func (s *sim) command() {
 			"RETR %f", "RETR %f", "RETR %f", "RETR %n", "RETR nothing", "RETR d0", "HELLO",
 			"GOODBYE SERVER",
 		}
+	case speaksFTP:
+		words = simFTPWords
 	case speaksStatus:
 		words = append(words,
 			"getpart 5 0 %f", "ls -l", "stat %f", "mkdir %d", "rmdir %d", "rm %n", "rnfr %n",
@@ -331,7 +349,7 @@ func (s *sim) command() {
 	}
 	for more := true; more; more = s.chance(4) {
 		text := one(s, words)
-		if (text == "quit" || text == "GOODBYE SERVER") && !s.chance(4) {
+		if (text == "quit" || text == "QUIT" || text == "GOODBYE SERVER") && !s.chance(4) {
 			continue
 		}
 		s.tell(c, s.fill(text))
@@ -345,6 +363,7 @@ func (s *sim) command() {
 func (s *sim) fill(text string) string {
 	text = strings.ReplaceAll(text, "%f", fmt.Sprint("f", s.rand.IntN(7)))
 	text = strings.ReplaceAll(text, "%n", one(s, []string{"n0", "n1", "n2", "d0/n", "d1/n"}))
+	text = strings.ReplaceAll(text, "%q", one(s, []string{"p0", "p1", "d0/p", "d1/p"}))
 	text = strings.ReplaceAll(text, "%d", one(s, []string{"d0", "d1"}))
 	if !strings.Contains(text, "%p") {
 		return text
@@ -366,7 +385,10 @@ func (s *sim) rude() {
 		text := one(s, []string{
 			"GET / HTTP/1.1\r\n", "0000000", "0000000000", "0000004097",
 			strings.Repeat(framed("ls"), 6000), strings.Repeat("RETR f0\n", 9000),
-			strings.Repeat("R", 5000),
+			strings.Repeat("R", 5000), strings.Repeat("EPSV\r\n", 300),
+			strings.Repeat("STAT\r\n", 12_000), strings.Repeat("ABOR\r\n", 500),
+			strings.Repeat("\xff\xfd\x01", 400), "NOOP\x00\r\n", "\xff\xf4\xff\xf2ABOR\r\n",
+			"EPSV\r\nSTOR p0\r\nEPSV\r\nSTOR p0\r\nABOR\r\n",
 		})
 		s.note("%s is rude: %.20q", c.from, text)
 		c.rude = true

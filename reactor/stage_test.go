@@ -15,6 +15,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/fsio/dir"
 	"ferry/reactor/limit"
 	"ferry/reactor/loop"
 )
@@ -30,10 +31,10 @@ type stage struct {
 func stages(t testing.TB, n int, o Options) []*stage {
 	t.Helper()
 	s := &Server{options: o, log: o.Log, context: context.Background(), ending: newLatch()}
-	s.rights = rights{may: o.features(), limits: o.Permissions}
+	s.rights = rights{may: o.features(), limits: o.Permissions, names: s.options.parser()}
 	s.options.Reactors = n
 	var err error
-	s.rights.store, err = fsio.OpenRoot(o.Root, fsio.Options{})
+	s.rights.store, err = dir.Open(o.Root, dir.Options{})
 	check(t, err)
 	s.limiter, err = limit.NewBudget(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
 	check(t, err)
@@ -92,6 +93,8 @@ type fakeConn struct {
 	to      int // the port of ours
 	session *session
 	closed  bool
+	// broken: writes fail, and end the session as the loop does.
+	broken  bool
 	in, out []byte
 }
 
@@ -100,7 +103,11 @@ func (c *fakeConn) Discard(n int)        { c.in = c.in[n:] }
 func (c *fakeConn) Buffered() int        { return len(c.in) }
 func (c *fakeConn) Unsent() int          { return 0 }
 func (c *fakeConn) Peer() netip.AddrPort { return c.from }
-func (c *fakeConn) Port() int            { return c.to }
+func (c *fakeConn) InlineUrgent()        {}
+
+func (c *fakeConn) Local() netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(c.to))
+}
 
 // TLS implements loop.Control: no connection on stage is encrypted.
 func (c *fakeConn) TLS() *tls.ConnectionState { return nil }
@@ -110,6 +117,10 @@ func (c *fakeConn) StartTLS(*loop.TLS, bool, loop.HandshakeOwner) *loop.Handshak
 }
 
 func (c *fakeConn) Write(p []byte) error {
+	if c.broken {
+		c.Close()
+		return unix.EPIPE
+	}
 	c.out = append(c.out, p...)
 	return nil
 }
@@ -139,6 +150,7 @@ const (
 	stageControl  = 30_021
 	stageFiles    = 30_020
 	stageMessages = 30_023
+	stageFTP      = 30_121
 )
 
 // serveClassic has a stage serve classic as well.
@@ -147,6 +159,12 @@ func (s *stage) serveClassic() {
 		listener{&loop.Reservation{Port: stageControl}, exchanges[1]})
 	s.adoptPort(poolFiles, boundPort{number: stageFiles})
 	s.adoptPort(poolMessages, boundPort{number: stageMessages})
+}
+
+// serveFTP has a stage serve FTP as well.
+func (s *stage) serveFTP() {
+	s.server.listeners = append(s.server.listeners,
+		listener{&loop.Reservation{Port: stageFTP}, exchanges[2]})
 }
 
 // say sends commands.

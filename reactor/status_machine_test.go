@@ -34,7 +34,7 @@ func TestStatusMachineIsPinned(t *testing.T) {
 		{inPort, [5]reaction{no, no, to(sessionOffered, output{tell: true}), no, no}},
 		{inConnect, [5]reaction{no, no, no, to(sessionMoving, output{}), no}},
 		{inExpire, [5]reaction{no, no, no, resumes, no}},
-		{inGiveUp, [5]reaction{no, no, resumes, resumes, resumes}},
+		{inGiveUp, [5]reaction{no, no, no, resumes, no}},
 		{inDone, [5]reaction{no, no, no, no, resumes}},
 		{inDrain, [5]reaction{
 			ends(endDrained), ends(endDrained), to(sessionAsked, output{}),

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ferry/codec"
+	"ferry/fsio"
 	"ferry/reactor/limit"
 )
 
@@ -274,4 +275,84 @@ func TestCommandsSentAheadLeaveOthersTheirTurn(t *testing.T) {
 	s.hang(greedy)
 	s.settle()
 	s.hang(other)
+}
+
+// A client that is gone when its abor is answered ends its session, and nothing else.
+func TestAbortAnswersOnBrokenControl(t *testing.T) {
+	s := keyedStage(t)
+	c := s.hello()
+	s.say(c, "put a")
+	s.wantOffer(c)
+	c.broken = true
+	for range batchBytes / len("0000000011426 aborted") {
+		c.in = append(c.in, framed("noop")...)
+	}
+	s.say(c, "abor")
+	s.settle()
+	if len(s.sessions) > 0 || len(s.keys.offers) > 0 || len(s.transfers) > 0 {
+		t.Errorf("%d sessions, %d offers, %d transfers", len(s.sessions), len(s.keys.offers),
+			len(s.transfers))
+	}
+}
+
+// heldPool keeps jobs from running.
+type heldPool struct{ jobs []fsio.Job }
+
+func (p *heldPool) Submit(j fsio.Job) { p.jobs = append(p.jobs, j) }
+func (p *heldPool) Yield()            {}
+func (p *heldPool) Close()            {}
+
+// What a worker still reads for an aborted checksum counts for its session.
+func TestAbortedSumCountsWhatWasRead(t *testing.T) {
+	s := keyedStage(t)
+	s.limiter.Limits.SumBytes = 1
+	s.server.sumPool.Close()
+	s.server.sumPool = new(heldPool)
+	c := s.hello()
+	s.say(c, "sum xxh3 a")
+	sum := c.session.transfer.found.sum
+	if !sum.begin() {
+		t.Fatal("the worker cannot begin")
+	}
+	s.say(c, "abor")
+	s.wantReply(c, 426, "")
+	s.wantReply(c, 226, "")
+	sum.read = sumPiece
+	s.transfers[0].OnLoop()
+	s.say(c, "sum xxh3 a")
+	s.wantReply(c, 552, "a: too many bytes")
+	s.hang(c)
+	s.settle()
+	if text := s.limiter.InUse(); text != "" {
+		t.Error("in use: ", text)
+	}
+}
+
+// A client that has connected waits for its command's file work, however long that takes.
+func TestHeldConnectionOutlastsSlowFileWork(t *testing.T) {
+	s := keyedStage(t)
+	c := s.open("127.0.0.1")
+	c.session.face, c.session.properties = firstFace{}, &firstProperties
+	c.session.requestAhead(poolData)
+	number, err := strconv.Atoi(strings.TrimSpace(string(c.out)))
+	check(t, err)
+	fd := s.meetAt(uint16(number), "127.0.0.1")
+	held := new(heldPool)
+	pool := s.server.pool
+	s.server.pool = held
+	tr := c.session.newTransfer(codec.Request{Verb: codec.VerbPut}, []byte("a"))
+	c.session.step(inAsk)
+	tr.call = func(fsio.Store) ([]byte, error) { return nil, nil }
+	tr.then = func() { tr.offer.stand() }
+	tr.claim(c.session.offer)
+	s.advance(2 * s.limiter.Limits.OfferTimeout)
+	if tr.state != transferWaiting || len(held.jobs) != 1 {
+		t.Errorf("the transfer is %v, %d jobs", tr.state, len(held.jobs))
+	}
+	s.server.pool = pool
+	pool.Submit(held.jobs[0])
+	s.eventuallySettled("the transfer", func() bool { return tr.state == transferMoving })
+	check(t, unix.Close(fd))
+	s.hang(c)
+	s.eventuallySettled("the end", func() bool { return len(s.transfers) == 0 })
 }

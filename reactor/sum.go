@@ -10,10 +10,10 @@ import (
 )
 
 // Checksums read whole files for a few bytes of answer. They have a few workers of their own, so
-// that neither the loop nor other file work waits for one; a session has one at a time, an address a
-// few at once, and a session a number of bytes in all. A long one yields now and then, so that a
-// small file's sum waits for one turn of each sum before it, not for their files. A sum whose client
-// has gone ends at its next piece, or when its turn comes.
+// that neither the loop nor other file work waits for one; a session has one at a time, an address
+// a few at once, and a session a number of bytes in all. A long one yields now and then, so that a
+// small file's sum waits for one turn of each sum before it, not for their files. A sum whose
+// client has gone ends at its next piece, or when its turn comes.
 
 // sumWorkersMax bounds the workers for checksums: each may have a file open outside the budget, in
 // which a sum that waits for its next turn has its place.
@@ -26,6 +26,8 @@ type sumWork struct {
 	// read is how many bytes were read for it: none if the sum was remembered. For a sum that did
 	// not finish it counts whole pieces.
 	read int64
+	// total is the session's count of what was read for its checksums.
+	total *int64
 	// given: the workers have it.
 	given bool
 }
@@ -39,6 +41,12 @@ const (
 
 // end tells the worker that nobody waits for the checksum any more. It reports whether one runs.
 func (s *sumWork) end() (running bool) { return s.state.Swap(sumEnded) == sumRuns }
+
+// count adds what was read to the session's count. The worker must have ended.
+func (s *sumWork) count() {
+	*s.total += s.read
+	s.read = 0
+}
 
 // begin reports whether the worker may begin.
 func (s *sumWork) begin() bool { return s.state.CompareAndSwap(sumWaits, sumRuns) }
@@ -108,6 +116,7 @@ func (r *reactor) giveSum(t *transfer) {
 	if s == nil {
 		return
 	}
+	s.count()
 	r.limiter.Give(t.address.use, limit.Sums, 1)
 	if !s.given {
 		q.waiting = slices.DeleteFunc(q.waiting, func(o *transfer) bool { return o == t })
@@ -128,11 +137,11 @@ func (t *transfer) submitSum() {
 	t.submit(duties[t.Verb].job)
 }
 
-// sum has a checksum computed, if limits allow it. The session has had so many bytes read for
-// checksums already.
-func (t *transfer) sum(before int64) {
+// sum has a checksum computed, if limits allow it. total is how many bytes were read for those of
+// the session, and will count this one.
+func (t *transfer) sum(total *int64) {
 	l := t.r.limiter
-	if most := l.Limits.SumBytes; most > 0 && before >= most {
+	if most := l.Limits.SumBytes; most > 0 && *total >= most {
 		t.endAs(outcomeRefused, errSumsMost)
 		return
 	}
@@ -142,7 +151,7 @@ func (t *transfer) sum(before int64) {
 	case limit.ShortServer:
 		t.endAs(outcomeRefused, errSumsAll)
 	default:
-		t.found.sum = new(sumWork)
+		t.found.sum = &sumWork{total: total}
 		q := &t.address.sums
 		if q.given < max(1, t.r.server.options.SumWorkers/2) {
 			t.submitSum()
@@ -185,8 +194,8 @@ func (j *job) sumPart() (err error) {
 	if !s.begin() {
 		return fsio.ErrStopped
 	}
-	if failed := j.onPart(func(p *fsio.Part) error {
-		err = s.ended(p.Sum(j.sumStopper(descriptorsPartSum), fsio.Algo(j.t.Algo)))
+	if failed := j.onPart(func(p fsio.Part) error {
+		err = s.ended(fsio.SumPart(j.sumStopper(descriptorsPartSum), p, fsio.Algo(j.t.Algo)))
 		return p.Close()
 	}); failed != nil {
 		return failed

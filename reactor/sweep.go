@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// sweepParts removes parts whose time is over, until the context ends.
+// sweepParts removes expired parts until the context ends.
 func (s *Server) sweepParts(c context.Context) {
 	every := min(max(s.options.PartLifetime/10, sweepOften), sweepSeldom)
 	tick := time.NewTicker(every)
@@ -44,6 +44,6 @@ func (j *sweepJob) Run() {
 	removed, err := j.s.rights.store.SweepParts()
 	if removed > 0 || err != nil {
 		j.s.log.Info().Int("parts", removed).AnErr("error", visibleError(err)).
-			Msg("parts that nobody went on with were removed")
+			Msg("expired parts were removed")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/codec/ftp"
 	"ferry/fsio"
 	"ferry/reactor/loop"
 )
@@ -68,6 +69,15 @@ type command struct {
 	text, called string
 	// name is the file or folder; from is what a rename renames.
 	name, from fsio.Name
+	// verb is the command for the face that has more of them.
+	verb ftp.Verb
+	// call is file work that returns a reply, which becomes result; then is what follows it, where
+	// that is not the end.
+	call   func(fsio.Store) ([]byte, error)
+	then   func()
+	result []byte
+	// render builds a listing of so many bytes at most, nil for the usual one.
+	render func(bytesMax int64) ([]byte, error)
 }
 
 // transfer is one command, from its bytes to the end of its data connection if it has one. It is
@@ -153,7 +163,7 @@ func (t *transfer) isPut() bool { return t.Verb == codec.VerbPut || t.Verb == co
 
 // parseName parses the name that the client gave.
 func (t *transfer) parseName() (err error) {
-	t.name, err = t.session.store.ParseName([]byte(t.called))
+	t.name, err = t.session.names.Parse([]byte(t.called))
 	return err
 }
 
@@ -203,7 +213,7 @@ func (t *transfer) OnLoop() {
 	t.jobDone()
 }
 
-// Move goes on with the transfer for one quantum, and reports whether it can go on at once.
+// Move moves one quantum, and reports whether more can move at once.
 func (t *transfer) Move() (more bool) {
 	switch {
 	case t.state == transferLingering:
@@ -235,6 +245,10 @@ func (t *transfer) Expire(*loop.Deadline) {
 	case transferMoving:
 		t.checkStall()
 	case transferLingering:
+		if t.session.transfer == t {
+			t.answerLingering()
+			return
+		}
 		t.end()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
@@ -276,12 +290,25 @@ func (t *transfer) becomeLingering() {
 		return
 	}
 	t.become(transferLingering)
-	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
-	t.release()
+	if t.session.closesFirst {
+		t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+closeSoon)
+	} else {
+		t.answerLingering()
+	}
 	if t.readable() {
 		t.r.loop.Enqueue(t)
 	}
 }
+
+// answerLingering answers a transfer whose data connection is still open.
+func (t *transfer) answerLingering() {
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
+	t.release()
+}
+
+// closeSoon is how long the answer to a transfer waits for the client to close the data connection,
+// where a face wants that.
+const closeSoon = 100 * time.Millisecond
 
 // linger drops what the client still sends, until it closes.
 func (t *transfer) linger() (more bool) {

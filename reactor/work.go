@@ -11,7 +11,7 @@ import (
 
 // found is what the file work of a command found out.
 type found struct {
-	info fsio.Info
+	info fsio.Entry
 	// part is the id of a new part, partSize how many bytes of a part are kept.
 	part     string
 	partSize int64
@@ -21,6 +21,11 @@ type found struct {
 
 func (j *job) stat() (err error) {
 	j.t.found.info, err = j.root().Stat(j.t.name)
+	return err
+}
+
+func (j *job) call() (err error) {
+	j.t.result, err = j.t.call(j.root())
 	return err
 }
 
@@ -50,12 +55,12 @@ func (j *job) openPart() error {
 	return nil
 }
 
-func (j *job) partSize() error { return j.onPart((*fsio.Part).Close) }
-func (j *job) dropPart() error { return j.onPart((*fsio.Part).Drop) }
+func (j *job) partSize() error { return j.onPart(fsio.Part.Close) }
+func (j *job) dropPart() error { return j.onPart(fsio.Part.Drop) }
 func (j *job) keepPart() error { return j.t.recv.part.Close() }
 
 // onPart opens a part, notes how many bytes it has, and does what ends it.
-func (j *job) onPart(end func(*fsio.Part) error) error {
+func (j *job) onPart(end func(fsio.Part) error) error {
 	p, err := j.root().OpenPart(j.t.Part.String())
 	if err != nil {
 		return err
@@ -64,10 +69,20 @@ func (j *job) onPart(end func(*fsio.Part) error) error {
 	return end(p)
 }
 
+// returned takes the result of a call.
+func (t *transfer) returned() {
+	if t.job.err == nil && t.then != nil {
+		t.then()
+		return
+	}
+	t.worked()
+}
+
 // worked takes the result of a command that needs no data connection.
 func (t *transfer) worked() {
 	err := t.job.err
-	if err == nil && t.Verb == codec.VerbCd && !t.found.info.Folder {
+	if err == nil && t.Verb == codec.VerbCd && t.call == nil &&
+		t.found.info.Kind != fsio.EntryFolder {
 		err = errNoFolder
 	}
 	if err != nil {
@@ -79,6 +94,10 @@ func (t *transfer) worked() {
 
 // work does what precedes the offer of a transfer: limits allow it now.
 func (t *transfer) work() {
+	if t.call != nil {
+		t.submit(jobCall)
+		return
+	}
 	switch t.Verb {
 	case codec.VerbGet, codec.VerbGetPart:
 		t.send.open()
@@ -113,7 +132,7 @@ func (t *transfer) openedPart() {
 func (t *transfer) holdsPart() bool {
 	switch t.Verb {
 	case codec.VerbPutPart:
-		return t.recv.part != nil || t.job.busy
+		return t.job.busy || t.recv.part != nil // while busy, part is the worker's
 	case codec.VerbPartSize:
 		return t.job.busy
 	case codec.VerbPartSum:

@@ -11,32 +11,37 @@ import (
 
 const diffLong = `Diff compares two result files, or with --targets two targets of one: for each
 figure of each load it says better, worse or no difference shown, with the
-probability that chance alone makes so great a difference. It needs several
-turns of each and says so when there are too few.
+probability that chance alone makes such a difference. It needs several turns
+of each, and says so if there are too few.
 
-The status is 0 when nothing is worse, 1 when something is, and 2 when it was
-used wrongly: files that cannot be read or have nothing in common, or too few
-turns to show any difference.
+The status is 0 when nothing is worse, 1 when something is, and 2 for wrong use:
+files that cannot be read or have nothing in common, or too few turns.
 
 Figures that --figure can name:
 `
 
-// diff is what the command's flags set.
-type diff struct {
-	bench.CompareOptions
-	changeMin float64 // in percent
-	targets   []string
-}
-
 func diffCommand() *cobra.Command {
-	var d diff
+	var o bench.CompareOptions
+	var changeMin float64 // in percent
+	var targets []string
 	cmd := &cobra.Command{
 		Use:   "diff OLD NEW",
 		Short: "Compare two result files: better, worse, or no difference shown",
 		Long:  diffLong + bench.FigureHelp(),
 		Args:  cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := d.compare(args)
+			switch {
+			case o.Alpha <= 0 || o.Alpha >= 1:
+				return fmt.Errorf("--alpha %g: it must be between 0 and 1", o.Alpha)
+			case changeMin < 0:
+				return fmt.Errorf("--min-change %g: it must be 0 or more", changeMin)
+			}
+			o.ChangeMin = changeMin / 100
+			older, newer, err := loadBoth(args, targets)
+			if err != nil {
+				return err
+			}
+			c, err := bench.Compare(older, newer, o)
 			if err != nil {
 				return err
 			}
@@ -53,47 +58,33 @@ func diffCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&d.targets, "targets", nil,
+	f.StringSliceVar(&targets, "targets", nil,
 		"`OLD,NEW`: two targets of one FILE, whose turns alternated")
-	f.StringSliceVar(&d.Figures, "figure", nil,
+	f.StringSliceVar(&o.Figures, "figure", nil,
 		"a `NAME` to compare, instead of those that a change of the server moves; repeatable")
-	f.Float64Var(&d.Alpha, "alpha", 0.05,
-		"how probable it may be that chance alone shows any difference, over all figures")
-	f.Float64Var(&d.changeMin, "min-change", 1,
+	f.Float64Var(&o.Alpha, "alpha", 0.05,
+		"accepted probability of showing a difference by chance, over all figures")
+	f.Float64Var(&changeMin, "min-change", 1,
 		"percent that a median must change by to count; machines drift by less")
 	return cmd
 }
 
-// compare reads the files and compares what is asked for.
-func (d *diff) compare(args []string) (*bench.Comparison, error) {
+// loadBoth reads two files, or two targets of one.
+func loadBoth(args, targets []string) (older, newer *bench.Result, err error) {
 	switch {
-	case d.Alpha <= 0 || d.Alpha >= 1:
-		return nil, fmt.Errorf("--alpha %g: it lies between 0 and 1", d.Alpha)
-	case d.changeMin < 0:
-		return nil, fmt.Errorf("--min-change %g: it is 0 or more", d.changeMin)
-	case len(d.targets) != 0 && (len(d.targets) != 2 || len(args) != 1):
-		return nil, errors.New("--targets names two targets, OLD,NEW, of one FILE")
-	case len(d.targets) == 0 && len(args) != 2:
-		return nil, errors.New("two files are compared, or with --targets two targets of one")
+	case len(targets) != 0 && (len(targets) != 2 || len(args) != 1):
+		return nil, nil, errors.New("--targets names two targets, OLD,NEW, of one FILE")
+	case len(targets) == 0 && len(args) != 2:
+		return nil, nil, errors.New("two files are compared, or with --targets two targets of one")
 	}
-	d.ChangeMin = d.changeMin / 100
-	older, err := bench.LoadResult(args[0])
-	if err != nil {
-		return nil, err
+	if older, err = bench.LoadResult(args[0]); err != nil {
+		return nil, nil, err
 	}
-	newer := older
 	if len(args) == 2 {
-		if newer, err = bench.LoadResult(args[1]); err != nil {
-			return nil, err
-		}
-	} else {
-		whole := older
-		if older, err = whole.Only(d.targets[0]); err != nil {
-			return nil, err
-		}
-		if newer, err = whole.Only(d.targets[1]); err != nil {
-			return nil, err
-		}
+		newer, err = bench.LoadResult(args[1])
+		return older, newer, err
 	}
-	return bench.Compare(older, newer, d.CompareOptions)
+	a, err := older.Only(targets[0])
+	b, err2 := older.Only(targets[1])
+	return a, b, errors.Join(err, err2)
 }

@@ -14,26 +14,24 @@ import (
 	"ferry/bench"
 )
 
-// line is one line of a terminal that is written over and over. A nil line writes nothing.
+// line is a line of a terminal that is written over and over. A nil line writes nothing.
 type line struct {
 	mu    sync.Mutex
 	to    io.Writer
-	width int // of what stands there
+	width int // of the text on it
 }
 
 // liveLine is a line on w if that is a terminal, else nil.
 func liveLine(w io.Writer) *line {
-	file, ok := w.(*os.File)
-	if !ok || !isatty.IsTerminal(file.Fd()) {
-		return nil
+	if file, ok := w.(*os.File); ok && isatty.IsTerminal(file.Fd()) {
+		return &line{to: w}
 	}
-	return &line{to: w}
+	return nil
 }
 
-// lineMax is what fits the narrowest terminal that is common.
+// lineMax fits the narrowest common terminal.
 const lineMax = 79
 
-// show puts how the run goes onto the line.
 func (l *line) show(now bench.Live) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,38 +41,39 @@ func (l *line) show(now bench.Live) {
 	l.width = len(text)
 }
 
-// liveText is what a line says of a moment.
 func liveText(now bench.Live) string {
-	parts := []string{now.Site}
-	if now.Step != "" {
-		parts = append(parts, now.Step)
+	var parts []string
+	add := func(text string) {
+		if text != "" {
+			parts = append(parts, text)
+		}
 	}
+	add(now.Site)
+	add(now.Step)
 	if now.Turns > 1 {
-		parts = append(parts, fmt.Sprintf("turn %d of %d", now.Turn, now.Turns))
+		add(fmt.Sprintf("turn %d of %d", now.Turn, now.Turns))
 	}
-	if now.Phase != "" {
-		parts = append(parts, now.Phase)
-	}
+	add(now.Phase)
 	if now.Elapsed > 0 {
-		digits := 0
-		if now.Length > 0 && now.Length < 10*time.Second {
-			digits = 1
-		}
-		text := fmt.Sprintf("%.*f s", digits, now.Elapsed.Seconds())
+		digits, of := 0, ""
 		if now.Length > 0 {
-			text = fmt.Sprintf("%.*f of %.*f s", digits, min(now.Elapsed, now.Length).Seconds(),
-				digits, now.Length.Seconds())
+			if now.Length < 10*time.Second {
+				digits = 1
+			}
+			now.Elapsed = min(now.Elapsed, now.Length)
+			of = fmt.Sprintf("of %.*f ", digits, now.Length.Seconds())
 		}
-		parts = append(parts, text, fmt.Sprintf("%.0f/s", now.TransfersPerSec),
-			humanize.IBytes(uint64(max(0, now.BytesPerSec)))+"/s")
+		add(fmt.Sprintf("%.*f %ss", digits, now.Elapsed.Seconds(), of))
+		add(fmt.Sprintf("%.0f/s", now.TransfersPerSec))
+		add(humanize.IBytes(uint64(max(0, now.BytesPerSec))) + "/s")
 	}
 	if now.Errors > 0 {
-		parts = append(parts, fmt.Sprintf("%d errors", now.Errors))
+		add(fmt.Sprintf("%d errors", now.Errors))
 	}
 	return strings.Join(parts, " · ")
 }
 
-// clear makes the line empty again.
+// clear empties the line.
 func (l *line) clear() {
 	if l == nil {
 		return
@@ -85,9 +84,7 @@ func (l *line) clear() {
 	l.width = 0
 }
 
-// over is a writer of whole lines, for which the line makes room.
-func (l *line) over(w io.Writer) io.Writer { return &above{l, w} }
-
+// above is a writer of whole lines, for which the line makes room.
 type above struct {
 	line *line
 	to   io.Writer

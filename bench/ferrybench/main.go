@@ -1,5 +1,5 @@
-// Ferrybench loads a file server with many clients at once and says how it held up. Without an
-// address it starts a ferryd of its own in a scratch folder.
+// Ferrybench loads a file server with many clients and reports how it performs. Without an address
+// it starts a ferryd in a scratch folder.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"ferry/bench"
 )
 
-// Exit statuses: a run with errors is told from a command that was wrong.
+// Exit statuses: of a run with errors, and of wrong use.
 const (
 	statusErrors = 1
 	statusUsage  = 2
@@ -60,7 +60,7 @@ func command() *cobra.Command {
 	var l load
 	cmd := &cobra.Command{
 		Use:           "ferrybench [[PROTO://]HOST:PORT]",
-		Short:         "Load a file server with many clients and say how it held up",
+		Short:         "Load a file server with many clients and report how it performs",
 		Long:          long(),
 		Example:       examples,
 		Args:          cobra.MaximumNArgs(1),
@@ -73,7 +73,7 @@ func command() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	l.addFlags(cmd.Flags())
-	cmd.AddCommand(resultCommands()...)
+	cmd.AddCommand(showCommand(), reportCommand(), diffCommand())
 	cmd.AddCommand(workerCommand())
 	return cmd
 }
@@ -101,19 +101,19 @@ func version() string {
 	return info.Main.Version + " " + info.GoVersion
 }
 
-// workerWord is the command that makes this program a worker process of a run's.
-const workerWord = "worker"
+// workerName is the hidden command of worker processes.
+const workerName = "worker"
 
 func workerCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:    workerWord + " DRIVER",
-		Short:  "Be a worker process of a run: orders on stdin, answers on stdout",
-		Args:   cobra.ExactArgs(1),
+		Use:    workerName,
+		Short:  "Be a worker process: orders on stdin, answers on stdout",
+		Args:   cobra.NoArgs,
 		Hidden: true,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			// Ctrl-C reaches every process of a terminal; the one that gives orders decides.
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Ctrl-C reaches every process of a terminal; the main one decides.
 			signal.Ignore(os.Interrupt)
-			err := bench.ServeWorker(args[0], cmd.InOrStdin(), cmd.OutOrStdout())
+			err := bench.ServeWorker(cmd.InOrStdin(), cmd.OutOrStdout())
 			if err != nil {
 				return &runError{err}
 			}

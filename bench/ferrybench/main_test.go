@@ -13,7 +13,7 @@ import (
 	"ferry/bench"
 )
 
-func TestStatusTellsWrongUseFromErrors(t *testing.T) {
+func TestExitStatus(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		args   []string
@@ -83,23 +83,25 @@ func TestFlagsChangeAScenario(t *testing.T) {
 	}
 }
 
-func TestCommandOfAResultTellsNoPassword(t *testing.T) {
-	got := shown([]string{"--compare-with", "x=ftp://ann:s3:cret@127.0.0.1:21/a", "h:1", "a:b@c"})
+func TestResultHidesPasswords(t *testing.T) {
+	got := withoutPasswords([]string{
+		"--compare-with", "x=ftp://ann:s3:cret@127.0.0.1:21/a", "h:1", "a:b@c",
+	})
 	want := []string{"--compare-with", "x=ftp://ann:***@127.0.0.1:21/a", "h:1", "a:b@c"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }
 
-func TestUsageOfTheHarnessIsNoServers(t *testing.T) {
+func TestBenchUsageDiffersFromServerUsage(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("usage is measured on Linux alone")
 	}
-	wantRun(t, 2, "", "is this harness or began it", "127.0.0.1:1", "--server-pid",
+	wantRun(t, 2, "", "is this harness or started it", "127.0.0.1:1", "--server-pid",
 		strconv.Itoa(os.Getpid()))
 }
 
-func TestLiveLineSaysHowItGoes(t *testing.T) {
+func TestLiveLine(t *testing.T) {
 	got := liveText(bench.Live{
 		Site: "ferryd", Step: "100 clients", Turn: 2, Turns: 10, Elapsed: 3 * time.Second,
 		Length: 10 * time.Second, TransfersPerSec: 1234.5, BytesPerSec: 5 << 20, Errors: 7,

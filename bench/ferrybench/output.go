@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,37 +12,33 @@ import (
 	"ferry/bench"
 )
 
-// formats are the ways in which a result is printed.
-var formats = []struct {
-	name  string
-	write func(*bench.Result, io.Writer) error
-}{
-	{"text", (*bench.Result).WriteTable},
-	{"go", (*bench.Result).WriteGoFormat},
-	{"json", func(r *bench.Result, w io.Writer) error { return bench.WriteResult(w, r) }},
+// formats are the ways to print a result.
+var formats = map[string]func(*bench.Result, io.Writer) error{
+	"text":     (*bench.Result).WriteTable,
+	"go":       (*bench.Result).WriteGoFormat,
+	"markdown": (*bench.Result).WriteMarkdown,
+	"json":     func(r *bench.Result, w io.Writer) error { return bench.WriteResult(w, r) },
 }
 
-// output is what becomes of a result: how it is printed, where it is kept, and what is expected of
-// it. Every command that has a result takes its flags.
+// output is what happens to a result: how it is printed, where it is kept, and what is expected.
 type output struct {
-	format string
-	expect []string
-	save   string // the file that is to keep the result; empty for none
-
+	format   string
+	expect   []string
+	save     string // empty: it is not kept
 	expected []bench.Expectation
 }
 
 func (o *output) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "text",
-		"`FORMAT` of the result: text, go (for benchstat, a line a turn) or json")
+		"`FORMAT` of the result: text, markdown, go (for benchstat, a line a turn) or json")
 	f.StringArrayVar(&o.expect, "expect", nil,
 		"a `BOUND` such as 'p99<20ms' or 'errors=0'; status 1 if it is not met; repeatable")
 }
 
-// check reads the flags, before a run that takes long.
+// check reads the flags, before a long run.
 func (o *output) check() error {
-	if o.writer() == nil {
-		return fmt.Errorf("--format %s: there are text, go and json", o.format)
+	if formats[o.format] == nil {
+		return fmt.Errorf("--format %s: there are text, markdown, go and json", o.format)
 	}
 	o.expected = nil
 	for _, text := range o.expect {
@@ -51,42 +48,28 @@ func (o *output) check() error {
 		}
 		o.expected = append(o.expected, e)
 	}
-	if o.save == "" {
-		return nil
-	}
-	if err := bench.CanSave(o.save); err != nil {
-		return fmt.Errorf("--output: %w", err)
-	}
-	return nil
-}
-
-func (o *output) writer() func(*bench.Result, io.Writer) error {
-	for _, f := range formats {
-		if f.name == o.format {
-			return f.write
-		}
-	}
-	return nil
-}
-
-// write keeps the result, and prints it to out, which holds nothing else unless the format is text.
-// What was expected and is not met is in the error, a line each.
-func (o *output) write(r *bench.Result, out io.Writer) error {
 	if o.save != "" {
-		if err := bench.SaveResult(o.save, r); err != nil {
-			return &runError{err}
+		if err := bench.CanSave(o.save); err != nil {
+			return fmt.Errorf("--output: %w", err)
 		}
 	}
-	if err := o.writer()(r, out); err != nil {
+	return nil
+}
+
+// write keeps and prints the result. The error lists the expectations that are not met.
+func (o *output) write(r *bench.Result, out io.Writer) error {
+	var err error
+	if o.save != "" {
+		err = bench.SaveResult(o.save, r)
+	}
+	if err == nil {
+		err = formats[o.format](r, out)
+	}
+	for _, u := range r.Check(o.expected) {
+		err = errors.Join(err, errors.New(u.String()))
+	}
+	if err != nil {
 		return &runError{err}
-	}
-	unmet := r.Check(o.expected)
-	if len(unmet) > 0 {
-		lines := make([]string, 0, len(unmet))
-		for _, u := range unmet {
-			lines = append(lines, u.String())
-		}
-		return &runError{fmt.Errorf("%s", strings.Join(lines, "\n"))}
 	}
 	if len(o.expected) > 0 && o.format == "text" {
 		fmt.Fprintf(out, "\nAs expected: %s.\n", strings.Join(o.expect, ", "))
@@ -94,8 +77,8 @@ func (o *output) write(r *bench.Result, out io.Writer) error {
 	return nil
 }
 
-const showLong = `Show prints what a result file holds, as the run itself did: the table, or
-another format. With --expect it checks the figures anew.
+const showLong = `Show prints a result file as the run itself did, as a table or in another format.
+With --expect it checks the figures again.
 
 Figures that an expectation can name:
 `
@@ -120,9 +103,4 @@ func showCommand() *cobra.Command {
 	}
 	o.addFlags(cmd.Flags())
 	return cmd
-}
-
-// resultCommands are those that work on result files.
-func resultCommands() []*cobra.Command {
-	return []*cobra.Command{showCommand(), reportCommand(), diffCommand()}
 }

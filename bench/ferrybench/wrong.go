@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"regexp"
 	"runtime"
 
 	"github.com/spf13/pflag"
@@ -13,45 +12,39 @@ import (
 	"ferry/bench"
 )
 
-// ownFlags say something of a ferryd that is started, and of no other.
-var ownFlags = []string{"server", "server-arg", "proto", "scratch"}
-
-// together says which flag does not go with a server that runs, or with one that is started: it
-// would be left unheard.
-func together(f *pflag.FlagSet, runs bool) error {
-	if !runs && f.Changed("server-pid") {
-		return errors.New("--server-pid is of a server that runs, HOST:PORT: what a ferryd that " +
-			"is started uses is measured anyway")
+// conflicts says which flag does not apply to a running server, or to one that is started.
+func conflicts(f *pflag.FlagSet, running bool) error {
+	if !running && f.Changed("server-pid") {
+		return errors.New("--server-pid belongs to a running server, HOST:PORT: the usage of a " +
+			"ferryd that is started is measured anyway")
 	}
-	for _, name := range ownFlags {
-		switch {
-		case !runs || !f.Changed(name):
-		case name == "proto":
-			return errors.New("--proto is of a ferryd that is started: write PROTO://HOST:PORT")
-		default:
-			return fmt.Errorf("--%s is of a ferryd that is started, and HOST:PORT names one that "+
-				"runs", name)
+	if running && f.Changed("proto") {
+		return errors.New("--proto belongs to a ferryd that is started: write PROTO://HOST:PORT")
+	}
+	for _, name := range []string{"server", "server-arg", "scratch"} {
+		if running && f.Changed(name) {
+			return fmt.Errorf("--%s belongs to a ferryd that is started, and HOST:PORT names a "+
+				"running one", name)
 		}
 	}
 	return nil
 }
 
-// measurable says what is wrong with the processes whose usage is to be measured.
+// measurable says which process's usage cannot be measured.
 func measurable(sites []bench.Site) error {
 	for _, s := range sites {
 		if s.PID == 0 {
 			continue
 		}
-		if _, err := bench.CPU(s.PID); err != nil {
-			if runtime.GOOS != "linux" {
-				return fmt.Errorf("%s: what process %d uses is measured on Linux alone", s.Name,
-					s.PID)
-			}
-			return fmt.Errorf("%s: there is no process %d to be measured", s.Name, s.PID)
-		}
-		if bench.Descends(os.Getpid(), s.PID) {
-			return fmt.Errorf("%s: process %d is this harness or began it, so that the harness's "+
-				"own usage would count as the server's", s.Name, s.PID)
+		_, err := bench.CPU(s.PID)
+		switch {
+		case err != nil && runtime.GOOS != "linux":
+			return fmt.Errorf("%s: usage can be measured on Linux only", s.Name)
+		case err != nil:
+			return fmt.Errorf("%s: there is no process %d to measure", s.Name, s.PID)
+		case bench.Descends(os.Getpid(), s.PID):
+			return fmt.Errorf("%s: process %d is this harness or started it, so the harness's own "+
+				"usage would count as the server's", s.Name, s.PID)
 		}
 	}
 	return nil
@@ -66,16 +59,4 @@ func runnable(program string) error {
 		return fmt.Errorf("--server: %w", err)
 	}
 	return nil
-}
-
-// passwords are those in an address, PROTO://USER:PASSWORD@HOST:PORT.
-var passwords = regexp.MustCompile(`(://[^:/@]*:)[^/@]*@`)
-
-// shown is a command line as a result keeps it: whoever sees the result sees no password.
-func shown(args []string) []string {
-	all := make([]string, len(args))
-	for i, arg := range args {
-		all[i] = passwords.ReplaceAllString(arg, "${1}***@")
-	}
-	return all
 }

@@ -10,8 +10,8 @@ import (
 	"ferry/client/shell"
 )
 
-// classicPorts is a flag that takes three ports. Files and messages stay 0 until it is given: they
-// lie beside control's then.
+// classicPorts is a flag of three ports. Files and messages stay 0 if it is not given: then they
+// are relative to control's.
 type classicPorts struct{ control, files, messages uint16 }
 
 var (
@@ -28,7 +28,7 @@ func (p *classicPorts) String() string {
 	return fmt.Sprintf("%d,%d,%d", p.control, p.files, p.messages)
 }
 
-// Set takes the flag's text.
+// Set parses the flag's text.
 func (p *classicPorts) Set(text string) error {
 	parts := strings.Split(text, ",")
 	to := []*uint16{&p.control, &p.files, &p.messages}
@@ -48,10 +48,10 @@ func (p *classicPorts) Set(text string) error {
 	return nil
 }
 
-// Type is what help shows for the value.
+// Type is the value's name in help.
 func (p *classicPorts) Type() string { return "C,D,M" }
 
-// apply gives the ports to a shell that speaks classic.
+// apply passes the ports to a shell that speaks classic.
 func (p *classicPorts) apply(s *shell.Shell) error {
 	if s.Options.Exchange != client.Classic {
 		if p.files != 0 {

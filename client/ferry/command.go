@@ -17,10 +17,10 @@ import (
 const (
 	long = `Ferry moves files to and from a server, without encryption and without a login.
 
-Alone it starts unconnected; with HOST PORT (or HOST:PORT, or PORT on this
-machine, or a bookmark) it connects and asks for commands; with a command it
-runs that one; ferry://HOST:PORT/PATH fetches. On a pipe it reads commands, a
-line each, and stops at the first error; a line that begins with - may fail.
+Without arguments it starts unconnected. With HOST PORT (or HOST:PORT, or PORT on
+this machine, or a bookmark) it connects and asks for commands; with a command it
+runs that one; ferry://HOST:PORT/PATH downloads a file. From a pipe it reads one
+command a line and stops at the first error; a line that begins with - may fail.
 
   get REMOTE [LOCAL]    put LOCAL [REMOTE]    ls [PATH]    cd [FOLDER]
   get -r FOLDER         put -r FOLDER         mirror       quit
@@ -29,9 +29,9 @@ line each, and stops at the first error; a line that begins with - may fail.
 With --classic it speaks the classic exchange (RETR, CONN, GOODBYE SERVER),
 which has get and quit but no ls and no put; HOST alone is port 20021 there.
 
-Flags may stand in the environment too, --timeout as FERRY_TIMEOUT, and in the
-settings file as timeout = 30s: all but --execute and --file, which belong to one
-run, and --config in the file.
+Flags can also be set in the environment, --timeout as FERRY_TIMEOUT, and in the
+settings file, as timeout = 30s; except --execute and --file, and in the file
+--config.
 
 Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
 4 connection lost, 130 interrupted.`
@@ -45,7 +45,7 @@ Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
   ferry --classic localhost get report.txt`
 )
 
-// flags are those that do not stand in the shell itself.
+// flags are those that are no fields of the shell.
 type flags struct {
 	silence, connect, confirm, kept time.Duration
 
@@ -79,7 +79,7 @@ func (p *program) command() *cobra.Command {
 			if cmd.Flags().Changed("help") {
 				return cmd.Help()
 			}
-			if err := p.settle(cmd.Flags()); err != nil {
+			if err := p.applySettings(cmd.Flags()); err != nil {
 				return err
 			}
 			return p.start(cmd.Context(), args)
@@ -117,26 +117,26 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.SetInterspersed(false)
 	to.SortFlags = false
 	to.StringVar(&s.Dir, "dir", ".",
-		"local `FOLDER` that files are got into and put from")
+		"local `FOLDER` to download to and upload from")
 	to.StringArrayVarP(&s.Commands, "execute", "e", nil,
-		"run `COMMANDS`, with semicolons between them, and end")
+		"run `COMMANDS`, separated by semicolons, and exit")
 	to.StringArrayVarP(&s.Scripts, "file", "f", nil,
-		"run the lines of `FILE`, - for stdin, and end")
+		"run the lines of `FILE`, - for stdin, and exit")
 	to.BoolVar(&s.Trace, "trace", false, "print each command before it runs, on stderr")
-	to.BoolVarP(&s.Quiet, "quiet", "q", false, "say nothing of what went well")
-	to.BoolVar(&s.JSON, "json", false, "say what came of each transfer in JSON, an object a line")
+	to.BoolVarP(&s.Quiet, "quiet", "q", false, "print only errors and what was asked for")
+	to.BoolVar(&s.JSON, "json", false, "report each transfer in JSON, one object a line")
 	to.BoolVar(&p.flags.noProgress, "no-progress", false,
-		"show no bar for what takes over a second")
+		"show no progress bars")
 	to.IntVar(&s.Parallel, "parallel", 1,
-		"move `N` files at once in batches, over as many sessions")
+		"transfer `N` files at once in batches, each over its own session")
 	to.IntVar(&s.Segments, "segments", 1,
-		"get a large file in `N` pieces at once, over as many sessions")
+		"get a large file in `N` pieces at once, each over its own session")
 	to.IntVar(&s.Retries, "retries", 0,
-		"try `N` times more what broke, after about 0.4 s, then 0.8 s, up to 30 s;\n"+
-			"half of each wait is chance, so that clients do not come back at once")
+		"retry `N` times after a failure, after about 0.4 s, then 0.8 s, up to 30 s;\n"+
+			"half of each wait is random, so that clients do not return all at once")
 	to.DurationVar(&p.flags.silence, "timeout", 2*time.Minute,
 		"give up on a server that is silent for `TIME`, 0 never;\n"+
-			"a busy one may let a command wait its turn")
+			"a busy one may queue commands")
 	to.DurationVar(&p.flags.connect, "connect-timeout", 10*time.Second,
 		"give up on connecting after `TIME`, 0 never;\n"+
 			"time for two lost packets on each try")
@@ -144,22 +144,22 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 		"wait `TIME` for a server to confirm a put, 0 not at all;\n"+
 			"some servers never do")
 	to.DurationVar(&p.flags.kept, "kept-lifetime", 30*24*time.Hour,
-		"remove what broken gets left in a folder after `TIME`, 0 never;\n"+
-			"until then get -c goes on with it")
+		"remove partial downloads from a folder after `TIME`, 0 never;\n"+
+			"until then get -c resumes them")
 	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
-		"speak status, base, or whichever of them the server does;\n"+
-			"base is understood by every server, and has get, put and ls")
+		"speak status or base; auto finds out what the server speaks;\n"+
+			"every server understands base, which has get, put and ls")
 	to.BoolVar(&p.flags.classic, "classic", false,
-		"speak the classic exchange, which has get and quit alone")
+		"speak the classic exchange, which has only get and quit")
 	to.Var(&p.flags.ports, "classic-ports",
 		"the classic server's ports for control, files and messages;\n"+
-			"otherwise 20021,20020,20023, or those beside the PORT that is given")
+			"otherwise 20021,20020,20023, or the neighbours of PORT")
 	to.StringVar(&p.flags.config, "config", configFile(),
 		"`FILE` of settings and bookmarks")
 	to.Lookup("config").DefValue = "ferry/config in the user's config folder"
 }
 
-// lateFlags takes flags that stand between the server and the command.
+// lateFlags parses flags between the server and the command.
 func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 	at := 1
 	if len(args) > 1 && shell.IsPort(args[1]) {
@@ -174,7 +174,7 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 	return append(args[:at:at], cmd.Flags().Args()...), nil
 }
 
-// helpCommand shows the shell's own help, so that both helps are one.
+// helpCommand shows the shell's own help.
 func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
@@ -207,11 +207,11 @@ func completionCommand() *cobra.Command {
 	}
 }
 
-// candidates completes the program's command line for a system's shell.
+// candidates completes the program's command line.
 func (p *program) candidates(
 	cmd *cobra.Command, args []string, word string,
 ) ([]string, cobra.ShellCompDirective) {
-	if err := p.settle(cmd.Flags()); err != nil {
+	if err := p.applySettings(cmd.Flags()); err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
 	p.shell.Options.DialTimeout, p.shell.Options.ReplyTimeout = completeWait, completeWait
@@ -223,5 +223,5 @@ func (p *program) candidates(
 	return names, directive
 }
 
-// completeWait bounds how long a Tab asks a server.
+// completeWait bounds how long Tab waits for a server.
 const completeWait = 2 * time.Second

@@ -6,7 +6,7 @@ import (
 	"ferry/client"
 )
 
-// exchangeFlag is a flag that takes the name of an exchange; that of classic has a flag of its own.
+// exchangeFlag is a flag that takes the name of an exchange; --classic has a flag of its own.
 type exchangeFlag client.Exchange
 
 var errExchange = errors.New("give auto, base or status")
@@ -14,7 +14,7 @@ var errExchange = errors.New("give auto, base or status")
 // String is the flag's text.
 func (e *exchangeFlag) String() string { return client.Exchange(*e).String() }
 
-// Set takes the flag's text.
+// Set parses the flag's text.
 func (e *exchangeFlag) Set(text string) error {
 	for _, x := range []client.Exchange{client.Auto, client.Base, client.Status} {
 		if text == x.String() {
@@ -25,5 +25,5 @@ func (e *exchangeFlag) Set(text string) error {
 	return errExchange
 }
 
-// Type is what help shows for the value.
+// Type is the value's name in help.
 func (e *exchangeFlag) Type() string { return "WHICH" }

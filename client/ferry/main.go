@@ -40,7 +40,7 @@ func run(args []string) int {
 	return p.status
 }
 
-// program is what a run of ferry is made of.
+// program is a run of ferry.
 type program struct {
 	shell  shell.Shell
 	flags  flags
@@ -55,7 +55,7 @@ func newProgram() *program {
 	s.Terminal = isTerminal(os.Stdout)
 	s.Colour = s.Prompt && s.Terminal && os.Getenv("NO_COLOR") == "" && !dumb()
 	if s.Prompt {
-		// Ctrl-C ends what runs and never the program, in the instants between two commands too.
+		// Ctrl-C ends a command and never the program, even between two commands.
 		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	}
 	s.Interruptible = func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -64,10 +64,10 @@ func newProgram() *program {
 	return p
 }
 
-// dumb says that the terminal knows no escapes.
+// dumb reports that the terminal knows no escapes.
 func dumb() bool { return os.Getenv("TERM") == "dumb" }
 
-// start runs the shell with what stands behind the flags.
+// start runs the shell with the arguments after the flags.
 func (p *program) start(ctx context.Context, args []string) error {
 	s := &p.shell
 	if err := checkFolder(s.Dir); err != nil {
@@ -101,7 +101,7 @@ func checkFolder(dir string) error {
 	return nil
 }
 
-// pathCause is an error without the path and the call that it names.
+// pathCause is an error without its path and operation.
 func pathCause(err error) error {
 	var cause *fs.PathError
 	if errors.As(err, &cause) {
@@ -114,8 +114,7 @@ func isTerminal(f *os.File) bool {
 	return isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd())
 }
 
-// configFile is where settings and bookmarks are, by the rule of the system: XDG's where there is
-// no other. "" means nowhere.
+// configFile is the file of settings and bookmarks in the user's config folder, "" for none.
 func configFile() string {
 	folder, err := os.UserConfigDir()
 	if err != nil {
@@ -124,8 +123,8 @@ func configFile() string {
 	return filepath.Join(folder, "ferry", "config")
 }
 
-// historyFile is where the lines of earlier runs are: state, by XDG's rule, and beside the settings
-// on systems that tell no difference.
+// historyFile is the file of typed lines: by XDG's rule in the state folder, and with the settings
+// on systems that have no such folder.
 func historyFile() string {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		if config := configFile(); config != "" {

@@ -24,7 +24,7 @@ func manualCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// writeManual writes ferry(1), from what help shows.
+// writeManual writes ferry(1), made from the help.
 func writeManual(w io.Writer, root *cobra.Command) error {
 	var b strings.Builder
 	b.WriteString(".TH FERRY 1\n.SH NAME\nferry \\- fetch and store files on a ferry server\n")
@@ -68,7 +68,7 @@ func writeManual(w io.Writer, root *cobra.Command) error {
 	return err
 }
 
-// statuses are the program's, as the manual has them.
+// statuses are the program's statuses in the manual.
 var statuses = []struct {
 	status int
 	says   string
@@ -81,7 +81,7 @@ var statuses = []struct {
 	{shell.StatusInterrupted, "interrupted"},
 }
 
-// roff is text as the formatter takes it: no line of it is a request.
+// roff escapes text for the formatter, so that no line is a request.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	lines := strings.Split(text, "\n")

@@ -14,20 +14,20 @@ import (
 	"ferry/client/shell"
 )
 
-// notSet are flags that neither the environment nor the settings file gives: they belong to one
+// notSet are flags that neither the environment nor the settings file may set: they belong to one
 // run.
 var notSet = map[string]bool{"help": true, "version": true, "execute": true, "file": true}
 
-// variable is the environment's name of a flag.
+// variable is the environment variable of a flag.
 func variable(flag string) string {
 	return "FERRY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// settle gives each flag that the command line does not the value of the environment, or else that
-// of the settings file, and the shell what follows from all of them.
-func (p *program) settle(from *pflag.FlagSet) error {
+// applySettings sets the flags that are not on the command line from the environment or else from
+// the settings file, and then the shell's options.
+func (p *program) applySettings(from *pflag.FlagSet) error {
 	if from.Changed("config") {
-		// Nobody names a file that is to be passed over.
+		// A file that was named must exist.
 		if _, err := os.Stat(p.flags.config); err != nil {
 			return fmt.Errorf("--config %s: %w", p.flags.config, pathCause(err))
 		}
@@ -65,7 +65,7 @@ func (p *program) settle(from *pflag.FlagSet) error {
 	return p.flags.ports.apply(s)
 }
 
-// parallelMost keeps a slip of the finger from being an attack.
+// parallelMost keeps a typing error from becoming an attack.
 const parallelMost = 100
 
 func fromEnvironment(to *pflag.FlagSet) error {
@@ -103,7 +103,7 @@ func fromConfig(to *pflag.FlagSet, config *shell.Config) error {
 	return errors.Join(faults...)
 }
 
-// flagError reports an error in the flags of a command line.
+// flagError explains invalid flags.
 func flagError(err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
@@ -133,8 +133,8 @@ func reason(err error) error {
 	return invalid.Unwrap()
 }
 
-// plainDescriptions takes out of what flags say the quotes that mark a value's name for help:
-// completion shows the text as it is.
+// plainDescriptions removes the quotes around value names from the descriptions of flags, for
+// completion.
 func plainDescriptions(of *pflag.FlagSet) {
 	of.VisitAll(func(f *pflag.Flag) {
 		_, f.Usage = pflag.UnquoteUsage(f)
@@ -142,7 +142,7 @@ func plainDescriptions(of *pflag.FlagSet) {
 	})
 }
 
-// bound turns a flag's 0, which means none, into an option's, which is negative.
+// bound turns a flag's 0, which means none, into an option's negative value.
 func bound(d time.Duration) time.Duration {
 	if d <= 0 {
 		return -1

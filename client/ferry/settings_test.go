@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestUnknownFlagsAreToldInPlainWords holds what stands on the line of a slip of the finger.
-func TestUnknownFlagsAreToldInPlainWords(t *testing.T) {
+// TestInvalidFlagsAreExplained holds what stands on the line of a slip of the finger.
+func TestInvalidFlagsAreExplained(t *testing.T) {
 	for given, want := range map[string]string{
 		"--nope": "--nope: no such flag", "-s": "-s: no such flag", "-qs": "-s: no such flag",
 		"--timeout=x": "--timeout x: not a valid duration",

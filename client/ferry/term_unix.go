@@ -20,5 +20,5 @@ func columns(f *os.File) int {
 	return int(size.Col)
 }
 
-// showEscapes has a terminal take escapes for what they are: here all do.
+// showEscapes makes a terminal interpret escapes: here all do.
 func showEscapes(*os.File) {}

@@ -18,7 +18,7 @@ func columns(f *os.File) int {
 	return int(info.Window.Right-info.Window.Left) + 1
 }
 
-// showEscapes has a console take escapes for what they are, which older ones do when asked.
+// showEscapes makes a console interpret escapes; older ones must be asked.
 func showEscapes(f *os.File) {
 	console := windows.Handle(f.Fd())
 	var mode uint32

@@ -17,18 +17,18 @@ type tally struct {
 	done, same, skipped int
 	unconfirmed         int
 	bytes               int64
-	// removed counts what a mirror took away. A dry run found so many files to move, unsized of
-	// which nobody told the size, folders to make, and names to remove.
+	// removed counts what a mirror deleted. planned, folders and gone are what a dry run found to
+	// move, to make and to delete; unsized counts files of unknown size.
 	removed                         int
 	planned, unsized, folders, gone int
 	failed                          []string
-	// tried counts the jobs that came to an end of their own.
+	// tried counts the finished jobs.
 	tried int
-	// first is the first failure; last is the one that ended the batch.
+	// first is the first failure; last the one that ended the batch.
 	first, last error
 }
 
-// failuresShown is how many failed files the summary of a batch names: their errors stand above.
+// failuresShown is how many failed files the summary names.
 const failuresShown = 5
 
 // batch moves files over as many sessions as the shell may have, and reports each and all. After a
@@ -146,7 +146,7 @@ func (t *tally) verdict() error {
 	if t.first == nil {
 		return nil
 	}
-	return &toldError{t.first}
+	return &reportedError{t.first}
 }
 
 // sum reports the outcome of a batch, and returns an error if it was not all that was wanted.
@@ -160,7 +160,7 @@ func (t *tally) sum(ctx context.Context, files int, took time.Duration) error {
 		text += fmt.Sprintf("; %d not confirmed", t.unconfirmed)
 	}
 	if t.same > 0 {
-		text += fmt.Sprintf("; %d the same already", t.same)
+		text += fmt.Sprintf("; %d unchanged", t.same)
 	}
 	if t.skipped > 0 {
 		text += fmt.Sprintf("; %d skipped", t.skipped)
@@ -178,7 +178,7 @@ func (t *tally) sum(ctx context.Context, files int, took time.Duration) error {
 	case t.first == nil:
 		t.first = &client.Error{Kind: client.ErrGivenUp, Err: context.Cause(ctx)}
 	case t.last != nil:
-		// The end of the batch says more than what went wrong before it.
+		// The end of the batch explains more than an earlier failure.
 		t.first = t.last
 	}
 	line := fmt.Sprintf("%d failed", len(t.failed))
@@ -195,7 +195,7 @@ func (t *tally) sum(ctx context.Context, files int, took time.Duration) error {
 	return t.verdict()
 }
 
-// plans adds what a dry run found.
+// plans adds a result of a dry run.
 func (t *tally) plans(r *result) {
 	switch {
 	case r.removes():
@@ -211,7 +211,7 @@ func (t *tally) plans(r *result) {
 	}
 }
 
-// plan is what a dry run says in the end.
+// plan is the summary of a dry run.
 func (t *tally) plan() string {
 	var would []string
 	if t.folders > 0 {
@@ -232,7 +232,7 @@ func (t *tally) plan() string {
 		text = "would " + strings.Join(would, ", ")
 	}
 	if t.same > 0 {
-		text += fmt.Sprintf("; %d the same already", t.same)
+		text += fmt.Sprintf("; %d unchanged", t.same)
 	}
 	return text
 }

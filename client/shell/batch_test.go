@@ -12,7 +12,7 @@ import (
 	"ferry/client"
 )
 
-func TestFolderIsFetchedWithAllThatIsBeneathIt(t *testing.T) {
+func TestFolderIsFetchedRecursively(t *testing.T) {
 	files := map[string]string{
 		"docs/a": "a", "docs/sub/b": "bb", "docs/sub/deep/the c": "ccc", "other": "x",
 	}
@@ -79,8 +79,8 @@ func TestHostileFolderNeverLeavesTheLocalOne(t *testing.T) {
 	}
 }
 
-// TestNamesWithADotAreFetchedWhenAskedFor: a listing is not to fill a home folder with settings.
-func TestNamesWithADotAreFetchedWhenAskedFor(t *testing.T) {
+// TestHiddenNamesNeedOption: a listing is not to fill a home folder with settings.
+func TestHiddenNamesNeedOption(t *testing.T) {
 	dir := t.TempDir()
 	f := newFake(t, map[string]string{
 		"docs/.profile": "evil", "docs/.ssh/keys": "evil", "docs/a/.b": "evil", "docs/a/c": "c",
@@ -101,7 +101,7 @@ func TestNamesWithADotAreFetchedWhenAskedFor(t *testing.T) {
 	})
 }
 
-func TestFolderWithinItselfComesToAnEnd(t *testing.T) {
+func TestEndlessFolderIsBounded(t *testing.T) {
 	f := newFake(t, nil)
 	f.answer = func(c *control, command string) bool {
 		if strings.HasPrefix(command, "ls") {
@@ -118,7 +118,7 @@ func TestFolderWithinItselfComesToAnEnd(t *testing.T) {
 	}
 }
 
-func TestBatchGoesOnAfterAFailureAndNamesIt(t *testing.T) {
+func TestBatchContinuesAfterFailure(t *testing.T) {
 	files := map[string]string{}
 	for i := range 9 {
 		files[fmt.Sprintf("f/%d", i)] = "text"
@@ -246,7 +246,7 @@ func TestPatternsFindFilesOnBothSides(t *testing.T) {
 	}
 }
 
-func TestMirrorRemovesWhatIsOnlyHere(t *testing.T) {
+func TestMirrorDeletesSurplus(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"m/a", "m/old", "m/gone/x/y", "m/.kept", "m/b/old", "n/out"} {
 		writeFile(t, dir, name, "old")
@@ -308,7 +308,7 @@ func TestJSONIsAnObjectForEachTransfer(t *testing.T) {
 		t.Errorf("%q\nwant %q", got, want)
 	}
 	if !strings.Contains(r.out, `"names":["a","d/","e","new"]`) ||
-		!strings.Contains(r.out, `"note":"empty, unreadable or too large`) {
+		!strings.Contains(r.out, `"note":"empty, not readable, or too large`) {
 		t.Errorf("%s", r.out)
 	}
 }

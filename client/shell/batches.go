@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path"
@@ -16,8 +17,8 @@ type treeCopy struct {
 	tally *tally
 	// local and remote are the two folders, the latter as the person names it.
 	local, remote string
-	// mirror leaves out what both sides have; delete deletes what the source lacks; dry only
-	// tells what would be done.
+	// mirror leaves out what both sides have; delete deletes what the source lacks; dry only tells
+	// what would be done.
 	mirror, delete, dry bool
 	// all copies hidden names too; resume continues interrupted transfers.
 	all, resume bool
@@ -34,10 +35,7 @@ func (s *Shell) newTreeCopy(c *command, local, remote string) *treeCopy {
 
 // getTree fetches a folder: into LOCAL/NAME where LOCAL is a folder, as LOCAL otherwise.
 func (s *Shell) getTree(ctx context.Context, c *command) error {
-	remote := strings.TrimRight(c.words[0], "/")
-	if remote == "" && c.words[0] != "" {
-		remote = "/"
-	}
+	remote := trimFolder(c.words[0])
 	name, err := treeName(remote)
 	if err != nil {
 		return err
@@ -71,51 +69,34 @@ func (s *Shell) putTree(ctx context.Context, c *command, words []string) error {
 }
 
 func runMirror(ctx context.Context, s *Shell, c *command) error {
-	words := c.words
 	if c.has["reverse"] {
-		root, remote := s.local("."), ""
-		if len(words) > 0 {
-			root = s.local(words[0])
-			remote = baseName(root)
-		}
-		if len(words) > 1 {
-			remote = strings.TrimRight(words[1], "/")
+		root := s.local(c.word(0, "."))
+		remote := ""
+		if len(c.words) > 0 {
+			remote = strings.TrimRight(c.word(1, baseName(root)), "/")
 		}
 		if !isFolder(root) {
 			return failure(root, client.ErrLocal, errNotFolder)
 		}
 		return s.newTreeCopy(c, root, remote).store(ctx)
 	}
-	remote, root := "", s.local(".")
-	if len(words) > 0 {
-		if remote = strings.TrimRight(words[0], "/"); remote == "" {
-			remote = "/"
-		}
-		name, err := treeName(remote)
-		if err != nil {
-			return err
-		}
-		root = filepath.Join(s.Dir, name)
+	remote := trimFolder(c.word(0, ""))
+	name, err := treeName(remote)
+	if err != nil && len(c.words) > 0 {
+		return err
 	}
-	if len(words) > 1 {
-		root = s.local(words[1])
-	}
-	return s.newTreeCopy(c, root, remote).fetch(ctx)
+	return s.newTreeCopy(c, s.local(c.word(1, cmp.Or(name, "."))), remote).fetch(ctx)
 }
 
-// treeName is the name that a remote folder gets on this side, "" for a root.
+// treeName is the local name of a remote folder, "" for a root.
 func treeName(remote string) (string, error) {
-	switch path.Clean("/" + remote) {
-	case "/":
-		return "", nil
-	}
-	if base := path.Base(remote); base == ".." {
+	if path.Clean("/"+remote) == "/" || path.Base(remote) == ".." {
 		return "", nil
 	}
 	return client.LocalName(path.Base(remote))
 }
 
-// baseName is what a local folder is called, "" for the root of a disk.
+// baseName is the name of a local folder, "" for the root of a disk.
 func baseName(folder string) string {
 	whole, err := filepath.Abs(folder)
 	if err != nil {
@@ -141,7 +122,9 @@ func (y *treeCopy) fetch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		conflicts, surplus = from.surplus(copied)
+		if len(t.failed) == 0 {
+			conflicts, surplus = from.surplus(copied)
+		}
 	}
 	if err := t.removeLocal(root, conflicts, y.dry); err != nil {
 		return err
@@ -176,7 +159,8 @@ func (y *treeCopy) store(ctx context.Context) error {
 	}
 	for _, f := range from.skipped {
 		if f.special && (!f.hidden() || y.all) {
-			t.add(&result{Command: "put", Outcome: outcomeSkipped, Local: f.path, Note: notPlainNote})
+			r := result{Command: "put", Outcome: outcomeSkipped, Local: f.path, Note: notPlainNote}
+			t.add(&r)
 		}
 	}
 	y.sayHidden(from, "stores")
@@ -232,8 +216,8 @@ func (y *treeCopy) addJob(j job, same bool) {
 	}
 }
 
-// finish moves the files and then deletes what a mirror has beyond them, or says what a dry run
-// found. Nothing is deleted after a failure.
+// finish moves the files and then deletes the surplus of a mirror, or sums up a dry run. Nothing is
+// deleted after a failure.
 func (y *treeCopy) finish(ctx context.Context, remove func() error) error {
 	t := y.tally
 	if !y.dry {
@@ -254,15 +238,15 @@ func (y *treeCopy) finish(ctx context.Context, remove func() error) error {
 	return err
 }
 
-// sameHere says whether a local file is what the server has, as far as size and time tell.
+// sameHere reports whether a local file has the remote one's size and time.
 func sameHere(local string, there entry) bool {
 	info, err := os.Lstat(local)
 	return err == nil && info.Mode().IsRegular() && there.size == info.Size() &&
 		!there.time.IsZero() && info.ModTime().Unix() == there.time.Unix()
 }
 
-// sameThere says whether the server has a local file: it cannot be given a time, so that one that
-// is not older will do.
+// sameThere reports whether a remote file has the local one's size. Its time cannot be set, so any
+// later one will do.
 func sameThere(there entry, here entry) bool {
 	return !there.folder && there.size == here.size && !there.time.IsZero() &&
 		there.time.Unix() >= here.time.Unix()

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"ferry/client"
 )
 
-// change runs a command that changes the server's files, and tells it.
+// change runs a command that changes the server's files, and reports it.
 func (s *Shell) change(ctx context.Context, r result, f func(c *client.Client) error) error {
 	r.Outcome = outcomeDone
 	err := s.main.change(ctx, f)
@@ -22,24 +23,21 @@ func (s *Shell) change(ctx context.Context, r result, f func(c *client.Client) e
 	return err
 }
 
-func runMkdir(ctx context.Context, s *Shell, c *command) error {
-	name := c.words[0]
-	return s.change(ctx, result{Command: "mkdir", Remote: name}, func(c *client.Client) error {
-		return c.Mkdir(ctx, trimFolder(s.remote(name)))
-	})
-}
-
-func runRmdir(ctx context.Context, s *Shell, c *command) error {
-	name := c.words[0]
-	return s.change(ctx, result{Command: "rmdir", Remote: name}, func(c *client.Client) error {
+// runFolder is mkdir and rmdir.
+func runFolder(ctx context.Context, s *Shell, c *command) error {
+	verb, name := c.verb.words[0], c.words[0]
+	return s.change(ctx, result{Command: verb, Remote: name}, func(c *client.Client) error {
+		if verb == "mkdir" {
+			return c.Mkdir(ctx, trimFolder(s.remote(name)))
+		}
 		return c.Rmdir(ctx, trimFolder(s.remote(name)))
 	})
 }
 
-// trimFolder is a folder's name without the slash that completion and listings put behind it.
+// trimFolder removes the slash that completion and listings append to folders.
 func trimFolder(name string) string {
-	if short := strings.TrimRight(name, "/"); short != "" {
-		return short
+	if strings.HasSuffix(name, "/") {
+		return cmp.Or(strings.TrimRight(name, "/"), "/")
 	}
 	return name
 }
@@ -70,11 +68,10 @@ func runMv(ctx context.Context, s *Shell, c *command) error {
 
 func runStat(ctx context.Context, s *Shell, c *command) error {
 	name := c.words[0]
-	var info client.Info
-	if err := s.main.do(ctx, func(c *client.Client) (err error) {
-		info, err = c.Stat(ctx, trimFolder(s.remote(name)))
-		return err
-	}); err != nil {
+	info, err := ask(ctx, s, func(c *client.Client) (client.Info, error) {
+		return c.Stat(ctx, trimFolder(s.remote(name)))
+	})
+	if err != nil {
 		return err
 	}
 	if s.JSON {
@@ -96,11 +93,10 @@ func runSum(ctx context.Context, s *Shell, c *command) error {
 	if c.has["xxh3"] {
 		algo = client.XXH3
 	}
-	var sum client.Sum
-	if err := s.main.do(ctx, func(c *client.Client) (err error) {
-		sum, err = c.Sum(ctx, algo, s.remote(name))
-		return err
-	}); err != nil {
+	sum, err := ask(ctx, s, func(c *client.Client) (client.Sum, error) {
+		return c.Sum(ctx, algo, s.remote(name))
+	})
+	if err != nil {
 		return err
 	}
 	if s.JSON {

@@ -8,13 +8,13 @@ import (
 	"ferry/client"
 )
 
-// option is a word with a dash that changes what a command does.
+// option is an option of a command.
 type option struct {
-	// letter is 0 where there is only the name.
+	// letter is 0 if there is only the name.
 	letter byte
 	name   string
 	says   string
-	// value is what help calls the word behind it, "" where there is none.
+	// value is what help calls the option's value, "" if it has none.
 	value string
 }
 
@@ -26,19 +26,27 @@ func (o *option) short() string {
 	return "--" + o.name
 }
 
-// command is a verb with what was typed behind it.
+// command is a verb with its options and words.
 type command struct {
 	verb  *verb
 	words []string
-	// bare is the words as one name, "" when a part was quoted.
+	// bare is the words as one name, "" if a part was quoted.
 	bare string
 	has  map[string]bool
-	// values are those of options that have one.
+	// values are the values of options.
 	values map[string]string
 }
 
-// look finds a verb by a word.
-func look(word string) *verb {
+// word is a word of the command, or what stands for a missing one.
+func (c *command) word(i int, missing string) string {
+	if i < len(c.words) {
+		return c.words[i]
+	}
+	return missing
+}
+
+// findVerb finds a verb by a word.
+func findVerb(word string) *verb {
 	table := verbs()
 	for i := range table {
 		if slices.Contains(table[i].words, word) {
@@ -48,13 +56,13 @@ func look(word string) *verb {
 	return nil
 }
 
-// find looks a command up and settles what follows it.
+// find looks up a command and parses what follows it.
 func (s *Shell) find(word string, follows *typed) (*command, error) {
-	v := look(word)
+	v := findVerb(word)
 	if v == nil {
 		return nil, &usageError{fmt.Errorf("%s: unknown command; help lists the commands", word)}
 	}
-	c, err := v.settle(follows)
+	c, err := v.command(follows)
 	if err != nil {
 		return nil, &usageError{err}
 	}
@@ -64,8 +72,8 @@ func (s *Shell) find(word string, follows *typed) (*command, error) {
 	return c, nil
 }
 
-// settle takes the options off what follows a verb, and checks the number of words.
-func (v *verb) settle(follows *typed) (*command, error) {
+// command takes the options off what follows a verb, and checks the number of words.
+func (v *verb) command(follows *typed) (*command, error) {
 	if v.words[0] == "!" {
 		return &command{verb: v, bare: follows.rest}, nil
 	}
@@ -116,8 +124,8 @@ func (v *verb) parse(follows *typed) (c *command, from int, wants *option, err e
 	return c, from, wants, nil
 }
 
-// set notes an option, or several letters of one word. It returns an option whose value is the word
-// behind it.
+// set notes an option, or several letters of one word. It returns an option whose value is the next
+// word.
 func (c *command) set(word string) (wants *option, err error) {
 	v := c.verb
 	bad := fmt.Errorf("%s has no option %s; a name that begins with - stands in quotes",
@@ -144,7 +152,7 @@ func (c *command) set(word string) (wants *option, err error) {
 	return nil, nil
 }
 
-// take notes an option with its value. It returns the option if that is still to come.
+// take notes an option with its value. It returns the option if the value is the next word.
 func (c *command) take(o *option, value string, given bool) *option {
 	c.has[o.name] = true
 	if o.value == "" {

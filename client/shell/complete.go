@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"os"
@@ -13,11 +14,11 @@ import (
 	"ferry/client"
 )
 
-// completeWait bounds how long a Tab asks the server: longer is worse than no answer.
+// completeWait bounds how long Tab waits for the server.
 const completeWait = 3 * time.Second
 
-// complete returns what may stand at a place of a line: what stays before it, the candidates, and
-// what stays behind it. pos counts runes.
+// complete returns what may stand at a position in a line: the text before the candidates, they,
+// and the rest. pos counts runes.
 func (s *Shell) complete(line string, pos int) (head string, candidates []string, tail string) {
 	at := len(line)
 	if runes := []rune(line); pos < len(runes) {
@@ -38,7 +39,7 @@ func (s *Shell) complete(line string, pos int) (head string, candidates []string
 		return head, spaced(candidates), tail
 	}
 	verbWord, follows, err := splitLine(first)
-	v := look(verbWord)
+	v := findVerb(verbWord)
 	if err != nil || v == nil {
 		return head, nil, tail
 	}
@@ -51,7 +52,7 @@ func (s *Shell) complete(line string, pos int) (head string, candidates []string
 	return head, spelled(completer{s}.candidates(v, &follows, word), isQuoted), tail
 }
 
-// lastWord is the word that a text ends in, and where it begins; after a blank it is empty.
+// lastWord is the word that a text ends in, and where it begins; it is empty after a blank.
 func lastWord(text string) (start int, word string, isQuoted bool) {
 	for at := 0; ; {
 		at += len(text[at:]) - len(strings.TrimLeft(text[at:], blanks))
@@ -60,7 +61,7 @@ func lastWord(text string) (start int, word string, isQuoted bool) {
 		}
 		word, rest, quoted, err := nextWord(text[at:])
 		if err != nil {
-			// A quote that is open: the word goes to the end.
+			// The quote is open: the word goes to the end.
 			return at, strings.ReplaceAll(text[at+1:], `""`, `"`), true
 		}
 		if rest == "" {
@@ -70,7 +71,7 @@ func lastWord(text string) (start int, word string, isQuoted bool) {
 	}
 }
 
-// verbNames are all words that begin a line.
+// verbNames are all names of commands.
 func verbNames() (names []string) {
 	for _, v := range verbs() {
 		for _, w := range v.words {
@@ -102,9 +103,11 @@ func (s completer) candidates(v *verb, follows *typed, word string) []string {
 	case serverName:
 		return s.bookmarks(word)
 	case remoteName, remoteFolder:
-		return s.remoteNames(word, what == remoteFolder)
+		folder := word[:strings.LastIndexByte(word, '/')+1]
+		return matching(folder, word, what == remoteFolder, s.remoteNames(folder))
 	case localName, localFolder:
-		return s.localNames(word, what == localFolder)
+		folder := word[:strings.LastIndexFunc(word, isSeparator)+1]
+		return matching(folder, word, what == localFolder, s.localNames(folder, word == folder))
 	default:
 		return nil
 	}
@@ -117,88 +120,68 @@ func (s completer) bookmarks(word string) []string {
 	return prefixed(slices.Sorted(maps.Keys(s.Config.Bookmarks)), word)
 }
 
-func prefixed(names []string, word string) (matching []string) {
+func prefixed(names []string, word string) []string {
+	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, word) })
+}
+
+// matching are the names in a folder that a word may become, if a terminal shows them unchanged.
+func matching(folder, word string, foldersOnly bool, names []string) (list []string) {
 	for _, name := range names {
-		if strings.HasPrefix(name, word) {
-			matching = append(matching, name)
+		whole := folder + name
+		if strings.HasPrefix(whole, word) && utf8.ValidString(name) &&
+			client.Printable(name) == name && (!foldersOnly || strings.HasSuffix(name, "/")) {
+			list = append(list, whole)
 		}
 	}
-	return matching
+	return list
 }
 
-// remoteNames completes a remote name. What the server lists is kept until the next command, so
-// that a second Tab asks nobody.
-func (s completer) remoteNames(word string, foldersOnly bool) (names []string) {
-	if s.main == nil || s.main.client == nil {
-		return nil
-	}
-	folder := word[:strings.LastIndexByte(word, '/')+1]
-	base := word[len(folder):]
-	for _, name := range s.listing(strings.TrimRight(folder, "/"), folder) {
-		if strings.HasPrefix(name, base) && showable(name) &&
-			(!foldersOnly || strings.HasSuffix(name, "/")) {
-			names = append(names, folder+name)
-		}
-	}
-	return names
-}
-
-// showable says whether a name may be offered: it would stand on the terminal as it is.
-func showable(name string) bool { return utf8.ValidString(name) && client.Printable(name) == name }
-
-func (s completer) listing(folder, typed string) []string {
-	if folder == "" && typed != "" {
-		folder = "/"
-	}
-	names, known := s.listings[typed]
-	if known {
+// remoteNames lists a remote folder for completion. Listings are cached until the next command.
+func (s completer) remoteNames(folder string) []string {
+	names, known := s.listings[folder]
+	if known || s.main == nil || s.main.client == nil {
 		return names
+	}
+	path := strings.TrimRight(folder, "/")
+	if path == "" && folder != "" {
+		path = "/"
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), completeWait)
 	defer cancel()
-	names, err := s.main.client.List(ctx, s.remote(folder))
+	names, err := s.main.client.List(ctx, s.remote(path))
 	if err != nil {
 		return nil
 	}
 	if s.listings == nil {
 		s.listings = make(map[string][]string)
 	}
-	s.listings[typed] = names
+	s.listings[folder] = names
 	return names
 }
 
-// localNames completes a local name.
-func (s completer) localNames(word string, foldersOnly bool) (names []string) {
-	folder := word[:strings.LastIndexFunc(word, isSeparator)+1]
-	base := word[len(folder):]
-	from := s.local(folder)
-	if folder == "" {
-		from = s.local(".")
-	}
+// localNames lists a local folder for completion, without hidden names if no letter is typed.
+func (s completer) localNames(folder string, visible bool) (names []string) {
+	from := s.local(cmp.Or(folder, "."))
 	list, err := os.ReadDir(from)
 	if err != nil {
 		return nil
 	}
 	for _, e := range list {
 		name := e.Name()
-		if !strings.HasPrefix(name, base) || !showable(name) ||
-			base == "" && strings.HasPrefix(name, ".") {
+		if visible && strings.HasPrefix(name, ".") {
 			continue
 		}
-		switch {
-		case isFolder(filepath.Join(from, name)):
-			names = append(names, folder+name+"/")
-		case !foldersOnly:
-			names = append(names, folder+name)
+		if isFolder(filepath.Join(from, name)) {
+			name += "/"
 		}
+		names = append(names, name)
 	}
 	return names
 }
 
 func isSeparator(r rune) bool { return r < utf8.RuneSelf && os.IsPathSeparator(byte(r)) }
 
-// spelled is how names are typed: in quotes where they need them. One that is the only one and
-// whole is followed by a space.
+// spelled is how names are typed: in quotes where needed, and a single complete one with a space.
 func spelled(names []string, isQuoted bool) []string {
 	for i, name := range names {
 		whole := !strings.HasSuffix(name, "/")
@@ -207,7 +190,7 @@ func spelled(names []string, isQuoted bool) []string {
 			text = `"` + text + `"`
 		}
 		if !whole {
-			// The name goes on behind the slash, and so does the quote.
+			// The name continues after the slash, and so does the quote.
 			text = strings.TrimSuffix(text, `"`)
 		}
 		names[i] = text
@@ -215,7 +198,7 @@ func spelled(names []string, isQuoted bool) []string {
 	return spaced(names)
 }
 
-// spaced puts a space behind the only candidate, unless it goes on.
+// spaced appends a space to a single candidate that is complete.
 func spaced(candidates []string) []string {
 	if len(candidates) == 1 && !strings.HasSuffix(candidates[0], "/") {
 		candidates[0] += " "
@@ -236,7 +219,7 @@ func (s *Shell) Candidates(ctx context.Context, words []string, word string) []s
 	if len(rest) == 0 {
 		return prefixed(verbNames(), word)
 	}
-	v := look(strings.ToLower(rest[0]))
+	v := findVerb(strings.ToLower(rest[0]))
 	if v == nil {
 		return nil
 	}

@@ -96,7 +96,7 @@ func sorted(list []string) []string {
 	return list
 }
 
-func TestTabAsksOnceForAFolder(t *testing.T) {
+func TestTabCachesListings(t *testing.T) {
 	f := newFake(t, map[string]string{"a/b": ""})
 	s := new(Shell)
 	f.run(s, t.TempDir(), "", "")
@@ -115,7 +115,7 @@ func TestTabAsksOnceForAFolder(t *testing.T) {
 	}
 }
 
-func TestSystemShellsTabKnowsServersAndNames(t *testing.T) {
+func TestSystemShellCompletion(t *testing.T) {
 	f := newFake(t, map[string]string{"report.txt": ""})
 	s := func() *Shell {
 		s := &Shell{Config: &Config{Bookmarks: map[string]string{"lab": f.addr}}}

@@ -18,96 +18,90 @@ import (
 //	[bookmarks]
 //	lab = ferry://192.0.2.7:2121/incoming/
 //
-// What a person wrote there stays as it is when a bookmark is added.
+// Adding a bookmark leaves the rest of the file as it is.
 type Config struct {
 	// Path is the file, "" for none.
 	Path string
-	// Settings are the flags' values by their names, Lines where each stands, from 1.
+	// Settings are values by the names of flags, Lines their line numbers.
 	Settings map[string]string
 	Lines    map[string]int
-	// Bookmarks are places, as open takes them, by their names.
+	// Bookmarks are places by name, as open accepts them.
 	Bookmarks map[string]string
-	text      string
 }
 
-// configMax is the largest file read in bytes; people write less.
+// configMax is the largest file that is read, in bytes.
 const configMax = 1 << 20
 
 const bookmarksHead = "[bookmarks]"
 
-// ReadConfig reads the file at path; one that is not there is empty. Errors are the system's, that
-// of what is no plain file or too large for settings, and those of ParseConfig.
+// ReadConfig reads and parses the file at path; a missing one is empty.
 func ReadConfig(path string) (*Config, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || path == "" {
-		return ParseConfig(path, "")
-	}
+	text, err := readConfig(path)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > configMax {
-		return nil, fmt.Errorf("%s: no file of settings", path)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return ParseConfig(path, string(text))
+	return ParseConfig(path, text)
 }
 
-// ParseConfig takes the text of a file apart. Every fault is told, joined to one error, with path
-// and line: a line that is neither a pair nor a head, a bookmark's name or place that is none.
+func readConfig(path string) (string, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || path == "" {
+		return "", nil
+	}
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > configMax) {
+		err = fmt.Errorf("%s: no file of settings", path)
+	}
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(path)
+	return string(text), err
+}
+
+// ParseConfig reads the text of a file. The error joins every fault, each with path and line.
 func ParseConfig(path, text string) (*Config, error) {
 	c := &Config{
-		Path: path, text: text, Settings: make(map[string]string),
-		Lines: make(map[string]int), Bookmarks: make(map[string]string),
+		Path: path, Settings: make(map[string]string), Lines: make(map[string]int),
+		Bookmarks: make(map[string]string),
 	}
 	var faults []error
 	within, n := false, 0
 	for line := range strings.Lines(text) {
 		n++
-		key, value, kind := configLine(line)
+		key, value, ok := configLine(line)
+		var err error
 		switch {
-		case kind == lineNothing:
-		case kind == lineBookmarks:
+		case !ok:
+			err = fmt.Errorf("a line is NAME = VALUE or %s", bookmarksHead)
+		case key == bookmarksHead:
 			within = true
-		case kind == lineOther:
-			faults = append(faults, fmt.Errorf("%s:%d: a line is NAME = VALUE or %s",
-				path, n, bookmarksHead))
-		case within:
-			if err := checkBookmark(key, value); err != nil {
-				faults = append(faults, fmt.Errorf("%s:%d: %w", path, n, err))
-				continue
-			}
-			c.Bookmarks[key] = value
-		default:
+		case key == "":
+		case !within:
 			c.Settings[key], c.Lines[key] = value, n
+		default:
+			if err = checkBookmark(key, value); err == nil {
+				c.Bookmarks[key] = value
+			}
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s:%d: %w", path, n, err))
 		}
 	}
 	return c, errors.Join(faults...)
 }
 
-// The kinds of a line.
-const (
-	lineNothing = iota
-	linePair
-	lineBookmarks
-	lineOther
-)
-
-func configLine(line string) (key, value string, kind int) {
+// configLine splits a line. The key of an empty line or a comment is "".
+func configLine(line string) (key, value string, ok bool) {
 	line = strings.TrimSpace(line)
 	key, value, pair := strings.Cut(line, "=")
 	key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 	switch {
 	case line == "" || line[0] == '#':
-		return "", "", lineNothing
+		return "", "", true
 	case line == bookmarksHead:
-		return "", "", lineBookmarks
-	case pair && key != "" && line[0] != '[':
-		return key, value, linePair
+		return line, "", true
 	}
-	return "", "", lineOther
+	return key, value, pair && key != "" && line[0] != '['
 }
 
 var (
@@ -116,7 +110,7 @@ var (
 	errBookmarkPlace = errors.New("a bookmark is HOST:PORT or ferry://HOST:PORT/FOLDER/")
 )
 
-// checkBookmark says what keeps a name from being a bookmark's, or a place from being kept.
+// checkBookmark reports an invalid name or place.
 func checkBookmark(name, place string) error {
 	odd := func(r rune) bool {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
@@ -133,46 +127,48 @@ func checkBookmark(name, place string) error {
 	return nil
 }
 
-// SetBookmark keeps a place under a name, or forgets it where the place is "", and writes the file:
-// to what others wrote there since it was read. Errors are those of ReadConfig and of writing, and
-// that of a name or place that is none; then the file stays as it is.
+// SetBookmark keeps a place under a name, or forgets it if the place is "". It changes the file as
+// it is now, since others may have written to it. After an error the file is as it was.
 func (c *Config) SetBookmark(name, place string) error {
 	if place != "" {
 		if err := checkBookmark(name, place); err != nil {
 			return err
 		}
 	}
-	now, err := ReadConfig(c.Path)
+	text, err := readConfig(c.Path)
 	if err != nil {
 		return err
 	}
-	c.text, c.Bookmarks = now.text, now.Bookmarks
+	now, err := ParseConfig(c.Path, text)
+	if err != nil {
+		return err
+	}
+	pair := ""
+	if place != "" {
+		pair = fmt.Sprintf("%s = %s\n", name, place)
+	}
 	var b strings.Builder
-	within, headed, set := false, false, false
-	for line := range strings.Lines(c.text) {
-		key, _, kind := configLine(line)
-		if kind == lineBookmarks {
-			within, headed = true, true
-		}
-		if within && kind == linePair && key == name {
-			if place != "" && !set {
-				fmt.Fprintf(&b, "%s = %s\n", name, place)
-			}
+	within, set := false, false
+	for line := range strings.Lines(text) {
+		key, _, _ := configLine(line)
+		within = within || key == bookmarksHead
+		if !within || key != name {
+			b.WriteString(strings.TrimRight(line, "\r\n") + "\n")
+		} else if !set {
+			b.WriteString(pair)
 			set = true
-			continue
 		}
-		b.WriteString(strings.TrimRight(line, "\r\n") + "\n")
 	}
 	if !set && place != "" {
-		if !headed {
+		if !within {
 			b.WriteString(bookmarksHead + "\n")
 		}
-		fmt.Fprintf(&b, "%s = %s\n", name, place)
+		b.WriteString(pair)
 	}
 	if err := writeWhole(c.Path, b.String()); err != nil {
 		return err
 	}
-	c.text = b.String()
+	c.Bookmarks = now.Bookmarks
 	delete(c.Bookmarks, name)
 	if place != "" {
 		c.Bookmarks[name] = place
@@ -180,8 +176,7 @@ func (c *Config) SetBookmark(name, place string) error {
 	return nil
 }
 
-// writeWhole writes a file under another name first, so that it is never there in part. A link
-// stays one, and what it leads to is written; a file keeps its mode.
+// writeWhole writes a file atomically, with the mode it had. Of a link it writes the target.
 func writeWhole(path, text string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

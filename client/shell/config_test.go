@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestConfigIsTakenApart(t *testing.T) {
+func TestConfigIsParsed(t *testing.T) {
 	c, err := ParseConfig("config", "# mine\n\n timeout = 30s\r\nno-progress=true\n\n[bookmarks]\n"+
 		"lab = ferry://192.0.2.7:2121/in%20coming/\n# far away\nhome = [::1]:21\nold = h 21\n")
 	if err != nil {
@@ -35,7 +35,7 @@ func TestConfigIsTakenApart(t *testing.T) {
 	}
 }
 
-func TestBookmarkLeavesTheRestAsItIs(t *testing.T) {
+func TestBookmarkKeepsRestOfFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ferry", "config")
 	set := func(name, place, want string) {
 		t.Helper()
@@ -137,7 +137,7 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-func TestBookmarkKeepsWhatOthersWroteMeanwhile(t *testing.T) {
+func TestBookmarkKeepsConcurrentChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config")
 	first, err := ReadConfig(path)
 	if err != nil {

@@ -1,16 +1,13 @@
 // Package shell is the line-mode program: it reads commands from a person, a pipe, a file or the
-// command line, runs them against a ferry server, and says what came of each. client/ferry is its
-// main function.
+// command line, runs them against a ferry server, and reports the outcome. client/ferry is its main
+// function.
 //
-// A [Shell] holds one session at most; a batch opens others beside it for its own time
-// ([Shell.Parallel]). The remote folder that cd chooses is the shell's own business: names go to
-// the server whole, so that a session that was lost and made anew, or one beside it, stands where
-// the first one stood.
+// A [Shell] has one session; a batch opens others for its own time ([Shell.Parallel]). cd changes
+// the shell's state only: the server gets whole names, so that a new session needs no cd.
 //
-// Names that come from the server are hostile. A name becomes a local path by [client.LocalName]
-// alone, part for part; a folder that is fetched never follows a symbolic link on this side; what
-// goes to a terminal has its control characters escaped.
+// Names from the server are hostile. [client.LocalName] checks every part of a name that becomes a
+// local path, a fetched folder never follows a local symbolic link, and what goes to a terminal is
+// escaped.
 //
-// Commands stop at the first error unless somebody types them or they begin with "-". The statuses
-// of the program are the constants Status….
+// Commands from scripts stop at the first error, unless the line begins with "-".
 package shell

@@ -11,9 +11,8 @@ import (
 	"github.com/peterh/liner"
 )
 
-// Editor is a line editor on the program's terminal, with completion and a history that is kept from
-// run to run. Between lines the terminal is in its usual mode, so that Ctrl-C is a signal while a
-// command runs.
+// Editor is a line editor on the program's terminal, with completion and a kept history. Between
+// lines the terminal is in its usual mode, so that Ctrl-C is a signal while a command runs.
 type Editor struct {
 	mu      sync.Mutex
 	state   *liner.State
@@ -64,7 +63,7 @@ func (e *Editor) load() {
 	}
 }
 
-// complete sets what completes a line: f returns the text before the candidates, they, and the rest.
+// complete sets what completes a line: it returns what precedes the candidates, they, and the rest.
 func (e *Editor) complete(f liner.WordCompleter) { e.state.SetWordCompleter(f) }
 
 // readLine shows a prompt and returns what was typed; io.EOF if the person wants to leave.

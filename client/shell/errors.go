@@ -16,17 +16,17 @@ func failure(name string, kind, err error) *client.Error {
 	return &client.Error{Name: name, Kind: kind, Err: err}
 }
 
-// usageError is a command or an argument that cannot be.
+// usageError is an invalid command or argument.
 type usageError struct{ error }
 
-// Unwrap gives what is wrong.
+// Unwrap gives the cause.
 func (e *usageError) Unwrap() error { return e.error }
 
-// toldError is an error that was said already, kept for the status alone.
-type toldError struct{ error }
+// reportedError is an error that was reported already; only the status counts.
+type reportedError struct{ error }
 
 // Unwrap gives the error.
-func (e *toldError) Unwrap() error { return e.error }
+func (e *reportedError) Unwrap() error { return e.error }
 
 // typedError is an error in the words of the command that a person typed.
 type typedError struct {
@@ -40,11 +40,11 @@ func (e *typedError) Error() string { return e.text }
 // Unwrap gives the error.
 func (e *typedError) Unwrap() error { return e.error }
 
-// asTyped has an error that is about the command itself name it as it was typed: the protocol has
-// other words, and a file's name says nothing of what may not be done.
+// asTyped names a command in its error as it was typed: the protocol has other words, and the name
+// of a file does not say what is not allowed.
 func (s *Shell) asTyped(c *command, err error) error {
 	var failed *client.Error
-	var told *toldError
+	var told *reportedError
 	if !errors.As(err, &failed) || errors.As(err, &told) {
 		return err
 	}
@@ -67,7 +67,7 @@ func (s *Shell) asTyped(c *command, err error) error {
 
 const forcedBase = ": not by --exchange base, which knows get, put and ls alone"
 
-// withOptions is a command's word with the options that were given.
+// withOptions is a command's word with its options.
 func (c *command) withOptions() string {
 	text := c.verb.words[0]
 	for _, o := range c.verb.options {
@@ -78,19 +78,19 @@ func (c *command) withOptions() string {
 	return text
 }
 
-// canceledText is how the client says that a context ended.
+// canceledText is the client's text for a canceled context.
 var canceledText = (&client.Error{Kind: client.ErrGivenUp, Err: context.Canceled}).Error()
 
-// complain prints an error's one line, once.
+// complain prints an error once, on a line.
 func (s *Shell) complain(err error) {
-	var told *toldError
+	var told *reportedError
 	if errors.As(err, &told) {
 		return
 	}
 	s.screen.err(client.Printable(errorText(err)) + "\n")
 }
 
-// errorText is an error as people read it: what is wrong on this side needs no kind before it.
+// errorText is an error for people: a local one needs no kind.
 func errorText(err error) string {
 	text := err.Error()
 	if errors.Is(err, context.Canceled) {
@@ -103,7 +103,7 @@ func errorText(err error) string {
 	return text
 }
 
-// refuse says what keeps a command from being run, and returns the status.
+// refuse reports why a command cannot run, and returns the status.
 func (s *Shell) refuse(word string, err error) int {
 	s.failure = nil
 	s.tellFailure(result{Command: word}, err)
@@ -111,9 +111,9 @@ func (s *Shell) refuse(word string, err error) int {
 	return s.status(err)
 }
 
-// tellFailure tells a command's failure as an object, unless that of a part of it says the same.
+// tellFailure reports a failure as an object, unless a part of the command has.
 func (s *Shell) tellFailure(r result, err error) {
-	var told *toldError
+	var told *reportedError
 	known := s.failure != nil && (errors.As(err, &told) || errors.Is(err, s.failure))
 	if s.JSON && !known {
 		r.fail(err)
@@ -121,7 +121,7 @@ func (s *Shell) tellFailure(r result, err error) {
 	}
 }
 
-// failing is a command as the object of its failure has it.
+// failing is the result of a command that failed.
 func (c *command) failing() result {
 	r := result{Command: c.verb.words[0]}
 	if len(c.words) == 0 || len(c.verb.takes) == 0 {
@@ -139,18 +139,18 @@ func (c *command) failing() result {
 	return r
 }
 
-// classicHint is for whoever meets a server of the classic exchange with another.
+// classicHint helps whoever reaches a classic server in another exchange.
 const classicHint = "; a server of the classic exchange needs ferry --classic"
 
-// hinted adds to the error of a session with the classic port what may be behind it: such a server
-// closes or says nothing when it is spoken to in another exchange.
+// hinted adds the classic hint to an error at the classic port: such a server closes or stays
+// silent in another exchange.
 func (l *link) hinted(err error) error {
 	if l == nil || l.status || l.shell.Options.Exchange == client.Classic ||
 		!strings.HasSuffix(l.addr, ":"+strconv.Itoa(client.ClassicPort)) ||
 		strings.HasSuffix(err.Error(), classicHint) || errors.Is(err, syscall.ECONNREFUSED) {
 		return err
 	}
-	var told *toldError
+	var told *reportedError
 	if !errors.As(err, &told) && isAny(err, client.ErrConnect, client.ErrLost, client.ErrStalled,
 		client.ErrNoData, client.ErrProtocol, client.ErrGivenUp) {
 		return fmt.Errorf("%w%s", err, classicHint)

@@ -35,7 +35,8 @@ type match struct {
 	folder string
 }
 
-// matchAll finds the files of all patterns. stat and folders look beneath a pattern's folder.
+// matchAll finds the files of all patterns. beneath gives access to the folder that a pattern
+// begins with.
 func matchAll(patterns []string, beneath func(folder string) finder) (*matches, error) {
 	m := &matches{seen: make(map[string]bool)}
 	for _, text := range patterns {
@@ -158,7 +159,7 @@ func (e *entry) Mode() fs.FileMode {
 	return 0
 }
 
-// tree is what the matches are as a tree: their folders, those above first.
+// tree is the matches as a tree: their folders, parents first, and the files.
 func (m *matches) tree() *tree {
 	t, seen := new(tree), map[string]bool{".": true}
 	var above func(folder string)
@@ -225,8 +226,8 @@ func runMput(ctx context.Context, s *Shell, c *command) error {
 	}, c), to.tally)
 }
 
-// distinct makes jobs of matches that make finishes. It leaves out those that would take another's
-// place: the files of two patterns may have one name.
+// distinct makes jobs of matches and lets finish complete them. It leaves out files whose name
+// another pattern's file has taken.
 func (s *Shell) distinct(
 	verb string, m *matches, t *tally, finish func(*job, match) bool, c *command,
 ) (jobs []job) {

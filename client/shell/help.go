@@ -62,7 +62,7 @@ func runHelp(_ context.Context, s *Shell, c *command) error {
 	text := ""
 	shown := verbs()
 	if len(c.words) > 0 {
-		v := look(strings.ToLower(c.words[0]))
+		v := findVerb(strings.ToLower(c.words[0]))
 		if v == nil {
 			return &usageError{fmt.Errorf("%s: %w", c.words[0], errNoHelp)}
 		}

@@ -12,16 +12,16 @@ import (
 	"ferry/client"
 )
 
-// lineSource gives a line at a time, and io.EOF behind the last.
+// lineSource returns a line at a time, and io.EOF after the last.
 type lineSource func(context.Context) (string, error)
 
 // errAborted means that the person gave up a line.
 var errAborted = errors.New("line given up")
 
-// lineMax is the longest line read in bytes: two names of the longest kind, and quotes.
+// lineMax is the longest line in bytes: two of the longest names, and quotes.
 const lineMax = 64 << 10
 
-// input is where lines come from without a script.
+// input is the source of lines without a script.
 func (s *Shell) input() lineSource {
 	if !s.Prompt {
 		return readLines(s.In)
@@ -91,7 +91,7 @@ func readLines(r io.Reader) lineSource {
 	}
 }
 
-// lineList gives the lines of a list.
+// lineList returns the lines of a list.
 func lineList(lines []string) lineSource {
 	return func(context.Context) (string, error) {
 		if len(lines) == 0 {
@@ -103,8 +103,7 @@ func lineList(lines []string) lineSource {
 	}
 }
 
-// script runs the lines of a file. Its name is the program's own argument, so that it starts from
-// the current folder and not from Dir.
+// script runs the lines of a file, whose name is relative to the current folder and not to Dir.
 func (s *Shell) script(ctx context.Context, path string) int {
 	if path == "-" {
 		return s.lines(ctx, readLines(s.In), false)

@@ -15,21 +15,17 @@ func keptVerb() verb {
 	return verb{
 		words: []string{"kept"}, usage: "[FOLDER]", most: 1, bare: true,
 		options: []option{{letter: 'd', name: "delete", says: "remove it"}},
-		says:    "list what broken gets left in a local folder",
-		more: "A get of 1 MiB or more that breaks off leaves what came in a hidden file beside\n" +
-			"its place, and get -c goes on with it. After --kept-lifetime, 30 days as a\n" +
-			"rule, the next get into that folder removes it.",
+		says:    "list partial downloads in a local folder",
+		more: "An interrupted get of 1 MiB or more keeps what it received in a hidden file in\n" +
+			"the same folder, and get -c resumes it. After --kept-lifetime, by default 30\n" +
+			"days, the next get into that folder removes it.",
 		examples: []string{"kept", "kept -d Downloads"},
 		takes:    []kind{localFolder}, run: runKept,
 	}
 }
 
 func runKept(_ context.Context, s *Shell, c *command) error {
-	folder := s.local(".")
-	if len(c.words) > 0 {
-		folder = s.local(c.words[0])
-	}
-	list, err := client.Leftovers(folder)
+	list, err := client.Leftovers(s.local(c.word(0, ".")))
 	if err != nil {
 		return err
 	}
@@ -51,7 +47,7 @@ func runKept(_ context.Context, s *Shell, c *command) error {
 		}
 	}
 	if len(list) == 0 {
-		s.say("nothing is kept there of broken gets")
+		s.say("no partial downloads there")
 	}
 	return nil
 }
@@ -63,8 +59,8 @@ func (s *Shell) keptLine(l *client.Leftover, removed bool) string {
 		b.WriteString("removed ")
 	}
 	if l.Local == "" {
-		// Nothing is known of it but that nothing goes on with it.
-		fmt.Fprintf(&b, "%s: %s of a get that was cut short", s.paint(l.Path),
+		// Without a note it cannot be resumed.
+		fmt.Fprintf(&b, "%s: %s of an unknown download", s.paint(l.Path),
 			humanize.Bytes(uint64(l.Bytes)))
 	} else {
 		fmt.Fprintf(&b, "%s: %s of %s, of %s on %s", s.paint(l.Local),

@@ -15,7 +15,7 @@ func localVerbs() []verb {
 	return []verb{
 		{
 			words: []string{"lcd"}, usage: "[FOLDER]", most: 1, bare: true,
-			says:     "go to a local folder; alone, to your home",
+			says:     "change the local folder; without FOLDER, to your home",
 			examples: []string{"lcd Downloads"},
 			takes:    []kind{localFolder}, run: runLocalCd,
 		},
@@ -31,7 +31,7 @@ func localVerbs() []verb {
 		keptVerb(),
 		{
 			words: []string{"!"}, usage: "[COMMAND]",
-			says:     "run a command of this machine's shell, or the shell",
+			says:     "run a command in this machine's shell, or the shell",
 			examples: []string{"!date", "! df -h ."},
 			run:      runSystem,
 		},
@@ -39,15 +39,11 @@ func localVerbs() []verb {
 }
 
 func runLocalCd(_ context.Context, s *Shell, c *command) error {
-	to := ""
-	if len(c.words) > 0 {
-		to = s.local(c.words[0])
-	} else {
-		var err error
-		if to, err = os.UserHomeDir(); err != nil {
-			return failure("lcd", client.ErrLocal, err)
-		}
+	home, err := os.UserHomeDir()
+	if err != nil && len(c.words) == 0 {
+		return failure("lcd", client.ErrLocal, err)
 	}
+	to := s.local(c.word(0, home))
 	info, err := os.Stat(to)
 	if err == nil && !info.IsDir() {
 		err = errNotFolder
@@ -72,10 +68,7 @@ func runLocalPwd(_ context.Context, s *Shell, _ *command) error {
 }
 
 func runLocalList(_ context.Context, s *Shell, c *command) error {
-	folder := s.local(".")
-	if len(c.words) > 0 {
-		folder = s.local(c.words[0])
-	}
+	folder := s.local(c.word(0, "."))
 	list, err := os.ReadDir(folder)
 	if err != nil {
 		return failure(folder, client.ErrLocal, err)
@@ -103,8 +96,8 @@ func runLocalList(_ context.Context, s *Shell, c *command) error {
 	return s.showNames(result{Command: "lls", Local: folder}, names)
 }
 
-// runSystem runs a line of the system's own shell, in the local folder. Ctrl-C is for it: it has
-// the terminal, and this program waits.
+// runSystem runs a line of the system's shell in the local folder. Ctrl-C is for that, while this
+// program waits.
 func runSystem(_ context.Context, s *Shell, c *command) error {
 	cmd := systemShell(c.bare)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.local("."), s.Out, s.Err

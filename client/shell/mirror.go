@@ -29,9 +29,9 @@ func folded(p string) string {
 }
 
 // surplus lists what a mirror deletes from its copy: what the source, a tree that was read whole,
-// certainly lacks. Names that begin with a dot stay, and so does what the source skipped, with all
-// beneath it, and folders that hold something that stays. Contents come before their folder.
-// conflicts stand where the source has a name of the other kind; rest is all else.
+// lacks. Hidden names stay, and what the source skipped, with everything beneath it, and folders
+// that hold something that stays. Contents come before their folder. conflicts are where the source
+// has a name of the other kind.
 func (t *tree) surplus(copied *tree) (conflicts, rest []found) {
 	source, unread := t.names(), make(map[string]bool)
 	for _, f := range copied.skipped {
@@ -68,8 +68,8 @@ func (t *tree) surplus(copied *tree) (conflicts, rest []found) {
 	return conflicts, list
 }
 
-// remove deletes names of a mirror's copy, or says in a dry run that it would. how gives the result
-// that reports a name, and what deletes it.
+// remove deletes names of a mirror's copy, or reports in a dry run that it would. how returns the
+// result of a name, and a function that deletes it.
 func (t *tally) remove(list []found, dry bool, how func(found) (result, func() error)) error {
 	for _, f := range list {
 		r, remove := how(f)
@@ -82,7 +82,7 @@ func (t *tally) remove(list []found, dry bool, how func(found) (result, func() e
 		}
 		t.add(&r)
 		if r.err != nil && (endsAll(r.err) || errors.Is(r.err, client.ErrUnsupported)) {
-			return &toldError{r.err}
+			return &reportedError{r.err}
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ func TestReverseMirrorDeletesOnlyWhatItsSourceLacks(t *testing.T) {
 	}
 	r, asked = statusMirror(t, dir, "mirror -R --delete -n m m", listings)
 	if r.status != 0 || len(asked) != 0 ||
-		!strings.HasSuffix(r.out, "would remove 5 names; 1 the same already\n") {
+		!strings.HasSuffix(r.out, "would remove 5 names; 1 unchanged\n") {
 		t.Errorf("%q, %+v", asked, r)
 	}
 }
@@ -116,4 +116,17 @@ func TestMirrorKeepsFolderOfHiddenNames(t *testing.T) {
 	f := newFake(t, map[string]string{"m/a": "new"})
 	f.run(&Shell{Quiet: true}, dir, "HOST PORT mirror --delete m", "").want(t, 0, "", "")
 	wantTree(t, dir, map[string]string{"m/a": "new", "m/gone/.hidden": "old"})
+}
+
+// TestMirrorDeletesNothingAfterUnreadableListing, neither what is surplus nor what conflicts.
+func TestMirrorDeletesNothingAfterUnreadableListing(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, dir, "m/folder/a", "x")
+	writeFile(t, dir, "m/same", "x")
+	_, asked := statusMirror(t, dir, "mirror -R --delete m m", map[string]string{
+		"m": line("file", "folder") + line("file", "same") + line("file", "old") + "strange\n",
+	})
+	if slices.ContainsFunc(asked, func(c string) bool { return strings.HasPrefix(c, "rm") }) {
+		t.Errorf("%q", asked)
+	}
 }

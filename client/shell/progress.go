@@ -13,8 +13,7 @@ import (
 	"ferry/client"
 )
 
-// gauge measures one file on its way. The transfer's goroutine sets the numbers, the screen reads
-// them.
+// gauge measures one file. The transfer sets the numbers, the screen reads them.
 type gauge struct {
 	name string
 	// size is -1 until it is known.
@@ -22,7 +21,7 @@ type gauge struct {
 	pace        pace
 }
 
-// set takes what a transfer says of itself.
+// set records a transfer's progress.
 func (g *gauge) set(moved, size int64) {
 	g.moved.Store(moved)
 	g.size.Store(size)
@@ -31,25 +30,25 @@ func (g *gauge) set(moved, size int64) {
 // progress is how far a command's transfers are.
 type progress struct {
 	began time.Time
-	// files and bytes are what a batch has before it; bytes is -1 when sizes are not known.
-	// files is 0 for a transfer that is no batch's.
+	// files and bytes are the batch's totals; bytes is -1 if a size is unknown. files is 0 for a
+	// single transfer.
 	files int
 	bytes int64
 
 	mu sync.Mutex
-	// running is in the order of the beginnings. Ended files count in done and moved.
+	// running is in order of start. Ended files count in done and moved.
 	running []*gauge
 	done    int
 	moved   int64
 	total   pace
 }
 
-// newProgress begins to measure.
+// newProgress starts to measure.
 func newProgress(files int, bytes int64) *progress {
 	return &progress{began: time.Now(), files: files, bytes: bytes}
 }
 
-// begin adds a file that begins to move.
+// begin adds a file.
 func (p *progress) begin(name string, size int64) *gauge {
 	g := &gauge{name: name}
 	g.size.Store(size)
@@ -59,7 +58,7 @@ func (p *progress) begin(name string, size int64) *gauge {
 	return g
 }
 
-// end takes a file off, whatever came of it; bytes is what of it is there, or counts as settled.
+// end removes a file; bytes is what counts as done of it.
 func (p *progress) end(g *gauge, bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,7 +81,7 @@ func (p *progress) now() int64 {
 	return moved
 }
 
-// pace takes the rates' next sample.
+// pace samples the rates.
 func (p *progress) pace(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,7 +91,7 @@ func (p *progress) pace(now time.Time) {
 	p.total.sample(now, p.now())
 }
 
-// lines are the bars: one for each file on its way, and one for all in a batch.
+// lines are the bars: one for each file, and one for a batch.
 func (p *progress) lines(now time.Time, columns int) (lines []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,7 +114,7 @@ type pace struct {
 	moved int64
 }
 
-// paceMemory is how much of the rate before stays at each sample.
+// paceMemory is the share of the previous rate in each sample.
 const paceMemory = 0.85
 
 func (p *pace) sample(now time.Time, moved int64) {
@@ -131,8 +130,8 @@ func (p *pace) sample(now time.Time, moved int64) {
 	p.rate, p.at, p.moved = rate, now, moved
 }
 
-// barLine is a line of at most columns-1 cells: a name, a bar, what has moved, the rate and the
-// time left. Where there is no room the bar goes first, then the name is cut.
+// barLine is a line of at most columns-1 cells: name, bar, bytes, rate and time left. If there is
+// no room, the bar goes first, then the name is cut.
 func barLine(columns int, name string, moved, size int64, rate float64) string {
 	figures := humanize.Bytes(uint64(max(moved, 0)))
 	if size >= 0 {
@@ -153,7 +152,7 @@ func barLine(columns int, name string, moved, size int64, rate float64) string {
 		const percent = len("100% ")
 		part := min(float64(moved)/float64(size), 1)
 		bar = fmt.Sprintf("%3d%% ", int(100*part))
-		// A bar of fewer cells shows less than the number does.
+		// A shorter bar shows less than the number does.
 		if cells := min(room-min(runewidth.StringWidth(name), 24)-percent-4, 30); cells >= 8 {
 			full := int(part * float64(cells))
 			bar += "[" + strings.Repeat("#", full) + strings.Repeat(".", cells-full) + "] "
@@ -167,7 +166,7 @@ func barLine(columns int, name string, moved, size int64, rate float64) string {
 	return name + "  " + bar + figures
 }
 
-// clockText is a duration as a clock shows it.
+// clockText is a duration as on a clock.
 func clockText(d time.Duration) string {
 	seconds := int64(min(max(d.Seconds(), 0), 359_999))
 	if seconds >= 3600 {

@@ -8,7 +8,7 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-func TestBarLineShowsWhatThereIsRoomFor(t *testing.T) {
+func TestBarLineFitsWidth(t *testing.T) {
 	got := barLine(100, "boat.ogg", 5_000_000, 10_000_000, 1e6)
 	for _, part := range []string{
 		"boat.ogg  ", " 50% [####", "....] ", "5.0 MB of 10 MB  1.0 MB/s  0:05 left",
@@ -41,7 +41,7 @@ func TestBarLineNeverWraps(t *testing.T) {
 	}
 }
 
-func TestProgressCountsWhatHasEnded(t *testing.T) {
+func TestProgressCountsEndedFiles(t *testing.T) {
 	p := newProgress(3, 300)
 	now := p.began
 	a, b := p.begin("a", 100), p.begin("b", 100)
@@ -69,7 +69,7 @@ func TestProgressCountsWhatHasEnded(t *testing.T) {
 	}
 }
 
-func TestClockIsAClock(t *testing.T) {
+func TestClockFormat(t *testing.T) {
 	for seconds, want := range map[float64]string{
 		-1: "0:00", 0.9: "0:00", 61: "1:01", 3599: "59:59", 3600: "1:00:00", 1e12: "99:59:59",
 	} {
@@ -79,7 +79,7 @@ func TestClockIsAClock(t *testing.T) {
 	}
 }
 
-func TestProgressThatEndsAtOnceComesToAnEnd(t *testing.T) {
+func TestShortProgressStops(t *testing.T) {
 	var x screen
 	x.begin(new(strings.Builder), new(strings.Builder), func() int { return 40 })
 	for range 1000 {

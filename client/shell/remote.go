@@ -15,12 +15,12 @@ func remoteVerbs() []verb {
 		{
 			words: []string{"mkdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
 			says: "make a remote folder", takes: []kind{remoteFolder},
-			connected: true, base: true, run: runMkdir,
+			connected: true, base: true, run: runFolder,
 		},
 		{
 			words: []string{"rmdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
 			says: "remove an empty remote folder", takes: []kind{remoteFolder},
-			connected: true, base: true, run: runRmdir,
+			connected: true, base: true, run: runFolder,
 		},
 		{
 			words: []string{"rm", "delete"}, usage: "REMOTE", least: 1, most: 1, bare: true,
@@ -40,10 +40,12 @@ func remoteVerbs() []verb {
 		},
 		{
 			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
-			options: []option{{letter: 'x', name: "xxh3", says: "the quick one, XXH3 with 128 bits"}},
-			says:    "show the SHA-256 of a remote file",
-			more:    "The server computes it. sha256sum or shasum -a 256 do so here.",
-			takes:   []kind{remoteName}, connected: true, base: true, run: runSum,
+			options: []option{
+				{letter: 'x', name: "xxh3", says: "a fast one instead, XXH3 with 128 bits"},
+			},
+			says:  "show the SHA-256 of a remote file",
+			more:  "The server computes it; sha256sum or shasum -a 256 compute it here.",
+			takes: []kind{remoteName}, connected: true, base: true, run: runSum,
 		},
 	}
 }
@@ -90,25 +92,20 @@ func runQuit(ctx context.Context, s *Shell, _ *command) error {
 }
 
 func runList(ctx context.Context, s *Shell, c *command) error {
-	name := ""
-	if len(c.words) > 0 {
-		name = c.words[0]
-	}
+	name := c.word(0, "")
 	if c.has["long"] {
-		var list []client.Entry
-		if err := s.main.do(ctx, func(c *client.Client) (err error) {
-			list, err = c.ListLong(ctx, s.remote(name))
-			return err
-		}); err != nil {
+		list, err := ask(ctx, s, func(c *client.Client) ([]client.Entry, error) {
+			return c.ListLong(ctx, s.remote(name))
+		})
+		if err != nil {
 			return err
 		}
 		return s.showEntries(list, false)
 	}
-	var names []string
-	if err := s.main.do(ctx, func(c *client.Client) (err error) {
-		names, err = c.List(ctx, s.remote(name))
-		return err
-	}); err != nil {
+	names, err := ask(ctx, s, func(c *client.Client) ([]string, error) {
+		return c.List(ctx, s.remote(name))
+	})
+	if err != nil {
 		return err
 	}
 	return s.showNames(result{Command: "ls", Remote: name}, names)
@@ -122,7 +119,7 @@ func runCd(ctx context.Context, s *Shell, c *command) error {
 	return s.enter(ctx, c.words[0])
 }
 
-// enter goes to a remote folder, if there is such a one.
+// enter changes the remote folder, if it exists.
 func (s *Shell) enter(ctx context.Context, word string) error {
 	to := strings.TrimPrefix(path.Clean("/"+s.remote(word)), "/")
 	if to != "" {
@@ -156,7 +153,7 @@ func runPwd(_ context.Context, s *Shell, _ *command) error {
 	}
 	where := s.paint("/" + s.folder)
 	if s.Prompt && s.Terminal {
-		// A script wants the folder alone.
+		// Scripts want only the folder.
 		where += " on " + s.main.addr
 	}
 	return s.put(where + "\n")

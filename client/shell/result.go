@@ -12,8 +12,8 @@ import (
 	"ferry/client"
 )
 
-// result is what came of a command or of one transfer: a line for people, or with --json an object,
-// whose fields are documented in the README.
+// result is the outcome of a command or of one transfer: a line for people, or with --json an
+// object, whose fields the README documents.
 type result struct {
 	Command string `json:"command"`
 	// Name is a bookmark's, whose place is Remote.
@@ -22,22 +22,21 @@ type result struct {
 	Local  string `json:"local,omitempty"`
 	// Outcome is one of the words below.
 	Outcome string `json:"outcome"`
-	// Bytes is the size of what was moved, Seconds how long that took, Rate bytes a second.
+	// Bytes is the size of what moved, Seconds how long that took, Rate bytes a second.
 	Bytes   int64   `json:"bytes"`
 	Seconds float64 `json:"seconds,omitempty"`
 	Rate    float64 `json:"rate,omitempty"`
-	// Kept is how many of the bytes were there before, in a transfer that went on, or stay for
-	// one that goes on, in a transfer that broke off.
+	// Kept is how many bytes were there before, or stay after an interrupted get.
 	Kept int64 `json:"kept,omitempty"`
-	// Segments is how many pieces of the file came at once.
+	// Segments is how many pieces came at once.
 	Segments int `json:"segments,omitempty"`
-	// To is the new name of what was renamed; the others are what stat, ls -l and sum show.
+	// To is the new name, of mv; the others are what stat, ls -l and sum show.
 	To       string `json:"to,omitempty"`
 	Type     string `json:"type,omitempty"`
 	Modified string `json:"modified,omitempty"`
 	Algo     string `json:"algo,omitempty"`
 	Sum      string `json:"sum,omitempty"`
-	// Note says what is not known; Error and Kind what failed.
+	// Note says what is unknown; Error and Kind what failed.
 	Note  string `json:"note,omitempty"`
 	Error string `json:"error,omitempty"`
 	Kind  string `json:"kind,omitempty"`
@@ -93,12 +92,12 @@ var kindWords = []struct {
 	{client.ErrNotAllowed, "not-allowed"},
 	{client.ErrNotDone, "not-done"},
 	{client.ErrMismatch, "mismatch"},
-	// In the status exchange these two stand behind another kind, which says more.
+	// These come last: in status they accompany another kind, which says more.
 	{client.ErrNothingSent, "nothing-sent"},
 	{client.ErrRefused, "refused"},
 }
 
-// fail makes a result one of failure.
+// fail makes a result a failure.
 func (r *result) fail(err error) {
 	r.err, r.Error, r.Outcome = err, errorText(err), outcomeFailed
 	if errors.Is(err, client.ErrGivenUp) {
@@ -113,20 +112,20 @@ func (r *result) fail(err error) {
 	r.Kind = "other"
 }
 
-// took notes how long the moving of bytes took.
+// took notes the duration of a transfer.
 func (r *result) took(d time.Duration) {
 	r.Seconds = d.Seconds()
 	// Below a microsecond the clock says nothing about a rate.
 	r.Rate = math.Round(float64(r.Bytes-r.Kept) / max(d, time.Microsecond).Seconds())
 }
 
-// whole makes a result one of a file that was here already.
+// whole marks a file that was here already.
 func (r *result) whole() {
 	r.Outcome, r.Kept, r.Rate = outcomeSame, 0, 0
-	r.Note = bytesText(r.Bytes) + ", here already by its checksum; nothing was fetched"
+	r.Note = bytesText(r.Bytes) + ", here already, with the same checksum; nothing fetched"
 }
 
-// tell says a result: as an object, or what went well as a line. What failed is left to complain.
+// tell reports a result: as an object, or a success as a line. complain reports failures.
 func (s *Shell) tell(r *result) {
 	if s.JSON {
 		if r.err != nil {
@@ -195,10 +194,10 @@ func (r *result) text() string {
 	return ""
 }
 
-// removes says whether a result is of something taken away.
+// removes reports whether a result is of a deletion.
 func (r *result) removes() bool { return r.Command == "rm" || r.Command == "rmdir" }
 
-// shown is the side that a result is about.
+// shown is the name that a result is about.
 func (r *result) shown() string {
 	if r.Remote != "" {
 		return r.Remote
@@ -206,7 +205,7 @@ func (r *result) shown() string {
 	return r.Local
 }
 
-// plan is what a dry run says of a command.
+// plan is the result in a dry run.
 func (r *result) plan() string {
 	switch {
 	case r.Command == "get" && r.Local != "":

@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// screen is where a shell writes: lines go above the bars that show progress. Goroutines of a batch
-// share it.
+// screen is where a shell writes: lines go above the bars. Goroutines of a batch share it.
 type screen struct {
 	mu             sync.Mutex
 	stdout, stderr io.Writer
-	// columns is nil where no bar is shown.
+	// columns is nil if no bars are shown.
 	columns func() int
 
-	// progress is what is shown, nil between commands; drawn counts the lines that it takes on
-	// the terminal now, the cursor being at the end of the last.
+	// progress is what is shown, nil between commands; drawn is how many lines it occupies now,
+	// with the cursor at the end of the last.
 	progress *progress
 	drawn    int
 	stop     chan struct{}
@@ -24,11 +23,10 @@ type screen struct {
 }
 
 const (
-	// barsAfter is how long a command runs before bars appear: less is over before they are
-	// read.
+	// barsAfter is how long a command runs before bars appear.
 	barsAfter = time.Second
 	barsEvery = 200 * time.Millisecond
-	// barsMost bounds the lines of files on their way at once.
+	// barsMost bounds the bars of files.
 	barsMost = 8
 )
 
@@ -39,10 +37,10 @@ func (x *screen) begin(stdout, stderr io.Writer, columns func() int) {
 // out writes whole lines to the output.
 func (x *screen) out(text string) { x.write(x.stdout, text) }
 
-// err writes whole lines to where errors go.
+// err writes whole lines to the error output.
 func (x *screen) err(text string) { x.write(x.stderr, text) }
 
-// prompt writes a prompt, which is no line: to the output.
+// prompt writes a prompt, which is no line.
 func (x *screen) prompt(text string) { x.write(x.stdout, text) }
 
 func (x *screen) write(w io.Writer, text string) {
@@ -56,7 +54,7 @@ func (x *screen) write(w io.Writer, text string) {
 	}
 }
 
-// erase takes the bars off the terminal.
+// erase removes the bars from the terminal.
 func (x *screen) erase() {
 	if x.drawn == 0 {
 		return
@@ -66,7 +64,7 @@ func (x *screen) erase() {
 	_, _ = io.WriteString(x.stderr, text)
 }
 
-// show begins to show progress, until clear.
+// show shows progress until clear.
 func (x *screen) show(p *progress) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -79,7 +77,7 @@ func (x *screen) show(p *progress) {
 	x.stopped.Go(func() { x.tick(stop) })
 }
 
-// clear ends what show began.
+// clear stops showing progress.
 func (x *screen) clear() {
 	x.mu.Lock()
 	x.progress = nil
@@ -114,8 +112,8 @@ func (x *screen) tick(stop <-chan struct{}) {
 	}
 }
 
-// draw shows the bars below what stands there, over those that do already: in one write, and
-// without erasing them first, so that nothing flickers.
+// draw shows the bars over the previous ones, in one write and without erasing them first, so that
+// nothing flickers.
 func (x *screen) draw(now time.Time) {
 	if x.progress == nil {
 		return
@@ -133,7 +131,7 @@ func (x *screen) draw(now time.Time) {
 	_, _ = io.WriteString(x.stderr, text)
 }
 
-// ask writes what was asked for to the output, and says when it did not get there.
+// ask writes the output of a command, and returns an error if it did not arrive.
 func (x *screen) ask(text string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -12,8 +12,8 @@ import (
 	"ferry/client"
 )
 
-// link is a session that reconnects: if it was lost, its next use connects again. It is owned by the
-// goroutine that uses it.
+// link is a session that reconnects when it is used after it was lost. It is owned by the goroutine
+// that uses it.
 type link struct {
 	shell  *Shell
 	addr   string
@@ -48,8 +48,17 @@ func (l *link) do(ctx context.Context, f func(*client.Client) error) error {
 	return l.try(ctx, f, true)
 }
 
-// change is do for what changes names on the server. It is not repeated if the session was lost: the
-// change may have been made.
+// ask returns what f gets from the session of the prompt.
+func ask[T any](ctx context.Context, s *Shell, f func(*client.Client) (T, error)) (v T, err error) {
+	err = s.main.do(ctx, func(c *client.Client) (err error) {
+		v, err = f(c)
+		return err
+	})
+	return v, err
+}
+
+// change is do for what changes names on the server. It is not repeated if the session was lost: it
+// may have succeeded.
 func (l *link) change(ctx context.Context, f func(*client.Client) error) error {
 	return l.try(ctx, f, false)
 }
@@ -65,7 +74,7 @@ func (l *link) try(ctx context.Context, f func(*client.Client) error, again bool
 		err := l.once(ctx, f)
 		lost := errors.Is(err, client.ErrLost)
 		if lost && !again {
-			return fmt.Errorf("%w, and whether it was done is not known", err)
+			return fmt.Errorf("%w, and it is not known whether it was done", err)
 		}
 		if idle && try == 0 && lost && ctx.Err() == nil {
 			err = l.once(ctx, f)
@@ -164,19 +173,19 @@ func (s *Shell) connected(ctx context.Context) error {
 	if err := s.main.do(ctx, func(*client.Client) error { return nil }); err != nil {
 		return err
 	}
-	s.say("connected again to %s", s.main.client.Addr())
+	s.say("reconnected to %s", s.main.client.Addr())
 	return nil
 }
 
-// lost notes that the session has ended, and adds that to the error, unless a person interrupted the
-// command and so the session.
+// lost notes that the session has ended, and adds that to the error, unless a person interrupted
+// command and session.
 func (s *Shell) lost(err error) error {
 	over := s.main.client.Err()
 	_ = s.main.client.Close()
 	s.main.client = nil
 	again := ""
 	if s.session {
-		again = "; the next command connects again"
+		again = "; the next command reconnects"
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -184,7 +193,7 @@ func (s *Shell) lost(err error) error {
 	case err == nil:
 		return fmt.Errorf("%w%s", over, again)
 	case errors.Is(err, client.ErrLost):
-		var told *toldError
+		var told *reportedError
 		if errors.As(err, &told) {
 			return err
 		}

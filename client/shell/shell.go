@@ -17,8 +17,8 @@ import (
 const (
 	StatusDone        = 0
 	StatusFailed      = 1 // a command failed
-	StatusWrongUse    = 2 // a command or a flag that there is not, or that was used wrongly
-	StatusNoServer    = 3 // nobody answered
+	StatusWrongUse    = 2 // a command or a flag is unknown, or was used wrongly
+	StatusNoServer    = 3 // could not connect
 	StatusLost        = 4 // the connection was lost
 	StatusInterrupted = 130
 )
@@ -37,8 +37,8 @@ type Shell struct {
 	Out, Err io.Writer
 	Interactive
 
-	// Commands run in place of the lines of In, and then the lines of the files Scripts, where
-	// "-" means In.
+	// Commands run in place of the lines of In, and then the lines of the files Scripts, where "-"
+	// means In.
 	Commands, Scripts []string
 	// Trace prints each command to Err before it runs.
 	Trace bool
@@ -82,7 +82,7 @@ type state struct {
 	// folder is the remote folder that names start from, "" for the served root.
 	folder string
 	// single means that the running command is the only one; session that lines are read, so that
-	// the next one can connect again; quit that the session is to end.
+	// the next can reconnect; quit that the session ends.
 	single, session, quit bool
 	// listings caches remote folders for completion until the next command.
 	listings map[string][]string
@@ -95,12 +95,12 @@ type state struct {
 
 const (
 	prompt = "ftp> "
-	// quitWait is how long a server is given to answer the last command: no file hangs on it.
+	// quitWait bounds the wait for the answer to quit: no file depends on it.
 	quitWait = 2 * time.Second
 )
 
-// Run does what the program's arguments say: nothing opens a session without a server, HOST PORT
-// one with it, and a command behind them is run alone. It returns the program's status.
+// Run does what the program's arguments say: without any it starts unconnected, HOST PORT opens a
+// session, and a command after them is run alone. It returns the program's status.
 func (s *Shell) Run(ctx context.Context, args []string) int {
 	s.screen.begin(s.Out, s.Err, s.Columns)
 	if s.idleMin == 0 {
@@ -118,9 +118,12 @@ func (s *Shell) Run(ctx context.Context, args []string) int {
 	if err == nil && scripted && len(rest) > 0 {
 		err = errTwice
 	}
+	if to.file != "" {
+		rest = append([]string{"get", to.file}, rest...)
+	}
 	var only *command
-	if err == nil {
-		only, err = s.only(to, rest)
+	if err == nil && len(rest) > 0 {
+		only, err = s.only(rest, to.file != "")
 	}
 	if err != nil {
 		return s.refuse("ferry", err)
@@ -132,9 +135,6 @@ func (s *Shell) Run(ctx context.Context, args []string) int {
 		return s.status(err)
 	}
 	if only != nil {
-		if to.file != "" {
-			rest = append([]string{"get", to.file}, rest...)
-		}
 		s.trace(joined(rest))
 		return s.one(ctx, only)
 	}
@@ -146,20 +146,11 @@ func (s *Shell) Run(ctx context.Context, args []string) int {
 
 var errTwice = &usageError{errors.New("give a command behind the server, or -e and -f, not both")}
 
-// only is the one command that a command line gives, nil when it gives none: what stands behind the
-// server, or the file of a URL.
-func (s *Shell) only(to target, rest []string) (*command, error) {
-	if to.file == "" && len(rest) == 0 {
-		return nil, nil
-	}
-	word, follows := "get", typed{}
-	if to.file != "" {
-		follows.add(to.file, true)
-	} else {
-		word, rest = strings.ToLower(rest[0]), rest[1:]
-	}
-	for _, w := range rest {
-		follows.add(w, false)
+// only parses the command of a command line; the file of a URL is no option.
+func (s *Shell) only(words []string, isURL bool) (*command, error) {
+	word, follows := strings.ToLower(words[0]), typed{}
+	for i, w := range words[1:] {
+		follows.add(w, isURL && i == 0)
 	}
 	if shellLine, ok := strings.CutPrefix(word, "!"); ok {
 		follows.rest = strings.TrimSpace(shellLine + " " + strings.Join(follows.words, " "))
@@ -168,29 +159,23 @@ func (s *Shell) only(to target, rest []string) (*command, error) {
 	return s.find(word, &follows)
 }
 
-// source runs the commands that there are, in their order.
-func (s *Shell) source(ctx context.Context) int {
+// source runs the commands that there are, in order.
+func (s *Shell) source(ctx context.Context) (status int) {
 	s.session = true
 	if len(s.Commands)+len(s.Scripts) == 0 {
 		return s.lines(ctx, s.input(), s.Prompt)
 	}
-	for _, text := range s.Commands {
-		next := lineList(splitCommands(text))
-		if status := s.lines(ctx, next, false); status != StatusDone || s.quit {
-			return status
-		}
+	for i := 0; i < len(s.Commands) && status == StatusDone && !s.quit; i++ {
+		status = s.lines(ctx, lineList(splitCommands(s.Commands[i])), false)
 	}
-	for _, path := range s.Scripts {
-		status := s.script(ctx, path)
-		if status != StatusDone || s.quit {
-			return status
-		}
+	for i := 0; i < len(s.Scripts) && status == StatusDone && !s.quit; i++ {
+		status = s.script(ctx, s.Scripts[i])
 	}
-	return StatusDone
+	return status
 }
 
 // lines runs a line at a time until quit or the end of the input. A person sees each error and goes
-// on; others stop at the first, unless its line begins with "-".
+// on; scripts stop at the first, unless its line begins with "-".
 func (s *Shell) lines(ctx context.Context, next lineSource, person bool) int {
 	for !s.quit && ctx.Err() == nil {
 		text, err := next(ctx)
@@ -203,10 +188,9 @@ func (s *Shell) lines(ctx context.Context, next lineSource, person bool) int {
 		}
 		line, ignored := strings.CutPrefix(strings.TrimLeft(text, blanks), "-")
 		status := s.line(ctx, line)
-		if person || status == StatusDone || ignored && status != StatusInterrupted {
-			continue
+		if !person && status != StatusDone && (!ignored || status == StatusInterrupted) {
+			return status
 		}
-		return status
 	}
 	if ctx.Err() != nil {
 		return StatusInterrupted
@@ -214,21 +198,17 @@ func (s *Shell) lines(ctx context.Context, next lineSource, person bool) int {
 	return StatusDone
 }
 
-// line runs what was typed. Lines that begin with # say something to who reads them.
+// line runs what was typed. # begins a comment.
 func (s *Shell) line(ctx context.Context, text string) int {
 	s.listings = nil
-	if strings.HasPrefix(strings.TrimLeft(text, blanks), "#") {
+	text = strings.Trim(text, blanks)
+	if text == "" || text[0] == '#' {
 		return StatusDone
 	}
-	if strings.Trim(text, blanks) != "" {
-		s.trace(strings.Trim(text, blanks))
-	}
+	s.trace(text)
 	word, follows, err := splitLine(text)
 	if err != nil {
 		return s.refuse(word, &usageError{err})
-	}
-	if word == "" {
-		return StatusDone
 	}
 	c, err := s.find(word, &follows)
 	if err != nil {
@@ -246,7 +226,7 @@ func (s *Shell) trace(text string) {
 
 var errNotConnected = errors.New("not connected: open HOST PORT first")
 
-// one runs one command and says what failed.
+// one runs one command and reports its failure.
 func (s *Shell) one(ctx context.Context, c *command) int {
 	s.single = true
 	return s.status(s.command(ctx, c.failing(), func(ctx context.Context) error {
@@ -259,8 +239,8 @@ func (s *Shell) one(ctx context.Context, c *command) int {
 	}))
 }
 
-// command runs f under a context that a person can end, and says what failed: as an object, of what
-// r has already, only where nothing below has told it.
+// command runs f under a context that a person can end, and reports its failure: as an object made
+// from r only if f has not done so.
 func (s *Shell) command(ctx context.Context, r result, f func(context.Context) error) error {
 	s.failure = nil
 	if s.Interruptible != nil {
@@ -270,7 +250,7 @@ func (s *Shell) command(ctx context.Context, r result, f func(context.Context) e
 	}
 	err := f(ctx)
 	s.screen.clear()
-	// A session that ends behind the only command took nothing from anybody.
+	// A session that ends after the only command harms nobody.
 	if s.main != nil && s.main.over() && (err != nil || !s.single) {
 		err = s.lost(err)
 	}
@@ -282,7 +262,7 @@ func (s *Shell) command(ctx context.Context, r result, f func(context.Context) e
 	return err
 }
 
-// status is what the program ends with after an error.
+// status is the program's status after an error.
 func (s *Shell) status(err error) int {
 	var usage *usageError
 	switch {
@@ -301,15 +281,14 @@ func (s *Shell) status(err error) int {
 	}
 }
 
-// say prints a line for people, unless they want none; names in it may come from the server.
+// say prints a line for people, unless they want none. It escapes names.
 func (s *Shell) say(format string, values ...any) {
-	if s.Quiet || s.JSON {
-		return
+	if !s.Quiet && !s.JSON {
+		s.screen.out(client.Printable(fmt.Sprintf(format, values...)) + "\n")
 	}
-	s.screen.out(client.Printable(fmt.Sprintf(format, values...)) + "\n")
 }
 
-// remote is the name that a person's word means on the server. Without a folder it goes as it is.
+// remote is the name that a person's word means on the server.
 func (s *Shell) remote(word string) string {
 	switch {
 	case s.folder == "" || strings.HasPrefix(word, "/"):

@@ -88,7 +88,7 @@ func TestShellNeverWritesOutsideTheFolder(t *testing.T) {
 	wantTree(t, dir, nil)
 }
 
-func TestShellSavesBeneathTheFolderThatIsNamed(t *testing.T) {
+func TestGetSavesIntoNamedFolder(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, dir, "sub/old", "old")
 	f := newFake(t, map[string]string{"a/b": "text"})
@@ -102,8 +102,8 @@ func TestShellSavesBeneathTheFolderThatIsNamed(t *testing.T) {
 func TestShellStopsAtTheFirstError(t *testing.T) {
 	dir := t.TempDir()
 	f := newFake(t, map[string]string{"a": "text"})
-	const missing = "missing: nothing sent: missing, unreadable or too large " +
-		"(this server cannot say)\n"
+	const missing = "missing: nothing sent: not found, not readable, or too large " +
+		"(this server does not say which)\n"
 	f.run(&Shell{}, dir, "HOST PORT", "ls\nget missing\nls\n").want(t, 1, "a\n", missing)
 	f.run(&Shell{}, dir, "HOST PORT", "# a list\n-get missing\n  -  frob\nls\n").want(t, 0,
 		"a\n", missing+"frob: unknown command; help lists the commands\n")
@@ -161,7 +161,7 @@ func TestShellPromptsAPersonOnly(t *testing.T) {
 	f.run(&Shell{}, t.TempDir(), "HOST PORT", "\nls\n").want(t, 0, "a\n", "")
 }
 
-func TestShellComesBackAfterTheConnectionWasLost(t *testing.T) {
+func TestShellReconnects(t *testing.T) {
 	f := newFake(t, map[string]string{"a": "text", "sub/b": "other"})
 	f.answer = func(c *control, command string) bool {
 		if strings.HasSuffix(command, "drop") {
@@ -172,15 +172,15 @@ func TestShellComesBackAfterTheConnectionWasLost(t *testing.T) {
 	}
 	dir := t.TempDir()
 	f.run(&Shell{}, dir, "HOST PORT", "get drop\nget a\n").want(t, 4, "",
-		"connection lost: the server closed it; the next command connects again\n")
+		"connection lost: the server closed it; the next command reconnects\n")
 	f.run(&Shell{}, dir, "HOST PORT get drop", "").want(t, 4, "",
 		"connection lost: the server closed it\n")
 	f.run(&Shell{}, dir, "HOST PORT", "cd sub\n-get drop\nget b\nopen\nls\n").want(t, 0,
-		"connected again to HOST:PORT\ngot b: 5 bytes PACE\nconnected to HOST:PORT\nb\n",
-		"connection lost: the server closed it; the next command connects again\n")
+		"reconnected to HOST:PORT\ngot b: 5 bytes PACE\nconnected to HOST:PORT\nb\n",
+		"connection lost: the server closed it; the next command reconnects\n")
 }
 
-func TestSessionThatIdledComesBackByItself(t *testing.T) {
+func TestIdleSessionReconnects(t *testing.T) {
 	var times atomic.Int32
 	f := newFake(t, map[string]string{"a": "text"})
 	f.answer = func(c *control, command string) bool {
@@ -196,10 +196,10 @@ func TestSessionThatIdledComesBackByItself(t *testing.T) {
 	// Once is enough: who is left again has been answered.
 	s = &Shell{state: state{idleMin: 1}}
 	f.run(s, t.TempDir(), "HOST PORT", "ls\nget drop\n").want(t, 4, "a\n",
-		"connection lost: the server closed it; the next command connects again\n")
+		"connection lost: the server closed it; the next command reconnects\n")
 }
 
-func TestShellTriesAgain(t *testing.T) {
+func TestShellRetries(t *testing.T) {
 	var times atomic.Int32
 	f := newFake(t, map[string]string{"a": "text"})
 	f.answer = func(c *control, command string) bool {
@@ -301,7 +301,7 @@ func TestURLFetches(t *testing.T) {
 	wantTree(t, dir, map[string]string{"the a": "text", "c": "other"})
 }
 
-func TestFoldersAreTheShellsOwn(t *testing.T) {
+func TestRemoteFolderIsKeptByShell(t *testing.T) {
 	f := newFake(t, map[string]string{"a/b/c": "text", "a/d": "other", "e": ""})
 	f.run(&Shell{}, t.TempDir(), "HOST PORT", "pwd\ncd a\nls\ncd b/\npwd\nls\ncd ..\nls b\n"+
 		"get b/c\n").want(t, 0, "/\nb/\nd\n/a/b\nc\nc\ngot b/c: 4 bytes PACE\n", "")
@@ -400,7 +400,7 @@ func TestHelpNamesEveryCommand(t *testing.T) {
 	}
 }
 
-func TestClassicHasWhatItHas(t *testing.T) {
+func TestClassicCommands(t *testing.T) {
 	s := func() *Shell { return &Shell{Options: client.Options{Exchange: client.Classic}} }
 	f := newFake(t, nil)
 	// What cannot be is said before anybody is asked.

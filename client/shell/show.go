@@ -13,7 +13,7 @@ import (
 // timeShown is how listings show a time.
 const timeShown = "2006-01-02 15:04"
 
-// put prints what was asked for.
+// put prints the output of a command.
 func (s *Shell) put(text string) error {
 	if err := s.screen.ask(text); err != nil {
 		return failure("output", client.ErrLocal, err)
@@ -21,7 +21,7 @@ func (s *Shell) put(text string) error {
 	return nil
 }
 
-// paint is a listed name as the output may have it.
+// paint is a listed name, safe for a terminal.
 func (s *Shell) paint(name string) string {
 	if !s.Terminal {
 		return name
@@ -79,7 +79,7 @@ func (s *Shell) showEntries(list []client.Entry, here bool) error {
 	return s.put(b.String())
 }
 
-// describe adds what stat and long listings show.
+// describe adds the fields of stat and long listings.
 func (r *result) describe(info client.Info) {
 	r.Type, r.Bytes = "file", info.Size
 	if info.Folder {

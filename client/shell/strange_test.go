@@ -57,7 +57,7 @@ func (c *control) sendKeyed(content string) {
 	c.reply(codec.CodeComplete, string(codec.AppendSize(nil, int64(len(content)))))
 }
 
-func TestMirrorRemovesNothingForALineItCannotRead(t *testing.T) {
+func TestMirrorDeletesNothingForUnreadableLine(t *testing.T) {
 	f := newFake(t, nil)
 	f.speaksStatus(map[string]string{
 		".": "file\t1\tsome day\tfar\nfile of which nothing is known\n",
@@ -92,8 +92,8 @@ func TestChangeIsNotMadeTwice(t *testing.T) {
 		Options: client.Options{Exchange: client.Status}, Retries: 3, state: state{idleMin: 1},
 	}
 	f.run(s, t.TempDir(), "HOST PORT", "rm a\n").want(t, StatusLost, "",
-		"connection lost: the server closed it, and whether it was done is not known; "+
-			"the next command connects again\n")
+		"connection lost: the server closed it, and it is not known whether it was done; "+
+			"the next command reconnects\n")
 	if n := asked.Load(); n != 1 {
 		t.Errorf("asked %d times", n)
 	}

@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// target is a server, and what of it is wanted first.
+// target is a server, and a place on it.
 type target struct {
 	// addr is HOST:PORT.
 	addr string
-	// folder is where names start from, without a slash at its ends; file is one to fetch.
+	// folder is where names start from, without slashes at its ends; file is one to fetch.
 	folder, file string
 }
 
@@ -27,13 +27,13 @@ func noServer(word string) error {
 		"HOST:PORT, PORT on this machine, or ferry://HOST:PORT/PATH", word)}
 }
 
-// badPort is an error about what stands where a port belongs.
+// badPort is an error about a word that is no port.
 func badPort(word string) error {
 	return &usageError{fmt.Errorf("%q: no port; one is a number from 1 to 65535", word)}
 }
 
-// parseTarget takes a server off the front of words: a URL, a bookmark, HOST:PORT, HOST PORT or
-// PORT, or HOST where there is a standard port.
+// parseTarget parses a server at the start of words: a URL, a bookmark, HOST:PORT, HOST PORT or
+// PORT, or HOST if there is a standard port.
 func (s *Shell) parseTarget(words []string) (to target, rest []string, err error) {
 	if len(words) > 0 && s.Config != nil && (len(words) == 1 || !IsPort(words[1])) {
 		if place, there := s.Config.Bookmarks[words[0]]; there {
@@ -60,7 +60,7 @@ func hasScheme(word string) bool {
 	return len(word) >= len(scheme) && strings.EqualFold(word[:len(scheme)], scheme)
 }
 
-// parseURL takes a URL apart. A path that ends with a slash is a folder.
+// parseURL parses a URL. A path that ends with a slash is a folder.
 func parseURL(word string, standard uint16) (target, error) {
 	bad := func(why string) (target, error) {
 		return target{}, &usageError{errors.New(word + ": " + why)}
@@ -94,7 +94,7 @@ func parseURL(word string, standard uint16) (target, error) {
 	return to, nil
 }
 
-// parseAddr takes a server's address off the front of words.
+// parseAddr parses a server's address at the start of words.
 func parseAddr(words []string, standard uint16) (addr string, rest []string, err error) {
 	if len(words) == 0 {
 		return "", nil, noServer("")
@@ -110,7 +110,7 @@ func parseAddr(words []string, standard uint16) (addr string, rest []string, err
 	if IsPort(first) {
 		return net.JoinHostPort("localhost", first), words[1:], nil
 	}
-	// A colon stands in a number of IPv6, or before what is no port.
+	// A colon belongs to an IPv6 address, or precedes what is no port.
 	_, notNumber := netip.ParseAddr(host)
 	if standard != 0 && host != "" && (notNumber == nil || !strings.Contains(host, ":")) {
 		return net.JoinHostPort(host, strconv.Itoa(int(standard))), words[1:], nil
@@ -118,11 +118,11 @@ func parseAddr(words []string, standard uint16) (addr string, rest []string, err
 	return "", nil, notServer(words)
 }
 
-// notServer says what keeps words from being a server: mostly a port that is missing, or is none.
+// notServer explains why words are no server: usually the port is missing or invalid.
 func notServer(words []string) error {
 	first := words[0]
 	host, port, err := net.SplitHostPort(first)
-	verb := look(strings.ToLower(first))
+	verb := findVerb(strings.ToLower(first))
 	switch {
 	case verb != nil && !verb.connected && verb.words[0] != "open":
 		return &usageError{fmt.Errorf("%s: without a server it is ferry -e %s", first,
@@ -136,18 +136,18 @@ func notServer(words []string) error {
 		return badPort(words[1])
 	case isNumber(first):
 		return badPort(first)
-	case len(words) > 1 && look(strings.ToLower(words[1])) == nil && !hasScheme(first):
+	case len(words) > 1 && findVerb(strings.ToLower(words[1])) == nil && !hasScheme(first):
 		return badPort(words[1])
 	}
 	return noServer(first)
 }
 
-// isNumber says whether a word was meant for a number.
+// isNumber reports whether a word was meant as a number.
 func isNumber(word string) bool {
 	return strings.Trim(word, "0123456789") == "" && word != ""
 }
 
-// IsPort says whether a word is a port's number, as the program's command line needs to know.
+// IsPort reports whether a word is the number of a port.
 func IsPort(word string) bool {
 	n, err := strconv.ParseUint(word, 10, 16)
 	return err == nil && n > 0

@@ -8,7 +8,7 @@ import (
 	"ferry/client"
 )
 
-func TestTargetIsTakenOffTheFront(t *testing.T) {
+func TestTargetIsParsed(t *testing.T) {
 	for words, want := range map[string]string{
 		"h 21": "h:21 []", "h:21": "h:21 []", "21": "localhost:21 []", "h 21 get a": "h:21 [get a]",
 		"[::1]:21 ls": "[::1]:21 [ls]", "::1 21": "[::1]:21 []", "[::1] 21 x": "[::1]:21 [x]",
@@ -26,7 +26,7 @@ func TestTargetIsTakenOffTheFront(t *testing.T) {
 	}
 }
 
-func TestHostAloneServesWhereThereIsAStandardPort(t *testing.T) {
+func TestHostAloneUsesStandardPort(t *testing.T) {
 	for words, want := range map[string]string{
 		"h": "h:20021 []", "h get a": "h:20021 [get a]", "h 21 get a": "h:21 [get a]",
 		"h:21 get a": "h:21 [get a]", "21": "localhost:21 []", "::1 get a": "[::1]:20021 [get a]",
@@ -46,7 +46,7 @@ func TestHostAloneServesWhereThereIsAStandardPort(t *testing.T) {
 	}
 }
 
-func TestBadServerIsToldByItsWord(t *testing.T) {
+func TestInvalidServerIsExplained(t *testing.T) {
 	const forms = " has no port, and is no bookmark; a server is HOST PORT, HOST:PORT, " +
 		"PORT on this machine, or ferry://HOST:PORT/PATH"
 	const port = ": no port; one is a number from 1 to 65535"
@@ -66,7 +66,7 @@ func TestBadServerIsToldByItsWord(t *testing.T) {
 	}
 }
 
-func TestURLIsTakenApart(t *testing.T) {
+func TestURLIsParsed(t *testing.T) {
 	for text, want := range map[string]target{
 		"ferry://h:21":                {addr: "h:21"},
 		"FERRY://h:21/":               {addr: "h:21"},

@@ -18,8 +18,8 @@ type remoteCopy struct {
 	// dry changes nothing; delete deletes what the source lacks.
 	dry, delete bool
 
-	// has is what the server has in the folders that the source has too, and with delete in all
-	// of them. surplus is what is left to delete of it.
+	// has is what the server has in the folders of the source, and with delete in all of them.
+	// surplus is what remains to delete of it.
 	has     tree
 	surplus []found
 	// missing are folders that the server lacks; blocked are those that cannot be used.
@@ -29,14 +29,14 @@ type remoteCopy struct {
 
 var errNoMkdir = errors.New("there is no such folder on the server, and it cannot make one")
 
-// prepare finds out what the server has, deletes what is in the way of a mirror, and makes the
-// folders that the source needs.
+// prepare reads the remote folder, deletes what conflicts with a mirror, and makes the folders that
+// the source needs.
 func (r *remoteCopy) prepare(ctx context.Context, source *tree) error {
 	r.blocked = make(map[string]bool)
 	if err := r.read(ctx, source); err != nil {
 		return err
 	}
-	if r.delete {
+	if r.delete && len(r.tally.failed) == 0 {
 		var conflicts []found
 		conflicts, r.surplus = source.surplus(&r.has)
 		if err := r.remove(ctx, conflicts); err != nil {
@@ -57,7 +57,7 @@ func (r *remoteCopy) prepare(ctx context.Context, source *tree) error {
 	return nil
 }
 
-// block reports a folder that cannot be used. Its error is returned if nothing else can go on.
+// block reports a folder that cannot be used. It returns the error if nothing else can continue.
 func (r *remoteCopy) block(folder string, err error) error {
 	if folder == "" || endsAll(err) {
 		return err
@@ -134,7 +134,7 @@ func (r *remoteCopy) makeFolder(ctx context.Context, name string) error {
 	return nil
 }
 
-// remove deletes names of the copy, which stand after what is in them.
+// remove deletes names of the copy, contents first.
 func (r *remoteCopy) remove(ctx context.Context, list []found) error {
 	return r.tally.remove(list, r.dry, func(f found) (result, func() error) {
 		name := join(r.root, f.path)

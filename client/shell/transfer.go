@@ -16,28 +16,27 @@ import (
 	"ferry/codec"
 )
 
-// job is one file to move, or one change to make, of a command.
+// job is one file to move.
 type job struct {
-	// command is what is done, by the word that a person would type: get, put, mkdir, rm, rmdir.
+	// command is get or put.
 	command string
-	// remote is the name on the server, whole, and local the path on this side.
+	// remote is the whole name on the server, local the path here.
 	remote, local string
-	// name is how the person knows it, as how the person named the other side.
+	// name is how the person knows it; as is how the person named the other side.
 	name, as string
-	// size is -1 where it is not known.
+	// size is -1 if unknown.
 	size int64
 	// time is the remote one, which a fetched file of a mirror gets; zero for none.
 	time time.Time
-	// resume has a transfer go on where an earlier one broke off.
+	// resume continues an interrupted transfer.
 	resume bool
-	// segments is in how many pieces a file is fetched at once, 0 or 1 for one after another;
-	// asked says that a person wants them and nothing else.
+	// segments is how many pieces to fetch at once; asked means that the person insists on them.
 	segments int
 	asked    bool
 }
 
-// watch begins to measure a command's transfers, and shows how far they are until the screen is
-// cleared: so many files with so many bytes, -1 where nobody knows; no files for a single transfer.
+// watch shows the progress of a command's transfers until the screen is cleared: of so many files,
+// 0 for a single transfer, with so many bytes, -1 if unknown.
 func (s *Shell) watch(files int, bytes int64) *progress {
 	p := newProgress(files, bytes)
 	s.screen.show(p)
@@ -68,15 +67,13 @@ func (l *link) transfer(ctx context.Context, p *progress, j job) result {
 	return r
 }
 
-// keptOf is how much is kept of a get that ended in an error, or was sent of a put, of which the
-// server alone knows what came; 0 where another try would not go on with it.
+// keptOf is how much is kept of a failed get, or was sent of a failed put; 0 if another try would
+// not resume it.
 func keptOf(j job, g *gauge, err error) int64 {
-	brokeOff := errors.Is(err, client.ErrGivenUp) || mayPass(err) && !errors.Is(err, client.ErrBusy)
 	switch {
-	case !brokeOff:
+	case !errors.Is(err, client.ErrGivenUp) && (!mayPass(err) || errors.Is(err, client.ErrBusy)):
 		return 0
 	case j.command == "get":
-		// What an earlier try left is kept too, if this one ended before it could begin.
 		return client.KeptOf(j.local)
 	}
 	return g.moved.Load()
@@ -87,9 +84,9 @@ func interrupted(err error, command string, moved int64) error {
 	size := humanize.Bytes(uint64(moved))
 	if command == "put" {
 		return &typedError{err, fmt.Sprintf(
-			"%v; of %s sent, the server keeps what it got, and put -c goes on", err, size)}
+			"%v; %s sent; the server kept what it received; put -c resumes", err, size)}
 	}
-	return &typedError{err, fmt.Sprintf("%v; %s are kept, and get -c goes on", err, size)}
+	return &typedError{err, fmt.Sprintf("%v; %s kept; get -c resumes", err, size)}
 }
 
 // fetch gets one file.
@@ -104,59 +101,55 @@ func (l *link) fetch(ctx context.Context, j job, r *result) error {
 			r.whole()
 		}
 		if err == nil && r.Bytes == 0 && c.Exchange() == client.Base {
-			// PROTOCOL, Base exchange: "A missing file, an unreadable one, or one too large
-			// for a field is answered by field(0)". The listing has ruled out the first.
-			r.Note = "empty, unreadable or too large (this server cannot say)"
+			// Base sends the same for a missing file, which the listing has ruled out.
+			r.Note = "empty, not readable, or too large (this server does not say which)"
 		}
 		if err == nil && !j.time.IsZero() {
-			// By its time a mirror knows the file again. Where it cannot be set, it comes anew.
+			// The next mirror compares the time. If it cannot be set, the file comes again.
 			_ = os.Chtimes(j.local, time.Time{}, j.time)
 		}
 		return err
 	})
 }
 
-// get fetches a file so that what comes of it stays if the server and the size allow that.
+// get fetches a file, resumable if server and size allow that.
 func (j job) get(ctx context.Context, c *client.Client, r *result) (client.Moved, error) {
-	if c.Exchange() == client.Status && j.size < 0 {
+	status := c.Exchange() == client.Status
+	if status && j.size < 0 {
 		info, err := c.Stat(ctx, j.remote)
 		switch {
-		case errors.Is(err, client.ErrNotAllowed):
-			// Then it has to do without.
+		case errors.Is(err, client.ErrNotAllowed): // the size stays unknown
 		case err != nil:
 			return client.Moved{}, err
 		case info.Folder:
-			return client.Moved{}, &client.Error{Name: j.name, Kind: errFolder}
+			return client.Moved{}, failure(j.name, errFolder, nil)
 		default:
 			j.size = info.Size
 		}
 	}
-	if j.asked || j.segments > 1 && j.size >= segmentsMin && c.Features().Has(needed) {
+	r.keeps = status && j.size >= keepMin
+	switch {
+	case j.asked || j.segments > 1 && j.size >= segmentsMin && c.Features().Has(needed):
 		r.keeps = false
 		return c.GetSegments(ctx, j.remote, j.local, j.segments)
-	}
-	r.keeps = c.Exchange() == client.Status && j.size >= keepMin
-	if r.keeps || j.resume {
+	case r.keeps || j.resume:
 		return c.GetFileContinue(ctx, j.remote, j.local)
 	}
 	n, err := c.GetFile(ctx, j.remote, j.local)
 	return client.Moved{Size: n}, err
 }
 
-// segmentsMin is the size of files that are worth two sessions, and needed what a server has to
-// have for them. Where that is not so a default is passed over, and who asks is told.
 const (
+	// segmentsMin is the size of files that are worth two sessions by default, from servers with
+	// the needed features.
 	segmentsMin = 2 << 20
 	needed      = codec.FeatureGet | codec.FeatureSum
+	// keepMin is the size of files that are worth resuming: less moves faster than it is compared.
+	keepMin = 1 << 20
 )
-
-// keepMin is the size of files whose beginning is worth keeping when a transfer breaks off: less
-// moves faster than it is compared.
-const keepMin = 1 << 20
 
 // store puts one file.
 func (l *link) store(ctx context.Context, j job, r *result) error {
-	// A FIFO would be waited for if it were opened first.
 	info, err := os.Stat(j.local)
 	if err == nil && !info.Mode().IsRegular() {
 		err = errNotPlain
@@ -197,18 +190,17 @@ func runGet(ctx context.Context, s *Shell, c *command) error {
 	if c.has[segmented.name] && (c.has[recursive.name] || c.has[resume.name]) {
 		return errSegmentsAlone
 	}
-	if !c.has["recursive"] {
-		return s.getOne(ctx, c)
+	if c.has[recursive.name] {
+		err := s.getTree(ctx, c)
+		if !errors.Is(err, client.ErrNoFolder) || !s.isRemoteFile(ctx, c.words[0]) {
+			return err
+		}
+		// As with other programs, get -r of a file fetches the file.
 	}
-	err := s.getTree(ctx, c)
-	if errors.Is(err, client.ErrNoFolder) && s.isRemoteFile(ctx, c.words[0]) {
-		// As other programs have it, what is asked for with all beneath it may be a file.
-		return s.getOne(ctx, c)
-	}
-	return err
+	return s.getOne(ctx, c)
 }
 
-// isRemoteFile says whether the server has such a file, as far as it can tell.
+// isRemoteFile reports whether the server has such a file, as far as it can tell.
 func (s *Shell) isRemoteFile(ctx context.Context, name string) bool {
 	if name == "" || s.main.client == nil || s.main.client.Exchange() != client.Status {
 		return false
@@ -218,37 +210,35 @@ func (s *Shell) isRemoteFile(ctx context.Context, name string) bool {
 }
 
 func (s *Shell) getOne(ctx context.Context, c *command) error {
-	name := c.words[0]
+	name, as := c.words[0], strings.Join(c.words[1:], "")
 	if strings.HasSuffix(name, "/") && s.Options.Exchange != client.Classic {
-		return &client.Error{Name: name, Kind: errFolder}
+		return failure(name, errFolder, nil)
 	}
-	local, err := s.localTarget(name, c.words[1:])
+	local, err := s.localTarget(name, as)
 	if err != nil {
 		return err
 	}
 	j := job{
-		command: "get", remote: s.remote(name), local: local, name: name, size: -1,
-		resume: c.has["continue"],
-	}
-	if len(c.words) > 1 {
-		j.as = c.words[1]
+		command: "get", remote: s.remote(name), local: local, name: name, as: as, size: -1,
+		resume: c.has[resume.name],
 	}
 	if j.segments, err = s.segments(c); err != nil {
 		return err
 	}
 	j.asked = c.has[segmented.name] && j.segments > 1
 	err = s.alone(ctx, j)
-	if errors.Is(err, client.ErrNotFound) && len(c.words) > 1 && s.isRemoteFile(ctx, c.bare) {
+	if errors.Is(err, client.ErrNotFound) && as != "" && s.isRemoteFile(ctx, c.bare) {
 		return &typedError{err, fmt.Sprintf("%v; a name with spaces stands in quotes: get %s",
 			err, quoted(c.bare))}
 	}
 	return err
 }
 
-var errSegmentsAlone = &usageError{errors.New("get -s: segments are of one file, and begin anew: " +
-	"-r takes --parallel N before the server, and -c goes on with one piece")}
+var errSegmentsAlone = &usageError{errors.New(
+	"get -s: segments are for one file, and start over: " +
+		"-r takes --parallel N before the server, and -c resumes with one piece")}
 
-// segments is in how many pieces a get fetches a file: as it says itself, or by default.
+// segments is in how many pieces a get fetches a file.
 func (s *Shell) segments(c *command) (int, error) {
 	switch {
 	case c.has[resume.name]:
@@ -267,15 +257,11 @@ func (s *Shell) segments(c *command) (int, error) {
 
 var errFolder = errors.New("a folder; get -r fetches it, ls lists it")
 
-// localTarget is where a file that is got goes: its base name in the local folder, or what the
-// person named, which may be a folder.
-func (s *Shell) localTarget(name string, named []string) (string, error) {
-	if len(named) == 0 {
-		base, err := client.LocalName(name)
-		return filepath.Join(s.Dir, base), err
-	}
-	local := s.local(named[0])
-	if !isFolder(local) && !os.IsPathSeparator(named[0][len(named[0])-1]) {
+// localTarget is where a fetched file goes: its base name in the local folder, or as the person
+// said, which may be a folder.
+func (s *Shell) localTarget(name, as string) (string, error) {
+	local := s.local(as)
+	if as != "" && !isFolder(local) && !os.IsPathSeparator(as[len(as)-1]) {
 		return local, nil
 	}
 	base, err := client.LocalName(name)
@@ -287,7 +273,7 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// local is the path that a person's word means.
+// local is the path that a person's word means; that of "" is the local folder.
 func (s *Shell) local(word string) string {
 	if filepath.IsAbs(word) {
 		return word
@@ -298,7 +284,7 @@ func (s *Shell) local(word string) string {
 func runPut(ctx context.Context, s *Shell, c *command) error {
 	words := c.words
 	if len(words) == 2 && c.bare != "" && !s.isThere(words[0]) && s.isThere(c.bare) {
-		// The two words are one name: such a file is there, and the other is not.
+		// Treat "a b" as one name if that file exists and "a" does not.
 		words = []string{c.bare}
 	}
 	if c.has["recursive"] {

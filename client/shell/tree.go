@@ -74,7 +74,7 @@ func (t *tally) entries(ctx context.Context, root, relative string) (list []entr
 		return err
 	})
 	if errors.Is(err, client.ErrProtocol) && list != nil {
-		// The unreadable lines count as a failure, so that nothing is deleted for lack of them.
+		// Unreadable lines are a failure, so that nothing is deleted because of them.
 		t.fail(result{Command: "ls", Remote: folder}, err)
 		err = nil
 	}
@@ -91,7 +91,7 @@ func (t *tally) entries(ctx context.Context, root, relative string) (list []entr
 	return kept, err
 }
 
-// list asks for a folder's entries, with sizes and times if the server has them.
+// listFolder lists a folder, with sizes and times if the server has them.
 func listFolder(ctx context.Context, c *client.Client, folder string) ([]entry, error) {
 	if c.Exchange() == client.Status {
 		long, err := c.ListLong(ctx, folder)
@@ -111,7 +111,7 @@ func listFolder(ctx context.Context, c *client.Client, folder string) ([]entry, 
 	return list, err
 }
 
-// join is a name in a remote folder.
+// join is the path of a name in a remote folder.
 func join(folder, name string) string {
 	switch {
 	case folder == "":
@@ -124,9 +124,9 @@ func join(folder, name string) string {
 	return folder + "/" + name
 }
 
-// walker lists what is beneath a folder of either side.
+// walker reads a tree of either side.
 type walker struct {
-	// list lists a folder by its path beneath the root; report tells that one failed.
+	// list lists a folder by its path beneath the root; report reports a failure.
 	list   func(folder string) ([]entry, error)
 	report func(folder string, err error)
 	// all includes names that begin with a dot.
@@ -194,7 +194,7 @@ func (w *walker) walk(folder string) error {
 	return err
 }
 
-// add takes a name into the tree, with everything beneath it.
+// add adds a name to the tree, with everything beneath it.
 func (w *walker) add(f found) error {
 	switch {
 	case len(w.tree.files)+len(w.tree.folders)+len(w.tree.skipped) >= namesMax:
@@ -216,13 +216,13 @@ func (w *walker) add(f found) error {
 	return nil
 }
 
-// endsAll says whether an error is the end of whatever a command still has before it.
+// endsAll reports whether a command cannot continue after an error.
 func endsAll(err error) bool {
 	return isAny(err, client.ErrLost, client.ErrConnect, client.ErrGivenUp, client.ErrClosed)
 }
 
-// localPath is where a path of a remote tree lies on this side, beneath root. Each part of it has
-// to be a name here.
+// localPath is the local path of a path in a remote tree, beneath root. Each part must be a valid
+// local name.
 func localPath(root, relative string) (string, error) {
 	for part := range strings.SplitSeq(relative, "/") {
 		if _, err := client.LocalName(part); err != nil {
@@ -239,12 +239,11 @@ func localPath(root, relative string) (string, error) {
 var (
 	errLink      = errors.New("a symbolic link, which a fetch does not follow")
 	errNotFolder = errors.New("not a folder")
-	errTwins     = errors.New("another name is the same here but for its letters' case")
+	errTwins     = errors.New("another name differs only in case")
 )
 
-// makeFolders makes the folders of a remote tree beneath root, and leaves files out that cannot be
-// there. No symbolic link beneath root is followed: one that stands where a folder belongs may lead
-// anywhere.
+// makeFolders makes the folders of a remote tree beneath root, and returns the files that can be
+// fetched. It follows no symbolic link beneath root: that may lead anywhere.
 func makeFolders(root string, from *tree, remote string, t *tally) []found {
 	blocked := make(map[string]bool)
 	for _, f := range from.folders {
@@ -278,7 +277,7 @@ func makeFolders(root string, from *tree, remote string, t *tally) []found {
 	return files
 }
 
-// foldsCase says that a and A are one file, as they are on most disks of these systems.
+// foldsCase means that a and A are one file, as on most disks of these systems.
 const foldsCase = runtime.GOOS == "windows" || runtime.GOOS == "darwin"
 
 func makeFolder(root, relative string) error {

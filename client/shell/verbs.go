@@ -6,26 +6,26 @@ import (
 	"slices"
 )
 
-// verb is one of the shell's commands.
+// verb is a command of the shell.
 type verb struct {
-	// words are its names, the one that help shows first.
+	// words are its names; help shows the first.
 	words []string
-	// usage is its arguments, as help shows them.
+	// usage is its arguments in help.
 	usage string
 	says  string
-	// more is what help VERB adds, and examples are lines that may be typed.
+	// more is further help; examples are lines to type.
 	more     string
 	examples []string
-	// least and most bound the words behind it; most is -1 for any number.
+	// least and most bound the number of words; most is -1 for no bound.
 	least, most int
 	options     []option
-	// bare lets the whole rest of a line be one name when it is more words than most.
+	// bare takes the rest of a line for one name if there are more words than most.
 	bare bool
-	// connected says that it needs a session.
+	// connected means that it needs a session.
 	connected bool
-	// base says that the classic exchange has none.
+	// base means that the classic exchange has no such command.
 	base bool
-	// takes says what each word behind it is, for completion; the last goes for all further.
+	// takes is what each word is, for completion; the last counts for all further ones.
 	takes []kind
 	run   func(ctx context.Context, s *Shell, c *command) error
 }
@@ -44,18 +44,18 @@ const (
 )
 
 var (
-	recursive = option{letter: 'r', name: "recursive", says: "a folder with all that is beneath it"}
+	recursive = option{letter: 'r', name: "recursive", says: "a folder with everything in it"}
 	resume    = option{
-		letter: 'c', name: "continue", says: "go on where an earlier transfer broke off",
+		letter: 'c', name: "continue", says: "resume an interrupted transfer",
 	}
-	all       = option{letter: 'a', name: "all", says: "names that begin with a dot too"}
+	all       = option{letter: 'a', name: "all", says: "include names that begin with a dot"}
 	segmented = option{
 		letter: 's', name: "segments", value: "N",
-		says: "a large file in N pieces at once, over a session each",
+		says: "a large file in N pieces at once, each over its own session",
 	}
 )
 
-// verbs is the table of commands, in the order that help shows.
+// verbs is the table of commands, in the order of help.
 func verbs() []verb {
 	return slices.Concat(sessionVerbs(), fileVerbs(), batchVerbs(), remoteVerbs(), localVerbs())
 }
@@ -64,24 +64,24 @@ func sessionVerbs() []verb {
 	return []verb{
 		{
 			words: []string{"open"}, usage: "[HOST PORT]", most: 2,
-			says: "connect to a server; alone, to the last one again",
+			says: "connect to a server; alone, to the last one",
 			more: "Also HOST:PORT, PORT on this machine, ferry://HOST:PORT/FOLDER/, or a\n" +
 				"bookmark. Under ferry --classic HOST alone means its port 20021.",
 			examples: []string{"open example.org 2121", "open 2121"},
 			takes:    []kind{serverName, nothing}, run: runOpen,
 		},
 		{
-			words: []string{"close"}, says: "leave the server, to open another",
+			words: []string{"close"}, says: "disconnect from the server",
 			connected: true, run: runClose,
 		},
 		{
 			words: []string{"quit", "exit", "bye"},
-			says:  "leave the program, as Ctrl-D does", run: runQuit,
+			says:  "leave the program; so does Ctrl-D", run: runQuit,
 		},
 		{
 			words: []string{"bookmark"}, usage: "[NAME]", most: 1,
 			options: []option{{letter: 'd', name: "delete", says: "forget NAME"}},
-			says:    "list bookmarks, or keep this server and folder as NAME",
+			says:    "list bookmarks, or save this server and folder as NAME",
 			more:    "open NAME and ferry NAME go there.", examples: []string{"bookmark lab"},
 			takes: []kind{serverName}, run: runBookmark,
 		},
@@ -99,9 +99,9 @@ func fileVerbs() []verb {
 			words: []string{"get"}, usage: "REMOTE [LOCAL]", least: 1, most: 2, bare: true,
 			options: []option{recursive, resume, segmented, all},
 			says:    "fetch a file: a/b is saved as b, or as LOCAL",
-			more: "The file appears whole or not at all. LOCAL may be a folder. get -r fetches\n" +
-				"a folder to a folder of its name. Segments are faster where one connection is\n" +
-				"slower than the network; what broke off is not kept of them.\n" + spacesHelp,
+			more: "A file appears only once it is complete. LOCAL may be a folder. get -r\n" +
+				"fetches a folder to a folder of its name. Segments are faster if one\n" +
+				"connection is slower than the network; they cannot be resumed.\n" + spacesHelp,
 			examples: []string{
 				"get report.txt", `get "the report.txt" old.txt`, "get the last report.txt",
 				"get -r music", "get -c big.iso", "get -s 4 big.iso",
@@ -113,8 +113,8 @@ func fileVerbs() []verb {
 			options: []option{recursive, resume, all},
 			says:    "store a file: a/b is stored as b, or as REMOTE",
 			more: "\"stored\" means that the server has the file. \"sent, not confirmed\" means\n" +
-				"that it got every byte and said nothing. put -r stores a folder as a folder of\n" +
-				"its name; names that begin with a dot and symbolic links stay behind.\n" +
+				"sent, but the server did not acknowledge it. put -r stores a folder as a\n" +
+				"folder of its name, without names that begin with a dot and symbolic links.\n" +
 				spacesHelp,
 			examples: []string{
 				"put report.txt", `put "my report.txt" report.txt`, "put -r photos",
@@ -132,8 +132,8 @@ func fileVerbs() []verb {
 		},
 		{
 			words: []string{"cd"}, usage: "[FOLDER]", most: 1, bare: true,
-			says: "go to a remote folder; .. is the one above",
-			more: "Names start from there, in every command. cd alone goes to the top.",
+			says: "change the remote folder; .. is the parent",
+			more: "Remote names are relative to it. cd without FOLDER goes to the top.",
 
 			examples: []string{"cd music"},
 			takes:    []kind{remoteFolder}, connected: true, base: true, run: runCd,
@@ -151,9 +151,8 @@ func batchVerbs() []verb {
 			words: []string{"mget"}, usage: "PATTERN...", least: 1, most: -1,
 			options: []option{resume},
 			says:    "fetch all files that match",
-			more: "* and ? stand for letters, [a-z] for one of them, {a,b} for either, ** for\n" +
-				"any folders. What is found below the folder that a pattern begins with keeps\n" +
-				"its folders here.",
+			more: "* matches any letters, ? one letter, [a-z] one of these, {a,b} either, **\n" +
+				"any folders. Files keep their folders below the one that the pattern begins with.",
 			examples: []string{"mget *.txt", "mget music/*.ogg", "mget src/**/*.go"},
 			takes:    []kind{remoteName}, connected: true, base: true, run: runMget,
 		},
@@ -170,23 +169,25 @@ func batchVerbs() []verb {
 			options: []option{
 				{letter: 'R', name: "reverse", says: "the other way: mirror -R [LOCAL [REMOTE]]"},
 				{letter: 'n', name: "dry-run", says: "say what would be done, and do nothing"},
-				{name: "delete", says: "remove what the copy has and the other side does not"},
+				{name: "delete", says: "delete what only the copy has"},
 				all,
 			},
 			says: "make LOCAL like the folder REMOTE: fetch what differs",
-			more: "What differs is told by size and time, where the server tells them;\n" +
-				"otherwise every file is fetched. Names that begin with a dot are neither\n" +
+			more: "Files are compared by size and time if the server sends them; otherwise\n" +
+				"every file is fetched. Names that begin with a dot are neither\n" +
 				"sent nor deleted; -a sends them too. Symbolic links are not sent, and what\n" +
 				"stands under their names on the other side is not deleted.",
-			examples: []string{"mirror music", "mirror --dry-run --delete music here", "mirror -R photos"},
-			takes:    []kind{remoteFolder, localFolder}, connected: true, base: true,
+			examples: []string{
+				"mirror music", "mirror --dry-run --delete music here", "mirror -R photos",
+			},
+			takes: []kind{remoteFolder, localFolder}, connected: true, base: true,
 			run: runMirror,
 		},
 	}
 }
 
-const spacesHelp = `Names with spaces stand in double quotes, "" for a quote inside. Three words or
-more without quotes are one name; two words are two names. A name that begins
-with a dash stands in quotes too.`
+const spacesHelp = `Put names with spaces in double quotes, with "" for a quote inside. Three words
+or more without quotes are one name; two words are two names. Quote a name that
+begins with a dash, too.`
 
 var errNoHelp = errors.New("no such command; help lists the commands")

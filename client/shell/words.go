@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// typed is what stood behind a command's word.
+// typed is what follows a command's word.
 type typed struct {
 	words []string
-	// quoted says which words were, so that they are no options; at is where each began in rest.
+	// quoted marks words that were quoted, and so are no options; at is where each began in rest.
 	quoted []bool
 	at     []int
-	// rest is the whole of it as it was typed, bare false when a part was quoted. A name with
-	// spaces may stand there bare.
+	// rest is all of it as it was typed; bare is false if a part was quoted. It may be a name with
+	// spaces.
 	rest string
 	bare bool
 }
 
-// add appends a word of a command line, where every word is one already.
+// add appends a word of a command line, which is split already.
 func (t *typed) add(word string, quoted bool) {
 	t.words, t.quoted = append(t.words, word), append(t.quoted, quoted)
 }
 
-// blanks separate words; a carriage return ends the lines of some systems.
+// blanks separate words; some systems end lines with a carriage return.
 const blanks = " \t\r"
 
 var (
@@ -30,11 +30,10 @@ var (
 	errQuoteStuck = errors.New(`a space must follow a closing quote; "" inside quotes is one "`)
 )
 
-// splitLine takes a typed line apart: the command's word, in small letters, and what follows it.
-// Blanks separate words. A word that begins with a double quote goes to the next one and may hold
-// blanks; two double quotes inside stand for one. Nothing else has a meaning of its own, so that
-// the backslashes of Windows and the apostrophes of titles need no care. What follows "!" is a line
-// of the system's own shell and is not taken apart.
+// splitLine splits a typed line into the command's word, in lower case, and what follows it. Blanks
+// separate words. A word in double quotes may hold blanks; two double quotes inside mean one.
+// Nothing else is special, so that Windows' backslashes and apostrophes need no care. A line after
+// "!" is for the system's shell and is not split.
 func splitLine(line string) (word string, follows typed, err error) {
 	line = strings.Trim(line, blanks)
 	if system, ok := strings.CutPrefix(line, "!"); ok {
@@ -48,7 +47,7 @@ func splitLine(line string) (word string, follows typed, err error) {
 	return strings.ToLower(line[:end]), follows, err
 }
 
-// splitWords takes apart what follows a command's word.
+// splitWords splits what follows a command's word.
 func splitWords(text string) (typed, error) {
 	t := typed{rest: text, bare: true}
 	for text = strings.TrimLeft(text, blanks); text != ""; {
@@ -64,7 +63,7 @@ func splitWords(text string) (typed, error) {
 	return t, nil
 }
 
-// nextWord takes the first word off a text that begins with one.
+// nextWord splits off the first word of a text that begins with one.
 func nextWord(text string) (word, rest string, quoted bool, err error) {
 	if text[0] != '"' {
 		end := strings.IndexAny(text, blanks)
@@ -91,7 +90,7 @@ func nextWord(text string) (word, rest string, quoted bool, err error) {
 	}
 }
 
-// quoted is a name as a line would have it: in quotes where it needs them.
+// quoted is a name as it is typed: in quotes where it needs them.
 func quoted(name string) string {
 	if name != "" && !strings.ContainsAny(name, blanks) && !strings.ContainsAny(name[:1], `"-`) {
 		return name
@@ -99,7 +98,7 @@ func quoted(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// joined is words as a line that would be typed.
+// joined is words as a line that could be typed.
 func joined(words []string) string {
 	line := make([]string, len(words))
 	for i, word := range words {
@@ -111,9 +110,9 @@ func joined(words []string) string {
 	return strings.Join(line, " ")
 }
 
-// splitCommands takes a text of several commands apart, at semicolons outside of quotes and at line
-// ends. A quote begins a word and nothing else, as in a line; one that is not closed goes to the
-// end, and is an error when its command is split.
+// splitCommands splits commands at semicolons outside quotes and at line ends. A quote only opens
+// at the start of a word; one that is not closed goes to the end, and is an error when its command
+// is split.
 func splitCommands(text string) (lines []string) {
 	start, within, wordStart := 0, false, true
 	for i := 0; i < len(text); i++ {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestLineIsTakenApart(t *testing.T) {
+func TestLineIsSplit(t *testing.T) {
 	for line, want := range map[string]struct {
 		word  string
 		words []string
@@ -39,7 +39,7 @@ func TestLineIsTakenApart(t *testing.T) {
 	}
 }
 
-func TestWhatFollowsIsSettled(t *testing.T) {
+func TestOptionsAreParsed(t *testing.T) {
 	for line, want := range map[string]struct {
 		words []string
 		has   string

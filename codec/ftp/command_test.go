@@ -54,7 +54,7 @@ func TestTableOfVerbs(t *testing.T) {
 		"send":    {"LIST NLST MLSD RETR", func(p Properties) bool { return p.Work == WorkSend }},
 		"receive": {"STOR APPE STOU", func(p Properties) bool { return p.Work == WorkReceive }},
 		"file": {
-			"STAT CWD CDUP MLST SIZE MDTM MFMT DELE MKD RMD RNFR RNTO HASH XSHA256",
+			"STAT ALLO CWD CDUP MLST SIZE MDTM MFMT DELE MKD RMD RNFR RNTO SITE HASH XSHA256",
 			func(p Properties) bool { return p.Work == WorkFile },
 		},
 		"list": {

@@ -171,7 +171,9 @@ var verbs = [verbCount]Properties{
 	VerbType: {Word: "TYPE", Usage: "A|A N|I|L 8", Argument: ArgumentRequired},
 	VerbMode: {Word: "MODE", Usage: "S", Argument: ArgumentRequired},
 	VerbStru: {Word: "STRU", Usage: "F", Argument: ArgumentRequired},
-	VerbAllo: {Word: "ALLO", Usage: "size [R size]", Argument: ArgumentRequired},
+	VerbAllo: {
+		Word: "ALLO", Usage: "size [R size]", Argument: ArgumentRequired, Work: WorkFile,
+	},
 	VerbPwd:  {Word: "PWD"},
 	VerbCwd:  file("CWD", "path", NameRequired, RightList),
 	VerbCdup: file("CDUP", "", ArgumentNone, RightList),
@@ -203,7 +205,9 @@ var verbs = [verbCount]Properties{
 	VerbRnto: file("RNTO", "path", NameRequired, RightRename),
 	VerbAbor: {Word: "ABOR", Immediate: true},
 	// What SITE needs depends on its word.
-	VerbSite:    {Word: "SITE", Usage: "CHMOD|UTIME|HELP", Argument: NameRequired},
+	VerbSite: {
+		Word: "SITE", Usage: "CHMOD|UTIME|HELP", Argument: NameRequired, Work: WorkFile,
+	},
 	VerbHash:    file("HASH", "path", NameRequired, RightRead),
 	VerbXSHA256: file("XSHA256", "path [start end]", NameRequired, RightRead),
 

@@ -48,13 +48,14 @@ clean end, 1 when transfers were cut off or the server could not go on, 2 for wr
 that is no folder or a port in use.`,
 		Example: "  ferryd 2121\n" +
 			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
+			"  ferryd --ftp 2121 --root /srv/files\n" +
 			"  ferryd --classic --root /srv/files\n" +
 			"  ferryd 2121 --tls require",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 || len(args) == 0 && !o.Classic {
+			if len(args) > 1 || len(args) == 0 && !o.Classic && o.FTP.Port == reactor.NoPort {
 				return usageError{errors.New("name one port to listen on: ferryd PORT")}
 			}
 			return nil
@@ -62,6 +63,11 @@ that is no folder or a port in use.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if !o.Classic && c.Flags().Changed("classic-ports") {
 				return usageError{errors.New("--classic-ports goes with --classic: give both")}
+			}
+			for _, flag := range []string{"ftp-active", "ftp-banner", "advertise"} {
+				if o.FTP.Port == reactor.NoPort && c.Flags().Changed(flag) {
+					return usageError{fmt.Errorf("--%s goes with --ftp: give both", flag)}
+				}
 			}
 			o.Port = reactor.NoPort
 			if len(args) == 1 {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -39,6 +41,15 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"serve the classic exchange (CONN, RETR, GOODBYE SERVER) too, or alone without PORT")
 	f.Var((*classicPorts)(&o.ClassicPorts), "classic-ports",
 		"its ports for control, files and messages; 0 picks a free one")
+	f.Var((*portNumber)(&o.FTP.Port), "ftp",
+		"serve FTP on this port too, or alone without PORT; 0 picks a free one")
+	f.BoolVar(&o.FTP.Active, "ftp-active", o.FTP.Active,
+		"let FTP clients have the server connect to them (PORT, EPRT), at their own address")
+	f.StringVar(&o.FTP.Banner, "ftp-banner", o.FTP.Banner,
+		"greet FTP clients with this `TEXT` (default no name and no version)")
+	f.Var((*advertised)(&o.FTP.Advertise), "advertise",
+		"tell FTP clients to connect to this IPv4 address, for a server behind address "+
+			"translation; CIDR=HOST for the clients of one network, repeatable")
 	f.Var(&o.TLS.Mode, "tls",
 		"off, allow, or require: which connections to encrypt; the classic exchange never is")
 	f.StringVar(&o.TLS.MinVersion, "tls-min", o.TLS.MinVersion,
@@ -142,3 +153,59 @@ func (p *classicPorts) Set(text string) error {
 }
 
 func (p *classicPorts) Type() string { return "C,D,M" }
+
+// portNumber is a flag that takes a port; without it there is none.
+type portNumber int
+
+func (p *portNumber) String() string {
+	if p == nil || int(*p) == reactor.NoPort {
+		return ""
+	}
+	return strconv.Itoa(int(*p))
+}
+
+func (p *portNumber) Set(text string) error {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return errors.New("give a number from 0 to 65535")
+	}
+	*p = portNumber(n)
+	return nil
+}
+
+func (p *portNumber) Type() string { return "PORT" }
+
+// advertised is a repeatable flag of addresses that clients are told.
+type advertised []reactor.Advertised
+
+func (a *advertised) String() string {
+	var out []string
+	for _, one := range *a {
+		out = append(out, one.To.String()+"="+one.Address.String())
+	}
+	return strings.Join(out, ",")
+}
+
+func (a *advertised) Set(text string) error {
+	network, host, found := strings.Cut(text, "=")
+	if !found {
+		network, host = "0.0.0.0/0", text
+	}
+	to, err := netip.ParsePrefix(network)
+	if err != nil {
+		return errors.New("give an address, or CIDR=ADDRESS such as 10.0.0.0/8=10.1.2.3")
+	}
+	addresses, err := net.DefaultResolver.LookupNetIP(context.Background(), "ip4", host)
+	if err != nil || len(addresses) == 0 {
+		return fmt.Errorf("%s has no IPv4 address", host)
+	}
+	one := reactor.Advertised{To: to.Masked(), Address: addresses[0].Unmap()}
+	if found {
+		*a = append(advertised{one}, *a...) // a network counts before all clients
+	} else {
+		*a = append(*a, one)
+	}
+	return nil
+}
+
+func (a *advertised) Type() string { return "HOST" }

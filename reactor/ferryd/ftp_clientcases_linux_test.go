@@ -51,6 +51,10 @@ func withCurl(s *ftpScene) {
 	s.partLocal()
 	curl("-C", "-", "-o", plainName, s.url(plainName))
 	s.resumedDown()
+	curl("-P", "-", "-o", plainName, s.url(plainName))
+	s.downloaded(plainName)
+	curl("-P", "-", "--disable-eprt", "-o", plainName, s.url(plainName))
+	s.downloaded(plainName)
 	curl("-r", "5-9", "-o", "range", s.url(plainName))
 	if string(s.fromLocal("range")) != string(s.fromDisk(plainName)[5:10]) {
 		s.Errorf("a range has %q", s.fromLocal("range"))
@@ -94,6 +98,8 @@ func withWget(s *ftpScene) {
 	s.downloaded("t1.txt", "t2.txt", "t3.txt")
 	wget("-r", "-l", "inf", "-N", "-nH", "--cut-dirs=1", "-np", s.url("tree/"))
 	s.sameTree("tree", "tree")
+	wget("--no-passive-ftp", "-O", "active", s.url(plainName))
+	s.storedAs(plainName, "active")
 	wget("-O", "listing", s.url(""))
 	s.listed(string(s.fromLocal("listing")), plainName, "tree")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -23,9 +25,13 @@ type ftpClient struct {
 	run   func(*ftpScene)
 }
 
-// TestRealFTPClients runs the FTP clients that people have. A missing one is skipped, but fails if
-// CI is true. With FERRY_TEST_FTP=HOST:PORT and FERRY_TEST_FTP_ROOT=FOLDER they meet another
-// server, which must let anonymous write in that folder.
+// TestRealFTPClients runs the FTP clients that people have, where FERRY_CLIENTS is set:
+//
+//	FERRY_CLIENTS=installed go test ./reactor/ferryd -run RealFTPClients -v
+//
+// A missing one is skipped, but fails if the value is "required". With FERRY_TEST_FTP=HOST:PORT and
+// FERRY_TEST_FTP_ROOT=FOLDER they meet another server, which must let anonymous write in that
+// folder.
 func TestRealFTPClients(t *testing.T) {
 	address, root := startFTP(t)
 	host, port, err := net.SplitHostPort(address)
@@ -39,7 +45,7 @@ func TestRealFTPClients(t *testing.T) {
 				if err == nil {
 					continue
 				}
-				if os.Getenv("CI") == "true" {
+				if os.Getenv("FERRY_CLIENTS") == "required" {
 					t.Fatalf("%s is not installed: %v\n%s", c.name, err, out)
 				}
 				t.Skipf("%s is not installed", c.name)
@@ -54,14 +60,32 @@ func TestRealFTPClients(t *testing.T) {
 	}
 }
 
-// startFTP returns the address of an FTP server and the folder that it serves.
+// startFTP returns the address of an FTP server and the folder that it serves. Anonymous may do
+// everything there, and active mode is on.
 func startFTP(t *testing.T) (address, root string) {
 	t.Helper()
 	if address = os.Getenv("FERRY_TEST_FTP"); address != "" {
 		return address, os.Getenv("FERRY_TEST_FTP_ROOT")
 	}
-	t.Skip("this ferryd does not speak FTP")
-	return "", ""
+	if os.Getenv("FERRY_CLIENTS") == "" {
+		t.Skip("FERRY_CLIENTS is not set")
+	}
+	dir := t.TempDir()
+	root = filepath.Join(dir, "root")
+	if err := errors.Join(os.Mkdir(root, 0o777), os.Chmod(root, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := startServer(dir, "--", "--ftp", "0", "--ftp-active")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.signal(syscall.SIGTERM)
+		if status, err := p.wait(); status != 0 {
+			t.Errorf("ferryd ended with status %d: %v", status, err)
+		}
+	})
+	return p.address, root
 }
 
 // ftpScene is one client's folder on the server and on this side.

@@ -49,13 +49,13 @@ func TestNewcomerFindsTheWay(t *testing.T) {
 		`(?s)got music/boat.ogg: .*got music/live/river.ogg: .*2 files, .*ftp> `)
 	p.write("get report.txt\r")
 	awaitPart(t, p.dir)
-	p.types("\x03", `report.txt: interrupted; [0-9.]+ MB are kept, and get -c goes on\nftp> `)
+	p.types("\x03", `report.txt: interrupted; [0-9.]+ MB kept; get -c resumes\nftp> `)
 	p.types("kept\r", `report.txt: [0-9.]+ MB of 315 MB, of /report.txt on 127.*, 20.*\nftp> `)
 	p.types("get -c report.txt\r",
 		`got report.txt: 314,572,800 bytes \([0-9,]+ were there\) in .*\nftp> `)
 	p.types("get -c report.txt\r",
-		`report.txt: 314,572,800 bytes, here already by its checksum; nothing .*\nftp> `)
-	p.types("kept\r", `nothing is kept there of broken gets\nftp> `)
+		`report.txt: 314,572,800 bytes, here already, with the same checksum; nothing .*\nftp> `)
+	p.types("kept\r", `no partial downloads there\nftp> `)
 	p.types("pwd\r", `/ on 127.0.0.1:`+p.port+`\nftp> `)
 	p.types("put photos\r", `put -r stores a folder\nftp> `)
 	p.types("put -r photos\r", `(?s)made photos\nmade photos/2024\n.*2 files, .*\nftp> `)
@@ -147,8 +147,8 @@ func TestBrokenPutGoesOn(t *testing.T) {
 	awaitPart(t, root)
 	_ = cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait()
-	kept := regexp.MustCompile(`^big: interrupted; of [0-9.]+ MB sent, ` +
-		`the server keeps what it got, and put -c goes on\n$`)
+	kept := regexp.MustCompile(`^big: interrupted; [0-9.]+ MB sent; ` +
+		`the server kept what it received; put -c resumes\n$`)
 	if status := cmd.ProcessState.ExitCode(); status != 130 || !kept.MatchString(said.String()) {
 		t.Fatalf("status %d: %s", status, said.String())
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -96,6 +98,9 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
 			if d.Classic != reactor.NoPort {
 				e.Int("classic_port", d.Classic)
 			}
+			if d.FTP != reactor.NoPort {
+				e.Int("ftp_port", d.FTP)
+			}
 		}).Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
 			Str("security", security(d)).Func(func(e *zerolog.Event) {
 			if d.Fingerprint != "" {
@@ -115,12 +120,14 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
 
 // where names the ports for control.
 func where(d reactor.Description) string {
-	switch {
-	case d.Classic == reactor.NoPort:
-		return fmt.Sprintf("port %d", d.Port)
-	case d.Port == reactor.NoPort:
-		return fmt.Sprintf("port %d (classic)", d.Classic)
-	default:
-		return fmt.Sprintf("port %d, and %d (classic)", d.Port, d.Classic)
+	var ports []string
+	for _, p := range []struct {
+		number int
+		kind   string
+	}{{d.Port, ""}, {d.Classic, " (classic)"}, {d.FTP, " (FTP)"}} {
+		if p.number != reactor.NoPort {
+			ports = append(ports, strconv.Itoa(p.number)+p.kind)
+		}
 	}
+	return "port " + strings.Join(ports, ", and ")
 }

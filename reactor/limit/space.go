@@ -12,7 +12,7 @@ func (b *Budget) Announce(a *Address, n int64) {
 	b.add(a, Reserved, n)
 }
 
-// Claim counts an upload of n bytes and reports true if it fits into the free space beside what
+// Claim counts an upload of n bytes and reports true if it fits into the free space after what
 // others have reserved and what its own address has announced.
 func (b *Budget) Claim(a *Address, n, free int64) bool {
 	b.mu.Lock()

@@ -90,13 +90,7 @@ func shared(fd int) error { return socket.SetReuseport(fd, 1) }
 func bindSocket(
 	ip netip.Addr, port int, both bool, set func(fd int) error,
 ) (fd, bound int, err error) {
-	family, at := unix.AF_INET, unix.Sockaddr(nil)
-	if ip.Is4() {
-		at = &unix.SockaddrInet4{Port: port, Addr: ip.As4()}
-	} else {
-		family = unix.AF_INET6
-		at = &unix.SockaddrInet6{Port: port, Addr: ip.As16(), ZoneId: zoneID(ip.Zone())}
-	}
+	family, at := sockaddr(ip, port)
 	fd, err = openSocket(family)
 	if err != nil {
 		return -1, 0, os.NewSyscallError("socket", err)
@@ -120,6 +114,16 @@ func bindSocket(
 		return -1, 0, err
 	}
 	return fd, int(addrPort(name).Port()), nil
+}
+
+// sockaddr is an address and port as the system takes it, and its family.
+func sockaddr(ip netip.Addr, port int) (family int, at unix.Sockaddr) {
+	if ip.Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: port, Addr: ip.As4()}
+	}
+	return unix.AF_INET6, &unix.SockaddrInet6{
+		Port: port, Addr: ip.As16(), ZoneId: zoneID(ip.Zone()),
+	}
 }
 
 func setOption(fd, level, option int, on bool) error {

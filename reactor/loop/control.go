@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 )
 
 // Control is a control connection. It belongs to the loop. After Session.Closed it is dead: its
@@ -27,8 +28,11 @@ type Control interface {
 	Close()
 	// Peer is the address of the other side without a zone. IPv4 mapped into IPv6 counts as IPv4.
 	Peer() netip.AddrPort
-	// Port is the port on which the connection was accepted.
-	Port() int
+	// Local is the address and port that the client has reached, in the form of Peer.
+	Local() netip.AddrPort
+	// InlineUrgent has urgent data arrive among the rest. Otherwise the byte that is marked urgent
+	// is lost.
+	InlineUrgent()
 	// StartTLS makes the rest of the connection TLS, of which this is the server's side. What has
 	// arrived and was not discarded is dropped, or begins the handshake if keep is set. Until the
 	// handshake has ended well nothing can be read, and what is written is dropped. The handshake
@@ -43,7 +47,8 @@ type Session interface {
 	// Input comes after more bytes have arrived.
 	Input()
 	// Closed is the last call: the connection is gone. The error is nil or io.EOF unless it was
-	// lost. It is ErrCut where a TLS connection ended without the peer's close_notify.
+	// lost. It is ErrCut where a TLS connection ended without the peer's close_notify. It comes
+	// after Handler.Opened has returned, even if the connection ended within that.
 	Closed(err error)
 }
 
@@ -137,11 +142,20 @@ func (c *control) Peer() netip.AddrPort {
 	return netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
 }
 
-func (c *control) Port() int {
-	if c.conn != nil {
-		if tcp, ok := c.conn.LocalAddr().(*net.TCPAddr); ok {
-			return tcp.Port
-		}
+func (c *control) Local() netip.AddrPort {
+	if c.conn == nil {
+		return netip.AddrPort{}
 	}
-	return 0
+	// Not LocalAddr: gnet gives the address that it listens on.
+	name, err := unix.Getsockname(c.conn.Fd())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(name)
+}
+
+func (c *control) InlineUrgent() {
+	if c.conn != nil {
+		_ = setOption(c.conn.Fd(), unix.SOL_SOCKET, unix.SO_OOBINLINE, true)
+	}
 }

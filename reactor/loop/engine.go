@@ -92,11 +92,15 @@ func (e *engine) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 	}
 	e.Now = e.Clock()
 	c := &control{loop: e.Loop, conn: conn}
-	if c.session = e.options.Handler.Opened(c); c.session == nil {
+	conn.SetContext(c)
+	c.session = e.options.Handler.Opened(c)
+	switch {
+	case c.session == nil:
 		c.conn = nil
 		return nil, gnet.Close
+	case c.conn == nil: // a greeting that could not be written has closed it
+		c.session.Closed(nil)
 	}
-	conn.SetContext(c)
 	e.rearm()
 	return nil, gnet.None
 }
@@ -124,6 +128,9 @@ func (e *engine) OnClose(conn gnet.Conn, err error) gnet.Action {
 		return gnet.None
 	}
 	c.conn = nil
+	if c.session == nil { // it was refused, or ends within Opened
+		return gnet.None
+	}
 	e.Now = e.Clock()
 	if c.tls != nil {
 		err = c.tls.closed(err)

@@ -100,8 +100,10 @@ func New(o Options) (*Loop, error) {
 	made := time.Now()
 	l.Clock = func() Instant { return time.Since(made) }
 	var err error
-	l.watcher, err = newWatcher(l.ring)
-	return l, err
+	if l.watcher, err = newWatcher(l.ring); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // Close gives back what New took. The loop must not run any more, and all connections must have

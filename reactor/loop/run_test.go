@@ -51,12 +51,17 @@ type echo struct {
 	begun  int
 	opened chan *echoSession
 	lost   chan bool
+	// greet is called with each new connection, if set.
+	greet func(c Control)
 }
 
 func (h *echo) Begun() { h.begun++ }
 
 func (h *echo) Opened(c Control) Session {
 	s := &echoSession{control: c, closed: make(chan struct{}, 2)}
+	if h.greet != nil {
+		h.greet(c)
+	}
 	h.opened <- s
 	return s
 }
@@ -186,8 +191,8 @@ func TestControlIsDeadAfterClosed(t *testing.T) {
 		if s.control.Peer().String() != c.LocalAddr().String() {
 			t.Errorf("its peer is %v, want %v", s.control.Peer(), c.LocalAddr())
 		}
-		if s.control.Port() != int(r.at.Port()) {
-			t.Errorf("its port is %d, want %d", s.control.Port(), r.at.Port())
+		if s.control.Local() != r.at {
+			t.Errorf("its address is %v, want %v", s.control.Local(), r.at)
 		}
 	})
 	check := func() {
@@ -244,5 +249,47 @@ func TestEngineThatEndedIsRestarted(t *testing.T) {
 	r.visit(t)
 	if r.begun != 1 {
 		t.Errorf("the loop began %d times", r.begun)
+	}
+}
+
+// A connection that ends within Opened, as it does when a greeting cannot be written, ends its
+// session and is dead.
+func TestSessionEndsWithinOpened(t *testing.T) {
+	r := runEcho(t)
+	r.onLoop(t, func() { r.greet = func(c Control) { c.Close() } })
+	c, err := net.DialTCP("tcp4", nil, net.TCPAddrFromAddrPort(r.at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	s := within(t, "the session", r.opened)
+	within(t, "its end", s.closed)
+	r.onLoop(t, func() {
+		if err := s.control.Write([]byte("late")); err == nil {
+			t.Error("a write after the end succeeded")
+		}
+	})
+	if len(s.closed) > 0 {
+		t.Error("the session was told twice")
+	}
+}
+
+// A loop that cannot be made for want of descriptors is an error, and leaves nothing to close.
+func TestNewWithoutDescriptors(t *testing.T) {
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	none := was
+	none.Cur = 0
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	l, err := New(Options{})
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if l != nil || err == nil {
+		t.Errorf("%v, %v", l, err)
 	}
 }

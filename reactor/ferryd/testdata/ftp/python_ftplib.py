@@ -11,7 +11,7 @@ def must(good, *said):
         sys.exit(f"failed: {said!r}")
 
 
-ftp = ftplib.FTP(timeout=60)
+ftp = ftplib.FTP(timeout=20)
 ftp.connect(sys.argv[1], int(sys.argv[2]))
 ftp.login()
 ftp.cwd(sys.argv[3])
