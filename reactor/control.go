@@ -17,8 +17,7 @@ type session struct {
 	r       *reactor
 	id      uint64
 	address *address
-	// conn is nil once it is closed.
-	conn loop.Control
+	link
 	peer netip.AddrPort
 	face face
 	*rights
@@ -71,7 +70,7 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 		r:       r,
 		id:      r.server.sessionID.Add(1),
 		address: a,
-		conn:    c,
+		link:    link{conn: c},
 		peer:    peer,
 		face:    f,
 		rights:  r.server.anonymous(),
@@ -131,8 +130,13 @@ func (s *session) Input() {
 		s.conn.Discard(s.conn.Buffered())
 		return
 	}
+	if !s.heardByte && s.beginsTLS() {
+		return
+	}
 	s.pump()
-	if s.conn != nil && int64(s.conn.Buffered()) > s.r.limiter.Limits.ControlBufferBytes {
+	most := s.r.limiter.Limits.ControlBufferBytes
+	// TLS itself answers some of what a client sends.
+	if s.conn != nil && (int64(s.conn.Buffered()) > most || int64(s.conn.Unsent()) > most) {
 		s.feed(inFlood)
 	}
 }
@@ -147,9 +151,15 @@ func (s *session) Closed(err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.reason = endLost
 		}
+		if s.tls != nil && !s.secure {
+			s.reason = endHandshake
+		}
 	}
 	s.dropAttempt()
 	r.loop.Deadlines.Clear(&s.silence)
+	if s.handshake != nil {
+		s.handshake.end()
+	}
 	s.dec.Release()
 	r.logSession(s)
 	delete(r.sessions, s)
@@ -158,6 +168,7 @@ func (s *session) Closed(err error) {
 	a.sessions--
 	s.dropWaiting()
 	s.dropOffer()
+	s.cut = s.secure && err != nil && !errors.Is(err, io.EOF)
 	s.face.closed(s)
 	r.freed(a)
 	r.forget(a)
@@ -232,6 +243,8 @@ func (s *session) takeCommand() bool {
 		s.feed(inClosed)
 	case decideViolation:
 		s.feed(inViolation)
+	case decidePlain:
+		s.feed(inPlain)
 	default:
 	}
 	return d.kind != decideWait

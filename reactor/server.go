@@ -28,12 +28,11 @@ type Server struct {
 	log     zerolog.Logger
 	limiter *limit.Budget
 	access
+	certificates
 	pool workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer fsio.Syncer
-	// sumPool computes checksums, sums remembers them.
-	sumPool   yielding
-	sums      *fsio.SumCache
+	summing
 	reactors  []*reactor
 	addresses []netip.Addr
 	// listeners are the control ports of the exchanges that are served.
@@ -49,6 +48,12 @@ type Server struct {
 	drain, stop, ending *latch
 	// reset counts transfers that were cut off at the end.
 	reset atomic.Int64
+}
+
+// summing is what checksums are computed and remembered by.
+type summing struct {
+	sumPool yielding
+	sums    *fsio.SumCache
 }
 
 // workers do jobs that may block: a pool, or what a test has in its place.
@@ -111,6 +116,9 @@ func (s *Server) prepare() error {
 		s.reactors = append(s.reactors, newReactor(s, i))
 	}
 	if err = s.bind(); err != nil {
+		return err
+	}
+	if err = s.openTLS(); err != nil {
 		return err
 	}
 	// An earlier server's address must not be taken for ours.
