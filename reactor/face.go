@@ -54,9 +54,9 @@ type properties struct {
 	answers bool
 	// firstTLS: a session that begins with TLS is served in TLS.
 	firstTLS bool
-	// closesFirst: the end of a transfer is answered once the client has closed the data
-	// connection, or soon after. Otherwise it is answered at once.
-	closesFirst bool
+	// closesAtOnce: the client does not send on the data connection of what it receives, so that
+	// the server closes it when all is sent. Otherwise the client has time to close it first.
+	closesAtOnce bool
 	// urgent: urgent data is part of the commands.
 	urgent bool
 	// pool holds the ports on which the offers stand.

@@ -54,14 +54,14 @@ const (
 )
 
 var ftpProperties = properties{
-	grammar:     codec.Lines,
-	table:       &replyTable,
-	worksFirst:  true,
-	waits:       true,
-	answers:     true,
-	closesFirst: true,
-	urgent:      true,
-	pool:        poolData,
+	grammar:      codec.Lines,
+	table:        &replyTable,
+	worksFirst:   true,
+	waits:        true,
+	answers:      true,
+	closesAtOnce: true,
+	urgent:       true,
+	pool:         poolData,
 }
 
 func openFTP(s *Server) face {
@@ -154,10 +154,8 @@ func (f *ftpFace) ahead(s *session) bool {
 			return false
 		}
 		switch c, _ := ftp.Parse(line); {
-		case c.Verb == ftp.VerbAbor && changes(s.transfer.verb):
-			return false // it may have been carried out
 		case c.Verb == ftp.VerbAbor:
-			s.transfer.giveUp()
+			abort(s)
 			return s.conn != nil && s.awaitsCommand()
 		case opened && f.seen == 0 && (c.Verb == ftp.VerbNoop || c.Verb == ftp.VerbStat) &&
 			len(c.Argument) == 0:
@@ -167,13 +165,19 @@ func (f *ftpFace) ahead(s *session) bool {
 	}
 }
 
-// changes reports whether a command changes something without a data connection.
-func changes(v ftp.Verb) bool {
-	switch v {
-	case ftp.VerbMfmt, ftp.VerbMdtm, ftp.VerbSite:
-		return true
+// abort ends what takes long: a transfer or a checksum. The data connection may have been made, and
+// not been accepted yet.
+func abort(s *session) {
+	t := s.transfer
+	if !moves(t.verb) && t.Verb != codec.VerbSum {
+		return
 	}
-	return false
+	if t.state == transferOffered && !t.offer.line.pool.out {
+		t.offer.acceptNow()
+	}
+	if s.transfer == t {
+		t.giveUp()
+	}
 }
 
 // prepare begins the work of a command.
@@ -301,7 +305,7 @@ func (f *ftpFace) closed(s *session) {
 	s.r.loop.Deadlines.Clear(&f.later.deadline)
 	t := s.transfer
 	switch {
-	case t == nil || !t.isPut():
+	case t == nil || !t.isPut() || s.r.aborting: // what the server aborts it counts
 	case t.state == transferMoving:
 		t.fail(outcomeLeft, nil)
 	case t.state == transferOffered:

@@ -137,6 +137,7 @@ func (x ftpCommand) move() decision {
 	case x.c.Verb == ftp.VerbAppe && at == 0:
 		at = fsio.AtEnd
 	}
+	t.recv.inPlace = at != 0
 	t.call = func(store fsio.Store) ([]byte, error) { return nil, t.recv.openTarget(store, at) }
 	t.then = func() { t.offer.stand() }
 	return x.start(t)
@@ -376,32 +377,25 @@ func (x ftpCommand) hash() decision {
 
 // final is the last reply to a command that needed a transfer or file work.
 func (f *ftpFace) final(t *transfer, connected bool) []byte {
-	if t.outcome != outcomeComplete {
-		return f.unfinished(t, connected)
-	}
-	if connected {
+	switch t.outcome {
+	case outcomeComplete:
+		if !connected {
+			return f.completed(t)
+		}
 		return ftp.ReplyComplete.Text()
-	}
-	return f.completed(t)
-}
-
-// unfinished is the last reply to a command that failed.
-func (f *ftpFace) unfinished(t *transfer, connected bool) []byte {
-	var own *refusal
-	switch {
-	case t.outcome == outcomeUntaken,
-		t.outcome == outcomeGivenUp && !connected && t.verb.Properties().Work != ftp.WorkFile:
-		return ftp.ReplyNoConnection.Text()
-	case errors.As(t.err, &own) || fsio.KindOf(t.err) != fsio.KindNone:
-		return f.failed(t.verb, t.called, t.err)
-	case t.outcome == outcomeGivenUp:
+	case outcomeGivenUp:
+		if !connected && moves(t.verb) {
+			return ftp.ReplyNoConnection.Text()
+		}
 		return ftp.ReplyTransferAborted.Text()
-	case t.outcome == outcomeAborted:
+	case outcomeUntaken:
+		return ftp.ReplyNoConnection.Text()
+	case outcomeAborted:
 		return ftp.ReplyClosing.Text()
-	case t.outcome == outcomeFailed:
-		return ftp.ReplyLocal.Text()
-	default:
+	case outcomeBroken, outcomeCut, outcomeStalled, outcomeLeft, outcomeProtocol:
 		return ftp.ReplyConnectionLost.Text()
+	default:
+		return f.failed(t.verb, t.called, t.err)
 	}
 }
 
@@ -437,6 +431,7 @@ var refusalReplies = map[int]ftp.Reply{
 	codec.CodeNotAllowed: ftp.ReplyForbidden, codec.CodeNoFile: ftp.ReplyNotFolder,
 	codec.CodeArgument: ftp.ReplyBeyondEnd, codec.CodeTooLarge: ftp.ReplyTooLarge,
 	codec.CodeNoSpace: ftp.ReplyNoSpace, codec.CodeBusy: ftp.ReplyFileBusy,
+	codec.CodeUnknown: ftp.ReplyArgument,
 }
 
 // failed is the reply to a command that failed for a name.
@@ -448,6 +443,8 @@ func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 		reply = refusalReplies[own.code]
 	case reply == ftp.ReplyBadName && v.Properties().Right&(ftp.RightList|ftp.RightRead) != 0:
 		reply = ftp.ReplyNotFound // no such name can be there
+	case reply == ftp.ReplyTooLarge && v.Properties().Right == ftp.RightList:
+		reply = ftp.ReplyListing
 	}
 	switch {
 	case reply == 0:
@@ -458,5 +455,5 @@ func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 	return reply.AppendNamed(nil, called)
 }
 
-// now is the time for listings, in Unix seconds.
-func now() int64 { return time.Now().Unix() }
+// clock tells listings the time. Tests replace it.
+var clock = time.Now

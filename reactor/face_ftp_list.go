@@ -27,7 +27,7 @@ type ftpLister struct {
 func (f *ftpFace) lister(s *session) *ftpLister {
 	return &ftpLister{
 		store: s.store, names: s.names, folder: f.folder,
-		format: ftp.Listing{Now: now(), Facts: f.facts, Rights: ftpRights(s.may)},
+		format: ftp.Listing{Now: clock().Unix(), Facts: f.facts, Rights: ftpRights(s.may)},
 	}
 }
 
@@ -41,6 +41,7 @@ func ftpRights(may codec.Features) (r ftp.Right) {
 		{codec.FeatureGet, ftp.RightRead},
 		{codec.FeaturePut, ftp.RightWrite},
 		{codec.FeatureMkdir, ftp.RightMkdir},
+		{codec.FeaturePut | codec.FeatureReplace, ftp.RightReplace},
 		{codec.FeatureChange, ftp.RightDelete | ftp.RightRename},
 	} {
 		if may.Has(row.has) {

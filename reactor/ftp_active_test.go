@@ -25,7 +25,8 @@ func (c *ftpWire) awaits(command string) net.Listener {
 	port := l.Addr().(*net.TCPAddr).Port
 	if command == "PORT" {
 		b := c.from.As4()
-		c.ask(fmt.Sprintf("PORT %d,%d,%d,%d,%d,%d", b[0], b[1], b[2], b[3], port>>8, port&255), "200")
+		c.ask(fmt.Sprintf("PORT %d,%d,%d,%d,%d,%d",
+			b[0], b[1], b[2], b[3], port>>8, port&255), "200")
 	} else {
 		c.ask(fmt.Sprintf("EPRT |1|%v|%d|", c.from, port), "200")
 	}
@@ -117,7 +118,7 @@ func TestFTPActiveModeToNobodyIsAnswered(t *testing.T) {
 	c.bye()
 }
 
-// A client can have the server connect to no other host, and to no port of the system. (RFC 2577)
+// A client can have the server connect to no other host, and to no port of the system (RFC 2577).
 func TestFTPBounceIsRefused(t *testing.T) {
 	ts := serveFTP(t, activeMode)
 	c := ts.ftp()

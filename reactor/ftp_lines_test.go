@@ -14,7 +14,8 @@ func TestFTPLinesComeInAnyPieces(t *testing.T) {
 	script := "USER anonymous\r\nPASS x \r\nNOOP\nTYPE I  \r\nSIZE f\r\n\xff\xf1PW\xff\xf1D\r\n" +
 		"CWD a\xff\xffb\r\nFOO\r\n\r\nQUIT\r\n"
 	replies := []string{
-		"220", "331", "230", "200", "200", "213 7", `257 "/"`, "550 a\xff\xffb: ", "500", "500", "221",
+		"220", "331", "230", "200", "200", "213 7", `257 "/"`, "550 a\xff\xffb: ", "500", "500",
+		"221",
 	}
 	for _, step := range []int{1, 2, 3, 7, len(script)} {
 		c := ts.dialFTP(t, "127.0.0.1")
@@ -99,7 +100,8 @@ func TestFTPRefusesControlCharacters(t *testing.T) {
 func TestFTPTelnetCodesAreNoPartOfCommands(t *testing.T) {
 	ts := serveFTP(t)
 	c := ts.ftp()
-	for _, code := range []string{"\xff\xf4", "\xff\xf2", "\xff\xf1", "\xff\xfc\x01", "\xff\xfe\x01"} {
+	codes := []string{"\xff\xf4", "\xff\xf2", "\xff\xf1", "\xff\xfc\x01", "\xff\xfe\x01"}
+	for _, code := range codes {
 		for i := range len("NOOP\r\n") {
 			c.say("NOOP\r\n"[:i] + code + "NOOP\r\n"[i:])
 			c.want("200")

@@ -150,7 +150,7 @@ func TestFTPHundredOffersInARowLeadToNothing(t *testing.T) {
 	c.bye()
 }
 
-// A command that fails after its offer was given leaves no offer behind. (RFC 1123, 4.1.2.6)
+// A command that fails after its offer was given leaves no offer behind (RFC 1123, 4.1.2.6).
 func TestFTPRefusedTransferUsesItsOfferUp(t *testing.T) {
 	ts := serveFTP(t, func(o *Options) { o.DataPorts.Count = 2 })
 	ts.file("f", []byte("content"))

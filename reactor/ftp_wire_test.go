@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -303,4 +305,12 @@ func (ts *testServer) wantState(want sessionState) {
 // crlf has the line ends of type A.
 func crlf(text string) string {
 	return string(bytes.ReplaceAll([]byte(text), []byte("\n"), []byte("\r\n")))
+}
+
+// size is the size of a file beneath the served root.
+func (ts *testServer) size(name string) int64 {
+	ts.t.Helper()
+	info, err := os.Stat(filepath.Join(ts.dir, name))
+	check(ts.t, err)
+	return info.Size()
 }

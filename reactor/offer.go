@@ -18,7 +18,8 @@ const (
 	offerGranted
 	// offerStanding has been told to the client, or is about to be.
 	offerStanding
-	// offerSpent was for a command that was refused. Its port stays the session's, which may renew it.
+	// offerSpent was for a command that was refused. Its port stays the session's, which may
+	// renew it.
 	offerSpent
 	// offerHeld has its data connection, which waits for the command.
 	offerHeld

@@ -43,8 +43,9 @@ type receiver struct {
 	part  fsio.Part
 	phase receivePhase
 	space space
-	// stream: the end of the connection ends the file, whose size nobody announced.
-	stream bool
+	// stream: the end of the connection ends the file, whose size nobody announced. inPlace:
+	// pending writes to the file itself.
+	stream, inPlace bool
 	// convert changes what is received, nil if nothing does.
 	convert *ftp.FromWire
 	// records counts complete records, dense those of the last read.
@@ -99,6 +100,10 @@ func (rc *receiver) file() fsio.Writer {
 	}
 	return rc.pending
 }
+
+// keepsOld reports whether nothing came, which leaves the file that is there. A stream may be
+// empty.
+func (rc *receiver) keepsOld() bool { return !rc.stream && rc.dec.Offset() == 0 }
 
 // hasFile reports whether the upload has been given a file.
 func (rc *receiver) hasFile() bool { return rc.pending != nil || rc.part != nil }
@@ -256,7 +261,7 @@ func (rc *receiver) move() (more bool) {
 		case planStore:
 			t.job.commit = t.replace()
 			// A put of nothing leaves what is there. (PROTOCOL.md, Base put.)
-			t.job.commit.NoReplace = t.job.commit.NoReplace || rc.dec.Offset() == 0
+			t.job.commit.NoReplace = t.job.commit.NoReplace || rc.keepsOld()
 			t.submit(jobStore)
 		case planCommit:
 			t.job.commit = t.replace()

@@ -247,10 +247,6 @@ func (t *transfer) Expire(*loop.Deadline) {
 	case transferMoving:
 		t.checkStall()
 	case transferLingering:
-		if t.session.transfer == t {
-			t.answerLingering()
-			return
-		}
 		t.end()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
@@ -282,8 +278,12 @@ func (t *transfer) checkStall() {
 const lingerMax = 2 * time.Second
 
 // becomeLingering ends our sending side and waits for the client's close. What the channel itself
-// keeps must have left before.
+// keeps must have left before. The transfer is answered before the client's close.
 func (t *transfer) becomeLingering() {
+	if t.session.closesAtOnce && t.data.CanClose() {
+		t.end()
+		return
+	}
 	if !t.closing {
 		t.data.CloseWrite()
 	}
@@ -292,25 +292,12 @@ func (t *transfer) becomeLingering() {
 		return
 	}
 	t.become(transferLingering)
-	if t.session.closesFirst {
-		t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+closeSoon)
-	} else {
-		t.answerLingering()
-	}
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
+	t.release()
 	if t.readable() {
 		t.r.loop.Enqueue(t)
 	}
 }
-
-// answerLingering answers a transfer whose data connection is still open.
-func (t *transfer) answerLingering() {
-	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
-	t.release()
-}
-
-// closeSoon is how long the answer to a transfer waits for the client to close the data connection,
-// where a face wants that.
-const closeSoon = 100 * time.Millisecond
 
 // linger drops what the client still sends, until it closes.
 func (t *transfer) linger() (more bool) {
@@ -364,11 +351,11 @@ func (t *transfer) connected() bool { return t.data != nil }
 // worker has in hand is released when it comes back.
 func (t *transfer) end() {
 	r, s := t.r, t.session
-	waiting, offered, connected := t.state == transferWaiting, t.state == transferOffered, t.connected()
+	state, connected := t.state, t.connected()
 	t.become(transferEnded)
 	switch o := t.offer; {
 	case o == nil:
-	case waiting && o.state == offerStanding && s.conn != nil && !s.over():
+	case state == transferWaiting && o.state == offerStanding && s.conn != nil && !s.over():
 		s.keepOffer(o)
 		t.offer = nil
 	default:
@@ -386,7 +373,7 @@ func (t *transfer) end() {
 		}
 	}
 	switch {
-	case connected, offered && !s.answers && !r.aborting:
+	case connected, state == transferOffered && !s.answers && !r.aborting:
 		r.logTransfer(t)
 	case s.answers:
 		r.logCommand(t)

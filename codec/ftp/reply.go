@@ -37,6 +37,7 @@ const (
 	ReplyTransferAborted
 	ReplyFileBusy
 	ReplyLocal
+	ReplyListing
 	ReplyNoSpace
 	ReplyUnknown
 	ReplyArgument
@@ -95,6 +96,7 @@ var replies = [replyCount]known{
 	ReplyTransferAborted: {426, "Transfer aborted."},
 	ReplyFileBusy:        {450, "File is busy."},
 	ReplyLocal:           {451, "Local error."},
+	ReplyListing:         {451, "Listing is too long."},
 	ReplyNoSpace:         {452, "No space left."},
 	ReplyUnknown:         {500, "Unknown command."},
 	ReplyArgument:        {501, "Invalid or missing argument."},

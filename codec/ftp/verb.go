@@ -98,11 +98,13 @@ const (
 	RightRename
 	// RightMkdir allows to make folders.
 	RightMkdir
+	// RightReplace allows to write to files that exist already.
+	RightReplace
 
 	// RightNone is needed by verbs that everybody may use.
 	RightNone Right = 0
 	// RightAll is every right.
-	RightAll = RightMkdir<<1 - 1
+	RightAll = RightReplace<<1 - 1
 )
 
 // Work says what a verb costs.
