@@ -33,13 +33,15 @@ const (
 	FeatureCommit
 	// FeatureAuth is auth.
 	FeatureAuth
+	// FeatureTLS accepts connections that begin with TLS.
+	FeatureTLS
 	featureEnd
 )
 
 // featureWords are the features' words, in the order of the constants.
 var featureWords = []string{
 	"get", "ls", "stat", "sum", "put", "parts", "partsum", "replace", "mkdir", "change", "commit",
-	"auth",
+	"auth", "tls",
 }
 
 // verbFeatures are the features that verbs require. Verbs that are not listed require none.

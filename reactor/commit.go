@@ -50,7 +50,8 @@ func (rc *receiver) committed() {
 		t.outcome = outcomeComplete
 	}
 	t.data.SetReset(false)
-	if rc.ends&clientEnded != 0 {
+	// A client that ended with close_notify has not closed the connection yet.
+	if rc.ends&clientEnded != 0 && t.data.TLS() == nil {
 		t.end()
 		return
 	}

@@ -17,8 +17,7 @@ type session struct {
 	r       *reactor
 	id      uint64
 	address *address
-	// conn is nil once it is closed.
-	conn loop.Control
+	link
 	face face
 	*rights
 	dec codec.Decoder
@@ -72,7 +71,7 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 		r:        r,
 		id:       r.server.sessionID.Add(1),
 		address:  a,
-		conn:     c,
+		link:     link{conn: c},
 		peerPort: peer.Port(),
 		face:     f,
 		rights:   r.server.anonymous(),
@@ -132,8 +131,13 @@ func (s *session) Input() {
 		s.conn.Discard(s.conn.Buffered())
 		return
 	}
+	if !s.heardByte && s.beginsTLS() {
+		return
+	}
 	s.pump()
-	if s.conn != nil && int64(s.conn.Buffered()) > s.r.limiter.Limits.ControlBufferBytes {
+	most := s.r.limiter.Limits.ControlBufferBytes
+	// TLS itself answers some of what a client sends.
+	if s.conn != nil && (int64(s.conn.Buffered()) > most || int64(s.conn.Unsent()) > most) {
 		s.feed(inFlood)
 	}
 }
@@ -148,9 +152,15 @@ func (s *session) Closed(err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.reason = endLost
 		}
+		if s.tls != nil && !s.secure {
+			s.reason = endHandshake
+		}
 	}
 	s.dropAttempt()
 	r.loop.Deadlines.Clear(&s.silence)
+	if s.handshake != nil {
+		s.handshake.end()
+	}
 	s.dec.Release()
 	r.logSession(s)
 	delete(r.sessions, s)
@@ -159,6 +169,7 @@ func (s *session) Closed(err error) {
 	a.sessions--
 	s.dropWaiting()
 	s.dropOffer()
+	s.cut = s.secure && err != nil && !errors.Is(err, io.EOF)
 	s.face.closed(s)
 	r.freed(a)
 	r.forget(a)
@@ -233,6 +244,8 @@ func (s *session) takeCommand() bool {
 		s.feed(inClosed)
 	case decideViolation:
 		s.feed(inViolation)
+	case decidePlain:
+		s.feed(inPlain)
 	default:
 	}
 	return d.kind != decideWait

@@ -24,6 +24,8 @@ type counters struct {
 	acceptFailures     uint64
 	acceptLogged       loop.Instant
 	restarts           uint64
+	// handshakes counts TLS handshakes, of control and data connections.
+	handshakes, handshakesFailed uint64
 }
 
 // logStatus writes the reactor's counters, and a line for every session and transfer.
@@ -64,7 +66,9 @@ func (r *reactor) logStatus() {
 		Int("commands_waiting", waiting).Int("deadlines", len(r.loop.Deadlines)).
 		Int64("descriptors_free", r.limiter.Free(limit.Descriptors)).
 		Int64("bytes_announced", r.limiter.Used(limit.Reserved)).
-		Int("keys_standing", len(r.keys.offers)).Int("without_key", r.keys.pending.Len())).
+		Int("keys_standing", len(r.keys.offers)).Int("without_key", r.keys.pending.Len()).
+		Int("handshakes", r.handshakes.counted.Len()).
+		Int("handshakes_waiting", r.handshakes.waiting.Len())).
 		Dict("total", zerolog.Dict().
 			Uint64("control_connections", c.controlConnections).Uint64("refused", c.refused).
 			Uint64("surplus", c.surplus).Uint64("hurried", c.hurried).
@@ -73,6 +77,7 @@ func (r *reactor) logStatus() {
 			Uint64("data_connections", c.dataConnections).Uint64("strangers", c.strangers).
 			Uint64("transfers", c.transfers).Uint64("bytes_in", c.bytesIn).
 			Uint64("bytes_out", c.bytesOut).Uint64("file_jobs", c.jobs).
+			Uint64("handshakes", c.handshakes).Uint64("handshakes_failed", c.handshakesFailed).
 			Uint64("accept_failures", c.acceptFailures).Uint64("loop_restarts", c.restarts)).
 		Msg("status")
 }

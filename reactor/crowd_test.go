@@ -161,11 +161,8 @@ func TestStalledTransferIsReset(t *testing.T) {
 
 // client puts its own file and gets it again, and says what went wrong.
 func client(ts *testServer, from string, name string, content []byte) error {
-	d := net.Dialer{
-		Timeout:   patience,
-		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0)),
-	}
-	control, err := d.Dial("tcp4", ts.addr())
+	at := netip.MustParseAddr(from)
+	control, err := tryTCP(at, netip.MustParseAddrPort(ts.addr()))
 	if err != nil {
 		return err
 	}
@@ -179,12 +176,13 @@ func client(ts *testServer, from string, name string, content []byte) error {
 		if _, err := io.ReadFull(control, field[:]); err != nil {
 			return nil, fmt.Errorf("port of %s: %w", command, err)
 		}
-		c, err := d.Dial("tcp4", "127.0.0.1:"+strings.TrimLeft(string(field[:]), "0"))
+		port := "127.0.0.1:" + strings.TrimLeft(string(field[:]), "0")
+		c, err := tryTCP(at, netip.MustParseAddrPort(port))
 		if err != nil {
 			return nil, err
 		}
 		_ = c.SetDeadline(time.Now().Add(patience))
-		return c.(*net.TCPConn), nil
+		return c, nil
 	}
 	up, err := ask("put " + name)
 	if err != nil {

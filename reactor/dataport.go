@@ -34,23 +34,33 @@ func (p *dataPort) Accepted(c loop.Channel, from netip.AddrPort) {
 func (p *dataPort) accepted(c loop.Channel, ip netip.Addr) {
 	r := p.r
 	if p.kind == poolKeyed {
-		r.acceptKeyed(c, ip)
+		p.acceptKeyed(c, ip)
 		return
 	}
 	if p.parting {
 		c.Close()
 		return
 	}
-	if a := r.addresses[ip]; a != nil && a.lines[p.kind] != nil {
-		if o := a.lines[p.kind].offers[p.index]; o != nil {
-			o.take(c)
-			return
-		}
+	switch o := p.offerFor(ip); {
+	case o == nil || c.TLS() != nil && !o.session.secureData:
+		r.count.strangers++
+		// On classic's port for files a clean close is the end of a file, of an empty one here.
+		c.SetReset(p.kind == poolFiles)
+		c.Close()
+	case o.session.secureData && c.TLS() == nil:
+		p.acceptTLS(c, ip, o.session.tls, nil, o.transfer != nil && !o.transfer.isPut())
+	default:
+		o.take(c)
 	}
-	r.count.strangers++
-	// On classic's port for files a clean close is the end of a file, of an empty one here.
-	c.SetReset(p.kind == poolFiles)
-	c.Close()
+}
+
+// offerFor is the offer that stands for an address on a leased port, or nil.
+func (p *dataPort) offerFor(ip netip.Addr) *offer {
+	a := p.r.addresses[ip]
+	if a == nil || a.lines[p.kind] == nil {
+		return nil
+	}
+	return a.lines[p.kind].offers[p.index]
 }
 
 // AcceptFailed implements loop.Acceptor.

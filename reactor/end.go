@@ -35,6 +35,7 @@ func (r *reactor) abort(aborted func()) {
 	r.draining, r.aborting = true, true
 	r.drained = aborted
 	r.keys.dropAll()
+	r.handshakes.dropAll()
 	r.feedSessions(inAbort)
 	for s := range r.sessions {
 		s.conn.Close() // its last answer did not leave

@@ -52,6 +52,8 @@ type properties struct {
 	waits bool
 	// answers: errors are answered on control. Otherwise the data connection tells them.
 	answers bool
+	// firstTLS: a session that begins with TLS is served in TLS.
+	firstTLS bool
 	// closesAtOnce: the client does not send on the data connection of what it receives, so that
 	// the server closes it when all is sent. Otherwise the client has time to close it first.
 	closesAtOnce bool
@@ -95,6 +97,8 @@ const (
 	decideClosed
 	// decideViolation ends it because the client broke the protocol.
 	decideViolation
+	// decidePlain ends it because it is not TLS.
+	decidePlain
 )
 
 // nextText reads the next command of a face that is read by the session's own decoder. Where there

@@ -13,6 +13,7 @@ var baseProperties = properties{
 	table:     &portTable,
 	sized:     true,
 	waits:     true,
+	firstTLS:  true,
 	pool:      poolData,
 	unusedMax: 3,
 }
@@ -27,10 +28,17 @@ func (baseFace) next(s *session, in []byte) (decision, int) {
 	if !ok {
 		return d, n
 	}
-	if !s.greeted && s.r.server.speaksStatus() && codec.IsHello(text) {
-		return greetStatus(s), n
-	}
+	hello := !s.greeted && s.r.server.speaksStatus() && codec.IsHello(text)
 	s.greeted = true
+	if hello {
+		d = greetStatus(s)
+	}
+	if !s.secure && s.r.server.options.TLS.Mode == TLSRequire {
+		return decision{kind: decidePlain}, n
+	}
+	if hello {
+		return d, n
+	}
 	return s.decide(codec.ParseCommand(text)), n
 }
 
@@ -117,7 +125,7 @@ func (baseFace) expired(*session, bool) {}
 
 // closed tells an upload that no further command can come.
 func (baseFace) closed(s *session) {
-	if s.transfer != nil {
+	if s.transfer != nil && !s.cut {
 		s.transfer.recv.furtherCommand()
 	}
 }

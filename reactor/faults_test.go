@@ -11,7 +11,6 @@ import (
 	"ferry/codec"
 	"ferry/fsio"
 	"ferry/fsio/dir"
-	"ferry/reactor/loop"
 )
 
 var (
@@ -276,7 +275,7 @@ func testFaults(
 	}
 	t.Logf("faults by call: %v", struck)
 	for _, op := range ops {
-		if loop.HaveSendfile && struck[op] == 0 {
+		if havePlainSendfile && struck[op] == 0 {
 			t.Errorf("no fault struck %v", op)
 		}
 	}

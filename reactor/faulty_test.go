@@ -259,15 +259,13 @@ func (s statusTalker) ask(command, upload string) said {
 }
 
 func dialData(port uint16) (*net.TCPConn, error) {
-	d := net.Dialer{Timeout: patience}
-	conn, err := d.Dial("tcp4", netip.AddrPortFrom(loopback, port).String())
+	c, err := tryTCP(loopback, netip.AddrPortFrom(loopback, port))
 	if err != nil {
 		if errors.Is(err, syscall.ECONNRESET) {
 			err = syscall.ECONNRESET
 		}
 		return nil, err
 	}
-	c := conn.(*net.TCPConn)
 	return c, c.SetDeadline(time.Now().Add(patience))
 }
 

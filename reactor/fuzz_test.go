@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -76,8 +75,7 @@ func talk(t *testing.T, ts *testServer, control, data []byte, cut int, end uint8
 		if end&4 != 0 {
 			_ = c.Close()
 		}
-		d, err := net.DialTimeout("tcp4",
-			netip.AddrPortFrom(loopback, uint16(port)).String(), patience)
+		d, err := tryTCP(loopback, netip.AddrPortFrom(loopback, uint16(port)))
 		if err != nil {
 			break // refused by a reset
 		}
@@ -90,7 +88,7 @@ func talk(t *testing.T, ts *testServer, control, data []byte, cut int, end uint8
 			rest = rest[n:]
 		}
 		if end&1 != 0 {
-			_ = d.(*net.TCPConn).SetLinger(0)
+			_ = d.SetLinger(0)
 		}
 		_ = d.Close()
 	}

@@ -61,7 +61,7 @@ func TestColdFileIsReadByThePool(t *testing.T) {
 		c.get("file", content)
 	}
 	least := int64(4 + 2) // every file is opened, a small one read
-	if loop.HaveSendfile {
+	if havePlainSendfile {
 		least += 1 + 3 // and every quantum of a large one is looked for
 	}
 	if n := asked.Load(); n < least {
@@ -275,7 +275,7 @@ func TestListingIsSortedAndComplete(t *testing.T) {
 
 // A filesystem that does not do sendfile is read and written; one that fails is reset and said.
 func TestFileThatIsNotSentByTheSystem(t *testing.T) {
-	if !loop.HaveSendfile {
+	if !havePlainSendfile {
 		t.Skip("files are read and written here anyway")
 	}
 	var calls atomic.Int32

@@ -159,8 +159,14 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	}
 	o := testOptions(ts.dir)
 	o.Log = zerolog.New(ts.log)
+	if overTLS {
+		o.TLS.Mode = TLSRequire
+	}
 	for _, c := range change {
 		c(&o)
+	}
+	if o.Classic {
+		plainOnly(t)
 	}
 	before := descriptors()
 	s, err := New(o)
@@ -181,10 +187,14 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	running++
 	t.Cleanup(func() {
 		ts.end(reactors)
+		if overTLS { // relays end behind their connections
+			eventually(t, "no descriptor more", func() bool { return len(descriptors()) <= len(before) })
+		}
 		wantSameDescriptors(t, before)
 		if running--; running > 0 {
 			return
 		}
+		relays.Wait()
 		if err := goleak.Find(ambient...); err != nil {
 			t.Error(err)
 		}

@@ -49,6 +49,7 @@ func (k *keys) draw() uint64 {
 // pendingConn is a data connection that has not sent its whole KEY. It is owned by the loop.
 type pendingConn struct {
 	r    *reactor
+	port *dataPort
 	data loop.Channel
 	dec  codec.Decoder
 	// use is what its address has in use.
@@ -60,13 +61,14 @@ type pendingConn struct {
 }
 
 // acceptKeyed takes a connection to a keyed port. Most have brought their KEY.
-func (r *reactor) acceptKeyed(data loop.Channel, ip netip.Addr) {
+func (p *dataPort) acceptKeyed(data loop.Channel, ip netip.Addr) {
+	r := p.r
 	dec := codec.NewDecoder(codec.KeyedRecord)
 	if len(r.keys.offers) == 0 { // no KEY is right
 		r.refuseKey(data, &dec)
 		return
 	}
-	if r.readKey(data, &dec) {
+	if p.readKey(data, ip, &dec) {
 		return
 	}
 	u := r.limiter.Hold(ip)
@@ -84,7 +86,7 @@ func (r *reactor) acceptKeyed(data loop.Channel, ip netip.Addr) {
 		}
 		first.drop()
 	}
-	c := &pendingConn{r: r, data: data, dec: dec, ip: ip, use: u}
+	c := &pendingConn{r: r, port: p, data: data, dec: dec, ip: ip, use: u}
 	c.place = r.keys.pending.PushBack(c)
 	c.deadline.Owner = c
 	r.loop.Deadlines.Set(&c.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)
@@ -111,8 +113,10 @@ func (k *keys) dropAll() {
 }
 
 // readKey reads up to the end of the KEY and no further. It reports whether that settled where the
-// connection belongs: then it is an offer's, or closed.
-func (r *reactor) readKey(data loop.Channel, dec *codec.Decoder) (settled bool) {
+// connection belongs: then it is an offer's, closed, or in a TLS handshake.
+func (p *dataPort) readKey(data loop.Channel, ip netip.Addr, dec *codec.Decoder) (settled bool) {
+	r := p.r
+	secure := data.TLS() != nil
 	var b [codec.KeySize]byte
 	for {
 		n, err := data.Recv(b[:codec.KeySize-dec.Offset()])
@@ -125,6 +129,11 @@ func (r *reactor) readKey(data loop.Channel, dec *codec.Decoder) (settled bool) 
 			r.refuseKey(data, dec)
 			return true
 		}
+		if dec.Offset() == 0 && b[0] == loop.FirstTLSByte && !secure && r.server.tls != nil {
+			dec.Release()
+			p.acceptTLS(data, ip, r.server.tls, b[:n], false)
+			return true
+		}
 		ev, _ := dec.Next(b[:n])
 		if ev.Kind == codec.EventNone {
 			continue
@@ -134,7 +143,7 @@ func (r *reactor) readKey(data loop.Channel, dec *codec.Decoder) (settled bool) 
 			key, _ := codec.ParseKey(ev.Data)
 			o = r.keys.offers[key]
 		}
-		if o == nil {
+		if o == nil || o.session.secureData != secure {
 			r.refuseKey(data, dec)
 			return true
 		}
@@ -153,7 +162,7 @@ func (r *reactor) refuseKey(data loop.Channel, dec *codec.Decoder) {
 
 // Ready is called when more of the KEY has come, or the end.
 func (c *pendingConn) Ready(loop.Readiness) {
-	if !c.r.readKey(c.data, &c.dec) {
+	if !c.port.readKey(c.data, c.ip, &c.dec) {
 		c.data.Want(loop.CanRead)
 		return
 	}

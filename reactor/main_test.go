@@ -21,12 +21,19 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreCurrent(),
 		goleak.IgnoreTopFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1"),
 	}
+	state, err := os.MkdirTemp("", "ferry-state-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	testState = state
 	if err := warmUp(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	before := descriptors()
 	status := m.Run()
+	_ = os.RemoveAll(state)
 	if err := goleak.Find(ambient...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		status = 1
@@ -60,8 +67,12 @@ func testOptions(dir string) Options {
 	o.DataPorts = PortRange{Count: 8}
 	o.FileWorkers = 4
 	o.Limits.FreeBytes = 0
+	o.TLS.State = testState
 	return o
 }
+
+// testState holds the certificate of all servers, which takes a while to make.
+var testState string
 
 // faults gives a prepared server a root whose system calls fail, or wait, as the test says.
 func faults(t testing.TB, s *Server, fault func(fsio.Op, fsio.Name) error) {

@@ -38,10 +38,7 @@ type Options struct {
 	// AddrFile names a file that receives HOST:PORT once the server listens; empty writes none.
 	AddrFile string
 	Permissions
-	// Users names the file of those who may log in; empty for no login. See package login.
-	Users string
-	// PlainPasswords lets users log in without TLS.
-	PlainPasswords bool
+	Logins
 	// Allow and Deny choose who may connect. Deny goes first; an empty Allow admits all others.
 	Allow, Deny []netip.Prefix
 	// DataPorts is the pool of ports for data connections.
@@ -53,6 +50,8 @@ type Options struct {
 	// KeyedPorts are the ports for data connections of the status exchange, for each reactor or,
 	// as a range, for all. A Count of 0 serves no status exchange.
 	KeyedPorts PortRange
+	// TLS says which connections are encrypted, and with which certificate.
+	TLS TLSOptions
 	// Machine says how the server uses the machine.
 	Machine
 	// Limits bound what clients may use.
@@ -60,6 +59,14 @@ type Options struct {
 	// Log receives the server's own log. The server never waits for it when it writes through
 	// a LogWriter.
 	Log zerolog.Logger
+}
+
+// Logins say who may log in, and how.
+type Logins struct {
+	// Users names the file of those who may log in; empty for no login. See package login.
+	Users string
+	// PlainPasswords lets users log in without TLS.
+	PlainPasswords bool
 }
 
 // Machine says how a server uses the machine that it runs on.
@@ -88,6 +95,7 @@ func DefaultOptions() Options {
 		DataPorts:    PortRange{Count: 64},
 		KeyedPorts:   PortRange{Count: 4},
 		Durability:   DurabilityNone,
+		TLS:          TLSOptions{Mode: TLSOff, MinVersion: "1.2"},
 		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
 		FTP:          FTPOptions{Port: NoPort},
@@ -171,6 +179,7 @@ func (o *Options) validate() error {
 	}
 	bad(o.Users == "" || o.Store != nil || !o.usersInside(),
 		"--users %s: clients could read this file; keep it outside of --root", o.Users)
+	faults = append(faults, o.TLS.validate(o)...)
 	if o.AddrFile != "" {
 		folder, err := os.Stat(filepath.Dir(o.AddrFile))
 		bad(err == nil && folder.IsDir(), "--addr-file %s: no such folder", o.AddrFile)

@@ -29,6 +29,7 @@ type reactor struct {
 	attempts map[*session]*attempt
 	transferTable
 	limitQueues
+	handshakes handshakes
 	// siblings: there are other reactors.
 	siblings bool
 
@@ -77,7 +78,21 @@ type scratchBuffers struct {
 	fieldBuffer [codec.FieldSize]byte
 	lineBuffer  [64]byte
 	replies     []byte
+	// copied is for one piece of a file that is read to be sent.
+	copied []byte
 }
+
+// copyBuffer is made when it is first needed.
+func (b *scratchBuffers) copyBuffer() []byte {
+	if b.copied == nil {
+		b.copied = make([]byte, copyBytes)
+	}
+	return b.copied
+}
+
+// copyBytes is how much of a file is read at once to be sent. Larger pieces do not stay in a
+// processor's cache.
+const copyBytes = 256 << 10
 
 func newReactor(s *Server, index int) *reactor {
 	return &reactor{

@@ -96,6 +96,9 @@ func (o *Options) features() codec.Features {
 	if o.Durability == DurabilityCommit && f.Has(codec.FeaturePut) {
 		f |= codec.FeatureCommit
 	}
+	if o.TLS.Mode != TLSOff {
+		f |= codec.FeatureTLS
+	}
 	return f
 }
 

@@ -198,8 +198,10 @@ func (s *sender) move() (more bool) {
 			s.sent()
 			return false
 		case !t.data.CanSendfile() || s.copies || s.file.FD() < 0:
-			s.submitRead(jobReadNext)
-			return false
+			var ended bool
+			if n, ended, err = s.sendCopy(left); ended {
+				return false
+			}
 		case !s.warmUp():
 			return false
 		default:
@@ -237,6 +239,25 @@ func (s *sender) sendFile(left int) (n int, ended bool, err error) {
 		t.fail(outcomeCut, errShrank)
 		return 0, true, nil
 	}
+	s.offset += int64(max(n, 0))
+	return n, false, err
+}
+
+// sendCopy reads the next bytes of an open file and sends them. What is not in memory a worker
+// reads. It reports whether that must be waited for.
+func (s *sender) sendCopy(left int) (n int, waits bool, err error) {
+	t := s.t
+	if err := t.data.Flush(); err != nil {
+		return 0, false, err
+	}
+	b := t.r.copyBuffer()
+	b = b[:min(int64(len(b)), int64(left), s.end-s.offset, int64(t.data.SendMax()))]
+	n, err = s.file.ReadCached(b, s.offset)
+	if err != nil || n == 0 {
+		s.submitRead(jobReadNext)
+		return 0, true, nil
+	}
+	n, err = t.data.Send(b[:n])
 	s.offset += int64(max(n, 0))
 	return n, false, err
 }

@@ -28,12 +28,11 @@ type Server struct {
 	log     zerolog.Logger
 	limiter *limit.Budget
 	access
+	certificates
 	pool workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer fsio.Syncer
-	// sumPool computes checksums, sums remembers them.
-	sumPool   yielding
-	sums      *fsio.SumCache
+	summing
 	reactors  []*reactor
 	addresses []netip.Addr
 	// listeners are the control ports of the exchanges that are served.
@@ -59,6 +58,12 @@ func (s *Server) now() time.Time {
 		return s.clock()
 	}
 	return time.Now()
+}
+
+// summing is what checksums are computed and remembered by.
+type summing struct {
+	sumPool yielding
+	sums    *fsio.SumCache
 }
 
 // workers do jobs that may block: a pool, or what a test has in its place.
@@ -121,6 +126,9 @@ func (s *Server) prepare() error {
 		s.reactors = append(s.reactors, newReactor(s, i))
 	}
 	if err = s.bind(); err != nil {
+		return err
+	}
+	if err = s.openTLS(); err != nil {
 		return err
 	}
 	// An earlier server's address must not be taken for ours.

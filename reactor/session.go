@@ -59,6 +59,7 @@ const (
 	inClosed    // the client cannot log in, and must
 	inViolation // the client broke the protocol
 	inFlood     // the client sent more ahead than is allowed
+	inPlain     // the client did not begin with TLS, which is required
 	inIdle      // nothing came for the idle timeout
 	inAbort     // the server ends now
 	inLogin     // too many logins failed
@@ -100,6 +101,8 @@ const (
 	endLost      endReason = "connection lost"
 	endViolation endReason = "protocol error"
 	endFlood     endReason = "too much sent ahead"
+	endPlain     endReason = "TLS is required"
+	endHandshake endReason = "TLS handshake failed"
 	endUntaken   endReason = "three offers in a row untaken"
 	endUntaken1  endReason = "offer untaken"
 	endIdle      endReason = "idle"
@@ -112,7 +115,7 @@ const (
 var endReasons = [inEnd + 1]endReason{
 	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
 	inAbort: endDrained, inLogin: endLogin, inEnd: endClosed,
-	inClosed: endNoLogin,
+	inClosed: endNoLogin, inPlain: endPlain,
 }
 
 // output is what the session is to do.

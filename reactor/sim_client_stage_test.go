@@ -180,7 +180,7 @@ func (s *sim) connect() {
 	}
 	s.tick()
 	if c.face == speaksStatus {
-		s.acceptKeyed(s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
+		s.pools[poolKeyed].ports[0].acceptKeyed(s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
 	} else {
 		s.arrive(s.portOf(o.port), fds[0], from)
 	}

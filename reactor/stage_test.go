@@ -5,6 +5,7 @@ package reactor
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"net/netip"
 	"strconv"
 	"testing"
@@ -106,6 +107,13 @@ func (c *fakeConn) InlineUrgent()        {}
 
 func (c *fakeConn) Local() netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(c.to))
+}
+
+// TLS implements loop.Control: no connection on stage is encrypted.
+func (c *fakeConn) TLS() *tls.ConnectionState { return nil }
+
+func (c *fakeConn) StartTLS(*loop.TLS, bool, loop.HandshakeOwner) *loop.Handshake {
+	panic("TLS on stage")
 }
 
 func (c *fakeConn) Write(p []byte) error {

@@ -106,14 +106,14 @@ func converse(t *testing.T, ts *testServer, control, data []byte, cut int, end u
 }
 
 func takeAndSay(o codec.Offer, data []byte, cut int, end uint8) {
-	d, err := net.DialTimeout("tcp4", netip.AddrPortFrom(loopback, o.Port).String(), patience)
+	d, err := tryTCP(loopback, netip.AddrPortFrom(loopback, o.Port))
 	if err != nil {
 		return // refused by a reset
 	}
 	_ = d.SetDeadline(time.Now().Add(time.Second))
 	sayInCuts(d, append(o.Key[:], data...), cut)
 	if end&1 != 0 {
-		_ = d.(*net.TCPConn).SetLinger(0)
+		_ = d.SetLinger(0)
 	}
 	_ = d.Close()
 }

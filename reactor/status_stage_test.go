@@ -66,7 +66,7 @@ func (s *stage) knockFrom(from, says string) int {
 		check(s.t, err)
 	}
 	s.tick()
-	s.acceptKeyed(s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
+	s.pools[poolKeyed].ports[0].acceptKeyed(s.loop.Adopt(fds[0]), netip.MustParseAddr(from))
 	return fds[1]
 }
 

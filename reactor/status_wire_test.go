@@ -133,5 +133,8 @@ func (ts *testServer) announced(t testing.TB) string {
 	c.command("hello 1")
 	words := c.want(200, "ferry/1")
 	c.bye()
+	if overTLS {
+		words = strings.TrimSuffix(words, " tls")
+	}
 	return strings.TrimPrefix(words, "ferry/1 ")
 }

@@ -91,10 +91,7 @@ type transfer struct {
 	command
 	state transferState
 	offer *offer
-	// data is the data connection, nil before and after. ready holds the directions in which it may
-	// move; each is cleared when a call in it would have blocked.
-	data  loop.Channel
-	ready loop.Readiness
+	connection
 	loop.Entry
 	// index is the place in reactor.transfers.
 	index int
@@ -111,6 +108,16 @@ type transfer struct {
 	job  job
 	// found is what the file work of a command without a data connection found out.
 	found found
+}
+
+// connection is the data connection of a transfer.
+type connection struct {
+	// data is nil before and after. ready holds the directions in which it may move; each is
+	// cleared when a call in it would have blocked.
+	data  loop.Channel
+	ready loop.Readiness
+	// closing: everything has moved, and some of it or our end has not left yet.
+	closing bool
 }
 
 // newTransfer returns a transfer for a command of a session. It copies what the request shares with
@@ -215,6 +222,9 @@ func (t *transfer) Move() (more bool) {
 		return t.linger()
 	case t.state != transferMoving:
 		return false
+	case t.closing:
+		t.becomeLingering()
+		return false
 	case t.isPut():
 		return t.recv.move()
 	default:
@@ -267,15 +277,21 @@ func (t *transfer) checkStall() {
 // (PROTOCOL.md, Base get.)
 const lingerMax = 2 * time.Second
 
-// becomeLingering ends our sending side and waits for the client's close. The transfer is answered
-// before that.
+// becomeLingering ends our sending side and waits for the client's close. What the channel itself
+// keeps must have left before. The transfer is answered before the client's close.
 func (t *transfer) becomeLingering() {
 	if t.session.closesAtOnce && t.data.CanClose() {
 		t.end()
 		return
 	}
+	if !t.closing {
+		t.data.CloseWrite()
+	}
+	if t.closing = t.data.Flush() == loop.ErrAgain; t.closing {
+		t.watch(loop.CanWrite)
+		return
+	}
 	t.become(transferLingering)
-	t.data.CloseWrite()
 	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
 	t.release()
 	if t.readable() {
@@ -292,6 +308,9 @@ func (t *transfer) linger() (more bool) {
 			t.watch(loop.CanRead)
 			return false
 		case err == loop.ErrInterrupted:
+		case err == loop.ErrCut: // many clients close without close_notify
+			t.end()
+			return false
 		case err != nil:
 			// The client reset the connection: it may have missed the end of what we sent.
 			if t.outcome == outcomeComplete && !t.isPut() {

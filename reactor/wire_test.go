@@ -43,15 +43,27 @@ func (ts *testServer) dialFrom(t testing.TB, from string) *wire {
 
 func tcp(t testing.TB, from netip.Addr, to netip.AddrPort) *net.TCPConn {
 	t.Helper()
-	d := net.Dialer{
-		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)),
-		Timeout:   patience,
-	}
-	conn, err := d.Dial("tcp4", to.String())
+	conn, err := tryTCP(from, to)
 	check(t, err)
 	check(t, conn.SetDeadline(time.Now().Add(3*patience))) // some do many things
 	t.Cleanup(func() { _ = conn.Close() })
-	return conn.(*net.TCPConn)
+	return conn
+}
+
+// tryTCP makes a connection, which a server may reset before it is made. In a run over TLS a relay
+// encrypts it.
+func tryTCP(from netip.Addr, to netip.AddrPort) (*net.TCPConn, error) {
+	d := net.Dialer{
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Timeout: patience,
+	}
+	conn, err := d.Dial("tcp4", to.String())
+	if err != nil {
+		return nil, err
+	}
+	if overTLS {
+		return relayTLS(conn.(*net.TCPConn))
+	}
+	return conn.(*net.TCPConn), nil
 }
 
 // framed is field(length) and the command.
@@ -201,15 +213,12 @@ func (c *wire) putRefused(name, upload string) {
 	c.t.Helper()
 	c.command("put " + name)
 	to := netip.AddrPortFrom(loopback, c.wantPort())
-	dialer := net.Dialer{
-		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from, 0)), Timeout: patience,
-	}
-	conn, err := dialer.Dial("tcp4", to.String())
+	conn, err := tryTCP(c.from, to)
 	if errors.Is(err, syscall.ECONNRESET) {
 		return
 	}
 	check(c.t, err)
-	d := data{conn.(*net.TCPConn), c.t}
+	d := data{conn, c.t}
 	check(c.t, d.SetDeadline(time.Now().Add(patience)))
 	_, err = d.Write([]byte(upload))
 	if err == nil {
@@ -277,16 +286,13 @@ func wantResetWithin(t testing.TB, d *data, most int) {
 // come even before connect has returned.
 func wantResetAt(t testing.TB, from netip.Addr, port uint16, most int) {
 	t.Helper()
-	d := net.Dialer{
-		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Timeout: patience,
-	}
-	conn, err := d.Dial("tcp4", netip.AddrPortFrom(loopback, port).String())
+	conn, err := tryTCP(from, netip.AddrPortFrom(loopback, port))
 	if errors.Is(err, syscall.ECONNRESET) {
 		return
 	}
 	check(t, err)
 	check(t, conn.SetDeadline(time.Now().Add(patience)))
-	wantResetWithin(t, &data{conn.(*net.TCPConn), t}, most)
+	wantResetWithin(t, &data{conn, t}, most)
 	check(t, conn.Close())
 }
 

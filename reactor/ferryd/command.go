@@ -40,16 +40,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Long: `Serve the files of a folder to very many clients at once.
 
 PORT is where clients connect; 0 picks a free one. Only --classic may go without it.
-Nothing is encrypted. Without --users whoever can connect may do what the flags allow.
+Without --users whoever can connect may do what the flags allow. Nothing is encrypted without --tls.
 
 SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGHUP reads the file of
---users again. SIGUSR1 logs counters and every session and transfer. Exit status: 0 after a clean
-end, 1 when transfers were cut off or the server could not go on, 2 for wrong flags, a root that is
-no folder or a port in use.`,
+--users and the certificate of --tls again. SIGUSR1 logs counters and every session and transfer.
+Exit status: 0 after a clean end, 1 when transfers were cut off or the server could not go on, 2 for
+wrong flags, a root that is no folder or a port in use.`,
 		Example: "  ferryd 2121\n" +
 			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
 			"  ferryd --ftp 2121 --root /srv/files\n" +
-			"  ferryd --classic --root /srv/files",
+			"  ferryd --classic --root /srv/files\n" +
+			"  ferryd 2121 --tls require",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -162,7 +163,8 @@ func serveLogging(o reactor.Options, log zerolog.Logger, people bool, stderr io.
 	signals := make(chan os.Signal, 8)
 	// They stay caught until the process has ended: one that comes late is not to kill it.
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
-	if o.Users != "" { // without them a terminal that is closed ends the server
+	// Without users and TLS a terminal that is closed ends the server.
+	if o.Users != "" || o.TLS.Mode != reactor.TLSOff {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	go obey(s, signals)
@@ -184,6 +186,7 @@ func obey(s *reactor.Server, signals <-chan os.Signal) {
 			s.LogStatus()
 		case sig == syscall.SIGHUP:
 			s.ReloadUsers()
+			s.Reload()
 		case ending:
 			s.Stop()
 		default:

@@ -54,6 +54,16 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 	f.Var((*advertised)(&o.FTP.Advertise), "advertise",
 		"tell FTP clients to connect to this IPv4 address, for a server behind address "+
 			"translation; CIDR=HOST for the clients of one network, repeatable")
+	f.Var(&o.TLS.Mode, "tls",
+		"off, allow, or require: which connections to encrypt; the classic exchange never is")
+	f.StringVar(&o.TLS.MinVersion, "tls-min", o.TLS.MinVersion,
+		"oldest `VERSION` of TLS, 1.2 or 1.3")
+	f.StringVar(&o.TLS.CertFile, "tls-cert", o.TLS.CertFile,
+		"certificate chain, a PEM `FILE` that SIGHUP reads again (default a self-signed one, made "+
+			"at the first start)")
+	f.StringVar(&o.TLS.KeyFile, "tls-key", o.TLS.KeyFile, "its private key, a PEM `FILE`")
+	f.StringVar(&o.TLS.State, "state", o.TLS.State,
+		"keep the self-signed certificate in this `DIR` (default ~/.local/state/ferryd)")
 	addLimits(f, o)
 	f.IntVar(&o.Reactors, "reactors", o.Reactors,
 		"event loops side by side, `N` of 1 to 64; one serves 20,000 small files a second")

@@ -63,7 +63,16 @@ func (l *logFlags) open(out io.Writer) (zerolog.Logger, func() error, error) {
 }
 
 // security is what every start says about who can read the network, and who logs in.
-func security(d reactor.Description) string { return "nothing is encrypted and " + d.Login }
+func security(d reactor.Description) string {
+	switch d.TLS {
+	case reactor.TLSRequire:
+		return "TLS is required, " + d.Login
+	case reactor.TLSAllow:
+		return "TLS is offered, not required, and " + d.Login
+	default:
+		return "nothing is encrypted and " + d.Login
+	}
+}
 
 // announce says what is served, from where, to whom, and how to connect.
 func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Writer) {
@@ -75,6 +84,9 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
   data ports  %s (a firewall must let these through as well)
   connect     %s
 `, d.Root, where(d), d.Listen, d.To, security(d), d.May, d.DataPorts, d.Connect)
+		if d.Fingerprint != "" {
+			_, _ = fmt.Fprintf(out, "  certificate SHA-256 %s\n", d.Fingerprint)
+		}
 		if d.Warning != "" {
 			_, _ = fmt.Fprintf(out, "  warning     %s\n", d.Warning)
 		}
@@ -90,7 +102,11 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
 				e.Int("ftp_port", d.FTP)
 			}
 		}).Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
-			Str("security", security(d)).Str("connect", d.Connect).
+			Str("security", security(d)).Func(func(e *zerolog.Event) {
+			if d.Fingerprint != "" {
+				e.Str("certificate_sha256", d.Fingerprint)
+			}
+		}).Str("connect", d.Connect).
 			Int("max_sessions", d.Sessions).Int("max_transfers", d.Transfers).
 			Msg("server started")
 		if d.Warning != "" {

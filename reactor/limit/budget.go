@@ -17,7 +17,8 @@ const (
 	Transfers
 	Offers // transfers without a data connection yet
 	Descriptors
-	Keyless // data connections that have not sent their KEY
+	Keyless    // data connections that have not sent their KEY
+	Handshakes // of TLS, under way
 	Listings
 	LargeListings // that are being built
 	Sums

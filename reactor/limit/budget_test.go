@@ -280,22 +280,29 @@ func TestDescriptorsAreDivided(t *testing.T) {
 	}
 }
 
-// Connections without a KEY never use descriptors that sessions and the fewest transfers need.
+// Connections without a KEY and handshakes never use descriptors that sessions and the fewest
+// transfers need. A server without TLS reserves none for handshakes.
 func TestKeylessHaveAShareOfDescriptors(t *testing.T) {
-	for _, c := range []struct{ descriptors, sessions, keyless, left int }{
-		{20_000, 10_000, 128, 20_000 - 10_000 - 338 - 120},
-		{20_000, 19_600, 11, 59},
-		{1_000, 0, 78, 331 - 70},
+	for _, c := range []struct{ descriptors, sessions, keyless, handshakes, left int }{
+		{20_000, 10_000, 128, 1_000, 20_000 - 10_000 - 338 - 120 - 992},
+		{20_000, 10_000, 128, 0, 20_000 - 10_000 - 338 - 120},
+		{20_000, 19_600, 11, 10, 59 - 2},
+		{1_000, 0, 78, 61, 331 - 70 - 53},
 	} {
 		l := Defaults()
 		l.Sessions = c.sessions
+		if c.handshakes == 0 {
+			l.Handshakes = 0
+		}
 		b, err := NewBudget(l, 1, 66, uint64(c.descriptors))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.Limits.Keyless != c.keyless || b.Free(Descriptors) != int64(c.left) {
-			t.Errorf("of %d descriptors, %d sessions: %d without a KEY, %d left", c.descriptors,
-				b.Limits.Sessions, b.Limits.Keyless, b.Free(Descriptors))
+		if b.Limits.Keyless != c.keyless || b.Limits.Handshakes != c.handshakes ||
+			b.Free(Descriptors) != int64(c.left) {
+			t.Errorf("of %d descriptors, %d sessions: %d without a KEY, %d handshakes, %d left",
+				c.descriptors, b.Limits.Sessions, b.Limits.Keyless, b.Limits.Handshakes,
+				b.Free(Descriptors))
 		}
 	}
 }

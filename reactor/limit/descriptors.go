@@ -20,7 +20,8 @@ const (
 	descriptorsSpare = 128
 	// descriptorsPerReactor is what an event loop and a watcher open.
 	descriptorsPerReactor = 16
-	// keylessLeast is how many connections without a KEY descriptorsSpare has room for.
+	// keylessLeast is how many connections without a KEY descriptorsSpare has room for, and as many
+	// in a handshake.
 	keylessLeast = 8
 	// transfersLeast is the fewest concurrent transfers that make a server.
 	transfersLeast = 16
@@ -56,10 +57,13 @@ func NewBudget(l Limits, reactors, ports int, descriptors uint64) (*Budget, erro
 			l.Sessions, descriptors, most)
 	}
 	left := free - int64(l.Sessions)
-	// Connections without a KEY get up to a quarter of what sessions and transfersLeast leave.
-	extra := max(0, min(int64(l.Keyless)-keylessLeast, (left-least)/4))
-	l.Keyless = int(min(int64(l.Keyless), keylessLeast+extra))
-	left -= extra
+	// Connections without a KEY get up to a quarter of what sessions and transfersLeast leave, and
+	// handshakes, most of which have a descriptor elsewhere, up to a quarter of the rest.
+	for _, n := range []*int{&l.Keyless, &l.Handshakes} {
+		extra := max(0, min(int64(*n)-keylessLeast, (left-least)/4))
+		*n = int(min(int64(*n), keylessLeast+extra))
+		left -= extra
+	}
 	if l.Transfers == 0 {
 		l.Transfers = int(left / DescriptorsEach)
 	}
@@ -86,6 +90,7 @@ func NewBudget(l Limits, reactors, ports int, descriptors uint64) (*Budget, erro
 		Offers:        {total: int64(l.Offers), each: int64(l.OffersPerAddress)},
 		Descriptors:   {total: left, each: all},
 		Keyless:       {total: int64(l.Keyless), each: all, fair: true},
+		Handshakes:    {total: int64(l.Handshakes), each: all, fair: true},
 		Listings:      {total: l.ListingsBytes, each: all, fair: true},
 		LargeListings: {total: largeListings, each: all},
 		Sums:          {total: int64(l.Sums), each: int64(l.SumsPerAddress), fair: true},

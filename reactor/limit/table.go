@@ -51,7 +51,7 @@ var (
 // Table is every limit of a server. It points to the fields of l. The flags, the defaults, the
 // validation and the table in the documentation are made from it.
 func (l *Limits) Table() []Row {
-	return slices.Concat(l.Counts.table(), l.Sizes.table(), l.Times.table())
+	return slices.Concat(l.Counts.table(), l.waitingTable(), l.Sizes.table(), l.Times.table())
 }
 
 func (c *Counts) table() []Row {
@@ -95,7 +95,12 @@ func (c *Counts) table() []Row {
 		&c.OffersPerAddress, "max-offers-per-address", 500, 1, countMost, delayed,
 		"the same for one client address; clients connect within a round trip, and offers cost " +
 			"an attacker nothing",
-	}, {
+	}}
+}
+
+// waitingTable are the limits of what waits, and of what is kept or computed.
+func (c *Counts) waitingTable() []Row {
+	return []Row{{
 		&c.Keyless, "max-keyless", 128, 1, 1 << 16,
 		Seen{
 			"nothing: base has no KEYs",
@@ -104,6 +109,15 @@ func (c *Counts) table() []Row {
 		},
 		"data connections of the status exchange without a KEY yet; clients send it first, so " +
 			"few honest ones wait; an address may have as many as it leaves to others",
+	}, {
+		&c.Handshakes, "max-handshakes", 1_000, 1, 1 << 16,
+		Seen{
+			"the handshake is delayed; one that waited for its client for over a second ends, " +
+				"and so does one of over --offer-timeout",
+			"as in base",
+		},
+		"TLS handshakes under way, each with up to 50 KB; two compute at once; an address may " +
+			"have as many as it leaves to others",
 	}, {
 		&c.Parts, "max-parts", 10_000, 2, 1 << 30,
 		Seen{

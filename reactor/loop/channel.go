@@ -1,6 +1,10 @@
 package loop
 
-import "golang.org/x/sys/unix"
+import (
+	"crypto/tls"
+
+	"golang.org/x/sys/unix"
+)
 
 // Channel is what the bytes of a data connection move over. It belongs to the loop. Its calls never
 // block: one that would have to wait returns ErrAgain, one that may be repeated at once
@@ -38,6 +42,13 @@ type Channel interface {
 	Empty() bool
 	// Unsent is how many bytes that Send took the peer has not acknowledged, 0 if unknown.
 	Unsent() int64
+	// SendMax is how many bytes it makes sense to give to one Send.
+	SendMax() int
+	// Flush returns ErrAgain while the socket has not taken all that Send took, or the end of our
+	// side. Close drops that.
+	Flush() error
+	// TLS describes a TLS connection. It is nil for a plain one.
+	TLS() *tls.ConnectionState
 
 	// Watch sets who is told that the channel has become ready.
 	Watch(owner Watched)
@@ -57,9 +68,9 @@ type Plain struct {
 // Adopt makes a channel of a connected, non-blocking socket, which belongs to the channel from then
 // on.
 func (l *Loop) Adopt(fd int) *Plain {
-	if n := len(l.spare); n > 0 {
-		c := l.spare[n-1]
-		l.spare = l.spare[:n-1]
+	if n := len(l.closed); n > 0 {
+		c := l.closed[n-1]
+		l.closed = l.closed[:n-1]
 		c.fd = fd
 		return c
 	}
@@ -121,6 +132,18 @@ func (c *Plain) Empty() bool {
 // Unsent implements Channel.
 func (c *Plain) Unsent() int64 { return unsent(c.fd) }
 
+// SendMax implements Channel.
+func (c *Plain) SendMax() int { return sendMax }
+
+// sendMax is how much is read of a file at once to be sent: more does not fit a processor's cache.
+const sendMax = 256 << 10
+
+// Flush implements Channel. The socket keeps what Send took.
+func (c *Plain) Flush() error { return nil }
+
+// TLS implements Channel.
+func (c *Plain) TLS() *tls.ConnectionState { return nil }
+
 // Watch implements Channel.
 func (c *Plain) Watch(owner Watched) { c.owner = owner }
 
@@ -150,7 +173,7 @@ func (c *Plain) Close() {
 	}
 	closeDescriptor(c.fd)
 	*c = Plain{loop: l, fd: -1}
-	if len(l.spare) < sparesMax {
-		l.spare = append(l.spare, c)
+	if len(l.closed) < sparesMax {
+		l.closed = append(l.closed, c)
 	}
 }

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"crypto/tls"
 	"net"
 	"net/netip"
 
@@ -32,6 +33,13 @@ type Control interface {
 	// InlineUrgent has urgent data arrive among the rest. Otherwise the byte that is marked urgent
 	// is lost.
 	InlineUrgent()
+	// StartTLS makes the rest of the connection TLS, of which this is the server's side. What has
+	// arrived and was not discarded is dropped, or begins the handshake if keep is set. Until the
+	// handshake has ended well nothing can be read, and what is written is dropped. The handshake
+	// begins with Handshake.Begin.
+	StartTLS(t *TLS, keep bool, owner HandshakeOwner) *Handshake
+	// TLS describes the TLS connection. It is nil for a plain one and during the handshake.
+	TLS() *tls.ConnectionState
 }
 
 // Session owns a control connection.
@@ -39,28 +47,48 @@ type Session interface {
 	// Input comes after more bytes have arrived.
 	Input()
 	// Closed is the last call: the connection is gone. The error is nil or io.EOF unless it was
-	// lost. It comes after Handler.Opened has returned, even if the connection ended within that.
+	// lost. It is ErrCut where a TLS connection ended without the peer's close_notify. It comes
+	// after Handler.Opened has returned, even if the connection ended within that.
 	Closed(err error)
 }
 
 // control is a connection of gnet's.
 type control struct {
+	loop *Loop
 	// conn is nil once the connection is dead: gnet keeps using its descriptor's number, which may
 	// be a user's file by then.
 	conn    gnet.Conn
 	session Session
+	// tls is set once the connection is TLS or about to be.
+	tls *tlsControl
+}
+
+// traffic takes what has arrived.
+func (c *control) traffic() {
+	if c.tls == nil {
+		c.session.Input()
+		return
+	}
+	c.tls.traffic()
 }
 
 func (c *control) Peek() []byte {
 	if c.conn == nil {
 		return nil
 	}
+	if c.tls != nil {
+		return c.tls.plain
+	}
 	in, _ := c.conn.Peek(-1)
 	return in
 }
 
 func (c *control) Discard(n int) {
-	if c.conn != nil && n > 0 { // gnet takes 0 for everything
+	switch {
+	case c.conn == nil || n == 0: // gnet takes 0 for everything
+	case c.tls != nil:
+		c.tls.plain = c.tls.plain[n:]
+	default:
 		_, _ = c.conn.Discard(n)
 	}
 }
@@ -69,12 +97,18 @@ func (c *control) Buffered() int {
 	if c.conn == nil {
 		return 0
 	}
+	if c.tls != nil {
+		return len(c.tls.plain)
+	}
 	return c.conn.InboundBuffered()
 }
 
 func (c *control) Write(p []byte) error {
 	if c.conn == nil {
 		return net.ErrClosed
+	}
+	if c.tls != nil {
+		return c.tls.write(p)
 	}
 	_, err := c.conn.Write(p)
 	return err
@@ -88,6 +122,9 @@ func (c *control) Unsent() int {
 }
 
 func (c *control) Close() {
+	if c.tls != nil && c.conn != nil {
+		c.tls.bye()
+	}
 	if c.conn != nil {
 		_ = c.conn.EventLoop().Close(c.conn)
 	}

@@ -91,7 +91,7 @@ func (e *engine) OnOpen(conn gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.None
 	}
 	e.Now = e.Clock()
-	c := &control{conn: conn}
+	c := &control{loop: e.Loop, conn: conn}
 	conn.SetContext(c)
 	c.session = e.options.Handler.Opened(c)
 	switch {
@@ -110,7 +110,7 @@ func (e *engine) OnTraffic(conn gnet.Conn) gnet.Action {
 	c, ok := conn.Context().(*control)
 	if ok {
 		e.Now = e.Clock()
-		c.session.Input()
+		c.traffic()
 		e.rearm()
 		return gnet.None
 	}
@@ -132,6 +132,9 @@ func (e *engine) OnClose(conn gnet.Conn, err error) gnet.Action {
 		return gnet.None
 	}
 	e.Now = e.Clock()
+	if c.tls != nil {
+		err = c.tls.closed(err)
+	}
 	c.session.Closed(err)
 	e.rearm()
 	return gnet.None

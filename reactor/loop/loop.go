@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"sync"
 	"time"
 )
 
@@ -54,8 +55,8 @@ type Loop struct {
 	inbox   inbox
 	// queue is what moves in this turn, queued what was added since.
 	queue, queued []Mover
-	// spare are closed channels, kept for their memory.
-	spare []*Plain
+	// closed are closed channels, kept for their memory.
+	closed []*Plain
 	// sendfile and splice say that these calls may be tried.
 	sendfile, splice bool
 	// kicker is our end of a connection to the engine, see kick.
@@ -63,6 +64,28 @@ type Loop struct {
 	kicked bool
 	// lives counts the engines that came to life. It is read while none runs.
 	lives int
+	tlsBuffers
+}
+
+// tlsBuffers are what the TLS connections of a loop share.
+type tlsBuffers struct {
+	// sealed is what crypto/tls has written in the current call. scratch is for one read, and plain
+	// for what one control connection was sent.
+	sealed, scratch, plain []byte
+	// held counts the bytes that channels keep because their sockets took no more. spare are
+	// buffers for such bytes.
+	held  int
+	spare [][]byte
+	// handshakes counts the goroutines of handshakes.
+	handshakes sync.WaitGroup
+}
+
+// receiveScratch is a buffer for one read of a handshake or a control connection.
+func (b *tlsBuffers) receiveScratch() []byte {
+	if b.scratch == nil {
+		b.scratch = make([]byte, handshakeBytesMax)
+	}
+	return b.scratch
 }
 
 // New makes a loop with its watcher. Close must follow.
@@ -83,8 +106,10 @@ func New(o Options) (*Loop, error) {
 	return l, nil
 }
 
-// Close gives back what New took. The loop must not run any more.
+// Close gives back what New took. The loop must not run any more, and all connections must have
+// been closed.
 func (l *Loop) Close() {
+	l.handshakes.Wait()
 	l.Pipes.close()
 	l.watcher.closeDescriptors()
 }
