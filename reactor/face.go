@@ -52,8 +52,9 @@ type properties struct {
 	waits bool
 	// answers: errors are answered on control. Otherwise the data connection tells them.
 	answers bool
-	// firstTLS: a session that begins with TLS is served in TLS.
-	firstTLS bool
+	// firstTLS: a session that begins with TLS is served in TLS. choosesData: the client says
+	// whether data connections are encrypted, otherwise they are as control is.
+	firstTLS, choosesData bool
 	// closesFirst: the end of a transfer is answered once the client has closed the data
 	// connection, or soon after. Otherwise it is answered at once.
 	closesFirst bool

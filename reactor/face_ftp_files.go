@@ -366,6 +366,8 @@ func (f *ftpFace) final(t *transfer, connected bool) []byte {
 		return ftp.ReplyComplete.Append(nil)
 	case t.outcome == outcomeComplete:
 		return f.completed(t)
+	case t.outcome == outcomeBroken: // its error is the connection's, not a file's
+		return ftp.ReplyConnectionLost.Append(nil)
 	case errors.As(t.err, &own) || fsio.KindOf(t.err) != fsio.KindNone:
 		return f.failed(t.verb, t.called, t.err)
 	case t.outcome == outcomeUntaken,
