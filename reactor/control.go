@@ -86,6 +86,12 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	if s.urgent {
 		c.InlineUrgent()
 	}
+	if e.implicitTLS {
+		s.greetsLater = true
+		s.mustResume = r.server.options.FTP.Resume == ResumeRequire
+		s.startTLS(r.server.tls.PerSession(), true)
+		return s
+	}
 	s.write(f.greeting(s))
 	return s
 }

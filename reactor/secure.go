@@ -201,9 +201,13 @@ type link struct {
 	tls *loop.TLS
 	// secure: control is TLS. secureData: data connections must be, and otherwise must not be.
 	secure, secureData bool
-	// heardByte: the first byte came, which says whether TLS begins. cut: TLS ended without
-	// close_notify, which may be an attacker's doing.
-	heardByte, cut bool
+	// heardByte: the first byte came, which says whether TLS begins. greetsLater: the session began
+	// with TLS, and is greeted in it.
+	heardByte, greetsLater bool
+	// mustResume: data connections must resume the TLS session of control.
+	mustResume bool
+	// cut: TLS ended without close_notify, which may be an attacker's doing.
+	cut bool
 }
 
 // beginsTLS looks at the first byte of a session, and reports whether it begins TLS.
@@ -238,8 +242,12 @@ func (s *session) startTLS(t *loop.TLS, keep bool) {
 // handshakeDone implements handshakeOwner. After an error the connection closes itself.
 func (s *session) handshakeDone(err error) {
 	s.handshake = nil
-	s.secure, s.secureData = err == nil, err == nil
+	s.secure = err == nil
+	s.secureData = s.secure && !s.choosesData
 	s.heard = s.r.loop.Now
+	if s.greetsLater {
+		s.write(s.face.greeting(s))
+	}
 }
 
 // cancel implements handshakeOwner.
@@ -247,10 +255,10 @@ func (s *session) cancel() { s.conn.Close() }
 
 // pendingTLS is a data connection in its handshake.
 type pendingTLS struct {
-	port      *dataPort
-	ip        netip.Addr
-	data      *loop.TLSChannel
+	*loop.TLSChannel
 	handshake *handshake
+	// done gets the connection, or nil.
+	done func(c loop.Channel)
 }
 
 // acceptTLS begins the handshake of a data connection, of which early was received already. The
@@ -258,33 +266,54 @@ type pendingTLS struct {
 func (p *dataPort) acceptTLS(
 	c loop.Channel, ip netip.Addr, settings *loop.TLS, early []byte, tickets bool,
 ) {
-	r := p.r
-	d := &pendingTLS{port: p, ip: ip}
+	p.r.secureData(c, ip, settings, early, tickets, func(c loop.Channel) {
+		if c == nil {
+			p.r.count.strangers++
+			return
+		}
+		p.accepted(c, ip)
+	})
+}
+
+// secureData begins the handshake of a data connection and returns it, for the owner to close. done
+// is called with the encrypted connection, or with nil if there is none: at once if too many
+// handshakes are under way.
+func (r *reactor) secureData(
+	c loop.Channel, ip netip.Addr, settings *loop.TLS, early []byte, tickets bool,
+	done func(c loop.Channel),
+) loop.Channel {
+	d := &pendingTLS{done: done}
 	d.handshake = r.newHandshake(ip, d)
 	if !d.handshake.take() {
 		d.handshake.end()
-		r.count.strangers++
 		c.Close()
-		return
+		done(nil)
+		return nil
 	}
-	d.data = r.loop.Secure(c, settings, tickets, early, d.handshake)
-	d.handshake.loop = d.data.Handshake()
+	d.TLSChannel = r.loop.Secure(c, settings, tickets, early, d.handshake)
+	d.handshake.loop = d.Handshake()
 	d.handshake.loop.Begin()
+	return d
 }
 
 // handshakeDone implements handshakeOwner.
 func (d *pendingTLS) handshakeDone(err error) {
 	if err != nil {
-		d.port.r.count.strangers++
-		d.data.Close()
+		d.TLSChannel.Close()
+		d.done(nil)
 		return
 	}
-	d.port.accepted(d.data, d.ip)
+	d.done(d.TLSChannel)
 }
 
 // cancel implements handshakeOwner.
 func (d *pendingTLS) cancel() {
+	d.Close()
+	d.done(nil)
+}
+
+// Close ends the handshake too.
+func (d *pendingTLS) Close() {
 	d.handshake.end()
-	d.port.r.count.strangers++
-	d.data.Close()
+	d.TLSChannel.Close()
 }

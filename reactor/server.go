@@ -203,7 +203,7 @@ func (s *Server) bind() error {
 	}
 	keyed := o.KeyedPorts
 	switch {
-	case o.Port == NoPort && o.FTP.Port == NoPort:
+	case o.Port == NoPort && !o.FTP.Serves():
 		return nil
 	case o.Port == NoPort:
 		keyed = PortRange{} // FTP needs none

@@ -516,9 +516,13 @@ func TestTLSOptionsAreChecked(t *testing.T) {
 	}{
 		"version": {func(o *Options) { o.TLS.MinVersion = "1.1" }, "--tls-min 1.1"},
 		"half":    {func(o *Options) { o.TLS.CertFile = "x" }, "go together"},
-		"unused":  {func(o *Options) { o.TLS.CertFile, o.TLS.KeyFile = "x", "y" }, "goes with --tls"},
+		"unused": {func(o *Options) {
+			o.TLS.CertFile, o.TLS.KeyFile = "x", "y"
+		}, "goes with --tls"},
 		"classic": {func(o *Options) { o.TLS.Mode, o.Classic = TLSRequire, true }, "--classic"},
-		"served":  {func(o *Options) { o.TLS.Mode, o.TLS.State = TLSAllow, root+"/x/y" }, "--state"},
+		"served": {func(o *Options) {
+			o.TLS.Mode, o.TLS.State = TLSAllow, root+"/x/y"
+		}, "--state"},
 		"hidden": {func(o *Options) {
 			o.TLS.Mode, o.TLS.State, o.Dotfiles = TLSAllow, root+"/.x", true
 		}, "--state"},
