@@ -42,13 +42,13 @@ func (p *dataPort) accepted(c loop.Channel, ip netip.Addr) {
 		return
 	}
 	switch o := p.offerFor(ip); {
-	case o == nil || c.TLS() != nil && !o.session.secureData:
+	case o == nil || c.TLS() != nil && !o.session.secureData():
 		r.count.strangers++
 		// On classic's port for files a clean close is the end of a file, of an empty one here.
 		c.SetReset(p.kind == poolFiles)
 		c.Close()
-	case o.session.secureData && c.TLS() == nil:
-		p.acceptTLS(c, ip, o.session.tls, nil, o.transfer != nil && !o.transfer.isPut())
+	case o.session.secureData() && c.TLS() == nil:
+		p.acceptTLS(c, ip, o.session.tls.settings, nil, o.transfer != nil && !o.transfer.isPut())
 	default:
 		o.take(c)
 	}

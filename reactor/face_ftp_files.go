@@ -137,7 +137,7 @@ func (x ftpCommand) move() decision {
 	case x.c.Verb == ftp.VerbAppe && at == 0:
 		at = fsio.AtEnd
 	}
-	t.recv.inPlace = at != 0
+	t.recv.at = at
 	t.call = func(store fsio.Store) ([]byte, error) { return nil, t.recv.openTarget(store, at) }
 	t.then = func() { t.offer.stand() }
 	return x.start(t)
@@ -267,11 +267,13 @@ func (x ftpCommand) allocate() decision {
 // look answers what is known of a name.
 func (x ftpCommand) look() decision {
 	name := x.c.Argument
-	switch x.c.Verb {
-	case ftp.VerbCdup:
+	if x.c.Verb == ftp.VerbCdup {
 		name = []byte("..")
-		if x.f.folder.IsRoot() {
-			name = nil
+	}
+	switch x.c.Verb {
+	case ftp.VerbCwd, ftp.VerbCdup:
+		if x.f.folder.IsRoot() && string(name) == ".." {
+			name = nil // the root is its own parent
 		}
 	case ftp.VerbSize:
 		if x.f.kind == ftp.TypeASCII {

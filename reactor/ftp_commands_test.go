@@ -49,7 +49,7 @@ func TestFTPCommandsAndTheirArguments(t *testing.T) {
 		{"550", "MDTM none|MLST none"},
 		{"550", "STAT none|HASH none|HASH /|XSHA256 none|MFMT 20200102030405 none"},
 		{"550", "SITE CHMOD 644 none"},
-		{"550", "SITE UTIME 20200102030405 none|CWD ..|DELE /|RMD /|MKD f|MKD none/new"},
+		{"550", "SITE UTIME 20200102030405 none|DELE /|RMD /|MKD f|MKD none/new"},
 	} {
 		for line := range strings.SplitSeq(row.lines, "|") {
 			c.ask(line, row.codes)
@@ -176,6 +176,8 @@ func TestFTPFoldersArePathsWithDoubledQuotes(t *testing.T) {
 	c.ask("PWD", `257 "/a ""b""" `)
 	c.ask("CDUP", "250")
 	c.ask("CDUP", "250") // the root is its own parent
+	c.ask("CWD ..", "250")
+	c.ask("CWD ../a", "550")
 	c.ask("PWD", `257 "/" `)
 	c.ask(`RMD a "b"`, `550 a "b": Directory not empty.`)
 	c.ask(`XRMD a "b"/c`, "250")

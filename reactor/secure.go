@@ -191,21 +191,28 @@ func (s *handshakes) dropAll() {
 	}
 }
 
-// link is the control connection of a session, and how far it is TLS.
+// link is the control connection of a session.
 type link struct {
 	// conn is nil once it is closed.
 	conn loop.Control
-	// heardByte: the first byte came, which says whether TLS begins.
-	heardByte bool
-	// handshake is that of control, nil before and after.
-	handshake *handshake
-	// tls is how control is encrypted, or is about to be, and how its data connections are.
-	tls *loop.TLS
-	// secure: control is TLS. secureData: data connections must be, and otherwise must not be.
-	secure, secureData bool
-	// cut: TLS ended without close_notify, which may be an attacker's doing.
-	cut bool
+	// tls is nil before control is TLS, or is about to be.
+	tls *sessionTLS
 }
+
+// sessionTLS is how a session's connections are encrypted.
+type sessionTLS struct {
+	settings *loop.TLS
+	// handshake is that of control, nil once it has ended.
+	handshake *handshake
+	// control: control is TLS. data: data connections must be.
+	control, data bool
+}
+
+// secure reports whether control is TLS.
+func (s *session) secure() bool { return s.tls != nil && s.tls.control }
+
+// secureData reports whether data connections must be TLS. Otherwise they must not be.
+func (s *session) secureData() bool { return s.tls != nil && s.tls.data }
 
 // beginsTLS looks at the first byte of a session, and reports whether it begins TLS.
 func (s *session) beginsTLS() bool {
@@ -230,16 +237,16 @@ func (s *session) startTLS(t *loop.TLS, keep bool) {
 		return
 	}
 	s.heardByte = true
-	s.tls = t
-	s.handshake = s.r.newHandshake(s.peer.Addr(), s)
-	s.handshake.loop = s.conn.StartTLS(t, keep, s.handshake)
-	s.handshake.loop.Begin()
+	h := s.r.newHandshake(s.address.ip, s)
+	s.tls = &sessionTLS{settings: t, handshake: h}
+	h.loop = s.conn.StartTLS(t, keep, h)
+	h.loop.Begin()
 }
 
 // handshakeDone implements handshakeOwner. After an error the connection closes itself.
 func (s *session) handshakeDone(err error) {
-	s.handshake = nil
-	s.secure, s.secureData = err == nil, err == nil
+	s.tls.handshake = nil
+	s.tls.control, s.tls.data = err == nil, err == nil
 	s.heard = s.r.loop.Now
 }
 
