@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"ferry/codec"
 	"ferry/codec/ftp"
@@ -456,6 +455,3 @@ func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 	}
 	return reply.AppendNamed(nil, called)
 }
-
-// clock tells listings the time. Tests replace it.
-var clock = time.Now

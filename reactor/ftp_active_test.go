@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ftpOver is a session over a connection that is open.
@@ -105,8 +107,13 @@ func TestFTPActiveModeToNobodyIsAnswered(t *testing.T) {
 	ts := serveFTP(t, activeMode)
 	ts.file("f", []byte("content"))
 	c := ts.ftp()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	check(t, err)
+	check(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: loopback.As4()})) // it does not listen
+	at, err := unix.Getsockname(fd)
+	check(t, err)
 	for range 3 {
-		check(t, c.awaits("PORT").Close())
+		c.ask(fmt.Sprintf("EPRT |1|127.0.0.1|%d|", at.(*unix.SockaddrInet4).Port), "200")
 		c.send("RETR f")
 		if got := c.reply(); got[:3] == "150" {
 			c.want("425")
@@ -114,6 +121,7 @@ func TestFTPActiveModeToNobodyIsAnswered(t *testing.T) {
 			t.Fatalf("%q came", got)
 		}
 	}
+	check(t, unix.Close(fd))
 	c.wantFetch("RETR f", "content")
 	c.bye()
 }

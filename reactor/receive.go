@@ -151,7 +151,7 @@ func (rc *receiver) next(busy, readable, slow, pipes bool) plan {
 			return planCommit
 		}
 	}
-	remaining := rc.remaining()
+	remaining := rc.remaining(busy)
 	if rc.pipe != nil && remaining > 0 {
 		if !readable || rc.piped >= loop.PipeBytes {
 			return planWait
@@ -214,9 +214,11 @@ func (rc *receiver) full() bool {
 }
 
 // remaining is how many bytes are known to come that need not pass through the buffer. A stream is
-// as long as can be, once it was too long for a small file.
-func (rc *receiver) remaining() int64 {
-	if rc.stream && (rc.convert != nil || !rc.hasFile()) {
+// as long as can be, once it was too long for a small file. While a job runs only a pipe tells that
+// there is a file, which is the worker's.
+func (rc *receiver) remaining(busy bool) int64 {
+	hasFile := rc.pipe != nil || !busy && rc.hasFile()
+	if rc.stream && (rc.convert != nil || !hasFile) {
 		return 0
 	}
 	return rc.dec.Remaining()

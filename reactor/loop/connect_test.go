@@ -153,3 +153,23 @@ func TestConnectFromForeignAddressFails(t *testing.T) {
 		t.Fatalf("told %v and %v", k.c, k.err)
 	}
 }
+
+// A socket that is connected to itself has no peer.
+func TestConnectToItselfIsRefused(t *testing.T) {
+	l, pass := steppedLoop(t)
+	fd, port, err := bindSocket(loopback, 0, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, self := sockaddr(loopback, port)
+	if err := unix.Connect(fd, self); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+		t.Fatal(err)
+	}
+	k, c := new(caller), l.Adopt(fd)
+	c.Watch(&attempt{c: c, owner: k})
+	c.Want(CanWrite)
+	k.until(t, pass)
+	if k.c != nil || !errors.Is(k.err, syscall.ECONNREFUSED) {
+		t.Fatalf("told %v and %v", k.c, k.err)
+	}
+}
