@@ -93,6 +93,12 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	if s.urgent {
 		c.InlineUrgent()
 	}
+	if e.implicitTLS {
+		t := r.server.ftpTLS()
+		t.greets = true
+		s.startTLS(t, true)
+		return s
+	}
 	s.write(f.greeting(s))
 	return s
 }

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"crypto/tls"
 	"net/netip"
 
 	"ferry/reactor/loop"
@@ -42,7 +43,7 @@ func (p *dataPort) accepted(c loop.Channel, ip netip.Addr) {
 		return
 	}
 	switch o := p.offerFor(ip); {
-	case o == nil || c.TLS() != nil && !o.session.secureData():
+	case o == nil || c.TLS() != nil && !o.session.welcomes(c.TLS()):
 		r.count.strangers++
 		// On classic's port for files a clean close is the end of a file, of an empty one here.
 		c.SetReset(p.kind == poolFiles)
@@ -52,6 +53,11 @@ func (p *dataPort) accepted(c loop.Channel, ip netip.Addr) {
 	default:
 		o.take(c)
 	}
+}
+
+// welcomes reports whether an encrypted data connection may be the session's.
+func (s *session) welcomes(c *tls.ConnectionState) bool {
+	return s.secureData() && (c.DidResume || !s.tls.mustResume)
 }
 
 // offerFor is the offer that stands for an address on a leased port, or nil.

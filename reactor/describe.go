@@ -19,8 +19,8 @@ type Description struct {
 	// Port is the control port or NoPort, Classic that of the classic exchange or NoPort.
 	// DataPorts is what a firewall must let through beside them.
 	Port, Classic int
-	// FTP is the port of FTP or NoPort.
-	FTP       int
+	// FTP is the port of FTP or NoPort, FTPS that of clients that begin with TLS.
+	FTP, FTPS int
 	DataPorts string
 	// To says who may connect, May what they may do.
 	To, May string
@@ -51,6 +51,7 @@ func (s *Server) Describe() Description {
 		Port:      s.Port(),
 		Classic:   s.ClassicPort(),
 		FTP:       s.FTPPort(),
+		FTPS:      s.portOf("ftps"),
 		DataPorts: portList(s.dataPorts),
 		Sessions:  s.limiter.Limits.Sessions,
 		Transfers: s.limiter.Limits.Transfers,
@@ -76,11 +77,11 @@ func (s *Server) Describe() Description {
 	if len(o.Deny) > 0 {
 		d.To += ", except " + joinPrefixes(o.Deny)
 	}
-	writes := !o.ReadOnly && (o.Port != NoPort || o.FTP.Port != NoPort)
-	status := writes && (o.FTP.Port != NoPort || s.speaksStatus())
+	writes := !o.ReadOnly && (o.Port != NoPort || o.FTP.Serves())
+	status := writes && (o.FTP.Serves() || s.speaksStatus())
 	changes := status && o.features().Has(codec.FeatureChange)
 	switch {
-	case o.Port == NoPort && o.FTP.Port == NoPort:
+	case o.Port == NoPort && !o.FTP.Serves():
 		d.May = "get" // all that the classic exchange has
 	case o.ReadOnly:
 		d.May = "list and get"
@@ -109,6 +110,8 @@ func (s *Server) connect(d *Description) string {
 		return "ferry " + s.host() + " " + strconv.Itoa(d.Port)
 	case d.FTP != NoPort:
 		return "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
+	case d.FTPS != NoPort:
+		return "curl -k ftps://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTPS)) + "/"
 	case d.Classic != int(DefaultClassicPorts().Control):
 		return "ferry --classic " + s.host() + " " + strconv.Itoa(d.Classic)
 	default:

@@ -52,8 +52,9 @@ type properties struct {
 	waits bool
 	// answers: errors are answered on control. Otherwise the data connection tells them.
 	answers bool
-	// firstTLS: a session that begins with TLS is served in TLS.
-	firstTLS bool
+	// firstTLS: a session that begins with TLS is served in TLS. choosesData: the client says
+	// whether data connections are encrypted, otherwise they are as control is.
+	firstTLS, choosesData bool
 	// closesAtOnce: the client does not send on the data connection of what it receives, so that
 	// the server closes it when all is sent. Otherwise the client has time to close it first.
 	closesAtOnce bool

@@ -60,6 +60,7 @@ var ftpProperties = properties{
 	waits:        true,
 	answers:      true,
 	closesAtOnce: true,
+	choosesData:  true,
 	urgent:       true,
 	pool:         poolData,
 }
@@ -111,8 +112,12 @@ func (f *ftpFace) command(s *session, line []byte) decision {
 		return decision{kind: decideNothing}
 	case reply != 0:
 		return say(reply)
-	case p.TLS:
+	case p.TLS && f.server.tls == nil:
 		return say(ftp.ReplyMissing)
+	case p.TLS:
+		return f.protect(s, c)
+	case f.inClear(s, c.Verb, p):
+		return say(f.clearReply(s))
 	case f.login != ftpLoggedIn && !p.BeforeLogin:
 		return say(ftp.ReplyNotLoggedIn)
 	case p.Work == ftp.WorkNone, p.Work == ftp.WorkOffer,
@@ -229,11 +234,14 @@ func (o *offer) connect(c loop.Control, to netip.AddrPort) {
 // Connected implements loop.Connector.
 func (o *offer) Connected(c loop.Channel, err error) {
 	o.data = nil
-	if err != nil {
+	switch {
+	case err != nil:
 		o.transfer.endAs(outcomeUntaken, err)
-		return
+	case o.session.secureData():
+		o.connectTLS(c)
+	default:
+		o.take(c)
 	}
-	o.take(c)
 }
 
 // expired answers a client for which no port became free.

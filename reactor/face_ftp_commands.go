@@ -104,7 +104,9 @@ func (f *ftpFace) opts(s *session, argument []byte) decision {
 
 // features are what this session is told that the server can do.
 func (f *ftpFace) features(s *session) ftp.Features {
-	return ftp.Features{Hash: s.may.Has(codec.FeatureSum), Facts: f.facts}
+	return ftp.Features{
+		Hash: s.may.Has(codec.FeatureSum), TLS: f.server.tls != nil, Facts: f.facts,
+	}
 }
 
 // anonymous reports whether a user name needs no password.
@@ -288,6 +290,10 @@ type FTPOptions struct {
 	// Port is where FTP's control connections are accepted; 0 picks a free port, NoPort listens on
 	// none.
 	Port int
+	// ImplicitPort is the same for clients that begin with TLS.
+	ImplicitPort int
+	// Resume says whether data connections in TLS must resume the session of control.
+	Resume Resume
 	// Active lets clients have the server connect to them (PORT, EPRT).
 	Active bool
 	// Banner is the text of the greeting; empty tells no name and no version.

@@ -188,7 +188,9 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	t.Cleanup(func() {
 		ts.end(reactors)
 		if overTLS { // relays end behind their connections
-			eventually(t, "no descriptor more", func() bool { return len(descriptors()) <= len(before) })
+			eventually(t, "no descriptor more", func() bool {
+				return len(descriptors()) <= len(before)
+			})
 		}
 		wantSameDescriptors(t, before)
 		if running--; running > 0 {
@@ -276,7 +278,10 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 	for _, r := range reactors {
 		eventually(t, "the end of all sessions and transfers", func() bool {
 			quiet := false
-			onLoop(t, r, func() { quiet = len(r.sessions) == 0 && len(r.transfers) == 0 })
+			onLoop(t, r, func() {
+				quiet = len(r.sessions) == 0 && len(r.transfers) == 0 &&
+					r.handshakes.counted.Len() == 0
+			})
 			return quiet
 		})
 		onLoop(t, r, func() {

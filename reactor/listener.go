@@ -20,6 +20,8 @@ type exchange struct {
 	flag string
 	// bindData binds its own data ports; nil if it uses the shared ones.
 	bindData func(s *Server) error
+	// implicitTLS: its sessions begin with TLS, before the greeting.
+	implicitTLS bool
 	// firstOnly: it belongs to the first reactor, since its data ports do.
 	firstOnly bool
 }
@@ -40,6 +42,10 @@ var exchanges = []exchange{
 	{
 		name: "ftp", open: openFTP, flag: "--ftp", busy: ftp.ReplyBusy.Text(),
 		port: func(o *Options) int { return o.FTP.Port },
+	},
+	{
+		name: "ftps", open: openFTP, flag: "--ftps", implicitTLS: true,
+		port: func(o *Options) int { return o.FTP.ImplicitPort },
 	},
 }
 

@@ -98,7 +98,7 @@ func DefaultOptions() Options {
 		TLS:          TLSOptions{Mode: TLSOff, MinVersion: "1.2"},
 		PartLifetime: 24 * time.Hour,
 		ClassicPorts: DefaultClassicPorts(),
-		FTP:          FTPOptions{Port: NoPort},
+		FTP:          FTPOptions{Port: NoPort, ImplicitPort: NoPort, Resume: ResumePrefer},
 		Machine:      Machine{Reactors: 1, FileWorkers: 8, SumWorkers: 2},
 		Log:          zerolog.Nop(),
 		Limits:       limit.Defaults(),
@@ -133,14 +133,15 @@ func (o *Options) validate() error {
 		}
 	}
 	bad(o.Port >= NoPort && o.Port <= 65535, "port %d: give one from 0 to 65535", o.Port)
-	bad(o.Port != NoPort || o.Classic || o.FTP.Port != NoPort, "name the port to listen on")
+	bad(o.Port != NoPort || o.Classic || o.FTP.Serves(), "name the port to listen on")
+	faults = append(faults, o.FTP.validateTLS(o)...)
 	bad(o.FTP.Port >= NoPort && o.FTP.Port <= 65535,
 		"--ftp %d: give a port from 0 to 65535", o.FTP.Port)
 	bad(o.FTP.Port <= 0 || o.FTP.Port != o.Port, "--ftp %d: the port is PORT as well", o.FTP.Port)
 	bad(!strings.ContainsFunc(o.FTP.Banner, unicode.IsControl),
 		"--ftp-banner %q: give one line of text", o.FTP.Banner)
 	// Classic's data ports belong to the first reactor.
-	bad(o.Port != NoPort || o.FTP.Port != NoPort || o.Reactors == 1,
+	bad(o.Port != NoPort || o.FTP.Serves() || o.Reactors == 1,
 		"--reactors %d: the classic exchange alone has one reactor", o.Reactors)
 	bad(!o.Classic || o.ClassicPorts.differ(o.Port),
 		"--classic-ports %s: give three ports that differ, from each other and from PORT",

@@ -204,8 +204,11 @@ type sessionTLS struct {
 	settings *loop.TLS
 	// handshake is that of control, nil once it has ended.
 	handshake *handshake
-	// control: control is TLS. data: data connections must be.
-	control, data bool
+	// greets: the session began with TLS, and is greeted in it.
+	greets bool
+	// control: control is TLS. data: data connections must be. mustResume: they must resume the
+	// session of control.
+	control, data, mustResume bool
 }
 
 // secure reports whether control is TLS.
@@ -225,29 +228,33 @@ func (s *session) beginsTLS() bool {
 	if in[0] != loop.FirstTLSByte || !s.firstTLS || t == nil {
 		return false
 	}
-	s.startTLS(t, true)
+	s.startTLS(sessionTLS{settings: t}, true)
 	return true
 }
 
 // startTLS makes control TLS. What the client has sent already begins the handshake if keep is set,
 // and is dropped otherwise: commands that were sent in clear must not count as said in TLS.
-func (s *session) startTLS(t *loop.TLS, keep bool) {
+func (s *session) startTLS(t sessionTLS, keep bool) {
 	s.r.batch.flush(s)
 	if s.conn == nil {
 		return
 	}
 	s.heardByte = true
 	h := s.r.newHandshake(s.address.ip, s)
-	s.tls = &sessionTLS{settings: t, handshake: h}
-	h.loop = s.conn.StartTLS(t, keep, h)
+	t.handshake, s.tls = h, &t
+	h.loop = s.conn.StartTLS(t.settings, keep, h)
 	h.loop.Begin()
 }
 
 // handshakeDone implements handshakeOwner. After an error the connection closes itself.
 func (s *session) handshakeDone(err error) {
 	s.tls.handshake = nil
-	s.tls.control, s.tls.data = err == nil, err == nil
+	s.tls.control = err == nil
+	s.tls.data = s.tls.control && !s.choosesData
 	s.heard = s.r.loop.Now
+	if s.tls.greets {
+		s.write(s.face.greeting(s))
+	}
 }
 
 // cancel implements handshakeOwner.
@@ -255,10 +262,10 @@ func (s *session) cancel() { s.conn.Close() }
 
 // pendingTLS is a data connection in its handshake.
 type pendingTLS struct {
-	port      *dataPort
-	ip        netip.Addr
-	data      *loop.TLSChannel
+	*loop.TLSChannel
 	handshake *handshake
+	// done gets the connection, or nil.
+	done func(c loop.Channel)
 }
 
 // acceptTLS begins the handshake of a data connection, of which early was received already. The
@@ -266,33 +273,54 @@ type pendingTLS struct {
 func (p *dataPort) acceptTLS(
 	c loop.Channel, ip netip.Addr, settings *loop.TLS, early []byte, tickets bool,
 ) {
-	r := p.r
-	d := &pendingTLS{port: p, ip: ip}
+	p.r.secureData(c, ip, settings, early, tickets, func(c loop.Channel) {
+		if c == nil {
+			p.r.count.strangers++
+			return
+		}
+		p.accepted(c, ip)
+	})
+}
+
+// secureData begins the handshake of a data connection and returns it, for the owner to close. done
+// is called with the encrypted connection, or with nil if there is none: at once if too many
+// handshakes are under way.
+func (r *reactor) secureData(
+	c loop.Channel, ip netip.Addr, settings *loop.TLS, early []byte, tickets bool,
+	done func(c loop.Channel),
+) loop.Channel {
+	d := &pendingTLS{done: done}
 	d.handshake = r.newHandshake(ip, d)
 	if !d.handshake.take() {
 		d.handshake.end()
-		r.count.strangers++
 		c.Close()
-		return
+		done(nil)
+		return nil
 	}
-	d.data = r.loop.Secure(c, settings, tickets, early, d.handshake)
-	d.handshake.loop = d.data.Handshake()
+	d.TLSChannel = r.loop.Secure(c, settings, tickets, early, d.handshake)
+	d.handshake.loop = d.Handshake()
 	d.handshake.loop.Begin()
+	return d
 }
 
 // handshakeDone implements handshakeOwner.
 func (d *pendingTLS) handshakeDone(err error) {
 	if err != nil {
-		d.port.r.count.strangers++
-		d.data.Close()
+		d.TLSChannel.Close()
+		d.done(nil)
 		return
 	}
-	d.port.accepted(d.data, d.ip)
+	d.done(d.TLSChannel)
 }
 
 // cancel implements handshakeOwner.
 func (d *pendingTLS) cancel() {
+	d.Close()
+	d.done(nil)
+}
+
+// Close ends the handshake too.
+func (d *pendingTLS) Close() {
 	d.handshake.end()
-	d.port.r.count.strangers++
-	d.data.Close()
+	d.TLSChannel.Close()
 }

@@ -45,7 +45,8 @@ func relayTLS(server *net.TCPConn) (*net.TCPConn, error) {
 		return nil, err
 	}
 	r := &relay{plain: far, server: server}
-	r.secure = tls.Client(&ended{TCPConn: server, end: &r.end}, &tls.Config{InsecureSkipVerify: true})
+	conn := &ended{TCPConn: server, end: &r.end}
+	r.secure = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 	greeted := make(chan struct{})
 	relays.Go(func() { r.run(greeted) })
 	<-greeted // a test may let time pass that a handshake does not have

@@ -62,6 +62,14 @@ const (
 	ReplyTooLarge
 	ReplyBadName
 	ReplyBeyondEnd
+	ReplyStartTLS
+	ReplyProtectionSize
+	ReplyTLSFirst
+	ReplyTLSAlready
+	ReplyTLSRequired
+	ReplyProtectFirst
+	ReplyClearRefused
+	ReplyProtectionLevel
 	replyCount
 )
 
@@ -121,6 +129,14 @@ var replies = [replyCount]known{
 	ReplyTooLarge:        {552, "File too large."},
 	ReplyBadName:         {553, "Name not allowed."},
 	ReplyBeyondEnd:       {554, "Offset is beyond the end of the file."},
+	ReplyStartTLS:        {234, "Starting TLS."},
+	ReplyProtectionSize:  {200, "PBSZ=0"},
+	ReplyTLSFirst:        {503, "Send AUTH TLS first."},
+	ReplyTLSAlready:      {503, "The session is encrypted already."},
+	ReplyTLSRequired:     {530, "TLS is required: send AUTH TLS first."},
+	ReplyProtectFirst:    {522, "TLS is required: send PBSZ 0 and PROT P first."},
+	ReplyClearRefused:    {534, "TLS is required: data connections cannot be in clear."},
+	ReplyProtectionLevel: {536, "Only levels C and P are supported."},
 }
 
 // Code is the reply's code, 0 of no reply.

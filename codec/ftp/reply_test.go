@@ -74,6 +74,14 @@ const pinned = `150 Opening data connection.
 552 File too large.
 553 Name not allowed.
 554 Offset is beyond the end of the file.
+234 Starting TLS.
+200 PBSZ=0
+503 Send AUTH TLS first.
+503 The session is encrypted already.
+530 TLS is required: send AUTH TLS first.
+522 TLS is required: send PBSZ 0 and PROT P first.
+534 TLS is required: data connections cannot be in clear.
+536 Only levels C and P are supported.
 `
 
 func TestRepliesOnTheWire(t *testing.T) {

@@ -55,7 +55,7 @@ wrong flags, a root that is no folder or a port in use.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 || len(args) == 0 && !o.Classic && o.FTP.Port == reactor.NoPort {
+			if len(args) > 1 || len(args) == 0 && !o.Classic && !o.FTP.Serves() {
 				return usageError{errors.New("name one port to listen on: ferryd PORT")}
 			}
 			return nil
@@ -64,8 +64,8 @@ wrong flags, a root that is no folder or a port in use.`,
 			if !o.Classic && c.Flags().Changed("classic-ports") {
 				return usageError{errors.New("--classic-ports goes with --classic: give both")}
 			}
-			for _, flag := range []string{"ftp-active", "ftp-banner", "advertise"} {
-				if o.FTP.Port == reactor.NoPort && c.Flags().Changed(flag) {
+			for _, flag := range []string{"ftp-active", "ftp-banner", "ftp-resume", "advertise"} {
+				if !o.FTP.Serves() && c.Flags().Changed(flag) {
 					return usageError{fmt.Errorf("--%s goes with --ftp: give both", flag)}
 				}
 			}

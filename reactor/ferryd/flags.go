@@ -47,6 +47,11 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"its ports for control, files and messages; 0 picks a free one")
 	f.Var((*portNumber)(&o.FTP.Port), "ftp",
 		"serve FTP on this port too, or alone without PORT; 0 picks a free one")
+	f.Var((*portNumber)(&o.FTP.ImplicitPort), "ftps",
+		"serve FTP clients that begin with TLS on this port; --ftp serves those that send AUTH TLS")
+	f.Var(&o.FTP.Resume, "ftp-resume",
+		"prefer, or require that encrypted data connections of FTP resume the TLS session of "+
+			"control; some clients never do")
 	f.BoolVar(&o.FTP.Active, "ftp-active", o.FTP.Active,
 		"let FTP clients have the server connect to them (PORT, EPRT), at their own address")
 	f.StringVar(&o.FTP.Banner, "ftp-banner", o.FTP.Banner,

@@ -101,6 +101,9 @@ func announce(d reactor.Description, log zerolog.Logger, people bool, out io.Wri
 			if d.FTP != reactor.NoPort {
 				e.Int("ftp_port", d.FTP)
 			}
+			if d.FTPS != reactor.NoPort {
+				e.Int("ftps_port", d.FTPS)
+			}
 		}).Str("to", d.To).Str("may", d.May).Str("data_ports", d.DataPorts).
 			Str("security", security(d)).Func(func(e *zerolog.Event) {
 			if d.Fingerprint != "" {
@@ -124,7 +127,7 @@ func where(d reactor.Description) string {
 	for _, p := range []struct {
 		number int
 		kind   string
-	}{{d.Port, ""}, {d.Classic, " (classic)"}, {d.FTP, " (FTP)"}} {
+	}{{d.Port, ""}, {d.Classic, " (classic)"}, {d.FTP, " (FTP)"}, {d.FTPS, " (FTPS)"}} {
 		if p.number != reactor.NoPort {
 			ports = append(ports, strconv.Itoa(p.number)+p.kind)
 		}

@@ -16,13 +16,13 @@ import (
 )
 
 // startTLS runs ferryd with a certificate of its own, and returns its fingerprint.
-func startTLS(t *testing.T, flags ...string) (p *process, dir, fingerprint string) {
+func startTLS(t *testing.T) (p *process, dir, fingerprint string) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "root"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	p, err := startServer(dir, append([]string{"--tls", "require", "--state", "state"}, flags...)...)
+	p, err := startServer(dir, "--tls", "require", "--state", "state")
 	if err != nil {
 		t.Fatal(err)
 	}

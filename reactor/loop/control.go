@@ -86,8 +86,8 @@ func (c *control) Peek() []byte {
 func (c *control) Discard(n int) {
 	switch {
 	case c.conn == nil || n == 0: // gnet takes 0 for everything
-	case c.tls != nil:
-		c.tls.plain = c.tls.plain[n:]
+	case c.tls != nil: // the bytes that asked for TLS are gone already
+		c.tls.plain = c.tls.plain[min(n, len(c.tls.plain)):]
 	default:
 		_, _ = c.conn.Discard(n)
 	}

@@ -136,7 +136,9 @@ func TestTLSControlSaysItsLastWords(t *testing.T) {
 		if got, err := io.ReadAll(c); string(got) != "quit" || err != nil {
 			t.Errorf("got %q, %v", got, err)
 		}
-		within(t, "the end", s.closed)
+		if err := within(t, "the end", s.closed); err != nil {
+			t.Errorf("it ended with %v", err)
+		}
 	})
 }
 
@@ -160,7 +162,9 @@ func TestTLSUpgradeDropsWhatCameInClear(t *testing.T) {
 	if got, err := io.ReadAll(c); string(got) != "USER ann" || err != nil {
 		t.Errorf("came back: %q, %v", got, err)
 	}
-	within(t, "the end", s.closed)
+	if err := within(t, "the end", s.closed); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
 }
 
 // A control connection that ends without close_notify is lost, whatever it said.
