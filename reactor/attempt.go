@@ -43,7 +43,7 @@ var (
 // binding is the tls-exporter value of a TLS connection (RFC 9266), nil if it has none: in TLS 1.2
 // it needs the extended master secret.
 func (s *session) binding() []byte {
-	if !s.secure || s.conn == nil {
+	if !s.secure() || s.conn == nil {
 		return nil
 	}
 	value, err := s.conn.TLS().ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
@@ -60,7 +60,7 @@ func (s *session) loginRefusal() error {
 	switch server := s.r.server; {
 	case server.accounts.Load() == nil:
 		return errNoLogins
-	case !s.secure && !server.options.PlainPasswords:
+	case !s.secure() && !server.options.PlainPasswords:
 		return errLoginPlain
 	}
 	return nil

@@ -25,21 +25,28 @@ type session struct {
 	transfer *transfer
 	// offer is one that stands without a command, nil while there is none.
 	offer *offer
-	// detached counts the transfers that move without the session waiting for them.
-	detached int
+	// detached counts the transfers that move without the session waiting for them; ahead is how
+	// many bytes were sent ahead of the answer to the last command.
+	detached, ahead int32
 	// silence runs out when the session may have been silent for too long.
 	silence loop.Deadline
 	// began is when control was accepted, heard when the last whole command came.
 	began, heard loop.Instant
-	// ahead is how many bytes were sent ahead of the answer to the last command.
-	ahead int
 	loop.Entry
-	// pumping: commands are being taken, so that the end of one does not begin that anew. greeted:
-	// its first command came.
-	pumping, greeted bool
+	progress
 	// peerPort is the client's port; its address is address.ip.
 	peerPort uint16
 	totals
+}
+
+// progress is what a session has come to.
+type progress struct {
+	// pumping: commands are being taken, so that the end of one does not begin that anew.
+	pumping bool
+	// heardByte: the first byte came, which says whether TLS begins. greeted: the first command.
+	heardByte, greeted bool
+	// cut: TLS ended without close_notify, which may be an attacker's doing.
+	cut bool
 }
 
 // totals are for the log line at a session's end.
@@ -87,9 +94,9 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 		c.InlineUrgent()
 	}
 	if e.implicitTLS {
-		s.greetsLater = true
-		s.mustResume = r.server.options.FTP.Resume == ResumeRequire
-		s.startTLS(r.server.tls.PerSession(), true)
+		t := r.server.ftpTLS()
+		t.greets = true
+		s.startTLS(t, true)
 		return s
 	}
 	s.write(f.greeting(s))
@@ -158,14 +165,14 @@ func (s *session) Closed(err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.reason = endLost
 		}
-		if s.tls != nil && !s.secure {
+		if s.tls != nil && !s.secure() {
 			s.reason = endHandshake
 		}
 	}
 	s.dropAttempt()
 	r.loop.Deadlines.Clear(&s.silence)
-	if s.handshake != nil {
-		s.handshake.end()
+	if s.tls != nil && s.tls.handshake != nil {
+		s.tls.handshake.end()
 	}
 	s.dec.Release()
 	r.logSession(s)
@@ -175,7 +182,7 @@ func (s *session) Closed(err error) {
 	a.sessions--
 	s.dropWaiting()
 	s.dropOffer()
-	s.cut = s.secure && err != nil && !errors.Is(err, io.EOF)
+	s.cut = s.secure() && err != nil && !errors.Is(err, io.EOF)
 	s.face.closed(s)
 	r.freed(a)
 	r.forget(a)
@@ -261,7 +268,7 @@ func (s *session) takeCommand() bool {
 func (s *session) feed(in inputKind) {
 	out := s.step(in)
 	if out.tell {
-		s.ahead = s.waiting()
+		s.ahead = int32(s.waiting())
 		s.face.offered(s, s.transfer.offer)
 	}
 	if out.end != endNot {

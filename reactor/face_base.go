@@ -33,7 +33,7 @@ func (baseFace) next(s *session, in []byte) (decision, int) {
 	if hello {
 		d = greetStatus(s)
 	}
-	if !s.secure && s.r.server.options.TLS.Mode == TLSRequire {
+	if !s.secure() && s.r.server.options.TLS.Mode == TLSRequire {
 		return decision{kind: decidePlain}, n
 	}
 	if hello {
@@ -56,7 +56,7 @@ func (s *session) decide(c codec.Command) decision {
 
 // ahead tells an upload that the next command came, which may end it.
 func (baseFace) ahead(s *session) bool {
-	if t := s.transfer; t != nil && s.waiting() > s.ahead+codec.FieldSize {
+	if t := s.transfer; t != nil && s.waiting() > int(s.ahead)+codec.FieldSize {
 		t.recv.furtherCommand()
 	}
 	return s.conn != nil && s.awaitsCommand()

@@ -237,7 +237,7 @@ func (o *offer) Connected(c loop.Channel, err error) {
 	switch {
 	case err != nil:
 		o.transfer.endAs(outcomeUntaken, err)
-	case o.session.secureData:
+	case o.session.secureData():
 		o.connectTLS(c)
 	default:
 		o.take(c)

@@ -136,7 +136,7 @@ func (x ftpCommand) move() decision {
 	case x.c.Verb == ftp.VerbAppe && at == 0:
 		at = fsio.AtEnd
 	}
-	t.recv.inPlace = at != 0
+	t.recv.at = at
 	t.call = func(store fsio.Store) ([]byte, error) { return nil, t.recv.openTarget(store, at) }
 	t.then = func() { t.offer.stand() }
 	return x.start(t)

@@ -38,7 +38,7 @@ var hostileFloods = []hostileCase{
 		}
 		s.good.round()
 	}},
-	{name: "slow readers by the thousand", prepare: func(s *siege) {
+	{name: "slow readers by the thousand", plain: true, prepare: func(s *siege) {
 		s.hole()
 	}, attack: func(s *siege) {
 		const many = 1000

@@ -15,7 +15,7 @@ import (
 // where the good client is.
 var hostileListings = []hostileCase{
 	{
-		name: "a flood of listings of a huge folder", change: fewListings,
+		name: "a flood of listings of a huge folder", plain: true, change: fewListings,
 		prepare: (*siege).huge, attack: func(s *siege) {
 			var unread []*data
 			for i := range listingsFlood {
@@ -33,7 +33,7 @@ var hostileListings = []hostileCase{
 		},
 	},
 	{
-		name: "a flood of listings of a huge folder, in status", change: fewListings,
+		name: "a flood of listings of a huge folder, in status", plain: true, change: fewListings,
 		prepare: (*siege).huge, attack: func(s *siege) {
 			var crowd []*speaker
 			for i := range listingsFlood {

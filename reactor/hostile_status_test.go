@@ -65,7 +65,7 @@ var hostileStatus = []hostileCase{
 		wantEnd(s.t, d.TCPConn, errAny)
 		c.want(425, "")
 	}},
-	{name: "a KEY, then silence", attack: func(s *siege) {
+	{name: "a KEY, then silence", plain: true, attack: func(s *siege) {
 		s.hole()
 		put, get := s.hello(), s.hello()
 		up := put.offered("put silent").take()

@@ -24,6 +24,7 @@ func tightListings(o *Options) {
 // Listings that are not read hold no more memory than is allowed, of which one address has half.
 // The others wait, and each is given whole in the end.
 func TestListingsShareABudget(t *testing.T) {
+	plainOnly(t) // the relay reads ahead
 	ts := serveWith(t, shortSockets(t), tightListings)
 	want := largeFolder(t, filepath.Join(ts.dir, "large"), 2000)
 	r := ts.reactors[0]

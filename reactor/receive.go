@@ -43,9 +43,10 @@ type receiver struct {
 	part  fsio.Part
 	phase receivePhase
 	space space
-	// stream: the end of the connection ends the file, whose size nobody announced. inPlace:
-	// pending writes to the file itself.
-	stream, inPlace bool
+	// stream: the end of the connection ends the file, whose size nobody announced.
+	stream bool
+	// at is where pending writes to the file itself, fsio.AtEnd included; 0 if it makes a new one.
+	at int64
 	// convert changes what is received, nil if nothing does.
 	convert *ftp.FromWire
 	// records counts complete records, dense those of the last read.

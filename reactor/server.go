@@ -44,8 +44,7 @@ type Server struct {
 	swept int
 
 	closing sync.Once
-	// drain and stop are the orders to end, ending says that the end has begun.
-	drain, stop, ending *latch
+	latches
 	// reset counts transfers that were cut off at the end.
 	reset atomic.Int64
 	// clock is the time of day for listings, nil for the system's.
@@ -59,6 +58,9 @@ func (s *Server) now() time.Time {
 	}
 	return time.Now()
 }
+
+// latches end a server: drain and stop are the orders to, ending says that the end has begun.
+type latches struct{ drain, stop, ending *latch }
 
 // summing is what checksums are computed and remembered by.
 type summing struct {
@@ -105,9 +107,7 @@ func New(o Options) (*Server, error) {
 		log:     o.Log,
 		context: context.Background(),
 
-		drain:  newLatch(),
-		stop:   newLatch(),
-		ending: newLatch(),
+		latches: latches{drain: newLatch(), stop: newLatch(), ending: newLatch()},
 	}
 	if err := s.prepare(); err != nil {
 		s.Close()

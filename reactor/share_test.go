@@ -16,6 +16,7 @@ import (
 // What transfers have open is never more than what they took from the budget of descriptors:
 // otherwise accept would fail one day, which ends gnet's engine and every session with it.
 func TestTransfersHaveOpenWhatTheyTook(t *testing.T) {
+	plainOnly(t) // the relay has descriptors too
 	const n = 12
 	content := pattern(8 << 20)
 	for name, begin := range map[string]func(c *speaker, i int) *data{

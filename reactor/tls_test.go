@@ -486,16 +486,20 @@ func TestTLSCertificateIsKeptAndReloaded(t *testing.T) {
 			t.Errorf("%q has the mode %v", name, info.Mode())
 		}
 	}
-	again := serve(t, own)
-	if got := shown(again); got != first {
+	o := testOptions(t.TempDir())
+	own(&o)
+	again, err := New(o)
+	check(t, err)
+	if got := again.Describe().Fingerprint; got != first {
 		t.Error("a second start made another certificate")
 	}
+	again.Close()
 	check(t, os.Remove(filepath.Join(state, "cert.pem")))
 	check(t, ownCertificate(state))
 	ts.Reload()
 	second := shown(ts)
-	if second == first || shown(again) != first {
-		t.Error("the certificate was not reloaded, or by another server")
+	if second == first {
+		t.Error("the certificate was not reloaded")
 	}
 	check(t, os.WriteFile(filepath.Join(state, "key.pem"), []byte("broken"), 0o600))
 	ts.Reload()
