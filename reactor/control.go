@@ -19,7 +19,6 @@ type session struct {
 	address *address
 	// conn is nil once it is closed.
 	conn loop.Control
-	peer netip.AddrPort
 	face face
 	*rights
 	dec codec.Decoder
@@ -39,6 +38,8 @@ type session struct {
 	// pumping: commands are being taken, so that the end of one does not begin that anew. greeted:
 	// its first command came.
 	pumping, greeted bool
+	// peerPort is the client's port; its address is address.ip.
+	peerPort uint16
 	totals
 }
 
@@ -67,16 +68,16 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	}
 	f := e.open(r.server)
 	s := &session{
-		machine: newMachine(f.properties()),
-		r:       r,
-		id:      r.server.sessionID.Add(1),
-		address: a,
-		conn:    c,
-		peer:    peer,
-		face:    f,
-		rights:  r.server.anonymous(),
-		began:   r.loop.Now,
-		heard:   r.loop.Now,
+		machine:  newMachine(f.properties()),
+		r:        r,
+		id:       r.server.sessionID.Add(1),
+		address:  a,
+		conn:     c,
+		peerPort: peer.Port(),
+		face:     f,
+		rights:   r.server.anonymous(),
+		began:    r.loop.Now,
+		heard:    r.loop.Now,
 	}
 	s.dec = codec.NewDecoder(s.grammar)
 	s.dec.LimitCommand(r.limiter.Limits.CommandBytes)

@@ -252,7 +252,7 @@ func (f *ftpFace) port(s *session, c ftp.Command) decision {
 	}
 	to, r := parse(c.Argument)
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	switch peer := s.peer.Addr(); {
+	switch peer := s.peer().Addr(); {
 	case r != 0:
 		return say(r)
 	case to.Addr().Is4() != peer.Is4():
@@ -268,7 +268,7 @@ func (f *ftpFace) port(s *session, c ftp.Command) decision {
 // advertised is the address that PASV tells.
 func (f *ftpFace) advertised(s *session) netip.Addr {
 	for _, a := range f.server.options.FTP.Advertise {
-		if a.To.Contains(s.peer.Addr()) {
+		if a.To.Contains(s.peer().Addr()) {
 			return a.Address
 		}
 	}

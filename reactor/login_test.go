@@ -185,7 +185,7 @@ func TestPasswordChecksQueue(t *testing.T) {
 		c := ts.greetFrom(from)
 		onLoop(t, r, func() {
 			for s := range r.sessions {
-				if s.peer.String() != c.LocalAddr().String() {
+				if s.peer().String() != c.LocalAddr().String() {
 					continue
 				}
 				s.attempt(&attempt{

@@ -127,10 +127,10 @@ type output struct {
 
 // machine is the state of one session without its connection. It has no clock and does no I/O.
 type machine struct {
-	state sessionState
 	*properties
 	// reason is why the session is over.
 	reason endReason
+	state  sessionState
 	// unused counts the offers in a row that were not used.
 	unused   uint8
 	draining bool
