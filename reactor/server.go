@@ -49,16 +49,6 @@ type Server struct {
 	drain, stop, ending *latch
 	// reset counts transfers that were cut off at the end.
 	reset atomic.Int64
-	// clock is the time of day for listings, nil for the system's.
-	clock func() time.Time
-}
-
-// now is the time of day.
-func (s *Server) now() time.Time {
-	if s.clock != nil {
-		return s.clock()
-	}
-	return time.Now()
 }
 
 // workers do jobs that may block: a pool, or what a test has in its place.
