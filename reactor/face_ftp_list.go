@@ -27,7 +27,9 @@ type ftpLister struct {
 func (f *ftpFace) lister(s *session) *ftpLister {
 	return &ftpLister{
 		store: s.store, names: s.names, folder: f.folder,
-		format: ftp.Listing{Now: f.server.now().Unix(), Facts: f.facts, Rights: ftpRights(s.may)},
+		format: ftp.Listing{
+			Now: f.server.options.FTP.now().Unix(), Facts: f.facts, Rights: ftpRights(s.may),
+		},
 	}
 }
 

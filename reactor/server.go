@@ -47,16 +47,6 @@ type Server struct {
 	latches
 	// reset counts transfers that were cut off at the end.
 	reset atomic.Int64
-	// clock is the time of day for listings, nil for the system's.
-	clock func() time.Time
-}
-
-// now is the time of day.
-func (s *Server) now() time.Time {
-	if s.clock != nil {
-		return s.clock()
-	}
-	return time.Now()
 }
 
 // latches end a server: drain and stop are the orders to, ending says that the end has begun.
