@@ -218,7 +218,7 @@ func (s *sim) checkOffers() {
 	}
 }
 
-// awaits reports whether something is under way for a session of FTP that has no transfer and waits.
+// awaits reports whether something is under way for a session of FTP that waits without a transfer.
 func (c *session) awaits() bool {
 	f, ok := c.face.(*ftpFace)
 	return ok && (f.later.deadline.IsSet() || c.offer != nil && c.offer.state == offerWaiting)
