@@ -84,6 +84,8 @@ type space struct {
 	// total is what all records so far announced. Of that reserved is counted as announced, and
 	// unclaimed will be with the next job.
 	total, reserved, unclaimed int64
+	// start is where an upload in place begins: the file has so many bytes already.
+	start int64
 }
 
 // gathered is what the buffer holds.
@@ -226,7 +228,8 @@ func (rc *receiver) remaining(busy bool) int64 {
 
 // resumeAt begins behind the bytes that a part has already.
 func (rc *receiver) resumeAt(offset int64) {
-	rc.space.total, rc.space.written, rc.space.allocated = offset, offset, offset
+	sp := &rc.space
+	sp.total, sp.written, sp.allocated, sp.start = offset, offset, offset, offset
 }
 
 // move receives up to a quantum, and reports whether more can move at once.
@@ -421,12 +424,12 @@ func (rc *receiver) announce(n int64) bool {
 	return true
 }
 
-// count counts bytes that have come, and ends a stream that is too long.
+// count counts bytes that have come, and ends a stream whose file would be too long.
 func (rc *receiver) count(n int) bool {
 	t := rc.t
 	t.moved += int64(n)
 	most := t.r.limiter.Limits.UploadBytes
-	if !rc.stream || most == 0 || t.moved <= most {
+	if !rc.stream || most == 0 || t.moved <= most-rc.space.start {
 		return true
 	}
 	t.fail(outcomeRefused, errUploadMax)
