@@ -143,7 +143,7 @@ func (l *loop) do(ctx context.Context, jobs jobSource, s span, p *progress) *rec
 		pace := Pace{Rate: l.Rate, First: l.First, Stride: l.Stride}
 		r.starts = &starts{pace: pace, window: s.Length}
 	}
-	r.record.failures.merge(l.early)
+	r.record.failures.merge(l.early.sorted())
 	l.early, l.run = failures{}, r
 	for i := range l.load() {
 		c := &l.clients[i]

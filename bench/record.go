@@ -3,6 +3,7 @@ package bench
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -102,7 +103,7 @@ func (r *record) turn() *Turn {
 		t.Lag.packed.MergeFrom(r.lag)
 	}
 	t.Errors, t.Missed = r.failures.sorted(), r.missed
-	t.Samples, t.SampleSeconds = r.samples, sampleEvery.Seconds()
+	t.Samples = r.samples
 	return t
 }
 
@@ -142,26 +143,22 @@ func (f failures) add(err error) {
 			break
 		}
 	}
-	f.merge(failures{kind: {kind, 1, err.Error()}})
+	f.merge([]Failure{{kind, 1, err.Error()}})
 }
 
-func (f failures) merge(others failures) {
-	for kind, other := range others {
-		if sum, ok := f[kind]; ok {
+// merge adds counts. The first text of a kind stays.
+func (f failures) merge(others []Failure) {
+	for _, other := range others {
+		if sum, ok := f[other.Kind]; ok {
 			other.Count, other.First = other.Count+sum.Count, sum.First
 		}
-		f[kind] = other
+		f[other.Kind] = other
 	}
 }
 
 // sorted lists them, the most frequent first; nil if there are none.
 func (f failures) sorted() []Failure {
-	var all []Failure
-	for _, one := range f {
-		all = append(all, one)
-	}
-	slices.SortFunc(all, func(a, b Failure) int {
+	return slices.SortedFunc(maps.Values(f), func(a, b Failure) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind))
 	})
-	return all
 }

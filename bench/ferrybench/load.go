@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -130,13 +131,11 @@ func (l *load) run(cmd *cobra.Command, args []string) error {
 	if l.output.format != "text" {
 		notes = cmd.ErrOrStderr() // stdout is for a program
 	}
-	line := liveLine(cmd.ErrOrStderr())
-	if line != nil {
-		l.plan.Live = line.show
-		notes = &above{line, notes}
+	if l.plan.Live = liveLine(cmd.ErrOrStderr()); l.plan.Live != nil {
+		notes = above{notes}
 	}
 	result, err := l.plan.Run(cmd.Context(), notes)
-	line.clear()
+	_, _ = notes.Write(nil) // clears the line
 	if result == nil || err != nil && !result.Measured() {
 		return &runError{err}
 	}
@@ -162,24 +161,50 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 	if err = l.readScenario(f); err != nil {
 		return err
 	}
-	if err = conflicts(f, len(args) == 1); err != nil {
-		return err
-	}
 	p.Own.Start = len(args) == 0
+	if p.Own.Start && f.Changed("server-pid") {
+		return errors.New("--server-pid belongs to a running server, HOST:PORT")
+	}
+	for _, name := range []string{"server", "server-arg", "scratch", "proto"} {
+		if !p.Own.Start && f.Changed(name) {
+			return fmt.Errorf("--%s belongs to a ferryd that is started, and HOST:PORT names a "+
+				"running one", name)
+		}
+	}
 	for i, text := range slices.Concat(args, l.compare) {
 		site, err := bench.ParseSite(text)
-		if err != nil && i >= len(args) {
-			err = fmt.Errorf("--compare-with: %w", err)
-		}
 		if err != nil {
 			return err
 		}
 		if i < len(args) && f.Changed("server-pid") {
 			site.PID = l.pid
 		}
+		if err = measurable(site); err != nil {
+			return err
+		}
 		p.Sites = append(p.Sites, site)
 	}
-	return errors.Join(p.Validate(), measurable(p.Sites), runnable(p.Own.Program))
+	if p.Own.Program != "" {
+		if _, err := exec.LookPath(p.Own.Program); err != nil {
+			return fmt.Errorf("--server: %w", err)
+		}
+	}
+	return p.Validate()
+}
+
+// measurable says why the server's process cannot be measured.
+func measurable(s bench.Site) error {
+	if s.PID == 0 {
+		return nil
+	}
+	if _, err := bench.CPU(s.PID); err != nil {
+		return fmt.Errorf("%s: process %d cannot be measured (Linux only): %w", s.Name, s.PID, err)
+	}
+	if bench.Descends(os.Getpid(), s.PID) {
+		return fmt.Errorf("%s: process %d is this harness or started it, so the harness's own "+
+			"usage would count as the server's", s.Name, s.PID)
+	}
+	return nil
 }
 
 // readScenario starts from the named scenario and sets the flags that were given once more.

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"ferry/bench"
@@ -48,12 +48,15 @@ func (o *output) check() error {
 		}
 		o.expected = append(o.expected, e)
 	}
-	if o.save != "" {
-		if err := bench.CanSave(o.save); err != nil {
-			return fmt.Errorf("--output: %w", err)
-		}
+	if o.save == "" {
+		return nil
 	}
-	return nil
+	// A run is long: find out now whether its result can be kept.
+	file, err := os.OpenFile(o.save, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return fmt.Errorf("--output: %w", err)
+	}
+	return file.Close()
 }
 
 // write keeps and prints the result. The error lists the expectations that are not met.
@@ -65,42 +68,11 @@ func (o *output) write(r *bench.Result, out io.Writer) error {
 	if err == nil {
 		err = formats[o.format](r, out)
 	}
-	for _, u := range r.Check(o.expected) {
-		err = errors.Join(err, errors.New(u.String()))
-	}
-	if err != nil {
+	if err = errors.Join(err, r.Check(o.expected)); err != nil {
 		return &runError{err}
 	}
 	if len(o.expected) > 0 && o.format == "text" {
 		fmt.Fprintf(out, "\nAs expected: %s.\n", strings.Join(o.expect, ", "))
 	}
 	return nil
-}
-
-const showLong = `Show prints a result file as the run itself did, as a table or in another format.
-With --expect it checks the figures again.
-
-Figures that an expectation can name:
-`
-
-func showCommand() *cobra.Command {
-	var o output
-	cmd := &cobra.Command{
-		Use:   "show FILE",
-		Short: "Print a result file: as a table, for benchstat, or checked against bounds",
-		Long:  showLong + bench.FigureHelp(),
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.check(); err != nil {
-				return err
-			}
-			r, err := bench.LoadResult(args[0])
-			if err != nil {
-				return err
-			}
-			return o.write(r, cmd.OutOrStdout())
-		},
-	}
-	o.addFlags(cmd.Flags())
-	return cmd
 }
