@@ -267,7 +267,7 @@ func TestCourseHasShortTurns(t *testing.T) {
 		var all []float64
 		for i, p := range course(turn, mustFigure(name), 7) {
 			if i%2 == 0 {
-				all = append(all, math.Round(p.Y*1000)/1000)
+				all = append(all, math.Round(p.y*1000)/1000)
 			}
 		}
 		return all
