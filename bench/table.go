@@ -5,11 +5,10 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
-// table is a table of texts, for a terminal, a page or Markdown.
+// table is a table of texts, for a terminal or a page.
 type table struct {
 	Title string
 	Head  []string
@@ -45,25 +44,6 @@ func (t *table) writeText(b *strings.Builder, indent string) {
 		b.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
 }
-
-// writeMarkdown writes the table in Markdown.
-func (t *table) writeMarkdown(b *strings.Builder) {
-	rule := make([]string, len(t.Head))
-	for i := range rule {
-		if rule[i] = "---:"; t.IsWord(i) {
-			rule[i] = "---"
-		}
-	}
-	for _, line := range append([][]string{t.Head, rule}, t.Rows...) {
-		for _, cell := range line {
-			b.WriteString("| " + markdownText.Replace(plain(cell)) + " ")
-		}
-		b.WriteString("|\n")
-	}
-}
-
-// markdownText keeps text within its cell.
-var markdownText = strings.NewReplacer("|", "\\|", "<", "&lt;", "`", "\\`")
 
 // plain makes text of a file or a server safe for a terminal and a page: control characters become
 // question marks.
@@ -218,24 +198,4 @@ func writeWrapped(b *strings.Builder, text string) {
 		space = " "
 	}
 	b.WriteByte('\n')
-}
-
-// WriteMarkdown writes the tables of the result in Markdown, for documentation, with the notes.
-func (r *Result) WriteMarkdown(w io.Writer) error {
-	var b strings.Builder
-	if n := r.Errors(); n > 0 {
-		fmt.Fprintf(&b, "**%s.**\n\n", plural(n, "error"))
-	}
-	rows := rowsOf(NamedResult{Result: r})
-	for _, t := range tablesOf(rows) {
-		fmt.Fprintf(&b, "%s, %s:\n\n", t.Title, markdownText.Replace(plain(r.Scenario)))
-		t.writeMarkdown(&b)
-		b.WriteByte('\n')
-	}
-	for _, n := range r.notes(rows) {
-		b.WriteString(markdownText.Replace(n.Text) + "\n\n")
-	}
-	fmt.Fprintf(&b, "%s; %s.\n", r.Began.UTC().Format(time.DateOnly), r.Machine)
-	_, err := io.WriteString(w, b.String())
-	return err
 }

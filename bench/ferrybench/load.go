@@ -27,7 +27,7 @@ downloads by hash, and prints transfers a second, latencies, errors by kind,
 and what server and harness used. It exits with 1 when there were errors.
 
 With HOST:PORT it loads a running server, under names that it prints first; the
-files stay. Otherwise it starts ferryd in a scratch folder: the one of --server,
+files stay; ?pid=N at its end names the process whose usage is measured. Otherwise it starts ferryd in a scratch folder: the one of --server,
 else one next to ferrybench or in PATH, else one that it builds, inside the
 module. Servers to compare with take turns with the first one.
 
@@ -56,7 +56,6 @@ type load struct {
 	scenario string
 	size     string
 	compare  []string
-	pid      int
 	output   output
 }
 
@@ -111,8 +110,6 @@ func (l *load) addFlags(f *pflag.FlagSet) {
 		"`NAME` of the ferryd's protocol: base or status")
 	f.StringArrayVar(&p.Own.Arguments, "server-arg", nil,
 		"a further argument for the ferryd that is started; repeatable")
-	f.IntVar(&l.pid, "server-pid", 0,
-		"`PID` of the first server, if it runs here: its usage is measured")
 	f.StringVar(&p.Own.Scratch, "scratch", "",
 		"`DIR` for the started server's folder (default: the system's temporary folder)")
 	f.StringVarP(&l.output.save, "output", "o", "", "`FILE` that keeps the result")
@@ -162,22 +159,16 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 		return err
 	}
 	p.Own.Start = len(args) == 0
-	if p.Own.Start && f.Changed("server-pid") {
-		return errors.New("--server-pid belongs to a running server, HOST:PORT")
-	}
 	for _, name := range []string{"server", "server-arg", "scratch", "proto"} {
 		if !p.Own.Start && f.Changed(name) {
 			return fmt.Errorf("--%s belongs to a ferryd that is started, and HOST:PORT names a "+
 				"running one", name)
 		}
 	}
-	for i, text := range slices.Concat(args, l.compare) {
+	for _, text := range slices.Concat(args, l.compare) {
 		site, err := bench.ParseSite(text)
 		if err != nil {
 			return err
-		}
-		if i < len(args) && f.Changed("server-pid") {
-			site.PID = l.pid
 		}
 		if err = measurable(site); err != nil {
 			return err

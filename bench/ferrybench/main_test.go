@@ -31,10 +31,9 @@ func TestExitStatus(t *testing.T) {
 		{2, []string{"one"}},
 		{2, []string{"--server", "no/such/ferryd", "--scratch", t.TempDir()}},
 		{2, []string{"--clients", "many"}},
-		{2, []string{"--server-pid", "1"}},
 		{2, []string{"127.0.0.1:1", "--server", os.Args[0]}},
 		{2, []string{"127.0.0.1:1", "--proto", "status"}},
-		{2, []string{"127.0.0.1:1", "--server-pid", "2147483647"}},
+		{2, []string{"127.0.0.1:1?pid=2147483647"}},
 		{2, []string{"127.0.0.1:1", "--output", filepath.Join(t.TempDir(), "no", "run.json")}},
 		{2, []string{"127.0.0.1:1", "--output", t.TempDir()}},
 		{1, []string{"127.0.0.1:1", "--clients", "1", "--max-errors", "1", "--transfers", "1"}},
@@ -97,8 +96,8 @@ func TestBenchUsageDiffersFromServerUsage(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("usage is measured on Linux alone")
 	}
-	wantRun(t, 2, "", "is this harness or started it", "127.0.0.1:1", "--server-pid",
-		strconv.Itoa(os.Getpid()))
+	wantRun(t, 2, "", "is this harness or started it",
+		"127.0.0.1:1?pid="+strconv.Itoa(os.Getpid()))
 }
 
 func TestLiveLine(t *testing.T) {

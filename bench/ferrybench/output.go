@@ -14,10 +14,9 @@ import (
 
 // formats are the ways to print a result.
 var formats = map[string]func(*bench.Result, io.Writer) error{
-	"text":     (*bench.Result).WriteTable,
-	"go":       (*bench.Result).WriteGoFormat,
-	"markdown": (*bench.Result).WriteMarkdown,
-	"json":     func(r *bench.Result, w io.Writer) error { return bench.WriteResult(w, r) },
+	"text": (*bench.Result).WriteTable,
+	"go":   (*bench.Result).WriteGoFormat,
+	"json": func(r *bench.Result, w io.Writer) error { return bench.WriteResult(w, r) },
 }
 
 // output is what happens to a result: how it is printed, where it is kept, and what is expected.
@@ -30,7 +29,7 @@ type output struct {
 
 func (o *output) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "text",
-		"`FORMAT` of the result: text, markdown, go (for benchstat, a line a turn) or json")
+		"`FORMAT` of the result: text, go (for benchstat, a line a turn) or json")
 	f.StringArrayVar(&o.expect, "expect", nil,
 		"a `BOUND` such as 'p99<20ms' or 'errors=0'; status 1 if it is not met; repeatable")
 }
@@ -38,7 +37,7 @@ func (o *output) addFlags(f *pflag.FlagSet) {
 // check reads the flags, before a long run.
 func (o *output) check() error {
 	if formats[o.format] == nil {
-		return fmt.Errorf("--format %s: there are text, markdown, go and json", o.format)
+		return fmt.Errorf("--format %s: there are text, go and json", o.format)
 	}
 	o.expected = nil
 	for _, text := range o.expect {
