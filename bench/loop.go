@@ -179,8 +179,9 @@ func (l *loop) goesOn() bool {
 func (l *loop) account(r *running) *record {
 	rec := r.record
 	if r.starts != nil {
-		rec.missed = r.starts.missed()
+		rec.turn.Missed = r.starts.missed()
 	}
+	rec.turn.Errors = rec.failures.sorted()
 	rec.waited, rec.took = r.waited, l.clock()-r.begin
 	for i := range l.load() {
 		if c := &l.clients[i]; c.ended >= 0 {
@@ -255,7 +256,7 @@ func (l *loop) dispatch() {
 			return
 		}
 		r.free.pop()
-		r.record.began(s.lag)
+		r.record.turn.Lag.Record(s.lag)
 		r.busy++
 		l.work(c, r.begin+s.intended)
 	}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"ferry/client"
 )
 
@@ -17,11 +15,8 @@ const sampleEvery = time.Second
 
 // record is what a loop sees in a span. The loop's goroutine owns it.
 type record struct {
-	kinds    map[Kind]*dense
+	turn     *Turn
 	failures failures
-	lag      *hdrhistogram.Histogram // nil in a closed loop
-	missed   int64
-	samples  []Sample
 	// busy is the sum over clients of the time from the begin to each one's last transfer.
 	busy    time.Duration
 	clients int
@@ -30,50 +25,39 @@ type record struct {
 	storm        bool
 }
 
-// dense is a kind's tally while it is recorded.
-type dense struct {
-	count, bytes int64
-	latency      *hdrhistogram.Histogram
-}
-
 // newRecord makes room for everything at once, so that recording does not allocate.
 func newRecord(s *Scenario, open bool, length time.Duration) *record {
-	r := &record{
-		kinds: map[Kind]*dense{}, failures: failures{}, storm: s.Storm,
-		samples: make([]Sample, 0, min(length, time.Hour)/sampleEvery+60),
-	}
+	r := &record{turn: NewTurn(), failures: failures{}, storm: s.Storm}
+	r.turn.Samples = make([]Sample, 0, min(length, time.Hour)/sampleEvery+60)
+	// A kind without success is there too: a churn whose transfers all failed is no storm.
 	for kind, occurs := range map[Kind]bool{
 		KindGet: s.Gets > 0, KindPut: s.Puts > 0, KindList: s.Lists > 0,
 		KindConnect: s.Storm || s.Churn,
 	} {
 		if occurs {
-			r.kinds[kind] = &dense{latency: newDense()}
+			r.turn.Tally(kind)
 		}
 	}
 	if open {
-		r.lag = newDense()
+		r.turn.Lag = NewHistogram()
 	}
 	return r
 }
 
 func (r *record) sample(now time.Duration) *Sample {
 	nth := int(max(now, 0) / sampleEvery)
-	for len(r.samples) <= nth {
-		r.samples = append(r.samples, Sample{})
+	for len(r.turn.Samples) <= nth {
+		r.turn.Samples = append(r.turn.Samples, Sample{})
 	}
-	return &r.samples[nth]
+	return &r.turn.Samples[nth]
 }
 
 // ended counts a success.
 func (r *record) ended(kind Kind, now, took time.Duration, bytes int64) {
-	k := r.kinds[kind]
-	if k == nil {
-		k = &dense{latency: newDense()}
-		r.kinds[kind] = k
-	}
-	k.count++
-	k.bytes += bytes
-	_ = k.latency.RecordValue(micros(took))
+	k := r.turn.Tally(kind)
+	k.Count++
+	k.Bytes += bytes
+	k.Latency.Record(took)
 	if kind.Transfer() || r.storm {
 		s := r.sample(now)
 		s.Transfers++
@@ -84,27 +68,6 @@ func (r *record) ended(kind Kind, now, took time.Duration, bytes int64) {
 func (r *record) failed(now time.Duration, err error) {
 	r.failures.add(err)
 	r.sample(now).Errors++
-}
-
-// began notes how late the harness started a job of an open loop.
-func (r *record) began(lag time.Duration) { _ = r.lag.RecordValue(micros(lag)) }
-
-// turn is the record as an empty turn's content.
-func (r *record) turn() *Turn {
-	t := NewTurn()
-	// A kind without success is there too: a churn whose transfers all failed is no storm.
-	for kind, d := range r.kinds {
-		tally := t.Tally(kind)
-		tally.Count, tally.Bytes = d.count, d.bytes
-		tally.Latency.packed.MergeFrom(d.latency)
-	}
-	if r.lag != nil {
-		t.Lag = NewHistogram()
-		t.Lag.packed.MergeFrom(r.lag)
-	}
-	t.Errors, t.Missed = r.failures.sorted(), r.missed
-	t.Samples = r.samples
-	return t
 }
 
 // Failure is how often a kind of error occurred, and the first one's text.

@@ -155,11 +155,11 @@ func (r *Result) validate() error {
 			return errIncomplete
 		}
 		for _, tally := range turn.Kinds {
-			if tally == nil || tally.Latency == nil || tally.Latency.packed == nil {
+			if tally == nil || tally.Latency == nil || tally.Latency.Histogram == nil {
 				return errIncomplete
 			}
 		}
-		if turn.Lag != nil && turn.Lag.packed == nil {
+		if turn.Lag != nil && turn.Lag.Histogram == nil {
 			return errIncomplete
 		}
 	}

@@ -263,7 +263,7 @@ func TestChurnThatOnlyConnectsIsNoStorm(t *testing.T) {
 	s := Scenario{Gets: 1, Churn: true}
 	record := newRecord(&s, false, time.Second)
 	record.ended(KindConnect, 0, time.Millisecond, 0)
-	turn := record.turn()
+	turn := record.turn
 	if n := turn.jobs().Count; turn.storm() || n != 0 {
 		t.Errorf("%d transfers of %+v", n, turn.Kinds)
 	}

@@ -132,7 +132,7 @@ func (w *service) run(l *loop, jobs jobSource, s span) Report {
 	p := &progress{}
 	w.live.Store(p)
 	rec := l.do(w.ctx, jobs, s, p)
-	return Report{rec.turn(), rec.busy, rec.clients, rec.took, rec.waited}
+	return Report{rec.turn, rec.busy, rec.clients, rec.took, rec.waited}
 }
 
 // mixFor is the share's mix. Files are hashed once for all turns with the same ones.

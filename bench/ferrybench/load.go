@@ -27,9 +27,10 @@ downloads by hash, and prints transfers a second, latencies, errors by kind,
 and what server and harness used. It exits with 1 when there were errors.
 
 With HOST:PORT it loads a running server, under names that it prints first; the
-files stay; ?pid=N at its end names the process whose usage is measured. Otherwise it starts ferryd in a scratch folder: the one of --server,
-else one next to ferrybench or in PATH, else one that it builds, inside the
-module. Servers to compare with take turns with the first one.
+files stay. ?pid=N at the end names the process whose usage is measured.
+Otherwise it starts ferryd in a scratch folder: the one of --server, else one
+next to ferrybench or in PATH, else one that it builds, inside the module.
+Servers to compare with take turns with the first one.
 
 Without --rate the loop is closed: each client starts its next transfer when the
 last one has ended, so a server that pauses is asked less. With it the loop is
