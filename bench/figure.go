@@ -109,44 +109,34 @@ func percentileFigure(kind Kind, p float64) figure {
 	}
 }
 
-// usageFigures are the figures of one usage, with its prefix.
-func usageFigures(prefix string, b better, of func(*Turn) *Usage) []figure {
-	fig := func(name string, u unit, b better, about string, value func(*Turn, *Usage) float64,
-	) figure {
-		return figure{prefix + name, u, b, about, false, func(t *Turn) float64 {
-			if u := of(t); u != nil && t.Seconds > 0 {
-				return value(t, u)
+// cpuFigures are the processor time of the server or of the harness.
+func cpuFigures(prefix, whose string, b better, of func(*Turn) *Usage) []figure {
+	fig := func(name string, u unit, b better, about string, divide func(*Turn) float64) figure {
+		return figure{prefix + name, u, b, whose + about, false, func(t *Turn) float64 {
+			u, by := of(t), divide(t)
+			if u == nil || by == 0 {
+				return unknown
 			}
-			return unknown
+			return t.whole(u.CPU / by)
 		}}
 	}
-	per := func(cpu float64, amount int64) float64 {
-		if amount == 0 {
-			return unknown
-		}
-		return cpu / float64(amount)
-	}
-	most := func(n int64) float64 {
-		if n == 0 {
-			return unknown
-		}
-		return float64(n)
-	}
-	whose := map[string]string{"server": "the server's ", "own": "the harness's own "}[prefix]
 	return []figure{
-		fig("-cpu", unitCPUs, betterNeither, whose+"processors kept busy",
-			func(t *Turn, u *Usage) float64 { return u.CPU / t.wall() }),
-		fig("-cpu/transfer", unitSeconds, b, whose+"processor time for a transfer",
-			func(t *Turn, u *Usage) float64 { return per(u.CPU, t.jobs().Count) }),
-		fig("-cpu/GB", unitSeconds, b, whose+"processor time for 10^9 bytes",
-			func(t *Turn, u *Usage) float64 { return 1e9 * per(u.CPU, t.jobs().Bytes) }),
-		fig("-pss", unitBytes, b, whose+"peak memory, shared pages divided",
-			func(_ *Turn, u *Usage) float64 { return most(u.PSS) }),
-		fig("-descriptors", unitCount, b, whose+"open descriptors, at most",
-			func(_ *Turn, u *Usage) float64 { return most(u.Descriptors) }),
-		fig("-threads", unitCount, b, whose+"threads, at most",
-			func(_ *Turn, u *Usage) float64 { return most(u.Threads) }),
+		fig("-cpu", unitCPUs, betterNeither, " processors kept busy", (*Turn).wall),
+		fig("-cpu/transfer", unitSeconds, b, " processor time for a transfer",
+			func(t *Turn) float64 { return float64(t.jobs().Count) }),
+		fig("-cpu/GB", unitSeconds, b, " processor time for 10^9 bytes",
+			func(t *Turn) float64 { return float64(t.jobs().Bytes) / 1e9 }),
 	}
+}
+
+// peakFigure is the most of something that the server had.
+func peakFigure(name string, u unit, about string, of func(*Usage) int64) figure {
+	return figure{name, u, betterLess, about, false, func(t *Turn) float64 {
+		if t.Server == nil || of(t.Server) == 0 {
+			return unknown
+		}
+		return t.whole(float64(of(t.Server)))
+	}}
 }
 
 // runFigures are the figures that belong to neither a kind nor a usage.
@@ -158,7 +148,7 @@ var runFigures = []figure{
 		bad := float64(t.ErrorCount())
 		return t.whole(bad / (bad + float64(t.jobs().Count))) // NaN for 0 of 0
 	}},
-	{"missed", unitCount, betterLess, "planned starts that never came", true, func(t *Turn) float64 {
+	{"missed", unitCount, betterLess, "planned starts not made", true, func(t *Turn) float64 {
 		return t.whole(float64(t.Missed))
 	}},
 	{"others-cpu", unitCPUs, betterNeither, "processors of other programs", false, othersCPU},
@@ -194,8 +184,16 @@ func lagFigure(name, about string, percent float64) figure {
 
 // commonFigures are all figures except those of one kind, in the order of help.
 var commonFigures = slices.Concat(jobFigures(""), runFigures,
-	usageFigures("server", betterLess, func(t *Turn) *Usage { return t.Server }),
-	usageFigures("own", betterNeither, func(t *Turn) *Usage { return t.Own }))
+	cpuFigures("server", "the server's", betterLess, func(t *Turn) *Usage { return t.Server }),
+	[]figure{
+		peakFigure("server-pss", unitBytes, "the server's peak memory, shared pages divided",
+			func(u *Usage) int64 { return u.PSS }),
+		peakFigure("server-descriptors", unitCount, "the server's open descriptors, at most",
+			func(u *Usage) int64 { return u.Descriptors }),
+		peakFigure("server-threads", unitCount, "the server's threads, at most",
+			func(u *Usage) int64 { return u.Threads }),
+	},
+	cpuFigures("own", "the harness's own", betterNeither, func(t *Turn) *Usage { return t.Own }))
 
 // allFigures are all figures with a fixed name.
 var allFigures = func() map[string]figure {

@@ -44,14 +44,6 @@ func newRecord(s *Scenario, open bool, length time.Duration) *record {
 	return r
 }
 
-func (r *record) sample(now time.Duration) *Sample {
-	nth := int(max(now, 0) / sampleEvery)
-	for len(r.turn.Samples) <= nth {
-		r.turn.Samples = append(r.turn.Samples, Sample{})
-	}
-	return &r.turn.Samples[nth]
-}
-
 // ended counts a success.
 func (r *record) ended(kind Kind, now, took time.Duration, bytes int64) {
 	k := r.turn.Tally(kind)
@@ -59,15 +51,12 @@ func (r *record) ended(kind Kind, now, took time.Duration, bytes int64) {
 	k.Bytes += bytes
 	k.Latency.Record(took)
 	if kind.Transfer() || r.storm {
-		s := r.sample(now)
-		s.Transfers++
-		s.Bytes += bytes
+		nth := int(max(now, 0) / sampleEvery)
+		for len(r.turn.Samples) <= nth {
+			r.turn.Samples = append(r.turn.Samples, Sample{})
+		}
+		r.turn.Samples[nth].Transfers++
 	}
-}
-
-func (r *record) failed(now time.Duration, err error) {
-	r.failures.add(err)
-	r.sample(now).Errors++
 }
 
 // Failure is how often a kind of error occurred, and the first one's text.

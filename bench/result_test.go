@@ -77,7 +77,7 @@ func (s synthetic) turn(random *rand.Rand, clients int) *Turn {
 	t.Seconds = s.seconds
 	for range int(s.seconds) {
 		n := int64(s.rate / factor * (1 + s.noise*random.NormFloat64()))
-		t.Samples = append(t.Samples, Sample{Transfers: n, Bytes: n * bytes, Server: &Usage{
+		t.Samples = append(t.Samples, Sample{Transfers: n, Server: &Usage{
 			CPU: 30e-6 * float64(n), PSS: 20 << 20, Descriptors: int64(clients) + 70, Threads: 9,
 		}})
 	}

@@ -65,8 +65,6 @@ type Usage struct {
 // Sample is a second of a turn.
 type Sample struct {
 	Transfers int64  `json:"transfers"`
-	Bytes     int64  `json:"bytes,omitempty"`
-	Errors    int64  `json:"errors,omitempty"`
 	Server    *Usage `json:"server,omitempty"` // nil if unknown
 }
 
@@ -142,15 +140,13 @@ func (t *Turn) Merge(other *Turn) {
 	if t.Own == nil {
 		t.Own = other.Own
 	} else {
-		t.Own = t.Own.plus(other.Own, func(a, b int64) int64 { return a + b })
+		t.Own = t.Own.plus(other.Own)
 	}
 	for i, s := range other.Samples {
 		if i == len(t.Samples) {
 			t.Samples = append(t.Samples, Sample{})
 		}
-		to := &t.Samples[i]
-		to.Transfers, to.Bytes = to.Transfers+s.Transfers, to.Bytes+s.Bytes
-		to.Errors += s.Errors
+		t.Samples[i].Transfers += s.Transfers
 	}
 }
 
@@ -178,15 +174,15 @@ func (t *Tally) add(other *Tally) {
 	t.Latency.Merge(other.Latency)
 }
 
-// plus adds processor time and combines what was sampled. The sum is unknown if one part is.
-func (u *Usage) plus(other *Usage, combine func(a, b int64) int64) *Usage {
+// plus adds processor time. The sum is unknown if one part is.
+func (u *Usage) plus(other *Usage) *Usage {
 	if u == nil || other == nil {
 		return nil
 	}
 	return &Usage{
-		CPU: u.CPU + other.CPU, PSS: combine(u.PSS, other.PSS),
-		Descriptors: combine(u.Descriptors, other.Descriptors),
-		Threads:     combine(u.Threads, other.Threads),
+		CPU: u.CPU + other.CPU, PSS: max(u.PSS, other.PSS),
+		Descriptors: max(u.Descriptors, other.Descriptors),
+		Threads:     max(u.Threads, other.Threads),
 	}
 }
 
@@ -194,12 +190,11 @@ func (u *Usage) plus(other *Usage, combine func(a, b int64) int64) *Usage {
 // unknown.
 func (s *Step) Merged() *Turn {
 	all := NewTurn()
-	most := func(a, b int64) int64 { return max(a, b) }
 	for i, t := range s.Turns {
 		if i == 0 {
 			all.Own, all.Server = t.Own, t.Server
 		} else {
-			all.Own, all.Server = all.Own.plus(t.Own, most), all.Server.plus(t.Server, most)
+			all.Own, all.Server = all.Own.plus(t.Own), all.Server.plus(t.Server)
 		}
 		all.AllCPU += t.AllCPU
 		all.Busy += t.Busy * t.Seconds
