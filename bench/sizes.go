@@ -88,7 +88,8 @@ func sizeText(n int64) string {
 
 func (s Sizes) validate() error {
 	all := append([]int64{s.Median, s.Max}, s.List...)
-	if len(s.List) == 0 && s.Median == 0 || slices.Min(all) < 0 || slices.Max(all) > codec.FieldMax {
+	if len(s.List) == 0 && s.Median == 0 ||
+		slices.Min(all) < 0 || slices.Max(all) > codec.FieldMax {
 		return fmt.Errorf("file sizes %v: want 0 to %d bytes", all, int64(codec.FieldMax))
 	}
 	if !(s.Sigma >= 0) || math.IsInf(s.Sigma, 0) {
