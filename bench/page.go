@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 var (
@@ -22,17 +20,15 @@ var (
 
 // page is what the template shows.
 type page struct {
-	Title    string
-	Style    template.CSS
-	Runs     []pageRun
-	Errors   int64
-	Faults   table
-	Notes    []note
-	Tables   []table
-	Sections []section
+	Title      string
+	Style      template.CSS
+	Runs       []NamedResult
+	ErrorCount int64
+	Faults     table
+	Notes      []note
+	Tables     []table
+	Sections   []section
 }
-
-type pageRun struct{ Name, Scenario, Command, Machine, Began, Took string }
 
 // section is a part of the page with plots, or a table.
 type section struct {
@@ -51,19 +47,11 @@ func WritePage(w io.Writer, results ...NamedResult) error {
 		targets = append(targets[:4], "others")
 	}
 	p := page{
-		Style: template.CSS(pageStyle), Title: strings.Join(targets, ", ") + " under load",
+		Style: template.CSS(pageStyle), Runs: results, Title: strings.Join(targets, ", ") + " under load",
 		Faults: faults(rows), Tables: tablesOf(rows), Sections: sections(results, rows),
 	}
 	for i, r := range results {
-		scenario := r.Scenario
-		for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
-			scenario += ", " + name + " " + r.Settings[name]
-		}
-		p.Runs = append(p.Runs, pageRun{
-			r.Name, scenario, strings.Join(r.Command, " "), r.Machine.String(),
-			r.Began.Format(time.RFC3339), showSeconds(r.Seconds),
-		})
-		p.Errors += r.Errors()
+		p.ErrorCount += r.Errors()
 		for _, n := range r.notes(only(rows, func(row *row) bool { return row.run == i })) {
 			if !slices.Contains(p.Notes, n) {
 				p.Notes = append(p.Notes, n)

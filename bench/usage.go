@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -80,9 +79,6 @@ func family(pid int) []int {
 	}
 	return all
 }
-
-// Descends says whether a process is another one or its descendant, as far as the system tells.
-func Descends(pid, from int) bool { return slices.Contains(family(from), pid) }
 
 // familyUsage is what a process and its descendants use now. CPU includes descendants that have
 // ended and were waited for. It is nil if the process cannot be seen.

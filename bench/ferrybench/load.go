@@ -171,8 +171,8 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 		if err != nil {
 			return err
 		}
-		if err = measurable(site); err != nil {
-			return err
+		if _, err = bench.CPU(site.PID); err != nil && site.PID != 0 {
+			return fmt.Errorf("%s: its process cannot be measured (Linux only): %w", site.Name, err)
 		}
 		p.Sites = append(p.Sites, site)
 	}
@@ -182,21 +182,6 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 		}
 	}
 	return p.Validate()
-}
-
-// measurable says why the server's process cannot be measured.
-func measurable(s bench.Site) error {
-	if s.PID == 0 {
-		return nil
-	}
-	if _, err := bench.CPU(s.PID); err != nil {
-		return fmt.Errorf("%s: process %d cannot be measured (Linux only): %w", s.Name, s.PID, err)
-	}
-	if bench.Descends(os.Getpid(), s.PID) {
-		return fmt.Errorf("%s: process %d is this harness or started it, so the harness's own "+
-			"usage would count as the server's", s.Name, s.PID)
-	}
-	return nil
 }
 
 // readScenario starts from the named scenario and sets the flags that were given once more.

@@ -3,9 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,14 +88,6 @@ func TestResultHidesPasswords(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
-}
-
-func TestBenchUsageDiffersFromServerUsage(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("usage is measured on Linux alone")
-	}
-	wantRun(t, 2, "", "is this harness or started it",
-		"127.0.0.1:1?pid="+strconv.Itoa(os.Getpid()))
 }
 
 func TestLiveLine(t *testing.T) {
