@@ -47,7 +47,8 @@ func WritePage(w io.Writer, results ...NamedResult) error {
 		targets = append(targets[:4], "others")
 	}
 	p := page{
-		Style: template.CSS(pageStyle), Runs: results, Title: strings.Join(targets, ", ") + " under load",
+		Title: strings.Join(targets, ", ") + " under load",
+		Style: template.CSS(pageStyle), Runs: results,
 		Faults: faults(rows), Tables: tablesOf(rows), Sections: sections(results, rows),
 	}
 	for i, r := range results {
