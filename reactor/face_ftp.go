@@ -54,15 +54,15 @@ const (
 )
 
 var ftpProperties = properties{
-	grammar:      codec.Lines,
-	table:        &replyTable,
-	worksFirst:   true,
-	waits:        true,
-	answers:      true,
-	closesAtOnce: true,
-	choosesData:  true,
-	urgent:       true,
-	pool:         poolData,
+	grammar:     codec.Lines,
+	table:       &replyTable,
+	worksFirst:  true,
+	waits:       true,
+	answers:     true,
+	closesFirst: true,
+	choosesData: true,
+	urgent:      true,
+	pool:        poolData,
 }
 
 func openFTP(s *Server) face {

@@ -51,7 +51,8 @@ func FuzzTypeAOverTheWire(f *testing.F) {
 			}
 			sent = append(sent, b[:max(n, 0)]...)
 		}
-		if want := bytes.ReplaceAll(stored, []byte("\n"), []byte("\r\n")); !bytes.Equal(sent, want) {
+		want := bytes.ReplaceAll(stored, []byte("\n"), []byte("\r\n"))
+		if !bytes.Equal(sent, want) {
 			t.Fatalf("%d bytes came, want %d", len(sent), len(want))
 		}
 		s.wantReplies("150", "226")

@@ -247,6 +247,10 @@ func (t *transfer) Expire(*loop.Deadline) {
 	case transferMoving:
 		t.checkStall()
 	case transferLingering:
+		if t.session.transfer == t {
+			t.answerLingering()
+			return
+		}
 		t.end()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
@@ -278,12 +282,8 @@ func (t *transfer) checkStall() {
 const lingerMax = 2 * time.Second
 
 // becomeLingering ends our sending side and waits for the client's close. What the channel itself
-// keeps must have left before. The transfer is answered before the client's close.
+// keeps must have left before.
 func (t *transfer) becomeLingering() {
-	if t.session.closesAtOnce && t.data.CanClose() {
-		t.end()
-		return
-	}
 	if !t.closing {
 		t.data.CloseWrite()
 	}
@@ -292,12 +292,25 @@ func (t *transfer) becomeLingering() {
 		return
 	}
 	t.become(transferLingering)
-	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
-	t.release()
+	if t.session.closesFirst {
+		t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+closeSoon)
+	} else {
+		t.answerLingering()
+	}
 	if t.readable() {
 		t.r.loop.Enqueue(t)
 	}
 }
+
+// answerLingering answers a transfer whose data connection is still open.
+func (t *transfer) answerLingering() {
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
+	t.release()
+}
+
+// closeSoon is how long the answer to a transfer waits for the client to close the data connection,
+// where a face wants that.
+const closeSoon = 100 * time.Millisecond
 
 // linger drops what the client still sends, until it closes.
 func (t *transfer) linger() (more bool) {

@@ -90,7 +90,11 @@ wrong flags, a root that is no folder or a port in use.`,
 	c.CompletionOptions.DisableDefaultCmd = true
 	addFlags(c.Flags(), &o, &l)
 	c.AddCommand(newUserCommand())
-	err := c.Execute()
+	return exitStatus(c.Execute(), stderr)
+}
+
+// exitStatus reports err, if there is one, and returns what the program ends with.
+func exitStatus(err error, stderr io.Writer) int {
 	if err == nil {
 		return statusDone
 	}

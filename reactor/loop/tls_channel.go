@@ -265,10 +265,6 @@ func (c *TLSChannel) Close() {
 	c.under.Close()
 }
 
-// CanClose implements Channel. Clients take an end without our close_notify, or one that comes before
-// they have read that, for a failure.
-func (c *TLSChannel) CanClose() bool { return false }
-
 // CanSendfile implements Channel.
 func (c *TLSChannel) CanSendfile() bool { return false }
 
