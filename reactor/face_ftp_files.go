@@ -440,9 +440,10 @@ var refusalReplies = map[int]ftp.Reply{
 func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 	var own *refusal
 	reply := kindReplies[fsio.KindOf(err)]
-	switch {
-	case errors.As(err, &own):
+	if errors.As(err, &own) {
 		reply = refusalReplies[own.code]
+	}
+	switch {
 	case reply == ftp.ReplyBadName && v.Properties().Right&(ftp.RightList|ftp.RightRead) != 0:
 		reply = ftp.ReplyNotFound // no such name can be there
 	case reply == ftp.ReplyTooLarge && v.Properties().Right == ftp.RightList:

@@ -1,6 +1,9 @@
 package reactor
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -25,4 +28,21 @@ func TestFTPUploadLimitCountsTheFileThatGrows(t *testing.T) {
 		c.want("226")
 		c.bye()
 	}
+}
+
+// The path that NLST puts before each name counts as a part of the listing.
+func TestFTPListingLimitCountsThePathOfEachName(t *testing.T) {
+	ts := serveFTP(t, func(o *Options) { o.Limits.ListingBytes = 64 << 10 })
+	check(t, os.Mkdir(filepath.Join(ts.dir, "d"), 0o755))
+	for i := range 100 {
+		ts.file(fmt.Sprint("d/", i), nil)
+	}
+	c := ts.ftp()
+	long := strings.Repeat("./", 1900) + "d"
+	c.epsv()
+	c.ask("NLST "+long, "451")
+	if got := names(c.fetch("NLST d")); len(got) != 100 {
+		t.Errorf("%d names came", len(got))
+	}
+	c.bye()
 }
