@@ -365,8 +365,11 @@ func (x ftpCommand) hash() decision {
 			if try.End >= 0 {
 				t.Length = try.End - try.Start
 			}
-			if e.Kind == fsio.EntryFile && (try.Start > e.Size || t.Length < 0) {
+			switch {
+			case e.Kind == fsio.EntryFile && (try.Start > e.Size || t.Length < 0):
 				return nil, errBeyondEnd
+			case try.End == try.Start: // a length of 0 would reach to the end of the file
+				t.Offset = e.Size
 			}
 			return nil, nil
 		}

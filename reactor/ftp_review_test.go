@@ -46,3 +46,15 @@ func TestFTPListingLimitCountsThePathOfEachName(t *testing.T) {
 	}
 	c.bye()
 }
+
+func TestFTPHashOfAnEmptyRangeIsThatOfNothing(t *testing.T) {
+	ts := serveFTP(t)
+	ts.file("abc", []byte("abc"))
+	const none = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	c := ts.ftp()
+	for _, at := range []string{"0 0", "1 1", "3 3"} {
+		c.ask("XSHA256 abc "+at, "250 "+none)
+	}
+	c.ask("XSHA256 abc 4 4", "554")
+	c.bye()
+}
