@@ -152,6 +152,9 @@ func (rc *receiver) next(busy, readable, slow, pipes bool) plan {
 			return planCommit
 		}
 	}
+	if busy && rc.pipe == nil {
+		return planWait // whether there is a file may be the worker's to say
+	}
 	remaining := rc.remaining()
 	if rc.pipe != nil && remaining > 0 {
 		if !readable || rc.piped >= loop.PipeBytes {
