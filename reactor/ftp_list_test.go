@@ -44,10 +44,10 @@ var longLine = regexp.MustCompile(
 
 // LIST has the nine fields of ls -l, the time of day only for the last six months.
 func TestFTPListIsThatOfLs(t *testing.T) {
-	ts, c := listTree(t)
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	clock = func() time.Time { return now }
-	defer func() { clock = time.Now }()
+	t.Cleanup(func() { clock = time.Now }) // once the server has ended
+	ts, c := listTree(t)
 	const halfYear = 31556952 / 2 * time.Second
 	for _, row := range []struct {
 		at   time.Time
