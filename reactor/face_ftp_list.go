@@ -208,7 +208,7 @@ func (l *ftpLister) entries(
 	defer opened.Close()
 	var all []ftp.Entry
 	page := make([]fsio.Entry, listingPage)
-	most := int64(0)
+	most, perEntry := int64(0), int64(entryBytes+len(l.format.Prefix))
 	for {
 		n, err := opened.Next(page)
 		if errors.Is(err, io.EOF) {
@@ -226,7 +226,7 @@ func (l *ftpLister) entries(
 			if !ok {
 				continue
 			}
-			if most += entryBytes + int64(len(e.Name)+len(e.Target)); most > l.bytesMax {
+			if most += perEntry + int64(len(e.Name)+len(e.Target)); most > l.bytesMax {
 				return nil, fsio.NewError(fsio.OpList, folder, errListing)
 			}
 			all = append(all, entry)
