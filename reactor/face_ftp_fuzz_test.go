@@ -55,6 +55,8 @@ func FuzzTypeAOverTheWire(f *testing.F) {
 		if !bytes.Equal(sent, want) {
 			t.Fatalf("%d bytes came, want %d", len(sent), len(want))
 		}
+		check(t, unix.Shutdown(out, unix.SHUT_WR))
+		s.settle()
 		s.wantReplies("150", "226")
 		s.leave(in, out)
 	})

@@ -61,7 +61,7 @@ func (m *folderModel) expectRest(verb, at, upload string, offset int) said {
 	case verb == "RETR":
 		return said{code: codec.CodeComplete, got: content[offset:]}
 	}
-	m.tree[at] = content[:offset] + upload + content[min(len(content), offset+len(upload)):]
+	m.tree[at] = content[:offset] + upload
 	return said{code: codec.CodeComplete}
 }
 
