@@ -23,8 +23,10 @@ const (
 	CodeStatus        = 213 // the requested information
 	CodeGoodbye       = 221 // control closes
 	CodeComplete      = 226 // transfer complete
+	CodeLoggedIn      = 230 // login complete
 	CodeDone          = 250 // file command done, or part kept
 	CodeFolder        = 257 // the current folder
+	CodeChallenge     = 334 // the server's message of a login
 	CodeMore          = 350 // rnto expected
 	CodeTooBusy       = 421 // too busy, or shutting down
 	CodeNoConnection  = 425 // nobody connected in time
@@ -37,6 +39,7 @@ const (
 	CodeOrder         = 503 // wrong order
 	CodeParameter     = 504 // not for this name: no parts across a mount
 	CodeNotAllowed    = 530 // not allowed here
+	CodeLoginFailed   = 535 // wrong name or password
 	CodeNoFile        = 550 // no such file, or not a plain one
 	CodeTooLarge      = 552 // above a size limit, or too large for a field
 	CodeNameForbidden = 553 // name not allowed

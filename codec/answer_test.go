@@ -134,7 +134,7 @@ func TestGreetingsGoBothWays(t *testing.T) {
 	for text, want := range map[string]Features{
 		"ferry/1":        0,
 		"ferry/1 get ls": FeatureGet | FeatureList,
-		"ferry/1 get ls stat sum put parts partsum replace mkdir change commit tls": all,
+		"ferry/1 get ls stat sum put parts partsum replace mkdir change commit auth tls": all,
 	} {
 		if got := string(AppendHello(nil, want)); got != text {
 			t.Errorf("%v became %q", want, got)
@@ -151,7 +151,7 @@ func TestGreetingsGoBothWays(t *testing.T) {
 }
 
 func TestFeaturesDecideWhichVerbsAreAllowed(t *testing.T) {
-	if len(featureWords) != 12 || featureEnd != 1<<len(featureWords) {
+	if len(featureWords) != 13 || featureEnd != 1<<len(featureWords) {
 		t.Errorf("%d words for %b", len(featureWords), featureEnd)
 	}
 	free := map[Verb]bool{

@@ -35,6 +35,7 @@ const (
 	VerbPwd
 	VerbNoop
 	VerbAbort
+	VerbAuth
 	verbCount
 
 	verbBaseLast = VerbQuit
@@ -65,6 +66,7 @@ var verbWords = [verbCount]string{
 	VerbPwd:        "pwd",
 	VerbNoop:       "noop",
 	VerbAbort:      "abor",
+	VerbAuth:       "auth",
 }
 
 // verbLongest is the length of the longest verb.

@@ -31,6 +31,8 @@ const (
 	FeatureChange
 	// FeatureCommit promises that changes are on disk when they are answered.
 	FeatureCommit
+	// FeatureAuth is auth.
+	FeatureAuth
 	// FeatureTLS accepts connections that begin with TLS.
 	FeatureTLS
 	featureEnd
@@ -39,7 +41,7 @@ const (
 // featureWords are the features' words, in the order of the constants.
 var featureWords = []string{
 	"get", "ls", "stat", "sum", "put", "parts", "partsum", "replace", "mkdir", "change", "commit",
-	"tls",
+	"auth", "tls",
 }
 
 // verbFeatures are the features that verbs require. Verbs that are not listed require none.
@@ -61,6 +63,7 @@ var verbFeatures = [verbCount]Features{
 	VerbRemove:     FeatureChange,
 	VerbRenameFrom: FeatureChange,
 	VerbRenameTo:   FeatureChange,
+	VerbAuth:       FeatureAuth,
 }
 
 // Has reports whether f includes all of wanted.

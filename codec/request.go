@@ -17,6 +17,10 @@ type Request struct {
 	// Offset and Length are a range in bytes; a Length of 0 means up to the end of the file.
 	// Total is the size of the complete upload in bytes.
 	Offset, Length, Total int64
+	// Mechanism begins a login; it is 0 where Message continues one.
+	Mechanism Mechanism
+	// Message is the client's message of a login.
+	Message []byte
 	// Name is the unparsed name. It shares the text's memory.
 	Name []byte
 }
@@ -24,7 +28,7 @@ type Request struct {
 // RequestError says why a command is invalid. All values are predefined, so that invalid input does
 // not allocate.
 type RequestError struct {
-	// Code is CodeUnknown or CodeArgument.
+	// Code is CodeUnknown, CodeArgument or CodeParameter.
 	Code int
 	// Reason is in lower case and does not repeat the input.
 	Reason string
@@ -57,6 +61,7 @@ const (
 	argTotal
 	argName    // the rest of the text, including spaces
 	argListing // an optional -l, then an optional name
+	argMessage // an optional mechanism, then a message in Base64
 )
 
 // arguments lists the arguments of each verb in order.
@@ -84,6 +89,7 @@ var arguments = [verbCount][]argument{
 	VerbNoop:       {},
 	VerbAbort:      {},
 	VerbQuit:       {},
+	VerbAuth:       {argMessage},
 }
 
 // IsHello reports whether a session's first command selects the status exchange. (PROTOCOL.md,
@@ -134,6 +140,8 @@ func (q *Request) parseArgument(a argument, rest *[]byte, more *bool) *RequestEr
 		}
 		q.Name, *more = *rest, false
 		return nil
+	case argMessage:
+		return q.parseLogin(rest, more)
 	default:
 		if !*more {
 			return errTooFew
@@ -237,6 +245,8 @@ func (q *Request) appendArgument(dst []byte, a argument) ([]byte, error) {
 			return dst, errName
 		}
 		return append(append(dst, ' '), q.Name...), nil
+	case argMessage:
+		return q.appendLogin(dst)
 	default: // argListing
 		return q.appendListing(dst), nil
 	}

@@ -41,6 +41,13 @@ var requestCases = map[string]Request{
 	"noop":                            {Verb: VerbNoop},
 	"abor":                            {Verb: VerbAbort},
 	"quit":                            {Verb: VerbQuit},
+	"auth SCRAM-SHA-256 bixh":         logIn(MechanismScram, "n,a"),
+	"auth SCRAM-SHA-256-PLUS YQ==":    logIn(MechanismScramPlus, "a"),
+	"auth +/8=":                       logIn(0, "\xfb\xff"),
+}
+
+func logIn(m Mechanism, message string) Request {
+	return Request{Verb: VerbAuth, Mechanism: m, Message: []byte(message)}
 }
 
 func part() PartID {
@@ -115,6 +122,13 @@ func TestInvalidRequestsAreRejected(t *testing.T) {
 		"sum  a": {VerbSum, errAlgo}, "pwd x": {VerbPwd, errTooMany},
 		"noop ": {VerbNoop, errTooMany}, "quit now": {VerbQuit, errTooMany},
 		"cd": {VerbCd, errName}, "rm": {VerbRemove, errName},
+		"auth": {VerbAuth, errTooFew}, "auth ": {VerbAuth, errMessage},
+		"auth SCRAM-SHA-256": {VerbAuth, errTooFew}, "auth SCRAM-SHA-256 ": {VerbAuth, errMessage},
+		"auth PLAIN-X YQ==":       {VerbAuth, errMechanism},
+		"auth scram-sha-256 YQ==": {VerbAuth, errMechanism},
+		"auth YQ":                 {VerbAuth, errMessage}, "auth YR==": {VerbAuth, errMessage},
+		"auth YQ\n==": {VerbAuth, errMessage}, "auth YQ== YQ==": {VerbAuth, errTooMany},
+		"auth PLAIN": {VerbAuth, errMessage}, "auth SCRAM-SHA-256 YQ== x": {VerbAuth, errTooMany},
 	} {
 		got, err := ParseRequest([]byte(text))
 		if got.Verb != want.verb || !errors.Is(err, want.err) {
@@ -135,6 +149,7 @@ func TestAppendRequestRejectsWhatCannotBeRead(t *testing.T) {
 		{Verb: VerbSum, Name: []byte("a")},
 		{Verb: VerbSum, Algo: 9, Name: []byte("a")},
 		putPart(2, 1),
+		logIn(3, "a"), logIn(MechanismScram, ""),
 	} {
 		if wire, err := AppendRequest([]byte("x"), q); err == nil || string(wire) != "x" {
 			t.Errorf("%+v became %q", q, wire)

@@ -192,6 +192,9 @@ const (
 // IsReserved reports whether a part of a name is one that a store keeps for itself. Capitals count
 // as well: some filesystems do not tell them apart.
 func IsReserved(part string) bool {
+	if part == "" || part[0] != '.' {
+		return false
+	}
 	part = strings.ToLower(part)
 	random, ok := strings.CutPrefix(part, ReservedPrefix)
 	if !ok || part == ReservedParts {

@@ -47,9 +47,10 @@ type Store interface {
 	// KindNotPlain if anything but a file or a link has the name, KindExists with NoReplace.
 	Create(n Name, o CreateOptions) (Upload, error)
 	// Extend begins an upload that writes to the file n in place, from an offset on, or from its
-	// end if that is AtEnd. It returns the offset. What the file had behind it is cut off; without
-	// the file it is made. Commit and Abort both keep what was written. Errors are those of Create,
-	// KindOffset when the offset is beyond the end, and KindBusy while another extends the file.
+	// end if that is AtEnd. It returns the offset. What the file had behind it is cut off when the
+	// first bytes are written, or by Commit; without the file it is made. Commit and Abort both
+	// keep what was written. Errors are those of Create, KindOffset when the offset is beyond the
+	// end, and KindBusy while another extends the file.
 	Extend(n Name, at int64, o CreateOptions) (Upload, int64, error)
 	// StoreSmall stores data as the file n, atomically. Errors are those of Create and Upload.
 	StoreSmall(n Name, data []byte, o CommitOptions) error

@@ -189,8 +189,10 @@ func (s *Server) loadCertificate() error {
 	return nil
 }
 
-// Reload reads the certificate again, for new connections. After an error the old one stays.
+// Reload reads the users file and the certificate again, for new connections. After an error the
+// old ones stay.
 func (s *Server) Reload() {
+	s.ReloadUsers()
 	if s.tls == nil {
 		return
 	}

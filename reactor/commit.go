@@ -41,7 +41,7 @@ func (rc *receiver) committed() {
 		rc.pending, rc.part = nil, nil
 	}
 	if j.err != nil {
-		if fsio.KindOf(j.err) != fsio.KindExists || rc.dec.Offset() > 0 {
+		if fsio.KindOf(j.err) != fsio.KindExists || !rc.keepsOld() {
 			t.fail(outcomeOf(j.err), j.err)
 			return
 		}

@@ -18,7 +18,6 @@ type session struct {
 	id      uint64
 	address *address
 	link
-	peer netip.AddrPort
 	face face
 	*rights
 	dec codec.Decoder
@@ -26,18 +25,19 @@ type session struct {
 	transfer *transfer
 	// offer is one that stands without a command, nil while there is none.
 	offer *offer
-	// detached counts the transfers that move without the session waiting for them.
-	detached int
+	// detached counts the transfers that move without the session waiting for them. ahead is how
+	// many bytes were sent ahead of the answer to the last command.
+	detached, ahead int32
 	// silence runs out when the session may have been silent for too long.
 	silence loop.Deadline
 	// began is when control was accepted, heard when the last whole command came.
 	began, heard loop.Instant
-	// ahead is how many bytes were sent ahead of the answer to the last command.
-	ahead int
 	loop.Entry
 	// pumping: commands are being taken, so that the end of one does not begin that anew. greeted:
 	// its first command came.
 	pumping, greeted bool
+	// peerPort is the client's port; its address is address.ip.
+	peerPort uint16
 	totals
 }
 
@@ -66,16 +66,16 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	}
 	f := e.open(r.server)
 	s := &session{
-		machine: newMachine(f.properties()),
-		r:       r,
-		id:      r.server.sessionID.Add(1),
-		address: a,
-		link:    link{conn: c},
-		peer:    peer,
-		face:    f,
-		rights:  &r.server.rights,
-		began:   r.loop.Now,
-		heard:   r.loop.Now,
+		machine:  newMachine(f.properties()),
+		r:        r,
+		id:       r.server.sessionID.Add(1),
+		address:  a,
+		link:     link{conn: c},
+		peerPort: peer.Port(),
+		face:     f,
+		rights:   r.server.anonymous(),
+		began:    r.loop.Now,
+		heard:    r.loop.Now,
 	}
 	s.dec = codec.NewDecoder(s.grammar)
 	s.dec.LimitCommand(r.limiter.Limits.CommandBytes)
@@ -86,9 +86,9 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 		c.InlineUrgent()
 	}
 	if e.implicitTLS {
-		s.greetsLater = true
-		s.mustResume = r.server.options.FTP.Resume == ResumeRequire
-		s.startTLS(r.server.tls.PerSession(), true)
+		t := r.server.ftpTLS()
+		t.greetsLater = true
+		s.startTLS(t, true)
 		return s
 	}
 	s.write(f.greeting(s))
@@ -157,13 +157,14 @@ func (s *session) Closed(err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.reason = endLost
 		}
-		if s.tls != nil && !s.secure {
+		if s.tls != nil && !s.encrypted() {
 			s.reason = endHandshake
 		}
 	}
+	s.dropAttempt()
 	r.loop.Deadlines.Clear(&s.silence)
-	if s.handshake != nil {
-		s.handshake.end()
+	if s.tls != nil && s.tls.handshake != nil {
+		s.tls.handshake.end()
 	}
 	s.dec.Release()
 	r.logSession(s)
@@ -173,7 +174,9 @@ func (s *session) Closed(err error) {
 	a.sessions--
 	s.dropWaiting()
 	s.dropOffer()
-	s.cut = s.secure && err != nil && !errors.Is(err, io.EOF)
+	if s.tls != nil {
+		s.tls.cut = err != nil && !errors.Is(err, io.EOF)
+	}
 	s.face.closed(s)
 	r.freed(a)
 	r.forget(a)
@@ -237,13 +240,15 @@ func (s *session) takeCommand() bool {
 		s.face.prepare(d.transfer)
 	case decideRun:
 		s.step(inAsk)
-		d.run()
+		d.run(s)
 	case decideAnswer:
 		s.step(inAsk)
 		s.face.reply(s, d.answer)
 		s.feed(inAnswer)
 	case decideQuit:
 		s.feed(inQuit)
+	case decideClosed:
+		s.feed(inClosed)
 	case decideViolation:
 		s.feed(inViolation)
 	case decidePlain:
@@ -257,7 +262,7 @@ func (s *session) takeCommand() bool {
 func (s *session) feed(in inputKind) {
 	out := s.step(in)
 	if out.tell {
-		s.ahead = s.waiting()
+		s.ahead = int32(s.waiting())
 		s.face.offered(s, s.transfer.offer)
 	}
 	if out.end != endNot {
@@ -305,6 +310,7 @@ func (s *session) dropWaiting() {
 // end closes control once our last answer has left, since a close before would cut it off.
 func (s *session) end() {
 	s.r.batch.flush(s)
+	s.dropAttempt()
 	if s.conn == nil {
 		return
 	}

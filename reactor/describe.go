@@ -27,6 +27,8 @@ type Description struct {
 	// TLS says which connections are encrypted; Fingerprint is the SHA-256 of the certificate.
 	TLS         TLSMode
 	Fingerprint string
+	// Login says who logs in.
+	Login string
 	// Connect is the command that connects a client.
 	Connect string
 	// Warning is set where strangers may write.
@@ -54,10 +56,11 @@ func (s *Server) Describe() Description {
 		Sessions:  s.limiter.Limits.Sessions,
 		Transfers: s.limiter.Limits.Transfers,
 		Leftovers: s.swept,
+		Listen:    "all addresses, IPv4 and IPv6",
+		To:        "anyone who can reach this machine",
+		Login:     s.loginText(),
 		TLS:       o.TLS.Mode, Fingerprint: s.fingerprint(),
-		Listen: "all addresses, IPv4 and IPv6",
-		To:     "anyone who can reach this machine",
-		May:    "list, get, put (replacing what is there)",
+		May: "list, get, put (replacing what is there)",
 	}
 	if o.Listen != "" {
 		d.Listen = joinAddrs(s.addresses)
@@ -95,14 +98,7 @@ func (s *Server) Describe() Description {
 	case status && o.features().Has(codec.FeatureMkdir):
 		d.May += ", make folders"
 	}
-	if writes && !local && len(o.Allow) == 0 {
-		d.Warning = "anyone who can connect may store files here; " +
-			"--read-only, --no-overwrite or --allow CIDR narrow that"
-		if changes {
-			d.Warning = "anyone who can connect may store and remove files here; " +
-				"--read-only, --no-overwrite or --allow CIDR narrow that"
-		}
-	}
+	d.Warning = s.warning(writes && !local && len(o.Allow) == 0, changes)
 	d.Connect = s.connect(&d)
 	return d
 }
@@ -120,6 +116,26 @@ func (s *Server) connect(d *Description) string {
 		return "ferry --classic " + s.host() + " " + strconv.Itoa(d.Classic)
 	default:
 		return "ferry --classic " + s.host()
+	}
+}
+
+// warning says what a server risks, where that is more than its owner may expect. Strangers may
+// write if it is open, and remove if changes is set.
+func (s *Server) warning(open, changes bool) string {
+	switch o := &s.options; {
+	case o.Users != "" && o.PlainPasswords:
+		return "passwords and files travel without encryption (--plain-passwords): " +
+			"whoever can read the network can log in"
+	case o.Users != "":
+		return "no user can log in without TLS or --plain-passwords"
+	case open && changes:
+		return "anyone who can connect may store and remove files here; " +
+			"--read-only, --no-overwrite or --allow CIDR narrow that"
+	case open:
+		return "anyone who can connect may store files here; " +
+			"--read-only, --no-overwrite or --allow CIDR narrow that"
+	default:
+		return ""
 	}
 }
 

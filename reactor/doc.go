@@ -13,6 +13,7 @@
 // command, face says what an exchange is, and each face_ file is one. lease and offer give a
 // command its data port, keyed those that are known by a KEY, dataport accepts. transfer is a
 // command from its bytes to its end, with send, listing, receive and commit for its two directions;
-// job and work are its file work, sum its checksums. rights, reply, space, log and counters support
-// them.
+// job and work are its file work, sum its checksums. rights says what a session may do, guard keeps
+// the rights of a user by path, users has them all, attempt is a login. reply, space, log and
+// counters support them.
 package reactor

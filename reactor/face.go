@@ -55,9 +55,9 @@ type properties struct {
 	// firstTLS: a session that begins with TLS is served in TLS. choosesData: the client says
 	// whether data connections are encrypted, otherwise they are as control is.
 	firstTLS, choosesData bool
-	// closesFirst: the end of a transfer is answered once the client has closed the data
-	// connection, or soon after. Otherwise it is answered at once.
-	closesFirst bool
+	// closesAtOnce: the client does not send on the data connection of what it receives, so that
+	// the server closes it when all is sent. Otherwise the client has time to close it first.
+	closesAtOnce bool
 	// urgent: urgent data is part of the commands.
 	urgent bool
 	// pool holds the ports on which the offers stand.
@@ -74,7 +74,7 @@ type decision struct {
 	// answer is for decideAnswer.
 	answer answer
 	// run is for decideRun.
-	run func()
+	run func(s *session)
 }
 
 type decisionKind uint8
@@ -94,6 +94,8 @@ const (
 	decideNothing
 	// decideQuit ends the session as the client asks.
 	decideQuit
+	// decideClosed ends it because the exchange has no login, which the server demands.
+	decideClosed
 	// decideViolation ends it because the client broke the protocol.
 	decideViolation
 	// decidePlain ends it because it is not TLS.

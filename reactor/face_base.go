@@ -33,7 +33,7 @@ func (baseFace) next(s *session, in []byte) (decision, int) {
 	if hello {
 		d = greetStatus(s)
 	}
-	if !s.secure && s.r.server.options.TLS.Mode == TLSRequire {
+	if !s.encrypted() && s.r.server.options.TLS.Mode == TLSRequire {
 		return decision{kind: decidePlain}, n
 	}
 	if hello {
@@ -44,8 +44,11 @@ func (baseFace) next(s *session, in []byte) (decision, int) {
 
 // decide turns a command without replies into a transfer, or ends the session.
 func (s *session) decide(c codec.Command) decision {
-	if c.Verb == codec.VerbQuit {
+	switch {
+	case c.Verb == codec.VerbQuit:
 		return decision{kind: decideQuit}
+	case s.closed: // this exchange has no login
+		return decision{kind: decideClosed}
 	}
 	q := codec.Request{Verb: c.Verb, Name: c.Name}
 	return decision{kind: decideBegin, transfer: s.newTransfer(q, c.Text)}
@@ -53,7 +56,7 @@ func (s *session) decide(c codec.Command) decision {
 
 // ahead tells an upload that the next command came, which may end it.
 func (baseFace) ahead(s *session) bool {
-	if t := s.transfer; t != nil && s.waiting() > s.ahead+codec.FieldSize {
+	if t := s.transfer; t != nil && s.waiting() > int(s.ahead)+codec.FieldSize {
 		t.recv.furtherCommand()
 	}
 	return s.conn != nil && s.awaitsCommand()
@@ -70,7 +73,7 @@ func (s *session) tellPort(number uint16) {
 
 // start does the file work, which in this exchange follows the data connection.
 func (f baseFace) start(t *transfer) {
-	err := t.session.check(t.Verb)
+	err := t.rights.check(t.Verb)
 	if err == nil {
 		err = t.parseName()
 	}
@@ -122,7 +125,7 @@ func (baseFace) expired(*session, bool) {}
 
 // closed tells an upload that no further command can come.
 func (baseFace) closed(s *session) {
-	if s.transfer != nil && !s.cut {
+	if s.transfer != nil && (s.tls == nil || !s.tls.cut) {
 		s.transfer.recv.furtherCommand()
 	}
 }

@@ -51,12 +51,12 @@ func (classicFace) prepare(t *transfer) {
 		t.request(poolMessages)
 		return
 	}
-	err := t.session.check(t.Verb)
+	err := t.rights.check(t.Verb)
 	if err == nil {
 		err = t.parseName()
 	}
 	if err == nil {
-		err = t.session.store.OpenCached(&t.send.file, t.name)
+		err = t.rights.store.OpenCached(&t.send.file, t.name)
 		if err == nil {
 			err = t.send.file.Close()
 		}

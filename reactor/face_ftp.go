@@ -29,10 +29,12 @@ type ftpFace struct {
 	onlyEPSV bool
 	// folder is what names are relative to; from is what RNFR named.
 	folder, from fsio.Name
-	// rest is where the next transfer begins, reserved what ALLO has announced for it.
-	rest, reserved int64
+	// rest is where the next transfer begins.
+	rest int64
 	// active is where PORT or EPRT has the server connect, the zero value if the client connects.
 	active netip.AddrPort
+	// local is the address that the client has reached, once it was asked for.
+	local netip.Addr
 	// offers is the command that asked for the offer that is under way.
 	offers ftp.Verb
 	// seen is how many bytes of what waits on control were searched for ABOR.
@@ -52,15 +54,15 @@ const (
 )
 
 var ftpProperties = properties{
-	grammar:     codec.Lines,
-	table:       &replyTable,
-	worksFirst:  true,
-	waits:       true,
-	answers:     true,
-	closesFirst: true,
-	choosesData: true,
-	urgent:      true,
-	pool:        poolData,
+	grammar:      codec.Lines,
+	table:        &replyTable,
+	worksFirst:   true,
+	waits:        true,
+	answers:      true,
+	closesAtOnce: true,
+	choosesData:  true,
+	urgent:       true,
+	pool:         poolData,
 }
 
 func openFTP(s *Server) face {
@@ -77,7 +79,7 @@ func (f *ftpFace) greeting(*session) []byte {
 	if text := f.server.options.FTP.Banner; text != "" {
 		return ftp.AppendReply(nil, ftp.ReplyReady.Code(), text)
 	}
-	return ftp.ReplyReady.Append(nil)
+	return ftp.ReplyReady.Text()
 }
 
 // next takes a command line, or what belongs to telnet.
@@ -90,7 +92,8 @@ func (f *ftpFace) next(s *session, in []byte) (decision, int) {
 	case ftp.EventRefused:
 		return say(ftp.ReplyControl), n
 	case ftp.EventAnswer:
-		s.write(ev.Answer[:])
+		refused := ev.Answer
+		s.write(refused[:])
 		return decision{kind: decideNothing}, n
 	case ftp.EventError:
 		return decision{kind: decideViolation}, n
@@ -121,12 +124,12 @@ func (f *ftpFace) command(s *session, line []byte) decision {
 		c.Verb == ftp.VerbStat && len(c.Argument) == 0:
 		return f.state(s, c)
 	default:
-		return f.files(s, c, p)
+		return f.files(s, c)
 	}
 }
 
 // say answers with a reply.
-func say(r ftp.Reply) decision { return sayRaw(r.Append(nil)) }
+func say(r ftp.Reply) decision { return sayRaw(r.Text()) }
 
 // sayRaw answers with the bytes of a reply.
 func sayRaw(reply []byte) decision {
@@ -156,10 +159,8 @@ func (f *ftpFace) ahead(s *session) bool {
 			return false
 		}
 		switch c, _ := ftp.Parse(line); {
-		case c.Verb == ftp.VerbAbor && changes(s.transfer.verb):
-			return false // it may have been carried out
 		case c.Verb == ftp.VerbAbor:
-			s.transfer.giveUp()
+			abort(s)
 			return s.conn != nil && s.awaitsCommand()
 		case opened && f.seen == 0 && (c.Verb == ftp.VerbNoop || c.Verb == ftp.VerbStat) &&
 			len(c.Argument) == 0:
@@ -169,13 +170,19 @@ func (f *ftpFace) ahead(s *session) bool {
 	}
 }
 
-// changes reports whether a command changes something without a data connection.
-func changes(v ftp.Verb) bool {
-	switch v {
-	case ftp.VerbMfmt, ftp.VerbMdtm, ftp.VerbSite:
-		return true
+// abort ends what takes long: a transfer or a checksum. The data connection may have been made, and
+// not been accepted yet.
+func abort(s *session) {
+	t := s.transfer
+	if !moves(t.verb) && t.Verb != codec.VerbSum {
+		return
 	}
-	return false
+	if t.state == transferOffered && !t.offer.line.pool.out {
+		t.offer.acceptNow()
+	}
+	if s.transfer == t {
+		t.giveUp()
+	}
 }
 
 // prepare begins the work of a command.
@@ -199,11 +206,11 @@ func (f *ftpFace) offered(s *session, o *offer) {
 	case t != nil && t.verb == ftp.VerbStou:
 		s.write(ftp.AppendSTOU(nil, t.called))
 	case t != nil:
-		s.write(ftp.ReplyOpening.Append(nil))
+		s.write(ftp.ReplyOpening.Text())
 	case f.offers == ftp.VerbPasv:
-		s.write(ftp.AppendPASV(nil, netip.AddrPortFrom(f.advertised(s), o.number())))
+		s.write(ftp.AppendPASV(s.r.lineBuffer[:0], netip.AddrPortFrom(f.advertised(s), o.number())))
 	default:
-		s.write(ftp.AppendEPSV(nil, o.number()))
+		s.write(ftp.AppendEPSV(s.r.lineBuffer[:0], o.number()))
 	}
 	switch {
 	case o.transfer == nil:
@@ -230,7 +237,7 @@ func (o *offer) Connected(c loop.Channel, err error) {
 	switch {
 	case err != nil:
 		o.transfer.endAs(outcomeUntaken, err)
-	case o.session.secureData:
+	case o.session.encryptsData():
 		o.connectTLS(c)
 	default:
 		o.take(c)
@@ -240,7 +247,7 @@ func (o *offer) Connected(c loop.Channel, err error) {
 // expired answers a client for which no port became free.
 func (f *ftpFace) expired(s *session, waited bool) {
 	if waited {
-		s.write(ftp.ReplyNoPort.Append(nil))
+		s.write(ftp.ReplyNoPort.Text())
 		s.feed(inAnswer)
 	}
 }
@@ -262,6 +269,9 @@ func (*ftpFace) refuse(t *transfer, o outcome, err error) { t.endAs(o, err) }
 // done answers the end of a command that needed file work or a data connection.
 func (f *ftpFace) done(t *transfer) {
 	s := t.session
+	if moves(t.verb) {
+		f.active = netip.AddrPort{} // it counts once, also for a transfer that failed
+	}
 	in := inDone
 	switch s.state {
 	case sessionAsked:
@@ -287,13 +297,13 @@ func (f *ftpFace) bye(s *session, why endReason) {
 	switch why {
 	case endClosed, endLogin:
 	case endQuit:
-		s.write(ftp.ReplyBye.Append(nil))
+		s.write(ftp.ReplyBye.Text())
 	case endIdle:
-		s.write(ftp.ReplyIdle.Append(nil))
+		s.write(ftp.ReplyIdle.Text())
 	case endDrained:
-		s.write(ftp.ReplyClosing.Append(nil))
+		s.write(ftp.ReplyClosing.Text())
 	default:
-		s.write(ftp.ReplyFlood.Append(nil))
+		s.write(ftp.ReplyFlood.Text())
 	}
 }
 
@@ -303,7 +313,7 @@ func (f *ftpFace) closed(s *session) {
 	s.r.loop.Deadlines.Clear(&f.later.deadline)
 	t := s.transfer
 	switch {
-	case t == nil || !t.isPut():
+	case t == nil || !t.isPut() || s.r.aborting: // what the server aborts it counts
 	case t.state == transferMoving:
 		t.fail(outcomeLeft, nil)
 	case t.state == transferOffered:
@@ -330,7 +340,7 @@ func (d *delayedReply) Expire(*loop.Deadline) {
 
 // after has a reply sent after a while, and the session fed then.
 func (f *ftpFace) after(s *session, wait time.Duration, reply []byte, in inputKind) decision {
-	return decision{kind: decideRun, run: func() {
+	return decision{kind: decideRun, run: func(*session) {
 		f.later.s, f.later.reply, f.later.in = s, reply, in
 		s.r.loop.Deadlines.Set(&f.later.deadline, s.r.loop.Now+wait)
 	}}

@@ -8,6 +8,7 @@ import (
 
 	"ferry/codec"
 	"ferry/codec/ftp"
+	"ferry/fsio"
 )
 
 // state answers a command that needs no file work.
@@ -20,7 +21,7 @@ func (f *ftpFace) state(s *session, c ftp.Command) decision {
 		}
 		return say(ftp.ReplyPassword)
 	case ftp.VerbPass:
-		return f.pass(s)
+		return f.pass(s, string(c.Argument))
 	case ftp.VerbRein:
 		f.reinitialize(s)
 		return say(ftp.ReplyReady)
@@ -120,14 +121,23 @@ const (
 	loginDelay = time.Second
 )
 
-// pass logs in. Without users only anonymous ones may, with any password.
-func (f *ftpFace) pass(s *session) decision {
+// pass logs in. Anonymous users may give any password, if the server admits them.
+func (f *ftpFace) pass(s *session, password string) decision {
+	all := s.r.server.anonymous()
 	switch {
 	case f.login == ftpNoUser:
 		return say(ftp.ReplyUserFirst)
-	case anonymous(f.user):
+	case anonymous(f.user) && !all.closed:
+		if s.rights != all { // the user before had folders of its own
+			s.rights, f.folder = all, fsio.Name{}
+		}
 		f.login, f.failures = ftpLoggedIn, 0
 		return say(ftp.ReplyLoggedIn)
+	case s.canLogIn():
+		f.login = ftpNoUser
+		return decision{kind: decideRun, run: func(s *session) {
+			s.authenticate(f.user, password, func(g *rights, err error) { f.passed(s, g, err) })
+		}}
 	}
 	f.login = ftpNoUser
 	f.failures++
@@ -135,12 +145,33 @@ func (f *ftpFace) pass(s *session) decision {
 	if f.failures == loginsMax {
 		in = inLogin
 	}
-	return f.after(s, loginDelay<<(f.failures-1), ftp.ReplyLoginFailed.Append(nil), in)
+	return f.after(s, loginDelay<<(f.failures-1), ftp.ReplyLoginFailed.Text(), in)
+}
+
+// passed answers a password that was checked.
+func (f *ftpFace) passed(s *session, g *rights, err error) {
+	if err == nil {
+		s.logIn(g)
+		f.login, f.failures, f.folder = ftpLoggedIn, 0, fsio.Name{}
+		s.write(ftp.ReplyLoggedIn.Append(nil))
+		s.feed(inAnswer)
+		return
+	}
+	in, reply := inAnswer, ftp.ReplyLoginFailed
+	if f.failures++; f.failures == loginsMax {
+		in = inLogin
+	}
+	if err != errLoginFailed { // it was not checked
+		in, reply = inLogin, ftp.ReplyBusy
+	}
+	s.write(reply.Append(nil))
+	s.feed(in)
 }
 
 // reinitialize makes the session what it was when it began.
 func (f *ftpFace) reinitialize(s *session) {
 	s.dropOffer()
+	s.rights = s.r.server.anonymous()
 	fresh := openFTP(f.server).(*ftpFace)
 	fresh.reader, fresh.seen, fresh.summed = f.reader, f.seen, f.summed
 	*f = *fresh
@@ -150,7 +181,7 @@ func (f *ftpFace) reinitialize(s *session) {
 // immediate is the reply to NOOP or STAT, also while a transfer runs.
 func (f *ftpFace) immediate(s *session, v ftp.Verb) []byte {
 	if v == ftp.VerbNoop {
-		return ftp.ReplyOK.Append(nil)
+		return ftp.ReplyOK.Text()
 	}
 	b := ftp.AppendFirst(nil, 211, "Status of the session:")
 	user := "Not logged in"
@@ -172,7 +203,7 @@ func (f *ftpFace) dataConnection(s *session, c ftp.Command) decision {
 	if f.onlyEPSV && c.Verb != ftp.VerbEpsv {
 		return say(ftp.ReplyEPSVAll)
 	}
-	local := s.conn.Local().Addr()
+	local := f.reached(s)
 	switch c.Verb {
 	case ftp.VerbPasv:
 		if !f.advertised(s).Is4() {
@@ -193,18 +224,19 @@ func (f *ftpFace) dataConnection(s *session, c ftp.Command) decision {
 		return f.port(s, c)
 	}
 	f.offers, f.active = c.Verb, netip.AddrPort{}
-	if o := s.offer; o != nil && o.state == offerStanding {
-		// The port is the session's own: it needs neither a rest nor another one.
-		s.r.loop.Deadlines.Set(&o.deadline, s.r.loop.Now+s.r.limiter.Limits.OfferTimeout)
-		return decision{kind: decideRun, run: func() { f.offered(s, o) }}
+	if o := s.offer; o != nil && o.data == nil {
+		return decision{kind: decideRun, run: func(s *session) {
+			s.offer.renew()
+			s.face.offered(s, s.offer)
+		}}
 	}
-	return decision{kind: decideRun, run: func() { s.requestAhead(s.pool) }}
+	return decision{kind: decideRun, run: func(s *session) { s.requestAhead(s.pool) }}
 }
 
 // otherProtocol refuses a network protocol that is not that of control.
 func (f *ftpFace) otherProtocol(local netip.Addr) []byte {
 	if local.Is4() {
-		return ftp.ReplyProtocol4.Append(nil)
+		return ftp.ReplyProtocol4.Text()
 	}
 	return ftp.AppendReply(nil, ftp.ReplyProtocol.Code(),
 		"Network protocol not supported, use (2)")
@@ -222,7 +254,7 @@ func (f *ftpFace) port(s *session, c ftp.Command) decision {
 	}
 	to, r := parse(c.Argument)
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	switch peer := s.peer.Addr(); {
+	switch peer := s.peer().Addr(); {
 	case r != 0:
 		return say(r)
 	case to.Addr().Is4() != peer.Is4():
@@ -238,11 +270,19 @@ func (f *ftpFace) port(s *session, c ftp.Command) decision {
 // advertised is the address that PASV tells.
 func (f *ftpFace) advertised(s *session) netip.Addr {
 	for _, a := range f.server.options.FTP.Advertise {
-		if a.To.Contains(s.peer.Addr()) {
+		if a.To.Contains(s.peer().Addr()) {
 			return a.Address
 		}
 	}
-	return s.conn.Local().Addr()
+	return f.reached(s)
+}
+
+// reached is the address of the server that the client has connected to.
+func (f *ftpFace) reached(s *session) netip.Addr {
+	if !f.local.IsValid() {
+		f.local = s.conn.Local().Addr()
+	}
+	return f.local
 }
 
 // FTPOptions say how FTP is served.

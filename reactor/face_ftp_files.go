@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"ferry/codec"
 	"ferry/codec/ftp"
@@ -26,8 +25,8 @@ var ftpVerbs = map[ftp.Verb]codec.Verb{
 }
 
 // files decides on a command that looks at, changes or moves files.
-func (f *ftpFace) files(s *session, c ftp.Command, p ftp.Properties) decision {
-	moves := p.Work == ftp.WorkSend || p.Work == ftp.WorkReceive
+func (f *ftpFace) files(s *session, c ftp.Command) decision {
+	moves := moves(c.Verb)
 	rest := f.rest
 	if moves {
 		f.rest = 0 // it counts once, also for a transfer that is refused
@@ -35,12 +34,12 @@ func (f *ftpFace) files(s *session, c ftp.Command, p ftp.Properties) decision {
 	switch {
 	case c.Verb == ftp.VerbRnto && s.state != sessionRenaming:
 		return say(ftp.ReplyRenameFirst)
-	case moves && s.offer == nil && !f.active.IsValid():
+	case moves && !s.hasOffer() && !f.active.IsValid():
 		return say(ftp.ReplyNoOffer)
-	case s.check(ftpVerbs[c.Verb]) != nil:
+	case c.Verb != ftp.VerbSite && s.check(ftpVerbs[c.Verb]) != nil:
 		return say(ftp.ReplyForbidden)
 	}
-	t := &ftpCommand{f: f, s: s, c: c, rest: rest}
+	t := ftpCommand{f: f, s: s, c: c, rest: rest}
 	switch c.Verb {
 	case ftp.VerbRetr, ftp.VerbStor, ftp.VerbAppe, ftp.VerbStou:
 		return t.move()
@@ -59,6 +58,12 @@ func (f *ftpFace) files(s *session, c ftp.Command, p ftp.Properties) decision {
 	}
 }
 
+// moves reports whether a command needs a data connection.
+func moves(v ftp.Verb) bool {
+	w := v.Properties().Work
+	return w == ftp.WorkSend || w == ftp.WorkReceive
+}
+
 // ftpCommand is a command that needs file work, on its way to a transfer.
 type ftpCommand struct {
 	f    *ftpFace
@@ -67,16 +72,20 @@ type ftpCommand struct {
 	rest int64
 }
 
-// begin makes the transfer of the command about a name. Where the name is not valid it refuses.
-func (x *ftpCommand) begin(name []byte, set func(t *transfer)) decision {
+// begin makes the transfer of the command about a name. Where the name is not valid there is none,
+// and the reply refuses it.
+func (x ftpCommand) begin(name []byte) (t *transfer, refusal []byte) {
 	parsed, err := x.s.names.ParseIn(x.f.folder, name)
 	if err != nil {
-		return sayRaw(x.f.failed(x.c.Verb, string(name), err))
+		return nil, x.f.failed(x.c.Verb, string(name), err)
 	}
-	v := ftpVerbs[x.c.Verb]
-	t := x.s.newTransfer(codec.Request{Verb: v, Name: name}, name)
+	t = x.s.newTransfer(codec.Request{Verb: ftpVerbs[x.c.Verb], Name: name}, name)
 	t.verb, t.name = x.c.Verb, parsed
-	set(t)
+	return t, nil
+}
+
+// start begins a transfer.
+func (x ftpCommand) start(t *transfer) decision {
 	kind := decideBegin
 	if x.c.Verb == ftp.VerbRnto {
 		kind = decideFollow
@@ -85,61 +94,59 @@ func (x *ftpCommand) begin(name []byte, set func(t *transfer)) decision {
 }
 
 // call makes a transfer whose file work returns the reply.
-func (x *ftpCommand) call(
+func (x ftpCommand) call(
 	name []byte, call func(store fsio.Store, t *transfer) ([]byte, error),
 ) decision {
-	return x.begin(name, func(t *transfer) {
-		t.call = func(store fsio.Store) ([]byte, error) { return call(store, t) }
-	})
+	t, refusal := x.begin(name)
+	if t == nil {
+		return sayRaw(refusal)
+	}
+	t.call = func(store fsio.Store) ([]byte, error) { return call(store, t) }
+	return x.start(t)
 }
 
 // move is a transfer of a file.
-func (x *ftpCommand) move() decision {
-	f := x.f
-	name := append([]byte(nil), x.c.Argument...)
+func (x ftpCommand) move() decision {
+	name := x.c.Argument
 	if x.c.Verb == ftp.VerbStou {
 		var random [8]byte
 		_, _ = rand.Read(random[:]) // it never fails
 		if len(name) == 0 {
 			name = []byte("ferry")
 		}
-		name = fmt.Appendf(name, ".%x", random)
+		name = fmt.Appendf(name[:len(name):len(name)], ".%x", random)
 	}
-	reserved := f.reserved
-	f.reserved = 0
-	return x.begin(name, func(t *transfer) {
-		ascii := f.kind == ftp.TypeASCII
-		if x.c.Verb == ftp.VerbRetr {
-			if t.Offset = x.rest; ascii {
-				t.send.convert = new(ftp.ToWire)
-			}
-			return
+	t, refusal := x.begin(name)
+	if t == nil {
+		return sayRaw(refusal)
+	}
+	switch ascii := x.f.kind == ftp.TypeASCII; {
+	case x.c.Verb == ftp.VerbRetr:
+		if t.Offset = x.rest; ascii {
+			t.send.convert = new(ftp.ToWire)
 		}
-		if ascii {
-			t.recv.convert = new(ftp.FromWire)
-		}
-		at := x.rest
-		switch {
-		case x.c.Verb == ftp.VerbStou:
-			at = 0 // its file is new
-		case x.c.Verb == ftp.VerbAppe && at == 0:
-			at = fsio.AtEnd
-		}
-		t.call = func(store fsio.Store) ([]byte, error) {
-			if err := t.job.room(reserved); err != nil {
-				return nil, err
-			}
-			return nil, t.recv.openTarget(store, at)
-		}
-		t.then = func() { t.offer.stand() }
-	})
+		return x.start(t)
+	case ascii:
+		t.recv.convert = new(ftp.FromWire)
+	}
+	at := x.rest
+	switch {
+	case x.c.Verb == ftp.VerbStou:
+		at = 0 // its file is new
+	case x.c.Verb == ftp.VerbAppe && at == 0:
+		at = fsio.AtEnd
+	}
+	t.recv.inPlace = at != 0
+	t.call = func(store fsio.Store) ([]byte, error) { return nil, t.recv.openTarget(store, at) }
+	t.then = func() { t.offer.stand() }
+	return x.start(t)
 }
 
 // openTarget finds out whether an upload can be stored under its name. One that does not begin at 0
 // is written in place from there on.
 func (rc *receiver) openTarget(store fsio.Store, at int64) error {
 	t := rc.t
-	o := t.session.replace()
+	o := t.replace()
 	if at != 0 {
 		u, offset, err := store.Extend(t.name, at, fsio.CreateOptions{NoReplace: o.NoReplace})
 		if err != nil {
@@ -166,12 +173,12 @@ func (rc *receiver) openTarget(store fsio.Store, at int64) error {
 }
 
 // change makes, removes or renames something, or sets its time.
-func (x *ftpCommand) change() decision {
+func (x ftpCommand) change() decision {
 	o := x.s.replace()
 	switch x.c.Verb {
 	case ftp.VerbDele:
 		return x.call(x.c.Argument, func(store fsio.Store, t *transfer) ([]byte, error) {
-			return ftp.ReplyDone.Append(nil), store.Remove(t.name)
+			return ftp.ReplyDone.Text(), store.Remove(t.name)
 		})
 	case ftp.VerbMkd:
 		return x.call(x.c.Argument, func(store fsio.Store, t *transfer) ([]byte, error) {
@@ -179,17 +186,17 @@ func (x *ftpCommand) change() decision {
 		})
 	case ftp.VerbRmd:
 		return x.call(x.c.Argument, func(store fsio.Store, t *transfer) ([]byte, error) {
-			return ftp.ReplyDone.Append(nil), store.Rmdir(t.name)
+			return ftp.ReplyDone.Text(), store.Rmdir(t.name)
 		})
 	case ftp.VerbRnfr:
 		return x.call(x.c.Argument, func(store fsio.Store, t *transfer) ([]byte, error) {
 			_, err := store.Stat(t.name)
-			return ftp.ReplyRenameTo.Append(nil), err
+			return ftp.ReplyRenameTo.Text(), err
 		})
 	case ftp.VerbRnto:
 		from := x.f.from
 		return x.call(x.c.Argument, func(store fsio.Store, t *transfer) ([]byte, error) {
-			return ftp.ReplyDone.Append(nil), store.Rename(from, t.name, o)
+			return ftp.ReplyDone.Text(), store.Rename(from, t.name, o)
 		})
 	default: // MFMT
 		set, r := ftp.ParseMfmt(x.c.Argument)
@@ -200,9 +207,14 @@ func (x *ftpCommand) change() decision {
 	}
 }
 
+// mayChange reports whether the session may change what describes a file.
+func (x ftpCommand) mayChange() bool {
+	return x.s.check(codec.VerbPut) == nil && !x.s.replace().NoReplace
+}
+
 // setTime sets the time of a file.
-func (x *ftpCommand) setTime(set ftp.Times) decision {
-	if x.s.check(codec.VerbPut) != nil || x.s.replace().NoReplace {
+func (x ftpCommand) setTime(set ftp.Times) decision {
+	if !x.mayChange() {
 		return say(ftp.ReplyForbidden)
 	}
 	return x.call(set.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
@@ -212,30 +224,30 @@ func (x *ftpCommand) setTime(set ftp.Times) decision {
 }
 
 // site is SITE CHMOD, UTIME and HELP.
-func (x *ftpCommand) site() decision {
+func (x ftpCommand) site() decision {
 	site, r := ftp.ParseSite(x.c.Argument)
 	switch {
 	case r != 0:
 		return say(r)
 	case site.Kind == ftp.SiteHelp:
 		return sayRaw(ftp.AppendSITE(nil))
-	case x.s.replace().NoReplace:
+	case !x.mayChange():
 		return say(ftp.ReplyForbidden)
 	case site.Kind == ftp.SiteUtime:
 		return x.call(site.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
-			return ftp.ReplyOK.Append(nil), store.SetMeta(t.name, fsio.Meta{ModTime: site.Time})
+			return ftp.ReplyOK.Text(), store.SetMeta(t.name, fsio.Meta{ModTime: site.Time})
 		})
 	case site.Mode > 0o777:
 		return say(ftp.ReplyParameter) // setuid, setgid and sticky
 	}
 	meta := fsio.Meta{Mode: fs.FileMode(site.Mode), SetMode: true}
 	return x.call(site.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
-		return ftp.ReplyOK.Append(nil), store.SetMeta(t.name, meta)
+		return ftp.ReplyOK.Text(), store.SetMeta(t.name, meta)
 	})
 }
 
 // allocate checks whether so many bytes have room.
-func (x *ftpCommand) allocate() decision {
+func (x ftpCommand) allocate() decision {
 	size, r := ftp.ParseAllo(x.c.Argument)
 	if r != 0 {
 		return say(r)
@@ -247,18 +259,20 @@ func (x *ftpCommand) allocate() decision {
 		if err := t.job.room(size); err != nil {
 			return nil, err
 		}
-		return ftp.ReplyAccount.Append(nil), nil
+		return ftp.ReplyAccount.Text(), nil
 	})
 }
 
 // look answers what is known of a name.
-func (x *ftpCommand) look() decision {
+func (x ftpCommand) look() decision {
 	name := x.c.Argument
-	switch x.c.Verb {
-	case ftp.VerbCdup:
+	if x.c.Verb == ftp.VerbCdup {
 		name = []byte("..")
-		if x.f.folder.IsRoot() {
-			name = nil
+	}
+	switch x.c.Verb {
+	case ftp.VerbCwd, ftp.VerbCdup:
+		if x.f.folder.IsRoot() && string(name) == ".." {
+			name = nil // the root is its own parent
 		}
 	case ftp.VerbSize:
 		if x.f.kind == ftp.TypeASCII {
@@ -284,7 +298,7 @@ func (x *ftpCommand) look() decision {
 			if e.Kind != fsio.EntryFolder {
 				return nil, errNoFolder
 			}
-			return ftp.ReplyDone.Append(nil), nil
+			return ftp.ReplyDone.Text(), nil
 		case e.Kind != fsio.EntryFile:
 			return ftp.ReplyNotFile.AppendNamed(nil, t.called), nil
 		case x.c.Verb == ftp.VerbSize:
@@ -297,10 +311,10 @@ func (x *ftpCommand) look() decision {
 
 // modified is an MDTM that may set a time: it does unless a file has the whole argument as its
 // name.
-func (x *ftpCommand) modified(set ftp.Times) decision {
+func (x ftpCommand) modified(set ftp.Times) decision {
 	whole, err := x.s.names.ParseIn(x.f.folder, x.c.Argument)
 	isName := err == nil
-	allowed := x.s.check(codec.VerbPut) == nil && !x.s.replace().NoReplace
+	allowed := x.mayChange()
 	return x.call(set.Name, func(store fsio.Store, t *transfer) ([]byte, error) {
 		if isName {
 			if e, err := store.Stat(whole); err == nil {
@@ -308,7 +322,7 @@ func (x *ftpCommand) modified(set ftp.Times) decision {
 			}
 		}
 		if !allowed {
-			return ftp.ReplyForbidden.Append(nil), nil
+			return ftp.ReplyForbidden.Text(), nil
 		}
 		err := store.SetMeta(t.name, fsio.Meta{ModTime: set.Time})
 		return ftp.AppendMFMT(nil, set.Time.Unix(), t.called), err
@@ -316,7 +330,7 @@ func (x *ftpCommand) modified(set ftp.Times) decision {
 }
 
 // hash is HASH and XSHA256.
-func (x *ftpCommand) hash() decision {
+func (x ftpCommand) hash() decision {
 	tries, n := [2]ftp.Hash{{Name: x.c.Argument, End: -1}}, 1
 	if x.c.Verb == ftp.VerbXSHA256 {
 		var r ftp.Reply
@@ -332,55 +346,57 @@ func (x *ftpCommand) hash() decision {
 			return sayRaw(x.f.failed(x.c.Verb, string(tries[i].Name), err))
 		}
 	}
-	return x.begin(tries[0].Name, func(t *transfer) {
-		t.Algo = codec.AlgoSHA256
-		t.call = func(store fsio.Store) ([]byte, error) {
-			for i, try := range tries[:n] {
-				e, err := store.Stat(names[i])
-				if err != nil && i+1 < n {
-					continue // it ends in numbers that are a range
-				}
-				if err != nil {
-					return nil, err
-				}
-				t.name, t.Offset = names[i], try.Start
-				if try.End >= 0 {
-					t.Length = try.End - try.Start
-				}
-				if e.Kind == fsio.EntryFile && (try.Start > e.Size || t.Length < 0) {
-					return nil, errBeyondEnd
-				}
-				return nil, nil
+	t, refusal := x.begin(tries[0].Name)
+	if t == nil {
+		return sayRaw(refusal)
+	}
+	t.Algo = codec.AlgoSHA256
+	t.call = func(store fsio.Store) ([]byte, error) {
+		for i, try := range tries[:n] {
+			e, err := store.Stat(names[i])
+			if err != nil && i+1 < n {
+				continue // it ends in numbers that are a range
+			}
+			if err != nil {
+				return nil, err
+			}
+			t.name, t.Offset = names[i], try.Start
+			if try.End >= 0 {
+				t.Length = try.End - try.Start
+			}
+			if e.Kind == fsio.EntryFile && (try.Start > e.Size || t.Length < 0) {
+				return nil, errBeyondEnd
 			}
 			return nil, nil
 		}
-		t.then = func() { t.sum(&x.f.summed) }
-	})
+		return nil, nil
+	}
+	summed := &x.f.summed
+	t.then = func() { t.sum(summed) }
+	return x.start(t)
 }
 
 // final is the last reply to a command that needed a transfer or file work.
 func (f *ftpFace) final(t *transfer, connected bool) []byte {
-	var own *refusal
-	switch {
-	case t.outcome == outcomeComplete && connected:
-		return ftp.ReplyComplete.Append(nil)
-	case t.outcome == outcomeComplete:
-		return f.completed(t)
-	case t.outcome == outcomeBroken: // its error is the connection's, not a file's
-		return ftp.ReplyConnectionLost.Append(nil)
-	case errors.As(t.err, &own) || fsio.KindOf(t.err) != fsio.KindNone:
-		return f.failed(t.verb, t.called, t.err)
-	case t.outcome == outcomeUntaken,
-		t.outcome == outcomeGivenUp && !connected && t.verb.Properties().Work != ftp.WorkFile:
-		return ftp.ReplyNoConnection.Append(nil)
-	case t.outcome == outcomeGivenUp:
-		return ftp.ReplyTransferAborted.Append(nil)
-	case t.outcome == outcomeAborted:
-		return ftp.ReplyClosing.Append(nil)
-	case t.outcome == outcomeFailed:
-		return ftp.ReplyLocal.Append(nil)
+	switch t.outcome {
+	case outcomeComplete:
+		if !connected {
+			return f.completed(t)
+		}
+		return ftp.ReplyComplete.Text()
+	case outcomeGivenUp:
+		if !connected && moves(t.verb) {
+			return ftp.ReplyNoConnection.Text()
+		}
+		return ftp.ReplyTransferAborted.Text()
+	case outcomeUntaken:
+		return ftp.ReplyNoConnection.Text()
+	case outcomeAborted:
+		return ftp.ReplyClosing.Text()
+	case outcomeBroken, outcomeCut, outcomeStalled, outcomeLeft, outcomeProtocol:
+		return ftp.ReplyConnectionLost.Text()
 	default:
-		return ftp.ReplyConnectionLost.Append(nil)
+		return f.failed(t.verb, t.called, t.err)
 	}
 }
 
@@ -416,6 +432,7 @@ var refusalReplies = map[int]ftp.Reply{
 	codec.CodeNotAllowed: ftp.ReplyForbidden, codec.CodeNoFile: ftp.ReplyNotFolder,
 	codec.CodeArgument: ftp.ReplyBeyondEnd, codec.CodeTooLarge: ftp.ReplyTooLarge,
 	codec.CodeNoSpace: ftp.ReplyNoSpace, codec.CodeBusy: ftp.ReplyFileBusy,
+	codec.CodeUnknown: ftp.ReplyArgument,
 }
 
 // failed is the reply to a command that failed for a name.
@@ -427,15 +444,14 @@ func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 		reply = refusalReplies[own.code]
 	case reply == ftp.ReplyBadName && v.Properties().Right&(ftp.RightList|ftp.RightRead) != 0:
 		reply = ftp.ReplyNotFound // no such name can be there
+	case reply == ftp.ReplyTooLarge && v.Properties().Right == ftp.RightList:
+		reply = ftp.ReplyListing
 	}
 	switch {
 	case reply == 0:
-		return ftp.ReplyLocal.Append(nil)
+		return ftp.ReplyLocal.Text()
 	case called == "":
-		return reply.Append(nil)
+		return reply.Text()
 	}
 	return reply.AppendNamed(nil, called)
 }
-
-// now is the time for listings, in Unix seconds.
-func now() int64 { return time.Now().Unix() }

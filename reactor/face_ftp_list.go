@@ -27,7 +27,7 @@ type ftpLister struct {
 func (f *ftpFace) lister(s *session) *ftpLister {
 	return &ftpLister{
 		store: s.store, names: s.names, folder: f.folder,
-		format: ftp.Listing{Now: now(), Facts: f.facts, Rights: ftpRights(s.may)},
+		format: ftp.Listing{Now: f.server.now().Unix(), Facts: f.facts, Rights: ftpRights(s.may)},
 	}
 }
 
@@ -41,6 +41,7 @@ func ftpRights(may codec.Features) (r ftp.Right) {
 		{codec.FeatureGet, ftp.RightRead},
 		{codec.FeaturePut, ftp.RightWrite},
 		{codec.FeatureMkdir, ftp.RightMkdir},
+		{codec.FeaturePut | codec.FeatureReplace, ftp.RightReplace},
 		{codec.FeatureChange, ftp.RightDelete | ftp.RightRename},
 	} {
 		if may.Has(row.has) {
@@ -51,48 +52,54 @@ func ftpRights(may codec.Features) (r ftp.Right) {
 }
 
 // list is LIST, NLST and MLSD.
-func (x *ftpCommand) list() decision {
+func (x ftpCommand) list() decision {
 	l, verb := x.f.lister(x.s), x.c.Verb
 	argument := append([]byte(nil), x.c.Argument...)
-	return x.begin(nil, func(t *transfer) {
-		t.called = string(argument)
-		t.render = func(bytesMax int64) ([]byte, error) {
-			l.bytesMax = bytesMax
-			if verb == ftp.VerbMlsd {
-				return l.machine(argument)
-			}
-			appendEntry := l.format.AppendLIST
-			if verb == ftp.VerbNlst {
-				appendEntry = l.format.AppendNLST
-			}
-			return l.list(argument, appendEntry)
+	t, refusal := x.begin(nil)
+	if t == nil {
+		return sayRaw(refusal)
+	}
+	t.called = string(argument)
+	t.render = func(bytesMax int64) ([]byte, error) {
+		l.bytesMax = bytesMax
+		if verb == ftp.VerbMlsd {
+			return l.machine(argument)
 		}
-	})
+		appendEntry := l.format.AppendLIST
+		if verb == ftp.VerbNlst {
+			appendEntry = l.format.AppendNLST
+		}
+		return l.list(argument, appendEntry)
+	}
+	return x.start(t)
 }
 
 // statPath is STAT of a path, whose listing goes over control.
-func (x *ftpCommand) statPath() decision {
+func (x ftpCommand) statPath() decision {
 	l := x.f.lister(x.s)
 	l.bytesMax = statBytesMax
 	argument := append([]byte(nil), x.c.Argument...)
-	return x.begin(nil, func(t *transfer) {
-		t.called = string(argument)
-		t.call = func(fsio.Store) ([]byte, error) {
-			text, err := l.list(argument, l.format.AppendSTAT)
-			if err != nil {
-				return nil, err
-			}
-			b := ftp.AppendFirst(nil, codec.CodeStatus, "Status of "+t.called+":")
-			return ftp.AppendReply(append(b, text...), codec.CodeStatus, "End of status."), nil
+	t, refusal := x.begin(nil)
+	if t == nil {
+		return sayRaw(refusal)
+	}
+	t.called = string(argument)
+	t.call = func(fsio.Store) ([]byte, error) {
+		text, err := l.list(argument, l.format.AppendSTAT)
+		if err != nil {
+			return nil, err
 		}
-	})
+		b := ftp.AppendFirst(nil, codec.CodeStatus, "Status of "+t.called+":")
+		return ftp.AppendReply(append(b, text...), codec.CodeStatus, "End of status."), nil
+	}
+	return x.start(t)
 }
 
 // statBytesMax bounds a listing on control: half of what may wait there.
 const statBytesMax = 32 << 10
 
 // facts is MLST, of the current folder without an argument.
-func (x *ftpCommand) facts() decision {
+func (x ftpCommand) facts() decision {
 	l := x.f.lister(x.s)
 	return x.call(x.c.Argument, func(store fsio.Store, t *transfer) ([]byte, error) {
 		e, err := store.Stat(t.name)

@@ -17,23 +17,23 @@ import (
 func (f *ftpFace) protect(s *session, c ftp.Command) decision {
 	argument := strings.ToUpper(string(c.Argument))
 	switch {
-	case c.Verb == ftp.VerbAuth && s.secure:
+	case c.Verb == ftp.VerbAuth && s.encrypted():
 		return say(ftp.ReplyTLSAlready)
 	case c.Verb == ftp.VerbAuth:
 		return f.auth(s, argument)
-	case !s.secure:
+	case !s.encrypted():
 		return say(ftp.ReplyTLSFirst)
 	case c.Verb == ftp.VerbPbsz:
 		return say(ftp.ReplyProtectionSize)
 	}
 	switch argument {
 	case "P":
-		s.secureData = true
+		s.tls.data = true
 	case "C":
 		if f.requiresTLS() {
 			return say(ftp.ReplyClearRefused)
 		}
-		s.secureData = false
+		s.tls.data = false
 	case "S", "E":
 		return say(ftp.ReplyProtectionLevel)
 	default:
@@ -51,10 +51,16 @@ func (f *ftpFace) auth(s *session, mechanism string) decision {
 		return say(ftp.ReplyParameter)
 	}
 	f.reinitialize(s)
-	s.write(ftp.ReplyStartTLS.Append(nil))
-	s.mustResume = f.server.options.FTP.Resume == ResumeRequire
-	s.startTLS(f.server.tls.PerSession(), false)
+	s.write(ftp.ReplyStartTLS.Text())
+	s.startTLS(f.server.ftpTLS(), false)
 	return decision{kind: decideNothing}
+}
+
+// ftpTLS is how a new session of FTP is encrypted.
+func (s *Server) ftpTLS() *sessionTLS {
+	return &sessionTLS{
+		settings: s.tls.PerSession(), mustResume: s.options.FTP.Resume == ResumeRequire,
+	}
 }
 
 func (f *ftpFace) requiresTLS() bool { return f.server.options.TLS.Mode == TLSRequire }
@@ -66,14 +72,14 @@ func (f *ftpFace) inClear(s *session, v ftp.Verb, p ftp.Properties) bool {
 	case !f.requiresTLS():
 		return false
 	case v == ftp.VerbUser || v == ftp.VerbPass:
-		return !s.secure
+		return !s.encrypted()
 	}
-	return p.Work == ftp.WorkOffer && !s.secureData
+	return p.Work == ftp.WorkOffer && !s.encryptsData()
 }
 
 // clearReply says what is missing.
 func (f *ftpFace) clearReply(s *session) ftp.Reply {
-	if !s.secure {
+	if !s.encrypted() {
 		return ftp.ReplyTLSRequired
 	}
 	return ftp.ReplyProtectFirst
@@ -130,7 +136,7 @@ func (o *offer) connectTLS(c loop.Channel) {
 	s := o.session
 	send := o.transfer != nil && !o.transfer.isPut()
 	over := false
-	pending := o.r.secureData(c, s.peer.Addr(), s.tls, nil, send, func(c loop.Channel) {
+	pending := o.r.secureData(c, s.address.ip, s.tls.settings, nil, send, func(c loop.Channel) {
 		over, o.data = true, nil
 		if c != nil && s.welcomes(c.TLS()) {
 			o.take(c)

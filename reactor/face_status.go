@@ -5,6 +5,7 @@ import (
 
 	"ferry/codec"
 	"ferry/fsio"
+	"ferry/reactor/login"
 )
 
 // statusFace is the status exchange: framed requests on control, answered there by framed replies
@@ -16,10 +17,12 @@ type statusFace struct {
 	folder, from fsio.Name
 	// seen is how many bytes of what waits on control were looked through, and queued how many
 	// commands that is. aborting: the last of them is abor, whose turn has come.
-	seen, queued int
+	seen, queued int32
 	aborting     bool
 	// summed is how many bytes were read for the session's checksums.
 	summed int64
+	// exchange is the login that the client's next command continues.
+	exchange *login.Exchange
 }
 
 var statusProperties = properties{
@@ -41,11 +44,19 @@ func (*statusFace) greeting(*session) []byte { return nil }
 func greetStatus(s *session) decision {
 	s.face = new(statusFace)
 	s.properties = &statusProperties
-	return answerWith(codec.CodeOkay, codec.AppendHello(nil, s.may))
+	may := s.may
+	if s.canLogIn() {
+		may |= codec.FeatureAuth
+	}
+	return answerWith(codec.CodeOkay, codec.AppendHello(nil, may))
 }
 
 func answerWith(code int, text []byte) decision {
 	return decision{kind: decideAnswer, answer: answer{code, text}}
+}
+
+func notAllowed(v codec.Verb, err error) decision {
+	return answerWith(codec.CodeNotAllowed, fmt.Appendf(nil, "%v: %v", v, err))
 }
 
 // next takes a command, or answers what an abor has ended.
@@ -58,7 +69,7 @@ func (f *statusFace) next(s *session, in []byte) (decision, int) {
 		d = f.decide(s, text)
 	}
 	if f.seen > 0 && n > 0 {
-		f.seen -= n
+		f.seen -= int32(n)
 		f.queued--
 	}
 	return d, n
@@ -68,22 +79,29 @@ func (f *statusFace) next(s *session, in []byte) (decision, int) {
 func (f *statusFace) decide(s *session, text []byte) decision {
 	q, err := codec.ParseRequest(text)
 	renaming := s.state == sessionRenaming
+	if q.Verb != codec.VerbAuth {
+		f.exchange = nil
+	}
 	switch {
 	case err != nil:
 		return decision{kind: decideAnswer, answer: answerTo(text, err)}
 	case q.Verb == codec.VerbQuit:
 		return decision{kind: decideQuit}
+	case q.Verb == codec.VerbAuth:
+		return f.auth(s, q)
+	case q.Verb == codec.VerbNoop:
+		return answerWith(codec.CodeOkay, []byte("still here"))
+	case s.closed:
+		return notAllowed(q.Verb, errLogInFirst)
 	case q.Verb == codec.VerbAbort:
 		return answerWith(codec.CodeComplete, []byte("nothing to abort"))
 	case q.Verb == codec.VerbHello, q.Verb == codec.VerbRenameTo && !renaming:
 		return answerWith(codec.CodeOrder, []byte(q.Verb.String()+": wrong order"))
-	case q.Verb == codec.VerbNoop:
-		return answerWith(codec.CodeOkay, []byte("still here"))
 	case q.Verb == codec.VerbPwd:
 		return answerWith(codec.CodeFolder, pathOf(f.folder))
 	}
 	if err = s.check(q.Verb); err != nil {
-		return answerWith(codec.CodeNotAllowed, fmt.Appendf(nil, "%v: %v", q.Verb, err))
+		return notAllowed(q.Verb, err)
 	}
 	name, err := s.names.ParseIn(f.folder, q.Name)
 	if err != nil {
@@ -109,7 +127,7 @@ func (f *statusFace) prepare(t *transfer) {
 	case d.sums:
 		t.sum(&f.summed)
 	default:
-		t.job.commit = t.session.replace()
+		t.job.commit = t.replace()
 		t.submit(d.job)
 	}
 }
@@ -214,7 +232,7 @@ func (f *statusFace) ahead(s *session) bool {
 		if n == 0 {
 			return false
 		}
-		f.seen += n
+		f.seen += int32(n)
 		if q, err := codec.ParseRequest(text); err != nil || q.Verb != codec.VerbAbort {
 			f.queued++
 			continue
@@ -222,6 +240,8 @@ func (f *statusFace) ahead(s *session) bool {
 		f.aborting = true
 		if t := s.transfer; t != nil {
 			t.giveUp()
+		} else {
+			s.abortAttempt()
 		}
 		return s.conn != nil && s.awaitsCommand()
 	}
@@ -229,7 +249,8 @@ func (f *statusFace) ahead(s *session) bool {
 
 // aborted answers the commands before an abor, and abor itself. (PROTOCOL.md, Abort.)
 func (f *statusFace) aborted(s *session) (decision, int) {
-	n, queued := f.seen, f.queued
+	f.exchange = nil
+	n, queued := int(f.seen), f.queued
 	f.seen, f.queued, f.aborting = 0, 0, false
 	for range queued {
 		f.reply(s, answer{codec.CodeAborted, []byte("aborted")})

@@ -212,6 +212,10 @@ func (m *folderModel) act(t *rapid.T) {
 			"getpart 1 2", "stat", "mkdir", "mkdir", "rmdir", "rm", "cd", "rename")
 	default:
 	}
+	if c.face == speaksFTP {
+		m.actFTP(t, c)
+		return
+	}
 	verb := rapid.SampledFrom(verbs).Draw(t, "verb")
 	name := rapid.SampledFrom(modelNames).Draw(t, "name")
 	if verb == "ls" || verb == "cd" {
@@ -244,23 +248,30 @@ func (m *folderModel) rename(t *rapid.T, c *modelClient, name string) {
 // TestFolderIsAsItsModel asks random things of a server and of its model, by clients of all
 // exchanges in turn: every answer, every byte and the folder itself are the same.
 func TestFolderIsAsItsModel(t *testing.T) {
-	ts := serve(t, withClassic)
+	ts := serve(t, withClassic, ftpOptions)
 	m := &folderModel{}
 	a, b := ts.greet(), ts.greet()
 	c, d, e := ts.dial(), ts.dial(), ts.classic()
+	f, g := ts.ftp(), ts.ftp()
 	m.clients = []*modelClient{
 		{talker: statusTalker{a}, face: speaksStatus},
 		{talker: statusTalker{b}, face: speaksStatus},
 		{talker: baseTalker{c}, face: speaksBase},
 		{talker: baseTalker{d}, face: speaksBase},
 		{talker: classicTalker{e}, face: speaksClassic},
+		{talker: ftpTalker{f}, face: speaksFTP},
+		{talker: ftpTalker{g}, face: speaksFTP},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		m.tree = make(tree)
 		m.lay(ts.t.(*testing.T), ts.dir)
 		for _, c := range m.clients {
-			if c.folder = ""; c.face == speaksStatus {
+			switch c.folder = ""; c.face {
+			case speaksStatus:
 				c.ask("cd /", "")
+			case speaksFTP:
+				c.ask("CWD /", "")
+			default:
 			}
 		}
 		for range rapid.IntRange(1, 12).Draw(t, "commands") {
@@ -276,4 +287,6 @@ func TestFolderIsAsItsModel(t *testing.T) {
 	c.quit()
 	d.quit()
 	e.goodbye()
+	f.bye()
+	g.bye()
 }

@@ -310,6 +310,9 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 				}
 				r.forget(a)
 			}
+			if len(r.attempts) > 0 {
+				t.Errorf("%d logins are under way", len(r.attempts))
+			}
 			if n := r.listingsWaiting(); n > 0 {
 				t.Errorf("%d listings wait", n)
 			}

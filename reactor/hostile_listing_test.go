@@ -147,7 +147,7 @@ func (s *siege) waitsForMemory(c *wire) (waits bool) {
 	for _, r := range s.reactors {
 		onLoop(s.t, r, func() {
 			for o := range r.sessions {
-				if o.transfer != nil && o.peer == netip.MustParseAddrPort(peer) {
+				if o.transfer != nil && o.peer() == netip.MustParseAddrPort(peer) {
 					waits = o.transfer.waitsForMemory()
 				}
 			}

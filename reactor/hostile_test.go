@@ -51,7 +51,7 @@ func TestHostileClients(t *testing.T) {
 	for _, cases := range [][]hostileCase{
 		hostileHeaders(), hostileControl, hostileData, hostileNames, hostileStatus, hostileParts,
 		hostileFloods, hostileListings, hostileClassic, hostileClassicControl,
-		hostileClassicData, hostileClassicNames,
+		hostileClassicData, hostileClassicNames, hostileFTP,
 	} {
 		for _, c := range cases {
 			if names[c.name] {
@@ -72,6 +72,7 @@ func besiege(t *testing.T, c hostileCase) {
 	}
 	log := &visibleLog{seen: make(map[string]int)}
 	ts := serve(t, func(o *Options) {
+		o.FTP.Port = 0
 		o.Log = zerolog.New(log).Level(zerolog.DebugLevel)
 		if c.change != nil {
 			c.change(o)
@@ -307,6 +308,7 @@ type goodClient struct {
 	base    *wire
 	status  *speaker // nil where the server does not speak it, classic too
 	classic *lines
+	ftp     *ftpWire
 	rounds  int
 	heap    uint64
 }
@@ -318,6 +320,9 @@ func newGoodClient(ts *testServer) *goodClient {
 	}
 	if ts.ClassicPort() != NoPort {
 		g.classic = ts.classic()
+	}
+	if ts.FTPPort() != NoPort {
+		g.ftp = ts.ftp()
 	}
 	g.round()
 	g.heap = heapNow()
@@ -342,6 +347,12 @@ func (g *goodClient) round() {
 		g.classic.ask(name).wantWhole(content)
 		g.classic.ask("missing").wantMessage(notFound)
 	}
+	if g.ftp != nil {
+		check(g.ts.t, g.ftp.SetDeadline(time.Now().Add(3*patience)))
+		g.ftp.store("STOR ftp"+name, string(content))
+		g.ftp.wantFetch("RETR ftp"+name, string(content))
+		g.ftp.wantFetch("NLST kept", "kept/file\r\n")
+	}
 	if g.status == nil {
 		return
 	}
@@ -357,6 +368,9 @@ func (g *goodClient) bye() {
 	g.base.quit()
 	if g.classic != nil {
 		g.classic.goodbye()
+	}
+	if g.ftp != nil {
+		g.ftp.bye()
 	}
 	if g.status != nil {
 		g.status.bye()

@@ -158,7 +158,7 @@ func (t *transfer) jobDone() {
 	}
 }
 
-func (j *job) root() fsio.Store { return j.t.session.store }
+func (j *job) root() fsio.Store { return j.t.rights.store }
 
 func (j *job) look() error {
 	s := &j.t.send
@@ -232,7 +232,7 @@ func (j *job) list() (err error) {
 		return err
 	}
 	l := lister{
-		store: j.root(), parser: t.session.names, name: t.name, long: t.Long,
+		store: j.root(), parser: t.rights.names, name: t.name, long: t.Long,
 		bytesMax: t.send.held,
 	}
 	j.listing, err = l.build()

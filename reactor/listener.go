@@ -40,7 +40,7 @@ var exchanges = []exchange{
 		},
 	},
 	{
-		name: "ftp", open: openFTP, flag: "--ftp", busy: ftp.ReplyBusy.Append(nil),
+		name: "ftp", open: openFTP, flag: "--ftp", busy: ftp.ReplyBusy.Text(),
 		port: func(o *Options) int { return o.FTP.Port },
 	},
 	{

@@ -30,15 +30,19 @@ type lister struct {
 	long     bool
 	bytesMax int64
 	lines    []listedEntry
+	details  []listedDetails // Of a long listing.
 }
 
-// listedEntry is what is kept of an entry, as long as there may be more.
+// listedEntry is what is kept of an entry, as long as there may be more. It is small, since sorting
+// moves it.
 type listedEntry struct {
 	name   string
-	size   int64
-	time   int64 // Seconds since 1970.
 	folder bool
+	at     int32 // Its place in details.
 }
+
+// listedDetails are size in bytes, and time in seconds since 1970.
+type listedDetails struct{ size, time int64 }
 
 // build returns the listing, which occupies bytesMax at most. Errors are those of Store.Entries,
 // and KindTooLarge when the names, or in a long listing the longest possible lines of these names,
@@ -102,9 +106,11 @@ func (l *lister) add(e *fsio.Entry) error {
 		}
 	}
 	if found.Kind == fsio.EntryFile || found.Kind == fsio.EntryFolder {
-		l.lines = append(l.lines, listedEntry{
-			e.Name, found.Size, found.ModTime.Unix(), found.Kind == fsio.EntryFolder,
-		})
+		folder := found.Kind == fsio.EntryFolder
+		l.lines = append(l.lines, listedEntry{e.Name, folder, int32(len(l.details))})
+		if l.long {
+			l.details = append(l.details, listedDetails{found.Size, found.ModTime.Unix()})
+		}
 	}
 	return nil
 }
@@ -114,7 +120,7 @@ func (l *lister) text(most int64) []byte {
 	text := make([]byte, 0, most)
 	for i := range l.lines {
 		if l.long {
-			text = l.lines[i].append(text)
+			text = l.lines[i].appendLong(text, l.details[l.lines[i].at])
 			continue
 		}
 		text = append(text, l.lines[i].name...)
@@ -126,16 +132,16 @@ func (l *lister) text(most int64) []byte {
 	return text
 }
 
-// append writes a line of a long listing.
-func (e *listedEntry) append(text []byte) []byte {
+// appendLong writes a line of a long listing.
+func (e *listedEntry) appendLong(text []byte, d listedDetails) []byte {
 	if e.folder {
 		text = append(text, "dir\t0"...)
 	} else {
 		text = append(text, "file\t"...)
-		text = strconv.AppendInt(text, e.size, 10)
+		text = strconv.AppendInt(text, d.size, 10)
 	}
 	text = append(text, '\t')
-	text = listedTime(time.Unix(e.time, 0)).AppendFormat(text, time.RFC3339)
+	text = listedTime(time.Unix(d.time, 0)).AppendFormat(text, time.RFC3339)
 	text = append(text, '\t')
 	text = append(text, e.name...)
 	return append(text, '\n')

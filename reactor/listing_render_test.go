@@ -139,7 +139,7 @@ func TestListHoldsItsLimit(t *testing.T) {
 			t.Errorf("%d lines in %d bytes of %d, %v", strings.Count(string(text), "\n"),
 				cap(text), limit, err)
 		}
-		l.lines, l.bytesMax = nil, limit-1
+		l.lines, l.details, l.bytesMax = nil, nil, limit-1
 		text, err = l.build()
 		if text != nil || fsio.KindOf(err) != fsio.KindTooLarge {
 			t.Errorf("a byte less: %d bytes, %v", len(text), err)
@@ -219,8 +219,8 @@ func TestListedTimesCanBeReadAgain(t *testing.T) {
 		date(10_000): last, date(300_000): last, date(-1): first, first.Add(-1): first,
 		last.Add(time.Second): last,
 	} {
-		e := listedEntry{name: "name", time: at.Unix()}
-		text := strings.Split(string(e.append(nil)), "\t")[2]
+		e := listedEntry{name: "name"}
+		text := strings.Split(string(e.appendLong(nil, listedDetails{0, at.Unix()})), "\t")[2]
 		got, err := time.Parse(time.RFC3339, text)
 		if err != nil || !got.Equal(want) {
 			t.Errorf("%v is told as %q", at, text)

@@ -3,6 +3,7 @@ package reactor
 import (
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -214,7 +215,10 @@ func (r *reactor) logSession(s *session) {
 		Msg("session ended")
 }
 
-func (s *session) peerText() string { return s.peer.String() }
+// peer is the address and port of the client.
+func (s *session) peer() netip.AddrPort { return netip.AddrPortFrom(s.address.ip, s.peerPort) }
+
+func (s *session) peerText() string { return s.peer().String() }
 
 // logAcceptFailed tells of a data port that cannot accept, at most once a second.
 func (r *reactor) logAcceptFailed(p *dataPort, err error) {

@@ -18,6 +18,9 @@ const (
 	offerGranted
 	// offerStanding has been told to the client, or is about to be.
 	offerStanding
+	// offerSpent was for a command that was refused. Its port stays the session's, which may
+	// renew it.
+	offerSpent
 	// offerHeld has its data connection, which waits for the command.
 	offerHeld
 	// offerClosed was used, expired or was withdrawn.
@@ -61,6 +64,26 @@ func (s *session) requestAhead(k poolKind) {
 	s.offer = o
 	s.r.loop.Deadlines.Set(&o.deadline, s.r.loop.Now+s.r.limiter.Limits.OfferTimeout)
 	o.line.serve()
+}
+
+// hasOffer reports whether an offer stands for the next command.
+func (s *session) hasOffer() bool { return s.offer != nil && s.offer.state != offerSpent }
+
+// keepOffer gives the offer of a command that was refused back to the session: another command may
+// not use it, but the port needs neither a rest nor another one.
+func (s *session) keepOffer(o *offer) {
+	o.transfer, o.state, s.offer = nil, offerSpent, o
+}
+
+// renew has an offer without a data connection stand anew. Connections that were made for it before
+// are closed.
+func (o *offer) renew() {
+	o.state = offerSpent
+	for range acceptTries {
+		o.accept()
+	}
+	o.state = offerStanding
+	o.r.loop.Deadlines.Set(&o.deadline, o.r.loop.Now+o.r.limiter.Limits.OfferTimeout)
 }
 
 // dropOffer ends the offer that no command has claimed, if there is one.
@@ -172,6 +195,10 @@ func (o *offer) Expire(*loop.Deadline) {
 
 // take gives a data connection to the offer, which holds it until its command is ready.
 func (o *offer) take(c loop.Channel) {
+	if o.state == offerSpent {
+		c.Close()
+		return
+	}
 	if o.remove(); !o.line.pool.shared {
 		o.line.release(o.port)
 	}
@@ -229,7 +256,7 @@ func (o *offer) close() {
 		o.data.SetReset(true)
 		o.data.Close()
 		o.data = nil
-	case offerStanding:
+	case offerStanding, offerSpent:
 		o.r.limiter.GiveOffer(l.a.use)
 		o.remove()
 		if o.data != nil { // a connection that the server is making
@@ -266,14 +293,18 @@ func (o *offer) free() {
 
 // acceptNow looks whether the data connection of a standing offer waits to be accepted.
 func (o *offer) acceptNow() {
-	t, p := o.transfer, o.line.pool.ports[o.port]
+	t := o.transfer
 	for range acceptTries {
-		for _, l := range p.listeners {
-			l.Accept()
-		}
-		if t.state != transferOffered {
+		if o.accept(); t.state != transferOffered {
 			return
 		}
+	}
+}
+
+// accept takes a connection that waits at the offer's port.
+func (o *offer) accept() {
+	for _, l := range o.line.pool.ports[o.port].listeners {
+		l.Accept()
 	}
 }
 

@@ -38,6 +38,7 @@ type Options struct {
 	// AddrFile names a file that receives HOST:PORT once the server listens; empty writes none.
 	AddrFile string
 	Permissions
+	LoginOptions
 	// Allow and Deny choose who may connect. Deny goes first; an empty Allow admits all others.
 	Allow, Deny []netip.Prefix
 	// DataPorts is the pool of ports for data connections.
@@ -58,6 +59,14 @@ type Options struct {
 	// Log receives the server's own log. The server never waits for it when it writes through
 	// a LogWriter.
 	Log zerolog.Logger
+}
+
+// LoginOptions say who may log in, and how.
+type LoginOptions struct {
+	// Users names the file of those who may log in; empty for no login. See package login.
+	Users string
+	// PlainPasswords lets users log in without TLS.
+	PlainPasswords bool
 }
 
 // Machine says how a server uses the machine that it runs on.
@@ -170,6 +179,8 @@ func (o *Options) validate() error {
 		bad(info.IsDir(), "--root %s: this is no folder; name the folder to serve", o.Root)
 	}
 	faults = append(faults, o.TLS.validate(o)...)
+	bad(o.Users == "" || o.Store != nil || !o.usersInside(),
+		"--users %s: clients could read this file; keep it outside of --root", o.Users)
 	if o.AddrFile != "" {
 		folder, err := os.Stat(filepath.Dir(o.AddrFile))
 		bad(err == nil && folder.IsDir(), "--addr-file %s: no such folder", o.AddrFile)

@@ -25,6 +25,8 @@ type reactor struct {
 	dataPorts
 	addresses map[netip.Addr]*address
 	sessions  map[*session]struct{}
+	// attempts are the logins that are under way.
+	attempts map[*session]*attempt
 	transferTable
 	limitQueues
 	handshakes handshakes
@@ -99,6 +101,7 @@ func newReactor(s *Server, index int) *reactor {
 		index:          index,
 		addresses:      make(map[netip.Addr]*address),
 		sessions:       make(map[*session]struct{}),
+		attempts:       make(map[*session]*attempt),
 		dataPorts:      dataPorts{keys: keys{offers: make(map[codec.Key]*offer)}},
 		siblings:       s.options.Reactors > 1,
 		scratchBuffers: scratchBuffers{scratch: make([]byte, codec.FieldSize+smallMax)},

@@ -43,8 +43,9 @@ type receiver struct {
 	part  fsio.Part
 	phase receivePhase
 	space space
-	// stream: the end of the connection ends the file, whose size nobody announced.
-	stream bool
+	// stream: the end of the connection ends the file, whose size nobody announced. inPlace:
+	// pending writes to the file itself.
+	stream, inPlace bool
 	// convert changes what is received, nil if nothing does.
 	convert *ftp.FromWire
 	// records counts complete records, dense those of the last read.
@@ -100,6 +101,10 @@ func (rc *receiver) file() fsio.Writer {
 	return rc.pending
 }
 
+// keepsOld reports whether nothing came, which leaves the file that is there. A stream may be
+// empty.
+func (rc *receiver) keepsOld() bool { return !rc.stream && rc.dec.Offset() == 0 }
+
 // hasFile reports whether the upload has been given a file.
 func (rc *receiver) hasFile() bool { return rc.pending != nil || rc.part != nil }
 
@@ -145,10 +150,7 @@ func (rc *receiver) next(busy, readable, slow, pipes bool) plan {
 			return planCommit
 		}
 	}
-	if busy && rc.pipe == nil {
-		return planWait // whether there is a file is the worker's to say
-	}
-	remaining := rc.remaining()
+	remaining := rc.remaining(busy)
 	if rc.pipe != nil && remaining > 0 {
 		if !readable || rc.piped >= loop.PipeBytes {
 			return planWait
@@ -188,6 +190,9 @@ func (rc *receiver) begin(refused error) {
 	// If this process is killed the kernel must reset the connection: a clean close says that the
 	// file is stored.
 	t.data.SetReset(true)
+	if refused == nil {
+		refused = t.mayAdd()
+	}
 	if refused != nil {
 		t.fail(outcomeRefused, refused)
 		return
@@ -208,9 +213,11 @@ func (rc *receiver) full() bool {
 }
 
 // remaining is how many bytes are known to come that need not pass through the buffer. A stream is
-// as long as can be, once it was too long for a small file.
-func (rc *receiver) remaining() int64 {
-	if rc.stream && (rc.convert != nil || !rc.hasFile()) {
+// as long as can be, once it was too long for a small file. While a job runs only a pipe tells that
+// there is a file, which is the worker's.
+func (rc *receiver) remaining(busy bool) int64 {
+	hasFile := rc.pipe != nil || !busy && rc.hasFile()
+	if rc.stream && (rc.convert != nil || !hasFile) {
 		return 0
 	}
 	return rc.dec.Remaining()
@@ -254,12 +261,12 @@ func (rc *receiver) move() (more bool) {
 		case planDrain:
 			rc.submitWrite(jobDrain, rc.piped)
 		case planStore:
-			t.job.commit = t.session.replace()
+			t.job.commit = t.replace()
 			// A put of nothing leaves what is there. (PROTOCOL.md, Base put.)
-			t.job.commit.NoReplace = t.job.commit.NoReplace || rc.dec.Offset() == 0
+			t.job.commit.NoReplace = t.job.commit.NoReplace || rc.keepsOld()
 			t.submit(jobStore)
 		case planCommit:
-			t.job.commit = t.session.replace()
+			t.job.commit = t.replace()
 			if rc.part != nil && !rc.partWhole() {
 				t.submit(jobKeepPart)
 			} else {
@@ -273,7 +280,7 @@ func (rc *receiver) move() (more bool) {
 // submitWrite lends n bytes and their place in the file to a worker.
 func (rc *receiver) submitWrite(k jobKind, n int64) {
 	j, sp := &rc.t.job, &rc.space
-	j.commit = rc.t.session.replace()
+	j.commit = rc.t.replace()
 	j.offset, j.n = sp.written, n
 	j.allocateFrom, j.allocateTo = 0, 0
 	if end := sp.written + n; end > sp.allocated && sp.total > smallMax {

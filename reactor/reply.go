@@ -136,7 +136,7 @@ func (t *transfer) answer() answer {
 	}
 	a := answerTo([]byte(t.called), t.err)
 	if a.code == codec.CodeNoFile && fsio.KindOf(t.err) == fsio.KindExists &&
-		t.session.replace().NoReplace && t.Verb != codec.VerbMkdir {
+		t.replace().NoReplace && t.Verb != codec.VerbMkdir {
 		a.code = codec.CodeNotAllowed
 	}
 	return a

@@ -8,19 +8,31 @@ import (
 	"ferry/reactor/limit"
 )
 
-// rights are what a session may do, and where. They are shared by all sessions that have the same.
+// rights are what a session may do, and where. They do not change, and are shared by all sessions
+// of a user. Workers use those of their transfer.
 type rights struct {
+	// store is what is served, guarded where the user has rights by path.
 	store fsio.Store
 	// names turns the bytes of commands into names of the store.
 	names fsio.Parser
 	may   codec.Features
 	// limits are the server's permissions, which explain a refusal.
 	limits Permissions
+	// user is who has logged in, "" for nobody.
+	user string
+	// closed allows nothing before login.
+	closed bool
 }
 
-// check returns nil where a verb is allowed. It is the one place that decides that.
+var errLogInFirst = &refusal{codec.CodeNotAllowed, "log in first"}
+
+// check returns nil where a verb is allowed. It is the one place that decides that; what is allowed
+// at a name is decided by guard.
 func (g *rights) check(v codec.Verb) error {
-	if g.may.Allows(v) {
+	switch {
+	case g.closed:
+		return errLogInFirst
+	case g.may.Allows(v):
 		return nil
 	}
 	return &refusal{
@@ -33,8 +45,33 @@ func (g *rights) replace() fsio.CommitOptions {
 	return fsio.CommitOptions{NoReplace: !g.may.Has(codec.FeatureReplace)}
 }
 
-// principal is whom a session's uploads are counted for: the network of its address.
-func (s *session) principal() string { return limit.Network(s.address.ip).String() }
+// replace says how the upload or rename of a transfer treats a file that has the name already.
+func (t *transfer) replace() fsio.CommitOptions {
+	o, name := t.rights.replace(), t.name
+	if t.recv.part != nil {
+		name = t.recv.part.Name()
+	}
+	if g, ok := t.rights.store.(*guard); ok {
+		o.NoReplace = g.noReplace(name, o.NoReplace)
+	}
+	return o
+}
+
+// mayAdd returns nil where the name of an upload is one that the user may add.
+func (t *transfer) mayAdd() error {
+	if g, ok := t.rights.store.(*guard); ok && t.recv.part == nil {
+		return g.needs(fsio.OpCreate, t.name, toAdd)
+	}
+	return nil
+}
+
+// principal is whom a transfer's parts are counted for: the user, or the network of the address.
+func (t *transfer) principal() string {
+	if user := t.rights.user; user != "" {
+		return "user " + user
+	}
+	return limit.Network(t.address.ip).String()
+}
 
 // Permissions say what all clients may do. The zero value allows everything but names that begin
 // with a dot.

@@ -191,18 +191,22 @@ func (s *handshakes) dropAll() {
 	}
 }
 
-// link is the control connection of a session, and how far it is TLS.
+// link is the control connection of a session.
 type link struct {
 	// conn is nil once it is closed.
 	conn loop.Control
-	// heardByte: the first byte came, which says whether TLS begins.
-	heardByte bool
+	// tls is set once control is TLS or about to be.
+	tls *sessionTLS
+}
+
+// sessionTLS is how far control is TLS, and whether data connections are.
+type sessionTLS struct {
+	settings *loop.TLS
 	// handshake is that of control, nil before and after.
 	handshake *handshake
-	// tls is how control is encrypted, or is about to be, and how its data connections are.
-	tls *loop.TLS
-	// secure: control is TLS. secureData: data connections must be, and otherwise must not be.
-	secure, secureData bool
+	// control: the handshake has ended well. data: data connections must be TLS, and otherwise must
+	// not be.
+	control, data bool
 	// greetsLater: the session began with TLS, and is greeted in it.
 	greetsLater bool
 	// mustResume: data connections must resume the TLS session of control.
@@ -210,6 +214,11 @@ type link struct {
 	// cut: TLS ended without close_notify, which may be an attacker's doing.
 	cut bool
 }
+
+// encrypted reports whether control is a TLS connection, and encryptsData whether data connections
+// are to be.
+func (l *link) encrypted() bool    { return l.tls != nil && l.tls.control }
+func (l *link) encryptsData() bool { return l.tls != nil && l.tls.data }
 
 // beginsTLS looks at the first byte of a session, and reports whether it begins TLS.
 func (s *session) beginsTLS() bool {
@@ -222,31 +231,32 @@ func (s *session) beginsTLS() bool {
 	if in[0] != loop.FirstTLSByte || !s.firstTLS || t == nil {
 		return false
 	}
-	s.startTLS(t, true)
+	s.startTLS(&sessionTLS{settings: t}, true)
 	return true
 }
 
 // startTLS makes control TLS. What the client has sent already begins the handshake if keep is set,
 // and is dropped otherwise: commands that were sent in clear must not count as said in TLS.
-func (s *session) startTLS(t *loop.TLS, keep bool) {
+func (s *session) startTLS(t *sessionTLS, keep bool) {
 	s.r.batch.flush(s)
 	if s.conn == nil {
 		return
 	}
 	s.heardByte = true
 	s.tls = t
-	s.handshake = s.r.newHandshake(s.peer.Addr(), s)
-	s.handshake.loop = s.conn.StartTLS(t, keep, s.handshake)
-	s.handshake.loop.Begin()
+	t.handshake = s.r.newHandshake(s.address.ip, s)
+	t.handshake.loop = s.conn.StartTLS(t.settings, keep, t.handshake)
+	t.handshake.loop.Begin()
 }
 
 // handshakeDone implements handshakeOwner. After an error the connection closes itself.
 func (s *session) handshakeDone(err error) {
-	s.handshake = nil
-	s.secure = err == nil
-	s.secureData = s.secure && !s.choosesData
+	t := s.tls
+	t.handshake = nil
+	t.control = err == nil
+	t.data = t.control && !s.choosesData
 	s.heard = s.r.loop.Now
-	if s.greetsLater {
+	if t.control && t.greetsLater {
 		s.write(s.face.greeting(s))
 	}
 }

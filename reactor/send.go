@@ -47,7 +47,7 @@ type sender struct {
 // open opens the file that was asked for.
 func (s *sender) open() {
 	t := s.t
-	switch err := t.session.store.OpenCached(&s.file, t.name); {
+	switch err := t.rights.store.OpenCached(&s.file, t.name); {
 	case err == nil:
 		s.opened = true
 		s.choose()
@@ -247,6 +247,10 @@ func (s *sender) sendFile(left int) (n int, ended bool, err error) {
 // reads. It reports whether that must be waited for.
 func (s *sender) sendCopy(left int) (n int, waits bool, err error) {
 	t := s.t
+	if s.convert != nil {
+		s.submitRead(jobReadNext)
+		return 0, true, nil
+	}
 	if err := t.data.Flush(); err != nil {
 		return 0, false, err
 	}
@@ -309,7 +313,7 @@ func (s *sender) sent() {
 		t.outcome = outcomeComplete
 	}
 	s.close()
-	if !t.session.sized {
+	if !t.session.sized && !t.session.answers { // the close is all that tells of its end
 		t.data.SetReset(false)
 	}
 	t.becomeLingering()

@@ -18,6 +18,7 @@ import (
 	"ferry/fsio"
 	"ferry/fsio/dir"
 	"ferry/reactor/limit"
+	"ferry/reactor/login"
 )
 
 // Server is one or more reactors that serve one root. Its exported methods may be called from any
@@ -26,8 +27,7 @@ type Server struct {
 	options Options
 	log     zerolog.Logger
 	limiter *limit.Budget
-	rights  rights
-	certificates
+	access
 	pool workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer fsio.Syncer
@@ -47,6 +47,16 @@ type Server struct {
 	drain, stop, ending *latch
 	// reset counts transfers that were cut off at the end.
 	reset atomic.Int64
+	// clock is the time of day for listings, nil for the system's.
+	clock func() time.Time
+}
+
+// now is the time of day.
+func (s *Server) now() time.Time {
+	if s.clock != nil {
+		return s.clock()
+	}
+	return time.Now()
 }
 
 // summing is what checksums are computed and remembered by.
@@ -133,6 +143,13 @@ func (s *Server) prepare() error {
 	s.rights = rights{may: o.features(), limits: o.Permissions, names: o.parser()}
 	if s.rights.store, err = openStore(o); err != nil {
 		return err
+	}
+	s.delays = login.NewDelays()
+	if o.Users != "" {
+		if err = s.loadUsers(); err != nil {
+			return optionError(err)
+		}
+		s.checker = fsio.NewPool(1)
 	}
 	slow := time.AfterFunc(time.Second, func() {
 		s.log.Info().Msg("looking for leftovers of a killed server, before clients are served")
@@ -308,8 +325,7 @@ func (s *Server) end(engines *sync.WaitGroup) {
 			return
 		}
 	}
-	s.sumPool.Close()
-	s.pool.Close()
+	s.closePools()
 	for _, r := range s.reactors {
 		r.loop.End()
 	}
@@ -323,6 +339,15 @@ const endPatience = 5 * time.Second
 // Close gives back what New took, for a server that is not run.
 func (s *Server) Close() { s.closing.Do(s.close) }
 
+// closePools waits for the work of those pools that there are.
+func (s *Server) closePools() {
+	for _, p := range []workers{s.checker, s.sumPool, s.pool} {
+		if p != nil {
+			p.Close()
+		}
+	}
+}
+
 func (s *Server) close() {
 	for _, l := range s.listeners {
 		l.Release()
@@ -333,10 +358,7 @@ func (s *Server) close() {
 			r.loop.Close()
 		}
 	}
-	if s.pool != nil {
-		s.sumPool.Close()
-		s.pool.Close()
-	}
+	s.closePools()
 	if s.rights.store != nil {
 		_ = s.rights.store.Close()
 	}

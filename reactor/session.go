@@ -56,6 +56,7 @@ const (
 	inTable                        // those before are legal where a table says so, the rest always
 
 	inDrain     // the server drains
+	inClosed    // the client cannot log in, and must
 	inViolation // the client broke the protocol
 	inFlood     // the client sent more ahead than is allowed
 	inPlain     // the client did not begin with TLS, which is required
@@ -105,6 +106,7 @@ const (
 	endUntaken   endReason = "three offers in a row untaken"
 	endUntaken1  endReason = "offer untaken"
 	endIdle      endReason = "idle"
+	endNoLogin   endReason = "not logged in"
 	endDrained   endReason = "server ending"
 	endLogin     endReason = "too many failed logins"
 )
@@ -113,6 +115,7 @@ const (
 var endReasons = [inEnd + 1]endReason{
 	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
 	inPlain: endPlain, inAbort: endDrained, inLogin: endLogin, inEnd: endClosed,
+	inClosed: endNoLogin,
 }
 
 // output is what the session is to do.
@@ -127,13 +130,15 @@ type output struct {
 
 // machine is the state of one session without its connection. It has no clock and does no I/O.
 type machine struct {
-	state sessionState
 	*properties
 	// reason is why the session is over.
 	reason endReason
+	state  sessionState
 	// unused counts the offers in a row that were not used.
 	unused   uint8
 	draining bool
+	// heardByte: the first byte came, which says whether TLS begins.
+	heardByte bool
 }
 
 func newMachine(p *properties) machine { return machine{state: sessionIdle, properties: p} }

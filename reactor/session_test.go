@@ -3,6 +3,7 @@ package reactor
 import (
 	"fmt"
 	"testing"
+	"unsafe"
 )
 
 // inState returns a machine in a state that sessions rest in.
@@ -151,5 +152,13 @@ func TestOnlyIdleSessionAwaitsCommand(t *testing.T) {
 		if m := inState(s); m.awaitsCommand() != (s == sessionIdle) {
 			t.Errorf("%v: awaitsCommand is %v", s, m.awaitsCommand())
 		}
+	}
+}
+
+// Ten thousand idle sessions hold nothing but this, and a control connection of 32 bytes each.
+func TestIdleSessionStaysSmall(t *testing.T) {
+	const bytesMax = 256
+	if n := unsafe.Sizeof(session{}); n > bytesMax {
+		t.Errorf("a session takes %d bytes, at most %d", n, bytesMax)
 	}
 }

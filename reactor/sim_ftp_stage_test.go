@@ -179,7 +179,7 @@ func (s *sim) checkOffers() {
 			s.wrong("an offer of session %d is in state %d, waits %v", c.id, o.state, waits)
 		}
 		switch o.state {
-		case offerGranted, offerStanding, offerHeld:
+		case offerGranted, offerStanding, offerSpent, offerHeld:
 			open[c.address.use]++
 		default:
 		}
@@ -199,7 +199,8 @@ func (s *sim) checkOffers() {
 		}
 		see(o, c)
 		if o.transfer != nil || !o.deadline.IsSet() || o.state == offerClosed ||
-			o.state == offerGranted || o.state == offerStanding && o.line.offers[o.port] != o {
+			o.state == offerGranted || (o.state == offerStanding || o.state == offerSpent) &&
+			o.line.offers[o.port] != o {
 			s.wrong("session %d has an offer ahead in state %d, of a transfer: %v", c.id, o.state,
 				o.transfer != nil)
 		}
@@ -217,7 +218,8 @@ func (s *sim) checkOffers() {
 	}
 }
 
-// awaits reports whether something is under way for a session of FTP that has no transfer and waits.
+// awaits reports whether something is under way for a session of FTP that has no transfer and
+// waits.
 func (c *session) awaits() bool {
 	f, ok := c.face.(*ftpFace)
 	return ok && (f.later.deadline.IsSet() || c.offer != nil && c.offer.state == offerWaiting)

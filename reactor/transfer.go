@@ -19,7 +19,9 @@ const (
 	transferOffered
 	// transferMoving has its data connection.
 	transferMoving
-	// transferLingering has moved everything and waits for the client to close.
+	// transferClosing has moved everything, and waits until the last of it has left.
+	transferClosing
+	// transferLingering waits for the client to close.
 	transferLingering
 	// transferEnded has ended; the results of its file work are dropped.
 	transferEnded
@@ -30,13 +32,14 @@ const (
 var transferNext = [transferStates][transferStates]bool{
 	transferWaiting:   {transferOffered: true, transferEnded: true},
 	transferOffered:   {transferMoving: true, transferEnded: true},
-	transferMoving:    {transferLingering: true, transferEnded: true},
+	transferMoving:    {transferClosing: true, transferLingering: true, transferEnded: true},
+	transferClosing:   {transferLingering: true, transferEnded: true},
 	transferLingering: {transferEnded: true},
 	transferEnded:     {transferWaiting: true},
 }
 
 var transferStateNames = [transferStates]string{
-	"none", "waiting", "offered", "moving", "lingering", "ended",
+	"none", "waiting", "offered", "moving", "closing", "lingering", "ended",
 }
 
 // String is the state's name for logs.
@@ -78,6 +81,8 @@ type command struct {
 	result []byte
 	// render builds a listing of so many bytes at most, nil for the usual one.
 	render func(bytesMax int64) ([]byte, error)
+	// rights are those that the session had when the command came.
+	rights *rights
 }
 
 // transfer is one command, from its bytes to the end of its data connection if it has one. It is
@@ -114,8 +119,6 @@ type connection struct {
 	// cleared when a call in it would have blocked.
 	data  loop.Channel
 	ready loop.Readiness
-	// closing: everything has moved, and some of it or our end has not left yet.
-	closing bool
 }
 
 // newTransfer returns a transfer for a command of a session. It copies what the request shares with
@@ -132,7 +135,7 @@ func (s *session) newTransfer(q codec.Request, text []byte) *transfer {
 	}
 	t.become(transferWaiting)
 	t.session, t.address = s, s.address
-	t.Request = q
+	t.Request, t.rights = q, s.rights
 	t.text = string(text)
 	t.called = t.text[len(t.text)-len(q.Name):]
 	t.Name = nil
@@ -163,7 +166,7 @@ func (t *transfer) isPut() bool { return t.Verb == codec.VerbPut || t.Verb == co
 
 // parseName parses the name that the client gave.
 func (t *transfer) parseName() (err error) {
-	t.name, err = t.session.names.Parse([]byte(t.called))
+	t.name, err = t.rights.names.Parse([]byte(t.called))
 	return err
 }
 
@@ -218,10 +221,10 @@ func (t *transfer) Move() (more bool) {
 	switch {
 	case t.state == transferLingering:
 		return t.linger()
-	case t.state != transferMoving:
-		return false
-	case t.closing:
+	case t.state == transferClosing:
 		t.becomeLingering()
+		return false
+	case t.state != transferMoving:
 		return false
 	case t.isPut():
 		return t.recv.move()
@@ -242,13 +245,9 @@ func (t *transfer) Expire(*loop.Deadline) {
 	switch t.state {
 	case transferWaiting:
 		t.send.listingExpired()
-	case transferMoving:
+	case transferMoving, transferClosing:
 		t.checkStall()
 	case transferLingering:
-		if t.session.transfer == t {
-			t.answerLingering()
-			return
-		}
 		t.end()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
@@ -279,36 +278,30 @@ func (t *transfer) checkStall() {
 // (PROTOCOL.md, Base get.)
 const lingerMax = 2 * time.Second
 
-// becomeLingering ends our sending side and waits for the client's close. What the channel itself
-// keeps must have left before.
+// becomeLingering ends our sending side and waits for the client's close. The transfer is answered
+// before that. What the channel itself keeps must have left first.
 func (t *transfer) becomeLingering() {
-	if !t.closing {
+	if t.session.closesAtOnce && t.data.CanClose() {
+		t.end()
+		return
+	}
+	if t.state == transferMoving {
 		t.data.CloseWrite()
 	}
-	if t.closing = t.data.Flush() == loop.ErrAgain; t.closing {
+	if t.data.Flush() == loop.ErrAgain {
+		if t.state == transferMoving {
+			t.become(transferClosing)
+		}
 		t.watch(loop.CanWrite)
 		return
 	}
 	t.become(transferLingering)
-	if t.session.closesFirst {
-		t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+closeSoon)
-	} else {
-		t.answerLingering()
-	}
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
+	t.release()
 	if t.readable() {
 		t.r.loop.Enqueue(t)
 	}
 }
-
-// answerLingering answers a transfer whose data connection is still open.
-func (t *transfer) answerLingering() {
-	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
-	t.release()
-}
-
-// closeSoon is how long the answer to a transfer waits for the client to close the data connection,
-// where a face wants that.
-const closeSoon = 100 * time.Millisecond
 
 // linger drops what the client still sends, until it closes.
 func (t *transfer) linger() (more bool) {
@@ -362,10 +355,15 @@ func (t *transfer) connected() bool { return t.data != nil }
 // worker has in hand is released when it comes back.
 func (t *transfer) end() {
 	r, s := t.r, t.session
-	offered, connected := t.state == transferOffered, t.connected()
+	state, connected := t.state, t.connected()
 	t.become(transferEnded)
-	if t.offer != nil {
-		t.offer.close() // those who waited for it are served once all of it is given back
+	switch o := t.offer; {
+	case o == nil:
+	case state == transferWaiting && o.state == offerStanding && s.conn != nil && !s.over():
+		s.keepOffer(o)
+		t.offer = nil
+	default:
+		o.close() // those who waited for it are served once all of it is given back
 	}
 	r.loop.Deadlines.Clear(&t.deadline)
 	r.loop.Deadlines.Clear(&t.recv.pause)
@@ -379,7 +377,7 @@ func (t *transfer) end() {
 		}
 	}
 	switch {
-	case connected, offered && !s.answers && !r.aborting:
+	case connected, state == transferOffered && !s.answers && !r.aborting:
 		r.logTransfer(t)
 	case s.answers:
 		r.logCommand(t)

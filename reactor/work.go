@@ -36,7 +36,7 @@ func (j *job) rename() error { return j.root().Rename(j.t.from, j.t.name, j.comm
 
 func (j *job) newPart() (err error) {
 	j.t.found.part, err = j.root().NewPart(j.t.name, fsio.PartOptions{
-		NoReplace: j.commit.NoReplace, Owner: j.t.session.principal(),
+		NoReplace: j.commit.NoReplace, Owner: j.t.principal(),
 	})
 	return err
 }
@@ -127,12 +127,15 @@ func (t *transfer) openedPart() {
 	t.offer.stand()
 }
 
-// holdsPart reports whether an ended transfer still has a part, or may get one from a worker. It is
-// answered once the part is closed, so that the next command finds it free.
+// holdsPart reports whether an ended transfer still has a part, or a file that it writes in place,
+// or may get one from a worker. It is answered once that is closed, so that the next command finds
+// it free.
 func (t *transfer) holdsPart() bool {
 	switch t.Verb {
 	case codec.VerbPutPart:
 		return t.job.busy || t.recv.part != nil // while busy, part is the worker's
+	case codec.VerbPut:
+		return t.recv.inPlace && (t.job.busy || t.recv.pending != nil)
 	case codec.VerbPartSize:
 		return t.job.busy
 	case codec.VerbPartSum:

@@ -160,11 +160,11 @@ var perms = [...][]struct {
 	needs  Right
 }{
 	KindFile: {
-		{'a', RightWrite},
+		{'a', RightReplace},
 		{'d', RightDelete},
 		{'f', RightRename},
 		{'r', RightRead},
-		{'w', RightWrite},
+		{'w', RightReplace},
 	},
 	KindFolder: {
 		{'c', RightWrite},

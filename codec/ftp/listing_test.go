@@ -92,7 +92,7 @@ func TestFactsAreWritten(t *testing.T) {
 		{FactPerm, RightNone, &file, "perm=;  a b"},
 		{FactPerm, RightList, &folder, "perm=el; d"},
 		{FactPerm, RightDelete | RightMkdir, &folder, "perm=dmp; d"},
-		{FactPerm, RightWrite | RightRename, &file, "perm=afw;  a b"},
+		{FactPerm, RightReplace | RightRename, &file, "perm=afw;  a b"},
 		{FactType | FactSize, RightAll, &folder, "type=dir; d"},
 		{FactModify, RightAll, &file, "modify=20240229123456;  a b"},
 		{0, RightAll, &file, "  a b"},

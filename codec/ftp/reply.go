@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 )
 
@@ -36,6 +37,7 @@ const (
 	ReplyTransferAborted
 	ReplyFileBusy
 	ReplyLocal
+	ReplyListing
 	ReplyNoSpace
 	ReplyUnknown
 	ReplyArgument
@@ -102,6 +104,7 @@ var replies = [replyCount]known{
 	ReplyTransferAborted: {426, "Transfer aborted."},
 	ReplyFileBusy:        {450, "File is busy."},
 	ReplyLocal:           {451, "Local error."},
+	ReplyListing:         {451, "Listing is too long."},
 	ReplyNoSpace:         {452, "No space left."},
 	ReplyUnknown:         {500, "Unknown command."},
 	ReplyArgument:        {501, "Invalid or missing argument."},
@@ -138,6 +141,22 @@ var replies = [replyCount]known{
 
 // Code is the reply's code, 0 of no reply.
 func (r Reply) Code() int { return r.known().code }
+
+// Text is the reply as it is sent. It must not be changed.
+func (r Reply) Text() []byte {
+	if r >= replyCount {
+		r = 0
+	}
+	return texts[r]
+}
+
+// texts holds the replies, so that those that are sent often need no memory.
+var texts = func() (all [replyCount][]byte) {
+	for r := ReplyOpening; r < replyCount; r++ {
+		all[r] = slices.Clip(r.Append(nil))
+	}
+	return all
+}()
 
 func (r Reply) known() known {
 	if r >= replyCount {

@@ -49,6 +49,7 @@ const pinned = `150 Opening data connection.
 426 Transfer aborted.
 450 File is busy.
 451 Local error.
+451 Listing is too long.
 452 No space left.
 500 Unknown command.
 501 Invalid or missing argument.

@@ -98,11 +98,13 @@ const (
 	RightRename
 	// RightMkdir allows to make folders.
 	RightMkdir
+	// RightReplace allows to write to files that exist already.
+	RightReplace
 
 	// RightNone is needed by verbs that everybody may use.
 	RightNone Right = 0
 	// RightAll is every right.
-	RightAll = RightMkdir<<1 - 1
+	RightAll = RightReplace<<1 - 1
 )
 
 // Work says what a verb costs.
@@ -205,9 +207,7 @@ var verbs = [verbCount]Properties{
 	VerbRnto: file("RNTO", "path", NameRequired, RightRename),
 	VerbAbor: {Word: "ABOR", Immediate: true},
 	// What SITE needs depends on its word.
-	VerbSite: {
-		Word: "SITE", Usage: "CHMOD|UTIME|HELP", Argument: NameRequired, Work: WorkFile,
-	},
+	VerbSite:    file("SITE", "CHMOD|UTIME|HELP", NameRequired, RightNone),
 	VerbHash:    file("HASH", "path", NameRequired, RightRead),
 	VerbXSHA256: file("XSHA256", "path [start end]", NameRequired, RightRead),
 

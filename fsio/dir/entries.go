@@ -52,7 +52,9 @@ func (l *entries) Next(page []fsio.Entry) (int, error) {
 			if fsio.IsReserved(page[i].Name) {
 				continue
 			}
-			page[left] = page[i]
+			if left < i {
+				page[left] = page[i]
+			}
 			if l.details {
 				err = l.describe(&page[left])
 			}

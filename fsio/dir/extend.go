@@ -15,6 +15,10 @@ func (r *store) Extend(
 		return nil, 0, err
 	}
 	u.inPlace, u.older = true, true
+	if u.free && at > 0 {
+		u.home.close()
+		return nil, 0, fsio.NewError(fsio.OpOpen, n, errPastEnd)
+	}
 	u.kept = folder{fd: u.home.fd}
 	if at, err = u.openExtended(at); err != nil {
 		if u.file != nil {
@@ -27,7 +31,7 @@ func (r *store) Extend(
 	return u, at, nil
 }
 
-// openExtended opens the file, makes it if need be, and cuts it off where the upload begins.
+// openExtended opens the file, makes it if need be, and finds out where the upload begins.
 func (u *upload) openExtended(at int64) (int64, error) {
 	err := u.root.fault(fsio.OpOpen, u.name)
 	switch {
@@ -53,10 +57,21 @@ func (u *upload) openExtended(at int64) (int64, error) {
 		return size, nil
 	case at > size:
 		return 0, errPastEnd
-	case at == size:
-		return at, nil
+	default:
+		u.cut, u.cutAt = at < size, at
 	}
-	return at, u.root.do(fsio.OpTruncate, u.name, func() error { return u.file.Truncate(at) })
+	return at, nil
+}
+
+// cutOff cuts off what the file has behind the offset, when the first bytes have come.
+func (u *upload) cutOff() error {
+	if !u.cut {
+		return nil
+	}
+	u.cut = false
+	cut := func() error { return u.file.Truncate(u.cutAt) }
+	u.broken = u.root.do(fsio.OpTruncate, u.name, cut)
+	return u.broken
 }
 
 var errHeldFile = fsio.Cause(fsio.KindBusy, "another upload writes to it")

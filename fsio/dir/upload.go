@@ -24,7 +24,10 @@ type upload struct {
 	name      fsio.Name
 	id        string
 	noReplace bool
-	inPlace   bool // The file has its name all the time: see Extend.
+	// Of an upload in place, which see Extend: the file has its name all the time. cut says that
+	// it is still to be cut off at cutAt.
+	inPlace, cut bool
+	cutAt        int64
 
 	home folder // The folder of the name; for a Part only once it is committed.
 	base string // The last part of name.
@@ -218,6 +221,9 @@ func (u *upload) SpliceFrom(pipe int, off int64, n int) (int, error) {
 // move writes n bytes at off, in as many steps as it takes.
 func (u *upload) move(off int64, n int, step func(done, n int) (int, error)) (int, error) {
 	err := u.want(fsio.OpWrite, off)
+	if err == nil {
+		err = u.cutOff()
+	}
 	done := 0
 	for err == nil && done < n {
 		var allowed, moved int
@@ -244,6 +250,9 @@ func (u *upload) move(off int64, n int, step func(done, n int) (int, error)) (in
 func (u *upload) Allocate(off, n int64) error {
 	u.touched = true
 	if err := u.want(fsio.OpAllocate, off); err != nil || n <= 0 {
+		return err
+	}
+	if err := u.cutOff(); err != nil {
 		return err
 	}
 	return u.root.do(fsio.OpAllocate, u.name, func() error {
@@ -283,6 +292,9 @@ func (u *upload) Commit(o fsio.CommitOptions) error {
 func (u *upload) flush() error {
 	if u.broken != nil {
 		return u.broken
+	}
+	if err := u.cutOff(); err != nil {
+		return err
 	}
 	if u.allocated {
 		// To truncate a file to its size frees the blocks past the end.

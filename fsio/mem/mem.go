@@ -27,6 +27,8 @@ type store struct {
 	root  *node
 	inode uint64
 	parts map[string]*part
+	// extended are the names of the files that are written in place.
+	extended map[string]bool
 }
 
 // node is a file, or a folder if entries is not nil. The data of a file never changes.
@@ -38,7 +40,7 @@ type node struct {
 
 // New returns an empty store.
 func New(o Options) fsio.Store {
-	s := &store{options: o, parts: map[string]*part{}}
+	s := &store{options: o, parts: map[string]*part{}, extended: map[string]bool{}}
 	s.root = s.newNode(fsio.EntryFolder, nil)
 	return s
 }

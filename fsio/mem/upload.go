@@ -21,9 +21,12 @@ type writer struct {
 	noReplace bool
 	data      []byte
 	id        string
-	inPlace   bool // What was written is kept by every end.
-	ended     bool
-	result    error // What Commit returns: the first write that failed, or how it ended.
+	// inPlace says that what was written is kept by every end. The data is cut off at cut when the
+	// first bytes come.
+	inPlace bool
+	cut     int64
+	ended   bool
+	result  error // What Commit returns: the first write that failed, or how it ended.
 }
 
 var errNoFolder = fsio.Cause(fsio.KindNotFound, "no such folder")
@@ -45,16 +48,25 @@ func (s *store) Extend(
 			return kind
 		}
 		var data []byte
-		if there, kind := s.at(n, fsio.EntryFile); kind == fsio.KindNone {
+		there, missing := s.at(n, fsio.EntryFile)
+		if missing == fsio.KindNone {
 			data = there.data
 		}
 		if begin = at; at == fsio.AtEnd {
 			begin = int64(len(data))
 		}
-		if begin > int64(len(data)) {
+		switch {
+		case s.extended[n.String()]:
+			return fsio.KindBusy
+		case begin > int64(len(data)):
 			return fsio.KindOffset
 		}
-		u = &writer{s: s, name: n, data: bytes.Clone(data[:begin]), inPlace: true}
+		if missing != fsio.KindNone {
+			folder, base, _ := s.parent(n)
+			folder.entries[base] = s.newNode(fsio.EntryFile, nil)
+		}
+		s.extended[n.String()] = true
+		u = &writer{s: s, name: n, data: bytes.Clone(data), inPlace: true, cut: begin}
 		return fsio.KindNone
 	})
 	return u, begin, err
@@ -134,7 +146,7 @@ func (w *writer) Drop() error                 { return w.end(true) }
 func (w *writer) Close() error                { return w.end(false) }
 
 func (w *writer) Abort() error {
-	if w.inPlace {
+	if w.inPlace && w.cut < 0 {
 		return w.Commit(fsio.CommitOptions{})
 	}
 	return w.end(true)
@@ -160,10 +172,18 @@ func (w *writer) WriteAt(data []byte, off int64) (int, error) {
 		}
 		return 0, err
 	}
+	w.cutOff()
 	if more := int(off) + len(data) - len(w.data); more > 0 {
 		w.data = append(w.data, make([]byte, more)...)
 	}
 	return copy(w.data[off:], data), nil
+}
+
+// cutOff cuts off what the file had behind the offset of an upload in place.
+func (w *writer) cutOff() {
+	if w.cut >= 0 && w.inPlace {
+		w.data, w.cut = w.data[:w.cut], -1
+	}
 }
 
 func (w *writer) SpliceFrom(int, int64, int) (int, error) {
@@ -182,7 +202,7 @@ func (w *writer) Commit(o fsio.CommitOptions) error {
 		return w.result
 	}
 	err := w.result
-	if err == nil {
+	if w.cutOff(); err == nil {
 		err = w.s.call(fsio.OpRename, w.name, func() fsio.Kind {
 			kind := w.s.writable(w.name, w.noReplace || o.NoReplace)
 			if kind == fsio.KindNone {
@@ -208,6 +228,9 @@ func (w *writer) end(forget bool) error {
 		return nil
 	}
 	w.ended, w.result = true, failure(fsio.OpRename, w.name, fsio.KindIO)
+	if w.inPlace {
+		delete(w.s.extended, w.name.String())
+	}
 	if p := w.s.parts[w.id]; p != nil {
 		p.data, p.open = w.data, false
 	}

@@ -40,12 +40,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Long: `Serve the files of a folder to very many clients at once.
 
 PORT is where clients connect; 0 picks a free one. Only --classic may go without it.
-Nobody logs in: whoever can connect may do what the flags allow. Nothing is encrypted without --tls.
+Without --tls nothing is encrypted, and without --users whoever can connect may do what the flags
+allow.
 
-SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGUSR1 logs counters and
-every session and transfer. SIGHUP reads the certificate of --tls again. Exit status: 0 after a
-clean end, 1 when transfers were cut off or the server could not go on, 2 for wrong flags, a root
-that is no folder or a port in use.`,
+SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGHUP reads the file of
+--users and the certificate of --tls again. SIGUSR1 logs counters and every session and transfer.
+Exit status: 0 after a clean end, 1 when transfers were cut off or the server could not go on, 2 for
+wrong flags, a root that is no folder or a port in use.`,
 		Example: "  ferryd 2121\n" +
 			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
 			"  ferryd --ftp 2121 --root /srv/files\n" +
@@ -89,6 +90,7 @@ that is no folder or a port in use.`,
 	})
 	c.CompletionOptions.DisableDefaultCmd = true
 	addFlags(c.Flags(), &o, &l)
+	c.AddCommand(newUserCommand())
 	err := c.Execute()
 	if err == nil {
 		return statusDone
@@ -162,7 +164,8 @@ func serveLogging(o reactor.Options, log zerolog.Logger, people bool, stderr io.
 	signals := make(chan os.Signal, 8)
 	// They stay caught until the process has ended: one that comes late is not to kill it.
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
-	if o.TLS.Mode != reactor.TLSOff { // otherwise it ends the process, as anywhere
+	// Without these a terminal that is closed ends the server.
+	if o.Users != "" || o.TLS.Mode != reactor.TLSOff {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	go obey(s, signals)

@@ -33,6 +33,10 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"compute no checksums: each reads a whole file for a few bytes of answer")
 	f.BoolVar(&o.Dotfiles, "dotfiles", o.Dotfiles,
 		"list and serve names that begin with a dot; off, since they hold keys and settings")
+	f.StringVar(&o.Users, "users", o.Users,
+		"the `FILE` of those who may log in, see ferryd user --help (default no login)")
+	f.BoolVar(&o.PlainPasswords, "plain-passwords", o.PlainPasswords,
+		"let users log in without TLS: whoever can read the network can guess their passwords")
 	f.Var((*prefixes)(&o.Allow), "allow",
 		"admit clients in this range alone, repeatable (default all)")
 	f.Var((*prefixes)(&o.Deny), "deny",

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -56,6 +59,46 @@ func TestReadmeShowsRealSession(t *testing.T) {
 	got := strings.ReplaceAll(server.screen(), port, readmePort)
 	got = strings.ReplaceAll(got, home, "/home/ann")
 	compareSession(t, sessions[0], "$ "+line+"\n"+got)
+}
+
+// TestReadmeShowsRealFTPSession runs what the README shows with curl.
+func TestReadmeShowsRealFTPSession(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("curl is not installed")
+	}
+	var session string
+	for _, block := range readmeBlocks(t, "console") {
+		if strings.HasPrefix(block, "$ curl ") {
+			session = block
+		}
+	}
+	home := t.TempDir()
+	for _, folder := range []string{"root/music", "here"} {
+		if err := os.MkdirAll(filepath.Join(home, folder), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notes := noise(1, 1_207)
+	if err := os.WriteFile(filepath.Join(home, "here/notes.txt"), notes, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	p, err := startServer(home, "--", "--ftp", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		p.signal(syscall.SIGTERM)
+		if status, err := p.wait(); status != 0 || err != nil {
+			t.Errorf("the server ended with %d, %v", status, err)
+		}
+	}()
+	_, port, _ := strings.Cut(p.address, ":")
+	got := playSession(t, filepath.Join(home, "here"), session, port)
+	compareSession(t, session, strings.ReplaceAll(got, port, readmePort))
+	copied, err := os.ReadFile(filepath.Join(home, "here/copy.txt"))
+	if err != nil || !bytes.Equal(copied, notes) {
+		t.Errorf("the copy has %d bytes: %v", len(copied), err)
+	}
 }
 
 // readmePort is the port of the README's sessions.
@@ -117,6 +160,7 @@ var masks = []*regexp.Regexp{
 	regexp.MustCompile(`(on all addresses, IPv4)(?: and IPv6| only)`),
 	regexp.MustCompile(`(?m)^((?:\^C)?)[0-9-]{10} [0-9:]{8} `),
 	regexp.MustCompile(`((?:peer|seconds)=)\S+`),
+	regexp.MustCompile(`( )[A-Z][a-z]{2} [ 0-9]{2} [0-9]{2}:[0-9]{2} `),
 }
 
 func masked(text string) string {

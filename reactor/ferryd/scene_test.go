@@ -103,7 +103,7 @@ func (s *scene) ports(ts *testscript.TestScript, _ []string) error {
 
 var signals = map[string]syscall.Signal{
 	"TERM": syscall.SIGTERM, "INT": syscall.SIGINT,
-	"KILL": syscall.SIGKILL, "USR1": syscall.SIGUSR1,
+	"KILL": syscall.SIGKILL, "USR1": syscall.SIGUSR1, "HUP": syscall.SIGHUP,
 }
 
 func (s *scene) signal(_ *testscript.TestScript, args []string) error {

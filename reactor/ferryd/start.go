@@ -62,15 +62,15 @@ func (l *logFlags) open(out io.Writer) (zerolog.Logger, func() error, error) {
 	return log, ring.Close, nil
 }
 
-// security is what every start says about who can read and who may connect.
+// security is what every start says about who can read the network, and who logs in.
 func security(d reactor.Description) string {
 	switch d.TLS {
 	case reactor.TLSRequire:
-		return "TLS is required, nobody logs in"
+		return "TLS is required and " + d.Login
 	case reactor.TLSAllow:
-		return "TLS is offered, not required, and nobody logs in"
+		return "TLS is offered, not required, and " + d.Login
 	default:
-		return "nothing is encrypted and nobody logs in"
+		return "nothing is encrypted and " + d.Login
 	}
 }
 

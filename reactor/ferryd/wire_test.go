@@ -48,6 +48,32 @@ var wireVerbs = map[string]wireVerb{
 	"classic": {1, func(s *scene, ts *testscript.TestScript, args []string) error {
 		return s.dial(args[0], ts.Getenv("HOST"), ts.Getenv("CLASSIC"))
 	}},
+	// ftp C: make a control connection of FTP, where the server has no other second port.
+	"ftp": {1, func(s *scene, ts *testscript.TestScript, args []string) error {
+		return s.dial(args[0], ts.Getenv("HOST"), ts.Getenv("CLASSIC"))
+	}},
+	// line C REGEXP: read a line that ends in CR LF.
+	"line": {2, func(s *scene, _ *testscript.TestScript, args []string) error {
+		w, err := s.named(args[0])
+		if err != nil {
+			return err
+		}
+		_, err = w.ftpLine(args[1])
+		return err
+	}},
+	// epsv C: send EPSV and read the port, for data to connect to later.
+	"epsv": {1, onWire(func(w *wire) error {
+		_, err := io.WriteString(w.conn, "EPSV\r\n")
+		if err != nil {
+			return err
+		}
+		line, err := w.ftpLine(`^229 .*\(\|\|\|[0-9]+\|\)$`)
+		if err == nil {
+			_, text, _ := strings.Cut(line, "|||")
+			w.port, err = strconv.ParseInt(strings.TrimSuffix(text, "|)"), 10, 64)
+		}
+		return err
+	})},
 	// conn C VAR: read a line CONN PORT from C, for data to connect to later, and keep PORT in VAR.
 	"conn": {2, func(s *scene, ts *testscript.TestScript, args []string) error {
 		w, err := s.named(args[0])
@@ -292,15 +318,37 @@ func (s *scene) wireKnock(ts *testscript.TestScript, args []string) error {
 	return s.dial(args[1], w.host, strconv.Itoa(int(o.Port)))
 }
 
-// readConn reads the line that tells a port, byte by byte: what follows it is another's.
-func (w *wire) readConn() (int64, error) {
+// readLine reads a line byte by byte, since what follows it is another's. LF is cut off.
+func (w *wire) readLine() ([]byte, error) {
 	var line []byte
 	for b := make([]byte, 1); b[0] != '\n'; line = append(line, b[0]) {
 		if _, err := io.ReadFull(w.conn, b); err != nil {
-			return 0, fmt.Errorf("%w after %q", err, line)
+			return nil, fmt.Errorf("%w after %q", err, line)
 		}
 	}
-	port, ok := codec.ParseConn(line[:len(line)-1])
+	return line[:len(line)-1], nil
+}
+
+// ftpLine reads a line of FTP and matches it.
+func (w *wire) ftpLine(pattern string) (string, error) {
+	line, err := w.readLine()
+	if err != nil {
+		return "", err
+	}
+	text, whole := strings.CutSuffix(string(line), "\r")
+	if ok, err := regexp.MatchString(pattern, text); err != nil || !ok || !whole {
+		return "", errors.Join(fmt.Errorf("%q came, not %s", line, pattern), err)
+	}
+	return text, nil
+}
+
+// readConn reads the line that tells a port.
+func (w *wire) readConn() (int64, error) {
+	line, err := w.readLine()
+	if err != nil {
+		return 0, err
+	}
+	port, ok := codec.ParseConn(line)
 	if !ok {
 		return 0, fmt.Errorf("%q tells no port", line)
 	}

@@ -22,6 +22,7 @@ const (
 	Listings
 	LargeListings // that are being built
 	Sums
+	Logins // passwords that are checked, or wait for that
 	Pipes
 	Announced // by running uploads, and not yet written
 	Reserved  // the part of it that is kept free, see space.go

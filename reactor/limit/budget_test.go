@@ -48,6 +48,7 @@ func newModel(t *rapid.T) *model {
 			{Offers, &l.Offers, &l.OffersPerAddress},
 			{Sums, &l.Sums, &l.SumsPerAddress},
 			{Keyless, &l.Keyless, new(int)},
+			{Logins, &l.Logins, new(int)},
 		} {
 			*c.total, *c.each = draw.Draw(t, "total"), draw.Draw(t, "per address")
 			m.total[c.k], m.each[c.k] = int64(*c.total), int64(*c.each)
@@ -58,6 +59,7 @@ func newModel(t *rapid.T) *model {
 	m.total[Descriptors] = rapid.Int64Range(0, 20).Draw(t, "descriptors")
 	m.counts[Descriptors].total = m.total[Descriptors]
 	m.total[LargeListings] = 2
+	m.each[Logins] = 2
 	for _, k := range []Kind{Descriptors, Keyless, Listings} {
 		m.each[k] = 1000
 	}

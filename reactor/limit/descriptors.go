@@ -28,6 +28,8 @@ const (
 	// pipesTotal is what Linux grants an ordinary user of pipes of 1 MiB (pipe-user-pages-soft,
 	// 16,384 pages). Uploads without a pipe are read and written.
 	pipesTotal = 64
+	// loginsEach has one password of an address checked while another waits.
+	loginsEach = 2
 	// largeListings are built at once, since that takes a few times the memory of the text.
 	largeListings = 2
 	// sessionsAuto is 9,000 concurrent clients and a reserve.
@@ -92,6 +94,7 @@ func NewBudget(l Limits, reactors, ports int, descriptors uint64) (*Budget, erro
 		Listings:      {total: l.ListingsBytes, each: all, fair: true},
 		LargeListings: {total: largeListings, each: all},
 		Sums:          {total: int64(l.Sums), each: int64(l.SumsPerAddress), fair: true},
+		Logins:        {total: int64(l.Logins), each: loginsEach},
 		Pipes:         {total: pipesTotal, each: all},
 		Announced:     {total: all, each: all},
 		Reserved:      {total: all, each: all},

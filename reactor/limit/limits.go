@@ -27,7 +27,7 @@ type Counts struct {
 	Transfers, TransfersPerAddress            int
 	Offers, OffersPerAddress                  int
 	Sums, SumsPerAddress                      int
-	Keyless, Handshakes, Parts                int
+	Keyless, Handshakes, Parts, Logins        int
 }
 
 // Sizes are limits in bytes, RateBytes in bytes per second.

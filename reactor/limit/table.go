@@ -35,6 +35,10 @@ const (
 
 // What several limits show.
 var (
+	noPasswords = Seen{
+		"nothing: base has no login",
+		"nothing: SCRAM is checked at once; FTP logins are refused as busy",
+	}
 	refused = Seen{"control is closed at once", "control is closed at once"}
 	delayed = Seen{
 		"the port reply is delayed, first come, first served",
@@ -123,6 +127,9 @@ func (c *Counts) waitingTable() []Row {
 		},
 		"parts of interrupted uploads, each with two files; an address may have as many as it " +
 			"leaves to others",
+	}, {
+		&c.Logins, "max-logins", 64, 1, countMost, noPasswords,
+		"password checks, two per client address; each takes tens of milliseconds",
 	}, {
 		&c.Sums, "max-sums", 1_000, 1, countMost, busySum,
 		"concurrent checksums, waiting ones included; an address may have as many as it leaves " +

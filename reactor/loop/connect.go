@@ -3,6 +3,7 @@ package loop
 import (
 	"net/netip"
 	"os"
+	"reflect"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +24,7 @@ func (l *Loop) Connect(from netip.Addr, to netip.AddrPort, owner Connector) Chan
 		return nil
 	}
 	c := l.Adopt(fd)
-	c.Watch(&attempt{c: c, to: to, owner: owner})
+	c.Watch(&attempt{c: c, owner: owner})
 	c.Want(CanWrite)
 	return c
 }
@@ -31,7 +32,6 @@ func (l *Loop) Connect(from netip.Addr, to netip.AddrPort, owner Connector) Chan
 // attempt is a connection that is being made.
 type attempt struct {
 	c     *Plain
-	to    netip.AddrPort
 	owner Connector
 }
 
@@ -44,9 +44,13 @@ func (a *attempt) Ready(Readiness) {
 	case code != 0:
 		err = unix.Errno(code)
 	default:
-		if _, err = unix.Getpeername(c.fd); err == unix.ENOTCONN {
+		var peer unix.Sockaddr
+		if peer, err = unix.Getpeername(c.fd); err == unix.ENOTCONN {
 			c.Want(CanWrite)
 			return
+		}
+		if err == nil && isOwn(c.fd, peer) {
+			err = unix.ECONNREFUSED
 		}
 	}
 	if err != nil {
@@ -56,6 +60,13 @@ func (a *attempt) Ready(Readiness) {
 	}
 	c.Watch(nil)
 	a.owner.Connected(c, nil)
+}
+
+// isOwn reports whether a socket is connected to itself: on loopback the system may give it the port
+// that nobody listens on any more.
+func isOwn(fd int, peer unix.Sockaddr) bool {
+	own, err := unix.Getsockname(fd)
+	return err == nil && reflect.DeepEqual(own, peer)
 }
 
 // connectSocket begins a connection without waiting for it.
