@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/xdg-go/scram"
 
 	"ferry/codec"
 	"ferry/reactor/limit"
@@ -730,4 +733,40 @@ func TestTLSControlThatIsBrokenEndsNoUpload(t *testing.T) {
 			ts.wantNoFile("file")
 		})
 	}
+}
+
+// In TLS a user may log in without --plain-passwords, and the login may be bound to the connection:
+// bound to another one it fails, since somebody may stand in between.
+func TestTLSLoginIsBoundToTheConnection(t *testing.T) {
+	ts := serveUsers(t, userLine("ann", "/:r"), withTLS, func(o *Options) {
+		o.PlainPasswords = false
+	})
+	bothVersions(t, func(t *testing.T, config *tls.Config) {
+		logIn := func(s *tlsSession, of *tls.Conn) string {
+			state := of.ConnectionState()
+			binding, err := scram.NewTLSExporterBinding(&state)
+			check(t, err)
+			client, err := scram.SHA256.NewClient("ann", "pencil", "")
+			check(t, err)
+			conv := client.NewConversationWithChannelBinding(binding)
+			first, err := conv.Step("")
+			check(t, err)
+			s.say("auth SCRAM-SHA-256-PLUS " + base64.StdEncoding.EncodeToString([]byte(first)))
+			_, text, _ := strings.Cut(s.reply(), "334 ")
+			challenge, err := base64.StdEncoding.DecodeString(text)
+			check(t, err)
+			final, err := conv.Step(string(challenge))
+			check(t, err)
+			s.say("auth " + base64.StdEncoding.EncodeToString([]byte(final)))
+			return s.reply()
+		}
+		s, other := ts.tlsSession(t, config, true), ts.tlsSession(t, config, true)
+		if got := logIn(other, s.Conn.(*tls.Conn)); !strings.HasPrefix(got, "535 ") {
+			t.Errorf("bound to another connection: %s", got)
+		}
+		onLoop(t, ts.reactors[0], func() { skip(ts.reactors[0], time.Minute) })
+		if got := logIn(s, s.Conn.(*tls.Conn)); !strings.HasPrefix(got, "230 ") {
+			t.Errorf("bound to its own: %s", got)
+		}
+	})
 }

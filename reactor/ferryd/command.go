@@ -47,11 +47,7 @@ SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGHU
 --users and the certificate of --tls again. SIGUSR1 logs counters and every session and transfer.
 Exit status: 0 after a clean end, 1 when transfers were cut off or the server could not go on, 2 for
 wrong flags, a root that is no folder or a port in use.`,
-		Example: "  ferryd 2121\n" +
-			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
-			"  ferryd --ftp 2121 --root /srv/files\n" +
-			"  ferryd --classic --root /srv/files\n" +
-			"  ferryd 2121 --tls require",
+		Example:       examples,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -107,6 +103,13 @@ wrong flags, a root that is no folder or a port in use.`,
 	}
 	return statusFailed
 }
+
+// examples are those of the help.
+const examples = "  ferryd 2121\n" +
+	"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
+	"  ferryd --ftp 2121 --root /srv/files\n" +
+	"  ferryd --classic --root /srv/files\n" +
+	"  ferryd 2121 --tls require"
 
 // flagError reports an invalid value as "--flag value: reason". The built-in types of flags, whose
 // names are in lower case, have only the words of a parser as a reason.
