@@ -14,24 +14,19 @@ import (
 )
 
 // Verdict is what a comparison says of a figure.
-type Verdict uint8
+type Verdict string
 
 // The verdicts.
 const (
 	// NoDifference: none was shown, which does not mean that there is none.
-	NoDifference Verdict = iota
-	Better
-	Worse
+	NoDifference Verdict = "no difference shown"
+	Better       Verdict = "better"
+	Worse        Verdict = "worse"
 	// TooFew: with so few turns no difference could be shown, however large.
-	TooFew
-	// Untested: a process passes the figure on from turn to turn.
-	Untested
+	TooFew Verdict = "too few turns"
+	// Untested: a process keeps the figure from turn to turn.
+	Untested Verdict = "not tested"
 )
-
-// String is the verdict in words.
-func (v Verdict) String() string {
-	return [...]string{"no difference shown", "better", "worse", "too few turns", "not tested"}[v]
-}
 
 // CompareOptions say how results are compared.
 type CompareOptions struct {
@@ -59,22 +54,22 @@ type Change struct {
 	Where, Figure string
 	// Old and New are the medians over turns with their intervals at 95 % confidence.
 	Old, New benchmath.Summary
-	// OldTurns and NewTurns are how many turns have the figure.
-	OldTurns, NewTurns int
 	// P is the probability that turns of the same distribution differ so much, by the Mann-Whitney
 	// U test, corrected for the number of figures after Holm.
 	P       float64
 	Verdict Verdict
 
 	figure figure
+	turns  int // of the side that has fewer
+	tested bool
 }
 
-// Share is the relative change of the median; false for a change from 0.
-func (c *Change) Share() (float64, bool) {
+// share is the relative change of the median; infinite for a change from 0.
+func (c *Change) share() float64 {
 	if c.Old.Center == c.New.Center {
-		return 0, true
+		return 0
 	}
-	return c.New.Center/c.Old.Center - 1, c.Old.Center != 0
+	return c.New.Center/c.Old.Center - 1
 }
 
 // Comparison is what two results show of each other.
@@ -84,19 +79,13 @@ type Comparison struct {
 	// Warnings say what makes the comparison doubtful, or what it leaves out.
 	Warnings []string
 
-	alpha   float64
-	sameRun bool
-	tested  int // changes whose turns are not all equal
-}
-
-func (c *Comparison) warn(format string, args ...any) {
-	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
+	alpha  float64
+	tested int // changes whose turns are not all equal
 }
 
 // Compare compares two results load by load. Targets are matched by name, or, if each result has
 // one target, regardless of their names.
 func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
-	o.Alpha = cmp.Or(o.Alpha, alphaDefault)
 	if len(o.Figures) == 0 {
 		o.Figures = comparedFigures
 	}
@@ -108,103 +97,95 @@ func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
 		}
 		figures = append(figures, f)
 	}
-	c := &Comparison{alpha: o.Alpha, sameRun: older.Began.Equal(newer.Began)}
+	c := &Comparison{alpha: cmp.Or(o.Alpha, alphaDefault)}
 	c.warnOfRuns(older, newer)
 	single := len(older.Targets) == 1 && len(newer.Targets) == 1
-	left := slices.Clone(newer.Targets)
-	for _, a := range older.Targets {
-		i := slices.IndexFunc(left, func(b *Target) bool { return single || a.Name == b.Name })
-		if i < 0 {
-			c.warn("target %q is in OLD only", a.Name)
+	key := func(r *row) string {
+		if single {
+			return r.load()
+		}
+		return r.where()
+	}
+	byKey := map[string]*row{}
+	for _, r := range rowsOf(NamedResult{Result: newer}) {
+		byKey[key(r)] = r
+	}
+	for _, a := range rowsOf(NamedResult{Result: older}) {
+		b := byKey[key(a)]
+		if b == nil {
+			c.warn("%s is in OLD only", a.where())
 			continue
 		}
-		c.compareSteps(a, left[i], figures)
-		left = slices.Delete(left, i, i+1)
+		delete(byKey, key(a))
+		where := a.where()
+		if a.name != b.name {
+			where = a.name + " → " + b.where()
+		}
+		c.compareTurns(where, a, b, figures)
 	}
-	for _, b := range left {
-		c.warn("target %q is in NEW only", b.Name)
+	for _, name := range slices.Sorted(maps.Keys(byKey)) {
+		c.warn("%s is in NEW only", byKey[name].where())
 	}
 	if len(c.Changes) == 0 {
 		return nil, errors.New("nothing to compare: no figure of the same target and load is in " +
 			"both" + strings.Join(append([]string{""}, c.Warnings...), "; "))
 	}
+	c.finish(o.ChangeMin)
+	return c, nil
+}
+
+// finish corrects the probabilities and judges every change.
+func (c *Comparison) finish(changeMin float64) {
 	c.correct()
 	for i := range c.Changes {
-		c.judge(&c.Changes[i], o)
+		c.judge(&c.Changes[i], changeMin)
 	}
-	return c, nil
+}
+
+func (c *Comparison) warn(format string, args ...any) {
+	c.Warnings = append(c.Warnings, fmt.Sprintf(format, args...))
 }
 
 // warnOfRuns warns of what differs between the runs.
 func (c *Comparison) warnOfRuns(older, newer *Result) {
-	differ := func(what, a, b string) {
-		if a != b {
-			c.warn("%s: %q and %q", what, a, b)
-		}
+	describe := func(r *Result) map[string]string {
+		all := map[string]string{"machine": r.Machine.String(), "scenario": r.Scenario}
+		maps.Copy(all, r.Settings)
+		return all
 	}
-	differ("the machines differ", older.Machine.String(), newer.Machine.String())
-	differ("the scenarios differ", older.Scenario, newer.Scenario)
-	names := maps.Clone(newer.Settings)
-	if names == nil {
-		names = map[string]string{}
-	}
-	maps.Copy(names, older.Settings)
+	a, b := describe(older), describe(newer)
+	names := maps.Clone(a)
+	maps.Copy(names, b)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		differ("setting "+name+" differs", older.Settings[name], newer.Settings[name])
-	}
-	if n := older.Errors(); n > 0 {
-		c.warn("OLD has %s", plural(n, "error"))
-	}
-	if n := newer.Errors(); n > 0 {
-		c.warn("NEW has %s", plural(n, "error"))
-	}
-}
-
-// compareSteps compares two targets at the same loads.
-func (c *Comparison) compareSteps(older, newer *Target, figures []figure) {
-	where := older.Name
-	if newer.Name != older.Name {
-		where += " → " + newer.Name
-	}
-	if older.Proto != newer.Proto {
-		c.warn("%s: the protocols differ: %s and %s", where, older.Proto, newer.Proto)
-	}
-	left := slices.Clone(newer.Steps)
-	for _, a := range older.Steps {
-		i := slices.IndexFunc(left, func(b *Step) bool { return a.Label() == b.Label() })
-		if i < 0 {
-			c.warn("%s: %s is in OLD only", where, a.Label())
-			continue
+		if a[name] != b[name] {
+			c.warn("%s differs: %q and %q", name, a[name], b[name])
 		}
-		c.compareTurns(where+", "+a.Label(), &row{step: a}, &row{step: left[i]}, figures)
-		left = slices.Delete(left, i, i+1)
 	}
-	for _, b := range left {
-		c.warn("%s: %s is in NEW only", where, b.Label())
+	if a, b := older.Errors(), newer.Errors(); a+b > 0 {
+		c.warn("OLD has %s, NEW has %s", plural(a, "error"), plural(b, "error"))
 	}
 }
 
 func (c *Comparison) compareTurns(where string, older, newer *row, figures []figure) {
-	storm := older.step.Merged().storm() // whose connects are its transfers too
 	for _, f := range figures {
-		if storm && strings.HasPrefix(f.name, string(KindConnect)) {
-			continue
+		if older.merged.storm() && strings.HasPrefix(f.name, string(KindConnect)) {
+			continue // a storm's connects are its transfers too
 		}
 		a, b := older.perTurn(f), newer.perTurn(f)
-		if len(a) == 0 && len(b) == 0 {
-			continue
-		}
 		if len(a) == 0 || len(b) == 0 {
-			c.warn("%s: %s was measured in one of the two only", where, f.name)
+			if len(a)+len(b) > 0 {
+				c.warn("%s: %s was measured in one of the two only", where, f.name)
+			}
 			continue
 		}
 		change := Change{
-			Where: where, Figure: f.name, figure: f, OldTurns: len(a), NewTurns: len(b), P: 1,
+			Where: where, Figure: f.name, figure: f, turns: min(len(a), len(b)), P: 1,
 			Old: median(a), New: median(b),
 		}
 		all := slices.Concat(a, b)
 		if !f.lasting() && slices.Min(all) != slices.Max(all) {
 			c.tested++
+			change.tested = true
 			change.P = benchmath.AssumeNothing.Compare(sample(a), sample(b)).P
 		}
 		c.Changes = append(c.Changes, change)
@@ -215,28 +196,26 @@ func (c *Comparison) compareTurns(where string, older, newer *row, figures []fig
 func (c *Comparison) correct() {
 	var tested []*Change
 	for i := range c.Changes {
-		if c.Changes[i].P < 1 {
+		if c.Changes[i].tested {
 			tested = append(tested, &c.Changes[i])
 		}
 	}
 	slices.SortStableFunc(tested, func(a, b *Change) int { return cmp.Compare(a.P, b.P) })
 	least := 0.0
 	for i, change := range tested {
-		least = max(least, min(1, change.P*float64(c.tested-i)))
+		least = max(least, min(1, change.P*float64(len(tested)-i)))
 		change.P = least
 	}
 }
 
-func (c *Comparison) judge(change *Change, o CompareOptions) {
-	share, has := change.Share()
+func (c *Comparison) judge(change *Change, changeMin float64) {
 	switch {
 	case change.figure.lasting():
 		change.Verdict = Untested
-	case change.figure.better == betterNeither:
-		change.Verdict = NoDifference
-	case clearest(change.OldTurns, change.NewTurns)*float64(max(c.tested, 1)) > o.Alpha:
+	case change.turns < c.TurnsMin():
 		change.Verdict = TooFew
-	case change.P > o.Alpha, has && math.Abs(share) <= o.ChangeMin:
+	case change.P > c.alpha, math.Abs(change.share()) <= changeMin,
+		change.figure.better == betterNeither:
 		change.Verdict = NoDifference
 	case (change.New.Center > change.Old.Center) == (change.figure.better == betterMore):
 		change.Verdict = Better
@@ -245,23 +224,12 @@ func (c *Comparison) judge(change *Change, o CompareOptions) {
 	}
 }
 
-// clearest is the smallest P of the U test with n and m turns, before correction: 2 of the ways to
-// choose n of n+m.
-func clearest(n, m int) float64 {
-	ways, _ := math.Lgamma(float64(n + m + 1))
-	a, _ := math.Lgamma(float64(n + 1))
-	b, _ := math.Lgamma(float64(m + 1))
-	return min(1, 2*math.Exp(a+b-ways))
-}
-
-// TurnsMin is the smallest number of turns on each side that can show a difference.
+// TurnsMin is the smallest number of turns on each side that can show a difference: the smallest P
+// of the U test with n and n turns is 2 of the ways to choose n of 2n.
 func (c *Comparison) TurnsMin() int {
-	n, figures := 2, c.tested
-	if figures == 0 {
-		figures = len(c.Changes) - c.Count(Untested)
-	}
-	for clearest(n, n)*float64(max(figures, 1)) > c.alpha {
-		n++
+	n := 1
+	for least := 1.0; least*float64(max(c.tested, 1)) > c.alpha; n++ {
+		least *= float64(n+1) / float64(2*(2*n+1))
 	}
 	return n
 }
@@ -282,32 +250,23 @@ func (c *Comparison) Err() error {
 	if few := c.Count(TooFew); few == 0 || few+c.Count(Untested) < len(c.Changes) {
 		return nil
 	}
-	first := c.Changes[0]
-	return fmt.Errorf("too few turns to show anything: %d and %d, where %d of each are needed",
-		first.OldTurns, first.NewTurns, c.TurnsMin())
+	return fmt.Errorf("too few turns to show anything: %d, where %d of each are needed",
+		c.Changes[0].turns, c.TurnsMin())
 }
 
 // cells are the change in the columns of a table: old, its interval, new, its interval, change,
 // verdict.
 func (c *Change) cells() []string {
-	share, verdict := "from 0", c.Verdict.String()
-	switch s, has := c.Share(); {
-	case has && s == 0:
-		share = "0%"
-	case has:
-		share = fmt.Sprintf("%+.1f%%", 100*s)
+	share, verdict := fmt.Sprintf("%+.1f%%", 100*c.share()), string(c.Verdict)
+	if math.IsInf(c.share(), 0) {
+		share = "from 0"
 	}
-	if c.figure.better == betterNeither && c.Verdict == NoDifference {
-		verdict = "neither good nor bad"
-	}
-	switch {
-	case c.Verdict == TooFew, c.Verdict == Untested:
-	case c.P < 0.001:
-		verdict += ", p<0.001"
-	case c.P >= 0.995:
-		verdict += ", p=1"
-	default:
-		verdict += fmt.Sprintf(", p=%.2g", c.P)
+	if c.Verdict != TooFew && c.Verdict != Untested {
+		p := fmt.Sprintf("p=%.2g", c.P)
+		if c.P < 0.001 {
+			p = "p<0.001"
+		}
+		verdict += ", " + p
 	}
 	show := c.figure.unit.show
 	return []string{
@@ -330,36 +289,26 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 		if b.Len() > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintln(&b, plain(where))
+		fmt.Fprintln(&b, where)
 		t.writeText(&b, "    ")
 	}
-	fmt.Fprintf(&b, "\n%d better, %d worse, %d no difference shown", c.Count(Better),
-		c.Count(Worse), c.Count(NoDifference))
-	if n := c.Count(TooFew); n > 0 {
-		fmt.Fprintf(&b, ", %d too few turns", n)
+	fmt.Fprintf(&b, "\n%d better, %d worse", c.Count(Better), c.Count(Worse))
+	for _, v := range []Verdict{NoDifference, TooFew, Untested} {
+		if n := c.Count(v); n > 0 {
+			fmt.Fprintf(&b, ", %d %s", n, v)
+		}
 	}
-	if n := c.Count(Untested); n > 0 {
-		fmt.Fprintf(&b, ", %d not tested", n)
-	}
-	first := c.Changes[0]
-	fmt.Fprintf(&b, " (%d and %d turns).\n", first.OldTurns, first.NewTurns)
+	fmt.Fprintf(&b, " (%s of each).\n", plural(int64(c.Changes[0].turns), "turn"))
 	if c.Count(TooFew) > 0 {
 		writeWrapped(&b, fmt.Sprintf("So few turns cannot show a difference, however large: take "+
 			"%d or more of each.", c.TurnsMin()))
-	}
-	if c.Count(Untested) > 0 {
-		writeWrapped(&b, "A process passes memory, descriptors and threads on from turn to turn, "+
-			"so turns of one process cannot show that another one differs.")
 	}
 	if c.tested > 0 {
 		writeWrapped(&b, fmt.Sprintf("old and new are medians over turns. p is the probability of "+
 			"such a difference between turns of the same server (Mann-Whitney U test, corrected "+
 			"for %s after Holm). Above %.2g no difference counts as shown, which does not mean "+
-			"that there is none.", plural(int64(c.tested), "figure"), c.alpha))
-		if !c.sameRun {
-			writeWrapped(&b, "Runs at different times also differ by what else the machine did. "+
-				"Targets of one run, whose turns alternate, do not: see --targets.")
-		}
+			"that there is none. Memory, descriptors and threads are not tested, since a process "+
+			"keeps them from turn to turn.", plural(int64(c.tested), "figure"), c.alpha))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

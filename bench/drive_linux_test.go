@@ -57,8 +57,8 @@ func (d *driver) close() { d.loop.close(context.Background()) }
 // how long it took.
 func (d *driver) turn(length time.Duration) (transfers int64, took time.Duration) {
 	r := d.loop.do(context.Background(), d.jobs, span{Length: length}, &progress{})
-	for _, kind := range r.kinds {
-		transfers += kind.count
+	for _, kind := range r.turn.Kinds {
+		transfers += kind.Count
 	}
 	for _, f := range r.failures.sorted() {
 		d.lost += f.Count

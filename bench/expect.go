@@ -3,6 +3,8 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
@@ -10,9 +12,7 @@ import (
 //
 //	[TARGET:]FIGURE OP VALUE      OP is < <= > >= = or !=
 //
-// FIGURE is one that FigureHelp lists. VALUE has the figure's unit: a time in ns, us, µs, ms, s, m
-// or h; bytes in B, kB, KiB, MB, MiB, GB or GiB, with /s for speeds if wanted; a share in percent;
-// otherwise a plain number. It must hold for each load of each target, or of the named one.
+// VALUE has the figure's unit. The bound must hold for each load of each target, or of TARGET.
 type Expectation struct {
 	text   string
 	target string // empty: every one
@@ -21,118 +21,75 @@ type Expectation struct {
 	bound  float64
 }
 
-// String is the expectation as it was written.
-func (e Expectation) String() string { return e.text }
-
-// operators are those of expectations, longer ones before their prefixes.
-var operators = []struct {
-	text  string
-	holds func(a, b float64) bool
-}{
-	{"<=", func(a, b float64) bool { return a <= b }},
-	{">=", func(a, b float64) bool { return a >= b }},
-	{"!=", func(a, b float64) bool { return a != b }},
-	{"==", func(a, b float64) bool { return a == b }},
-	{"<", func(a, b float64) bool { return a < b }},
-	{">", func(a, b float64) bool { return a > b }},
-	{"=", func(a, b float64) bool { return a == b }},
+// holds are the operators, applied to the measured value and the bound.
+var holds = map[string]func(a, b float64) bool{
+	"<=": func(a, b float64) bool { return a <= b },
+	">=": func(a, b float64) bool { return a >= b },
+	"!=": func(a, b float64) bool { return a != b },
+	"==": func(a, b float64) bool { return a == b },
+	"=":  func(a, b float64) bool { return a == b },
+	"<":  func(a, b float64) bool { return a < b },
+	">":  func(a, b float64) bool { return a > b },
 }
 
 // ParseExpectation reads an expectation.
 func ParseExpectation(text string) (Expectation, error) {
-	e, err := parseExpectation(text)
-	if err != nil {
-		return Expectation{}, fmt.Errorf("expectation %q: %w", text, err)
-	}
-	return e, nil
-}
-
-func parseExpectation(text string) (Expectation, error) {
+	e := Expectation{text: text}
 	at := strings.IndexAny(text, "<>=!")
 	if at < 0 {
-		return Expectation{}, errors.New("no comparison: write FIGURE<VALUE, as p99<20ms")
+		return e, fmt.Errorf("expectation %q: write FIGURE<VALUE, such as p99<20ms", text)
 	}
-	e := Expectation{text: text}
-	name, rest := strings.TrimSpace(text[:at]), text[at:]
-	for _, op := range operators {
-		if value, ok := strings.CutPrefix(rest, op.text); ok {
-			e.op, rest = op.text, strings.TrimSpace(value)
-			break
-		}
-	}
-	if e.op == "" {
-		return Expectation{}, errors.New("no comparison but < <= > >= = and !=")
+	end := at + len(text[at:]) - len(strings.TrimLeft(text[at:], "<>=!"))
+	name, value := text[:at], text[end:]
+	e.op = text[at:end]
+	if holds[e.op] == nil {
+		return e, fmt.Errorf("expectation %q: no comparison but < <= > >= = and !=", text)
 	}
 	// The last colon: a target's name may have one, a figure's has none.
 	if i := strings.LastIndexByte(name, ':'); i >= 0 {
-		e.target, name = strings.TrimSpace(name[:i]), strings.TrimSpace(name[i+1:])
+		e.target, name = strings.TrimSpace(name[:i]), name[i+1:]
 		if e.target == "" {
-			return Expectation{}, errors.New("no target before the colon")
+			return e, fmt.Errorf("expectation %q: no target before the colon", text)
 		}
 	}
 	var err error
-	if e.figure, err = figureNamed(name); err != nil {
-		return Expectation{}, err
+	if e.figure, err = figureNamed(strings.TrimSpace(name)); err == nil {
+		e.bound, err = e.figure.unit.parse(value)
 	}
-	e.bound, err = e.figure.unit.parse(rest)
+	if err != nil {
+		err = fmt.Errorf("expectation %q: %w", text, err)
+	}
 	return e, err
 }
 
-// holds compares the value as it was measured, which a table may round to the bound.
-func (e Expectation) holds(value float64) bool {
-	for _, op := range operators {
-		if op.text == e.op {
-			return op.holds(value, e.bound)
-		}
-	}
-	return false
-}
-
-// Unmet is an expectation that a load of a target does not meet.
-type Unmet struct {
-	Expectation Expectation
-	// Where is the target and load, What the measured value in words.
-	Where, What string
-}
-
-// String is what was expected and what was measured.
-func (u Unmet) String() string {
-	return fmt.Sprintf("expected %s; %s: %s", u.Expectation, u.Where, u.What)
-}
-
-// Check returns the expectations that the result does not meet. What was not measured is not met.
-func (r *Result) Check(expectations []Expectation) []Unmet {
-	var unmet []Unmet
-	rows := rowsOf([]NamedResult{{Result: r}})
+// Check returns an error for each load that does not meet an expectation, joined. A figure that
+// was not measured never meets one.
+func (r *Result) Check(expectations []Expectation) error {
+	var unmet []error
+	rows := rowsOf(NamedResult{Result: r})
 	for _, e := range expectations {
-		checked := 0
-		for _, row := range rows {
-			if e.target != "" && e.target != row.name {
-				continue
-			}
-			checked++
+		some := only(rows, func(r *row) bool {
+			return e.target == "" || e.target == r.target.Name
+		})
+		for _, row := range some {
 			if what := e.check(row); what != "" {
-				unmet = append(unmet, Unmet{e, row.name + ", " + row.load(), what})
+				unmet = append(unmet, fmt.Errorf("expected %s; %s: %s", e.text, row.where(), what))
 			}
 		}
-		if checked == 0 {
-			where := "the run"
-			if e.target != "" {
-				where = fmt.Sprintf("target %q", e.target)
-			}
-			unmet = append(unmet, Unmet{e, where, "nothing was measured"})
+		if len(some) == 0 {
+			unmet = append(unmet, fmt.Errorf("expected %s; nothing was measured", e.text))
 		}
 	}
-	return unmet
+	return errors.Join(slices.Clip(unmet)...)
 }
 
-// check is empty if the row meets e, and otherwise says what it has.
+// check is empty if the row meets e, and otherwise says what was measured.
 func (e Expectation) check(r *row) string {
-	value, known := r.value(e.figure)
+	value := r.value(e.figure)
 	switch {
-	case !known:
+	case math.IsNaN(value):
 		return e.figure.name + " was not measured"
-	case e.holds(value):
+	case holds[e.op](value, e.bound):
 		return ""
 	}
 	shown := e.figure.unit.show(value)

@@ -1,21 +1,12 @@
 package bench
 
 import (
-	"bytes"
-	"compress/zlib"
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
-	"io"
 	"net"
 	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // FuzzParseSizes holds that sizes are told in words that read the same, and that what is drawn of
@@ -80,94 +71,4 @@ func FuzzParseSite(f *testing.F) {
 			t.Fatalf("%q became %+v, told as %q, and that %+v, %v", text, s, whole, again, err)
 		}
 	})
-}
-
-// FuzzHistogram reads any content in the form in which histograms are kept: what is one can be
-// asked, merged and written, and then reads the same.
-func FuzzHistogram(f *testing.F) {
-	full := NewHistogram()
-	for n := range 2000 {
-		full.Record(time.Duration(n*n) * time.Microsecond)
-	}
-	for _, h := range []*Histogram{NewHistogram(), full} {
-		f.Add(unpacked(f, h))
-	}
-	f.Add(unpacked(f, full)[:39])
-	f.Add(unpacked(f, &Histogram{hdrhistogram.NewPacked(1, latencyMax.Microseconds(), 2)}))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, content []byte) {
-		h := NewHistogram()
-		if err := h.UnmarshalJSON(packed(t, content)); err != nil {
-			return
-		}
-		if h.packed.SignificantFigures() != latencyDigits {
-			t.Errorf("a histogram of %d digits", h.packed.SignificantFigures())
-		}
-		if h.Count() < 0 || h.Percentile(50) > h.Percentile(99) || h.Max() < 0 || h.Mean() < 0 {
-			t.Errorf("%d times, %d, %d, at most %d, %v", h.Count(), h.Percentile(50),
-				h.Percentile(99), h.Max(), h.Mean())
-		}
-		text, err := h.MarshalJSON()
-		if err != nil {
-			t.Fatal(err)
-		}
-		again := NewHistogram()
-		if err := again.UnmarshalJSON(text); err != nil || again.Count() != h.Count() ||
-			again.Percentile(50) != h.Percentile(50) || again.Max() != h.Max() {
-			t.Errorf("%d times became %d, %v", h.Count(), again.Count(), err)
-		}
-		again.Merge(h)
-		if again.Count() != 2*h.Count() {
-			t.Errorf("twice %d times are %d", h.Count(), again.Count())
-		}
-	})
-}
-
-// histogramCookie begins the compressed form of HdrHistogram's second version.
-const histogramCookie = 0x1c849304 | 0x10
-
-// packed is content in that form: base64 of the cookie, a length, and what zlib makes of it.
-func packed(t testing.TB, content []byte) []byte {
-	t.Helper()
-	var small bytes.Buffer
-	w := zlib.NewWriter(&small)
-	if _, err := w.Write(content); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	whole := binary.BigEndian.AppendUint32(nil, histogramCookie)
-	whole = binary.BigEndian.AppendUint32(whole, uint32(small.Len()))
-	text, err := json.Marshal(base64.StdEncoding.EncodeToString(append(whole, small.Bytes()...)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-// unpacked is the content of a histogram's form.
-func unpacked(t testing.TB, h *Histogram) []byte {
-	t.Helper()
-	text, err := h.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var encoded string
-	if err := json.Unmarshal(text, &encoded); err != nil {
-		t.Fatal(err)
-	}
-	whole, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || binary.BigEndian.Uint32(whole) != histogramCookie {
-		t.Fatalf("%x: %v", whole[:4], err)
-	}
-	r, err := zlib.NewReader(bytes.NewReader(whole[8:]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return content
 }

@@ -4,82 +4,68 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-
-	"golang.org/x/perf/benchfmt"
 )
 
-// goFigures are the figures in the Go benchmark format, each with its unit there.
-var goFigures = [][2]string{
-	{"transfers/s", "transfers/s"},
-	{"bytes/s", "B/s"},
-	{"mean", "mean-sec"},
-	{"p50", "p50-sec"},
-	{"p90", "p90-sec"},
-	{"p99", "p99-sec"},
-	{"p99.9", "p99.9-sec"},
-	{"max", "max-sec"},
-	{"errors", "errors"},
-	{"missed", "missed-starts"},
-	{"lag.p99", "lag-p99-sec"},
-	{"server-cpu/transfer", "server-cpu-sec/transfer"},
-	{"server-cpu/GB", "server-cpu-sec/GB"},
-	{"server-pss", "server-pss-B"},
-	{"server-descriptors", "server-descriptors"},
-	{"server-threads", "server-threads"},
-	{"own-cpu/transfer", "own-cpu-sec/transfer"},
-}
-
 // WriteGoFormat writes the result in the format of Go's benchmarks, a line for each turn that has
-// transfers, for benchstat.
+// transfers, for benchstat. Figures that are neither good nor bad are left out.
 func (r *Result) WriteGoFormat(w io.Writer) error {
-	out, rows := benchfmt.NewWriter(w), rowsOf([]NamedResult{{Result: r}})
-	for _, g := range goFigures {
-		unit := g[1]
-		meta := benchfmt.UnitMetadata{
-			UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: unit, Key: "better"},
-			OrigUnit:        unit, Value: "lower",
-		}
-		switch mustFigure(g[0]).better {
-		case betterNeither:
-			continue
-		case betterMore:
-			meta.Value = "higher"
-		default:
-		}
-		if err := out.Write(&meta); err != nil {
-			return err
-		}
+	var b strings.Builder
+	goos, goarch, _ := strings.Cut(r.Machine.System, "/")
+	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: ferry/bench\ncpu: %s\nscenario: %s\n", goos, goarch,
+		plain(r.Machine.Processor), plain(r.Scenario))
+	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
+		fmt.Fprintf(&b, "scenario-%s: %s\n", strings.ToLower(goWord(name)),
+			strings.TrimSpace(plain(r.Settings[name])))
 	}
-	config := r.goConfig()
-	for _, row := range rows {
+	figures := slices.DeleteFunc(slices.Clone(commonFigures), func(f figure) bool {
+		return f.better == betterNeither
+	})
+	for _, f := range figures {
+		fmt.Fprintf(&b, "Unit %s better=%s\n", f.goUnit(),
+			map[better]string{betterLess: "lower", betterMore: "higher"}[f.better])
+	}
+	for _, row := range rowsOf(NamedResult{Result: r}) {
 		for _, turn := range row.step.Turns {
-			line := benchfmt.Result{Config: config, Iters: int(turn.jobs().Count)}
-			if line.Iters == 0 {
+			n := turn.jobs().Count
+			if n == 0 {
 				continue // the format has no iteration of 0
 			}
-			line.Name = row.goName(r.Machine.Processors)
-			for _, g := range goFigures {
-				if value, known := mustFigure(g[0]).of(turn); known {
-					value, _ = strconv.ParseFloat(fmt.Sprintf("%.6g", value), 64)
-					line.Values = append(line.Values,
-						benchfmt.Value{Value: value, Unit: g[1]})
+			fmt.Fprintf(&b, "Benchmark%s-%d %d", row.goName(), r.Machine.Processors, n)
+			for _, f := range figures {
+				if value := f.of(turn); !math.IsNaN(value) {
+					fmt.Fprintf(&b, " %.6g %s", value, f.goUnit())
 				}
 			}
-			if err := out.Write(&line); err != nil {
-				return err
-			}
+			b.WriteByte('\n')
 		}
 	}
-	return nil
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
-// goName is as Transfers/target=ferryd/proto=base/clients=100-2. The number at the end is always
-// there, since the format takes one for the number of processors.
-func (r *row) goName(processors int) benchfmt.Name {
+// goUnit is the figure's name with its unit, such as p99-sec or server-cpu-sec/transfer.
+func (f figure) goUnit() string {
+	name, per, slash := strings.Cut(f.name, "/")
+	switch f.unit {
+	case unitSpeed:
+		return "B/s"
+	case unitSeconds:
+		name += "-sec"
+	case unitBytes:
+		name += "-B"
+	default:
+	}
+	if slash {
+		name += "/" + per
+	}
+	return name
+}
+
+// goName is such as Transfers/target=ferryd/proto=base/clients=100.
+func (r *row) goName() string {
 	name := fmt.Sprintf("Transfers/target=%s/proto=%s/clients=%d", goWord(r.name),
 		goWord(r.target.Proto), r.step.Clients)
 	if r.step.Rate > 0 {
@@ -88,39 +74,15 @@ func (r *row) goName(processors int) benchfmt.Name {
 	if r.step.Idle > 0 {
 		name += fmt.Sprintf("/idle=%d", r.step.Idle)
 	}
-	return benchfmt.Name(fmt.Sprintf("%s-%d", name, processors))
-}
-
-// goConfig is what holds for all lines.
-func (r *Result) goConfig() (config []benchfmt.Config) {
-	goos, goarch, _ := strings.Cut(r.Machine.System, "/")
-	pairs := [][2]string{
-		{"goos", goos},
-		{"goarch", goarch},
-		{"pkg", "ferry/bench"},
-		{"cpu", r.Machine.Processor},
-		{"scenario", r.Scenario},
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.Settings)) {
-		pairs = append(pairs, [2]string{
-			"scenario-" + strings.ToLower(goWord(name)),
-			r.Settings[name],
-		})
-	}
-	for _, p := range pairs {
-		if value := strings.TrimSpace(plain(p[1])); value != "" {
-			config = append(config, benchfmt.Config{Key: p[0], Value: []byte(value), File: true})
-		}
-	}
-	return config
+	return name
 }
 
 // goWord replaces what a part of a benchmark's name or a key cannot hold.
 func goWord(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("/=:", r) {
+		if r <= ' ' || strings.ContainsRune("/=:\u0085\u00a0", r) {
 			return '_'
 		}
 		return r
-	}, text)
+	}, plain(text))
 }

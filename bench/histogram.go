@@ -3,7 +3,6 @@ package bench
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -16,49 +15,31 @@ const (
 	latencyDigits = 3
 )
 
-// Histogram counts times in microseconds. It stores only what occurred, since a result may have
-// hundreds of turns; recording into it is slow. Not safe for several goroutines.
-type Histogram struct{ packed *hdrhistogram.PackedHistogram }
+// Histogram counts times in microseconds. Not safe for several goroutines.
+type Histogram struct{ *hdrhistogram.Histogram }
 
 // NewHistogram makes an empty histogram.
 func NewHistogram() *Histogram {
-	return &Histogram{hdrhistogram.NewPacked(1, latencyMax.Microseconds(), latencyDigits)}
+	return &Histogram{hdrhistogram.New(1, latencyMax.Microseconds(), latencyDigits)}
 }
-
-// newDense makes a histogram of the same range that is fast to record into and takes 180 KB.
-func newDense() *hdrhistogram.Histogram {
-	return hdrhistogram.New(1, latencyMax.Microseconds(), latencyDigits)
-}
-
-// micros is a time as histograms count it. The range holds all of them.
-func micros(took time.Duration) int64 { return max(0, min(took, latencyMax)).Microseconds() }
 
 // Record counts one time.
-func (h *Histogram) Record(took time.Duration) { _ = h.packed.RecordValue(micros(took)) }
+func (h *Histogram) Record(took time.Duration) {
+	_ = h.RecordValue(max(0, min(took, latencyMax)).Microseconds()) // it is in range
+}
 
 // Merge adds what the other one holds.
-func (h *Histogram) Merge(other *Histogram) { h.packed.Merge(other.packed) }
+func (h *Histogram) Merge(other *Histogram) { h.Histogram.Merge(other.Histogram) }
 
 // Count is how many times it holds.
-func (h *Histogram) Count() int64 { return h.packed.TotalCount() }
+func (h *Histogram) Count() int64 { return h.TotalCount() }
 
 // Percentile is the time in microseconds that p percent do not exceed; 0 if empty.
-func (h *Histogram) Percentile(p float64) int64 { return h.packed.ValueAtPercentile(p) }
-
-// Max is the longest time in microseconds; 0 if empty.
-func (h *Histogram) Max() int64 { return h.packed.Max() }
-
-// Mean is the average in microseconds; 0 if empty.
-func (h *Histogram) Mean() float64 {
-	if h.Count() == 0 {
-		return 0
-	}
-	return h.packed.Mean()
-}
+func (h *Histogram) Percentile(p float64) int64 { return h.ValueAtPercentile(p) }
 
 // MarshalJSON returns HdrHistogram's compressed form, in base64, as a string.
 func (h *Histogram) MarshalJSON() ([]byte, error) {
-	text, err := h.packed.Encode()
+	text, err := h.EncodeV2()
 	if err != nil {
 		return nil, err
 	}
@@ -71,16 +52,11 @@ func (h *Histogram) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &encoded); err != nil {
 		return err
 	}
-	packed, err := hdrhistogram.DecodePacked([]byte(encoded))
-	switch {
-	case err != nil:
-		return fmt.Errorf("a histogram: %w", err)
-	case packed.LowestTrackableValue() != 1 || packed.SignificantFigures() != latencyDigits ||
-		packed.HighestTrackableValue() != latencyMax.Microseconds():
-		return errors.New("a histogram of another range or precision")
-	case packed.TotalCount() > countMax:
-		return errors.New("a histogram of too many times")
+	read, err := hdrhistogram.Decode([]byte(encoded))
+	if err == nil && (read.SignificantFigures() != latencyDigits ||
+		read.HighestTrackableValue() != latencyMax.Microseconds()) {
+		err = errors.New("a histogram of another range or precision")
 	}
-	h.packed = packed
-	return nil
+	h.Histogram = read
+	return err
 }

@@ -1,6 +1,9 @@
 package bench
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // Live is the state of a run at a moment.
 type Live struct {
@@ -12,7 +15,7 @@ type Live struct {
 	TransfersPerSec, BytesPerSec float64       // since the last call
 }
 
-// liveEvery is how often Live is told.
+// liveEvery is how often Live is called.
 const liveEvery = 500 * time.Millisecond
 
 func (m *measurement) tell(l Live) {
@@ -34,9 +37,7 @@ func (m *measurement) watchLive(l Live, length time.Duration) (stop func()) {
 		l.Transfers, l.Bytes, l.Errors = 0, 0, 0
 		for _, w := range m.workers {
 			c := w.progress()
-			l.Transfers += c.Transfers
-			l.Bytes += c.Bytes
-			l.Errors += c.Errors
+			l.Transfers, l.Bytes, l.Errors = l.Transfers+c[0], l.Bytes+c[1], l.Errors+c[2]
 		}
 		seconds := now.Sub(last).Seconds()
 		l.Elapsed = now.Sub(begin)
@@ -45,4 +46,26 @@ func (m *measurement) watchLive(l Live, length time.Duration) (stop func()) {
 		last = now
 		m.Live(l)
 	})
+}
+
+// everyTick calls f on a goroutine of its own until stop is called and has returned.
+func everyTick(every time.Duration, f func(time.Time)) (stop func()) {
+	end := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case now := <-ticker.C:
+				f(now)
+			case <-end:
+				return
+			}
+		}
+	})
+	return func() {
+		close(end)
+		wg.Wait()
+	}
 }

@@ -22,7 +22,6 @@ type loop struct {
 	base    time.Time     // all times count from here
 	now     time.Duration // when the current round began
 	scratch []byte
-	hashers hashers
 	// clients are the load's, then idle sessions, slow readers and slow senders.
 	clients []loopClient
 	slow    slowTurns
@@ -44,7 +43,7 @@ type running struct {
 	begin    time.Duration
 	end      time.Duration // no job starts from here on
 	starts   *starts       // nil in a closed loop
-	free     ring          // idle clients of an open loop
+	free     []int32       // idle clients of an open loop, the longest idle first
 	busy     int           // clients that have a job, or rest before the next
 	resting  int
 	left     int64 // jobs that may still start
@@ -100,7 +99,7 @@ func newLoop(s share, m *mix) (*loop, error) {
 	for i := range l.clients {
 		c := &l.clients[i]
 		c.fd, c.dataFD, c.index = -1, -1, int32(i)
-		c.protocol, c.in.hashers = l.proto, &l.hashers
+		c.protocol = l.proto
 		switch extra := i - s.Clients; {
 		case extra < 0:
 		case extra < b.Idle:
@@ -134,7 +133,6 @@ func (l *loop) do(ctx context.Context, jobs jobSource, s span, p *progress) *rec
 	r := &running{
 		jobs: jobs, span: s, progress: p, left: s.Budget, begin: l.clock(),
 		record: newRecord(&l.Scenario, s.Open, s.Length),
-		free:   ring{places: make([]int32, l.Clients)},
 	}
 	if r.end = r.begin + s.Length; s.Length == 0 {
 		r.end = 1<<63 - 1
@@ -143,7 +141,7 @@ func (l *loop) do(ctx context.Context, jobs jobSource, s span, p *progress) *rec
 		pace := Pace{Rate: l.Rate, First: l.First, Stride: l.Stride}
 		r.starts = &starts{pace: pace, window: s.Length}
 	}
-	r.record.failures.merge(l.early)
+	r.record.failures.merge(l.early.sorted())
 	l.early, l.run = failures{}, r
 	for i := range l.load() {
 		c := &l.clients[i]
@@ -179,8 +177,9 @@ func (l *loop) goesOn() bool {
 func (l *loop) account(r *running) *record {
 	rec := r.record
 	if r.starts != nil {
-		rec.missed = r.starts.missed()
+		rec.turn.Missed = r.starts.missed()
 	}
+	rec.turn.Errors = rec.failures.sorted()
 	rec.waited, rec.took = r.waited, l.clock()-r.begin
 	for i := range l.load() {
 		if c := &l.clients[i]; c.ended >= 0 {
@@ -231,7 +230,7 @@ func (l *loop) untilNext(now time.Duration) time.Duration {
 	if l.resting() {
 		wait = restMin
 	}
-	if r := l.run; r != nil && r.starts != nil && r.free.count > 0 {
+	if r := l.run; r != nil && r.starts != nil && len(r.free) > 0 {
 		if next := r.starts.wait(now - r.begin); next >= 0 {
 			wait = min(wait, next)
 		}
@@ -245,8 +244,8 @@ func (l *loop) dispatch() {
 	if r == nil || r.starts == nil {
 		return
 	}
-	for now := l.clock(); r.free.count > 0 && !l.cancelled; {
-		c := &l.clients[r.free.first()]
+	for now := l.clock(); len(r.free) > 0 && !l.cancelled; {
+		c := &l.clients[r.free[0]]
 		if c.freed >= r.end {
 			return // what no client was idle for until the end is missed
 		}
@@ -254,8 +253,8 @@ func (l *loop) dispatch() {
 		if !due || !r.take() {
 			return
 		}
-		r.free.pop()
-		r.record.began(s.lag)
+		r.free = r.free[1:]
+		r.record.turn.Lag.Record(s.lag)
 		r.busy++
 		l.work(c, r.begin+s.intended)
 	}
@@ -277,27 +276,9 @@ func (l *loop) release(c *loopClient, now time.Duration) {
 	case r == nil || l.cancelled:
 	case r.starts != nil:
 		c.freed = now
-		r.free.push(c.index)
+		r.free = append(r.free, c.index)
 	case now < r.end && r.take():
 		r.busy++
 		l.work(c, now)
 	}
-}
-
-// ring is a queue of clients, first in, first out.
-type ring struct {
-	places      []int32
-	from, count int
-}
-
-func (r *ring) first() int32 { return r.places[r.from] }
-
-func (r *ring) push(i int32) {
-	r.places[(r.from+r.count)%len(r.places)] = i
-	r.count++
-}
-
-func (r *ring) pop() {
-	r.from = (r.from + 1) % len(r.places)
-	r.count--
 }

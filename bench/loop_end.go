@@ -27,7 +27,7 @@ func (l *loop) fail(c *loopClient, err error) {
 		return
 	}
 	now := l.clock()
-	r.record.failed(now-r.begin, err)
+	r.record.failures.add(err)
 	r.progress.errors.Add(1)
 	if r.failed++; r.span.ErrorsMax > 0 && r.failed > r.span.ErrorsMax {
 		l.cancelled = true

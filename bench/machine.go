@@ -1,13 +1,11 @@
 package bench
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Machine is where the harness ran. It does not identify the machine or its owner, so that a result
@@ -47,49 +45,9 @@ func procValue(name, key string) string {
 	return ""
 }
 
-// MachineCPU is the processor time that all programs have used since the machine started. Linux
-// alone tells it.
-func MachineCPU() (time.Duration, error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0, err
-	}
-	line, _, _ := strings.Cut(string(text), "\n")
-	fields := strings.Fields(line)
-	if len(fields) < 9 || fields[0] != "cpu" {
-		return 0, fmt.Errorf("/proc/stat: %q", line)
-	}
-	var sum int64
-	// cpu user nice system idle iowait irq softirq steal: all but idle and iowait.
-	for _, place := range []int{1, 2, 3, 6, 7, 8} {
-		n, parseErr := strconv.ParseInt(fields[place], 10, 64)
-		err = errors.Join(err, parseErr)
-		sum += n
-	}
-	return time.Duration(sum) * clockTick, err
-}
-
 // String is the machine in one line.
 func (m Machine) String() string {
-	parts := []string{m.System}
-	if m.Kernel != "" {
-		parts = append(parts, m.Kernel)
-	}
-	processors := plural(int64(m.Processors), "processor")
-	if m.Processor != "" {
-		processors += " (" + m.Processor + ")"
-	}
-	parts = append(parts, processors)
-	if m.Memory > 0 {
-		parts = append(parts, fmt.Sprintf("%.1f GiB", float64(m.Memory)/(1<<30)))
-	}
-	return strings.Join(append(parts, m.Go), ", ")
-}
-
-// brief is the machine without what distinguishes it from others of its kind.
-func (m Machine) brief() string {
-	parts := strings.SplitN(m.Kernel, ".", 3)
-	kernel := strings.Join(parts[:min(2, len(parts))], ".")
-	return strings.TrimSpace(m.System+" "+kernel) + ", " +
-		plural(int64(m.Processors), "processor")
+	return fmt.Sprintf("%s %s, %s (%s), %s, %s", m.System, m.Kernel,
+		plural(int64(m.Processors), "processor"), m.Processor, unitBytes.show(float64(m.Memory)),
+		m.Go)
 }

@@ -90,9 +90,10 @@ func TestTransferAllocatesNothing(t *testing.T) {
 		Site: Site{Name: "ferryd", Proto: ProtoBase, Address: h.Address}, Scenario: s,
 		Prefix: "allocates-", Clients: 8, Stride: 1, Sources: 2, Timeout: timeoutDefault,
 	}
-	one := newLocalWorker()
+	one := newService()
 	ctx := context.Background()
-	if r, err := one.do(ctx, order{Seed: &sh}); err != nil || r.Turn.ErrorCount() > 0 {
+	var r Report
+	if err := one.Do(Order{Seed: &sh}, &r); err != nil || r.Turn.ErrorCount() > 0 {
 		t.Fatal(err, r)
 	}
 	m := one.mixFor(&sh)

@@ -23,15 +23,9 @@ func (p Pace) At(i int64) time.Duration {
 
 // Due is how many starts are due at a time: those of At(0) to At(Due-1).
 func (p Pace) Due(at time.Duration) int64 {
-	if at < 0 {
-		return 0
-	}
-	n := int64((at.Seconds()*p.Rate - float64(p.First)) / float64(max(p.Stride, 1)))
-	for n = max(n, 0); p.At(n) <= at; n++ { // the division may be off by rounding
-		continue
-	}
-	for ; n > 0 && p.At(n-1) > at; n-- {
-		continue
+	n := max(0, int64((at.Seconds()*p.Rate-float64(p.First))/float64(max(p.Stride, 1)))-1)
+	for p.At(n) <= at { // the division may be off by rounding
+		n++
 	}
 	return n
 }

@@ -60,30 +60,22 @@ const (
 
 // Validate returns every fault at once.
 func (p *Plan) Validate() error {
-	var faults []error
+	faults := []error{p.Scenario.Validate()}
 	fault := func(wrong bool, text string) {
 		if wrong {
 			faults = append(faults, errors.New(text))
 		}
 	}
-	if err := p.Scenario.Validate(); err != nil {
-		faults = append(faults, err)
-	}
-	fault(len(p.Clients) == 0, "no number of clients")
-	fault(slices.ContainsFunc(p.Clients, func(n int) bool { return n < 1 }),
-		"fewer than one client")
-	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !amount(r) || r == 0 }),
+	fault(len(p.Clients) == 0 || slices.Min(p.Clients) < 1, "fewer than one client")
+	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !(r > 0 && r < 1e9) }),
 		"a rate must be above 0")
 	fault(repeats(p.Clients) || repeats(p.Rates), "the same load twice")
-	fault(p.Turns < 0, "a negative number of turns")
-	fault(p.Duration < 0 || p.WarmUp < 0 || p.Ramp < 0, "a negative duration")
-	fault(p.Transfers < 0, "a negative number of transfers")
+	fault(min(p.Duration, p.WarmUp, p.Ramp, p.Timeout) < 0, "a negative duration")
+	fault(min(int64(min(p.Turns, p.Sources, p.Processes)), p.Transfers, p.ErrorsMax) < 0,
+		"a negative number")
 	fault(p.Duration == 0 && p.Transfers == 0, "neither a duration nor a number of transfers")
 	fault(p.Duration == 0 && len(p.Rates) > 0, "a rate needs a duration")
-	fault(p.Sources < 0 || p.Sources > sourcesMax, "more sources than 127.0.0.0/8 has addresses")
-	fault(p.Timeout < 0, "a negative timeout")
-	fault(p.ErrorsMax < 0, "a negative number of errors")
-	fault(p.Processes < 0, "a negative number of processes")
+	fault(p.Sources > sourcesMax, "more sources than 127.0.0.0/8 has addresses")
 	fault(!p.Own.Start && len(p.Sites) == 0, "no server")
 	fault(!slices.Contains([]string{"", ProtoBase, ProtoStatus}, p.Own.Proto),
 		"a ferryd that is started speaks base or status")

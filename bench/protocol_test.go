@@ -151,7 +151,7 @@ func TestHTTPAnswerInPieces(t *testing.T) {
 	answer := []byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello")
 	for cut := range len(answer) {
 		w := &web{host: "h", folder: "/"}
-		tk := &session{protocol: w, in: incoming{hashers: &hashers{}}}
+		tk := &session{protocol: w}
 		tk.take(job{kind: KindList})
 		if err := w.start(tk); err != nil {
 			t.Fatal(err)

@@ -3,10 +3,9 @@ package bench
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"ferry/client"
 )
@@ -16,11 +15,8 @@ const sampleEvery = time.Second
 
 // record is what a loop sees in a span. The loop's goroutine owns it.
 type record struct {
-	kinds    map[Kind]*dense
+	turn     *Turn
 	failures failures
-	lag      *hdrhistogram.Histogram // nil in a closed loop
-	missed   int64
-	samples  []Sample
 	// busy is the sum over clients of the time from the begin to each one's last transfer.
 	busy    time.Duration
 	clients int
@@ -29,81 +25,38 @@ type record struct {
 	storm        bool
 }
 
-// dense is a kind's tally while it is recorded.
-type dense struct {
-	count, bytes int64
-	latency      *hdrhistogram.Histogram
-}
-
 // newRecord makes room for everything at once, so that recording does not allocate.
 func newRecord(s *Scenario, open bool, length time.Duration) *record {
-	r := &record{
-		kinds: map[Kind]*dense{}, failures: failures{}, storm: s.Storm,
-		samples: make([]Sample, 0, min(length, time.Hour)/sampleEvery+60),
-	}
+	r := &record{turn: NewTurn(), failures: failures{}, storm: s.Storm}
+	r.turn.Samples = make([]Sample, 0, min(length, time.Hour)/sampleEvery+60)
+	// A kind without success is there too: a churn whose transfers all failed is no storm.
 	for kind, occurs := range map[Kind]bool{
 		KindGet: s.Gets > 0, KindPut: s.Puts > 0, KindList: s.Lists > 0,
 		KindConnect: s.Storm || s.Churn,
 	} {
 		if occurs {
-			r.kinds[kind] = &dense{latency: newDense()}
+			r.turn.Tally(kind)
 		}
 	}
 	if open {
-		r.lag = newDense()
+		r.turn.Lag = NewHistogram()
 	}
 	return r
 }
 
-func (r *record) sample(now time.Duration) *Sample {
-	nth := int(max(now, 0) / sampleEvery)
-	for len(r.samples) <= nth {
-		r.samples = append(r.samples, Sample{})
-	}
-	return &r.samples[nth]
-}
-
 // ended counts a success.
 func (r *record) ended(kind Kind, now, took time.Duration, bytes int64) {
-	k := r.kinds[kind]
-	if k == nil {
-		k = &dense{latency: newDense()}
-		r.kinds[kind] = k
-	}
-	k.count++
-	k.bytes += bytes
-	_ = k.latency.RecordValue(micros(took))
+	k := r.turn.Tally(kind)
+	k.Count++
+	k.Bytes += bytes
+	k.Latency.Record(took)
 	if kind.Transfer() || r.storm {
-		s := r.sample(now)
-		s.Transfers++
-		s.Bytes += bytes
+		nth := int(max(now, 0) / sampleEvery)
+		for len(r.turn.Samples) <= nth {
+			r.turn.Samples = append(r.turn.Samples, Sample{})
+		}
+		r.turn.Samples[nth].Transfers++
 	}
-}
-
-func (r *record) failed(now time.Duration, err error) {
-	r.failures.add(err)
-	r.sample(now).Errors++
-}
-
-// began notes how late the harness started a job of an open loop.
-func (r *record) began(lag time.Duration) { _ = r.lag.RecordValue(micros(lag)) }
-
-// turn is the record as an empty turn's content.
-func (r *record) turn() *Turn {
-	t := NewTurn()
-	// A kind without success is there too: a churn whose transfers all failed is no storm.
-	for kind, d := range r.kinds {
-		tally := t.Tally(kind)
-		tally.Count, tally.Bytes = d.count, d.bytes
-		tally.Latency.packed.MergeFrom(d.latency)
-	}
-	if r.lag != nil {
-		t.Lag = NewHistogram()
-		t.Lag.packed.MergeFrom(r.lag)
-	}
-	t.Errors, t.Missed = r.failures.sorted(), r.missed
-	t.Samples, t.SampleSeconds = r.samples, sampleEvery.Seconds()
-	return t
 }
 
 // Failure is how often a kind of error occurred, and the first one's text.
@@ -142,26 +95,22 @@ func (f failures) add(err error) {
 			break
 		}
 	}
-	f.merge(failures{kind: {kind, 1, err.Error()}})
+	f.merge([]Failure{{kind, 1, err.Error()}})
 }
 
-func (f failures) merge(others failures) {
-	for kind, other := range others {
-		if sum, ok := f[kind]; ok {
+// merge adds counts. The first text of a kind stays.
+func (f failures) merge(others []Failure) {
+	for _, other := range others {
+		if sum, ok := f[other.Kind]; ok {
 			other.Count, other.First = other.Count+sum.Count, sum.First
 		}
-		f[kind] = other
+		f[other.Kind] = other
 	}
 }
 
 // sorted lists them, the most frequent first; nil if there are none.
 func (f failures) sorted() []Failure {
-	var all []Failure
-	for _, one := range f {
-		all = append(all, one)
-	}
-	slices.SortFunc(all, func(a, b Failure) int {
+	return slices.SortedFunc(maps.Values(f), func(a, b Failure) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind))
 	})
-	return all
 }

@@ -67,9 +67,21 @@ func (p *Plan) loadOwn(ctx context.Context, out io.Writer) (*Result, error) {
 // load measures the sites.
 func (p *Plan) load(ctx context.Context) (*Result, error) {
 	m := &measurement{Plan: p, random: rand.Uint64()}
-	defer m.quit()
-	if err := m.startWorkers(); err != nil {
-		return nil, err
+	defer func() {
+		for _, w := range m.workers {
+			w.quit()
+		}
+	}()
+	for range p.Processes {
+		command := p.WorkerCommand
+		if p.Processes == 1 {
+			command = nil
+		}
+		w, err := startWorker(command)
+		if err != nil {
+			return nil, err
+		}
+		m.workers = append(m.workers, w)
 	}
 	result := &Result{
 		Command: p.Command, Machine: ThisMachine(), Began: time.Now(), Scenario: p.Scenario.Name,
@@ -93,33 +105,8 @@ func (p *Plan) load(ctx context.Context) (*Result, error) {
 // measurement has the workers measure one turn after the other.
 type measurement struct {
 	*Plan
-	workers []worker
+	workers []*worker
 	random  uint64
-}
-
-// startWorkers starts one worker in this process, or several in processes of their own.
-func (m *measurement) startWorkers() error {
-	if m.Processes == 1 {
-		m.workers = []worker{newLocalWorker()}
-		return nil
-	}
-	if len(m.WorkerCommand) == 0 {
-		return fmt.Errorf("%d processes, and no command to start them", m.Processes)
-	}
-	for range m.Processes {
-		w, err := startWorker(m.WorkerCommand)
-		if err != nil {
-			return err
-		}
-		m.workers = append(m.workers, w)
-	}
-	return nil
-}
-
-func (m *measurement) quit() {
-	for _, w := range m.workers {
-		_ = w.quit() // every order was answered before
-	}
 }
 
 // measure takes the turns, load by load. The turns of all sites alternate.
@@ -155,7 +142,7 @@ func (m *measurement) seed(ctx context.Context, s *Site) error {
 	}
 	m.tell(Live{Site: s.Name, Phase: "storing the files to get"})
 	first := m.shareOf(s, &Step{Clients: 1}, 0, m.random)
-	r, err := m.workers[0].do(ctx, order{Seed: &first})
+	r, err := m.workers[0].do(ctx, Order{Seed: &first})
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", s.Name, err)
@@ -176,77 +163,62 @@ func (m *measurement) turn(
 	m.tell(live)
 	// All sites have the same seed in a turn, and so the same work.
 	seed := spread(m.random + uint64(nth)<<20 + uint64(stepNth))
-	_, err := m.all(ctx, func(i int) order {
+	_, err := m.all(ctx, func(i int) Order {
 		own := m.shareOf(s, step, i, seed)
-		return order{Connect: &own}
+		return Order{Connect: &own}
 	})
-	defer func() { _, _ = m.all(ctx, func(int) order { return order{HangUp: true} }) }()
+	defer func() { _, _ = m.all(ctx, func(int) Order { return Order{HangUp: true} }) }()
 	if err != nil {
 		return nil, err
 	}
 	turn := NewTurn()
-	open := step.Rate > 0
+	// addErrors counts errors alone, of parts that are in no figure.
+	addErrors := func(reports []*Report) {
+		for _, r := range reports {
+			turn.addCounts(&Turn{Errors: r.Turn.Errors})
+		}
+	}
 	if m.WarmUp > 0 {
 		live.Phase = "warming up"
-		warm := span{Length: m.WarmUp, Open: open, ErrorsMax: m.ErrorsMax}
-		reports, err := m.spans(ctx, warm, live)
+		began := time.Now()
+		reports, err := m.spans(ctx, span{Length: m.WarmUp}, step, live)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range reports { // its figures are left out, its errors are not
-			turn.addCounts(&Turn{Errors: r.Turn.Errors})
-			turn.Seconds = max(turn.Seconds, r.Took.Seconds())
-		}
-		if m.ErrorsMax > 0 && turn.ErrorCount() > m.ErrorsMax {
+		if addErrors(reports); m.ErrorsMax > 0 && turn.ErrorCount() > m.ErrorsMax {
+			turn.Seconds = time.Since(began).Seconds()
 			return turn, nil
 		}
-		turn.Seconds = 0
 	}
 	live.Phase = ""
-	if err = m.measured(ctx, s, turn, open, live); err != nil {
-		return nil, err
+	err = m.measured(ctx, s, turn, step, live)
+	if err != nil || nth < m.Turns-1 || ctx.Err() != nil {
+		return turn, err
 	}
-	if nth < m.Turns-1 || ctx.Err() != nil {
-		return turn, nil
-	}
-	// Fetch the last puts, which no get has checked yet. Only errors count.
+	// Fetch the last puts, which no get has checked yet.
 	each := max(verifyMax/len(m.workers), 1)
-	reports, err := m.all(ctx, func(int) order { return order{Verify: each} })
-	for _, r := range reports {
-		turn.addCounts(&Turn{Errors: r.Turn.Errors})
-	}
+	reports, err := m.all(ctx, func(int) Order { return Order{Verify: each} })
+	addErrors(reports)
 	return turn, err
 }
 
 // measured runs the part of a turn that is measured.
 func (m *measurement) measured(
-	ctx context.Context, s *Site, turn *Turn, open bool, live Live,
+	ctx context.Context, s *Site, turn *Turn, step *Step, live Live,
 ) error {
 	usage := watchUsage(s.PID)
-	machine, _ := MachineCPU() // 0 where it is unknown
+	machine, unknown := MachineCPU()
 	turn.Began = time.Now()
-	reports, err := m.spans(ctx, span{
-		Length: m.Duration, Budget: m.Transfers, Open: open, ErrorsMax: m.ErrorsMax,
-	}, live)
+	reports, err := m.spans(ctx, span{Length: m.Duration, Budget: m.Transfers}, step, live)
 	turn.Wall = time.Since(turn.Began).Seconds()
-	samples := usage.end(turn)
-	if now, err := MachineCPU(); err == nil && machine > 0 {
+	server, samples := usage()
+	turn.Server = server
+	if now, err := MachineCPU(); err == nil && unknown == nil {
 		turn.AllCPU = (now - machine).Seconds()
 	}
-	if err != nil {
+	if err != nil || len(reports) == 0 {
 		return err
 	}
-	m.sum(turn, reports, open)
-	for i := range samples {
-		if i < len(turn.Samples) {
-			turn.Samples[i].Server = &samples[i]
-		}
-	}
-	return nil
-}
-
-// sum adds the workers' reports to a turn.
-func (m *measurement) sum(turn *Turn, reports []*report, open bool) {
 	var busy, took, waited time.Duration
 	clients := 0
 	for _, r := range reports {
@@ -256,48 +228,48 @@ func (m *measurement) sum(turn *Turn, reports []*report, open bool) {
 		took = max(took, r.Took)
 		waited += r.Waited
 	}
+	for i := range min(len(samples), len(turn.Samples)) {
+		turn.Samples[i].Server = &samples[i]
+	}
 	// In a closed loop the time is the average that clients were busy: otherwise one client that
 	// waits for a last answer would count as if all had waited.
 	turn.Seconds = took.Seconds()
 	switch {
-	case open && m.Duration > 0:
+	case step.Rate > 0:
 		turn.Seconds = m.Duration.Seconds()
 	case clients > 0 && busy > 0:
 		turn.Seconds = busy.Seconds() / float64(clients)
 	}
-	if took > 0 {
-		turn.Busy = max(0, 1-waited.Seconds()/took.Seconds()/float64(len(reports)))
-	}
+	turn.Busy = max(0, 1-waited.Seconds()/took.Seconds()/float64(len(reports)))
+	return nil
 }
 
 // spans has all workers run at once and tells the progress.
-func (m *measurement) spans(ctx context.Context, s span, live Live) ([]*report, error) {
+func (m *measurement) spans(ctx context.Context, s span, step *Step, live Live) ([]*Report, error) {
 	defer m.watchLive(live, s.Length)()
 	n := int64(len(m.workers))
-	return m.all(ctx, func(i int) order {
+	s.Open, s.ErrorsMax = step.Rate > 0, (m.ErrorsMax+n-1)/n
+	return m.all(ctx, func(i int) Order {
 		own := s
-		own.ErrorsMax = (s.ErrorsMax + n - 1) / n
 		if s.Budget > 0 {
 			if own.Budget = (s.Budget + n - 1 - int64(i)) / n; own.Budget == 0 {
-				return order{} // nothing to do
+				return Order{} // nothing to do
 			}
 		}
-		return order{Run: &own}
+		return Order{Run: &own}
 	})
 }
 
 // all gives every worker an order at once, and waits. Reports that are nil are left out.
-func (m *measurement) all(ctx context.Context, of func(int) order) ([]*report, error) {
-	reports, errs := make([]*report, len(m.workers)), make([]error, len(m.workers))
+func (m *measurement) all(ctx context.Context, of func(int) Order) ([]*Report, error) {
+	reports, errs := make([]*Report, len(m.workers)), make([]error, len(m.workers))
 	var wg sync.WaitGroup
 	for i, w := range m.workers {
-		o := of(i)
-		if o == (order{}) {
-			continue
+		if o := of(i); o != (Order{}) {
+			wg.Go(func() { reports[i], errs[i] = w.do(ctx, o) })
 		}
-		wg.Go(func() { reports[i], errs[i] = w.do(ctx, o) })
 	}
 	wg.Wait()
-	return slices.DeleteFunc(reports, func(r *report) bool { return r == nil }),
+	return slices.DeleteFunc(reports, func(r *Report) bool { return r == nil }),
 		errors.Join(errs...)
 }

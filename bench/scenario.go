@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -94,25 +95,10 @@ func ScenarioOf(name string) (Scenario, error) {
 
 // Validate returns every fault at once.
 func (s *Scenario) Validate() error {
-	var faults []error
-	if err := s.Sizes.validate(); err != nil {
-		faults = append(faults, err)
-	}
-	for _, n := range []struct {
-		what   string
-		amount int64
-	}{
-		{"weight", int64(min(s.Gets, s.Puts, s.Lists))},
-		{"number of files", int64(s.Files)},
-		{"number of names", int64(s.Names)},
-		{"number of idle sessions", int64(s.Idle)},
-		{"number of slow clients", int64(min(s.SlowReaders, s.SlowSenders))},
-		{"rate of slow clients", s.SlowRate},
-		{"size for slow clients", s.SlowSize},
-	} {
-		if n.amount < 0 {
-			faults = append(faults, errors.New("a negative "+n.what))
-		}
+	faults := []error{s.Sizes.validate()}
+	if min(s.Gets, s.Puts, s.Lists, s.Files, s.Names, s.Idle, s.SlowReaders, s.SlowSenders) < 0 ||
+		min(s.SlowRate, s.SlowSize) < 0 {
+		faults = append(faults, errors.New("a negative weight or number in the scenario"))
 	}
 	if !s.Storm && s.Gets+s.Puts+s.Lists == 0 {
 		faults = append(faults, errors.New("neither gets nor puts nor listings"))
@@ -125,17 +111,9 @@ func (s *Scenario) Validate() error {
 
 // withDefaults is s with zero values replaced by what they mean.
 func (s Scenario) withDefaults() Scenario {
-	if s.SlowRate == 0 {
-		s.SlowRate = slowRateDefault
-	}
-	if s.SlowSize == 0 {
-		s.SlowSize = slowSizeDefault
-	}
-	if s.Files == 0 {
-		if s.Files = len(s.Sizes.List); s.Files == 0 {
-			s.Files = filesDefault
-		}
-	}
+	s.SlowRate = cmp.Or(s.SlowRate, slowRateDefault)
+	s.SlowSize = cmp.Or(s.SlowSize, slowSizeDefault)
+	s.Files = cmp.Or(s.Files, len(s.Sizes.List), filesDefault)
 	s.Names = max(s.Names, 1)
 	return s
 }
@@ -152,14 +130,9 @@ func (s Scenario) Settings() map[string]string {
 	if s.Storm {
 		settings["mix"] = "connects alone"
 	}
-	for name, n := range map[string]int{
-		"slow-readers": s.SlowReaders, "slow-senders": s.SlowSenders,
-	} {
-		if n > 0 {
-			settings[name] = strconv.Itoa(n)
-			settings["slow-rate"] = strconv.FormatInt(s.SlowRate, 10)
-			settings["slow-size"] = sizeText(s.SlowSize)
-		}
+	if s.SlowReaders+s.SlowSenders > 0 {
+		settings["slow"] = fmt.Sprintf("%d readers, %d senders at %d bytes/s", s.SlowReaders,
+			s.SlowSenders, s.SlowRate)
 	}
 	if s.Churn {
 		settings["churn"] = "true"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/zeebo/xxh3"
 
@@ -90,39 +91,28 @@ type incoming struct {
 	fieldLen  uint8
 	hasher    *xxh3.Hasher // borrowed while a content comes in pieces
 	sum       xxh3.Uint128
-	hashers   *hashers
 }
 
-// hashers lends hashers: one takes over a kilobyte, and most contents come in one piece without.
-type hashers struct{ free []*xxh3.Hasher }
-
-func (h *hashers) borrow() *xxh3.Hasher {
-	n := len(h.free)
-	if n == 0 {
-		return xxh3.New()
-	}
-	one := h.free[n-1]
-	h.free = h.free[:n-1]
-	one.Reset()
-	return one
-}
+// hasherPool lends hashers: one takes over a kilobyte, and most contents come in one piece without.
+var hasherPool = sync.Pool{New: func() any { return xxh3.New() }}
 
 // reset makes s the state of a new connection.
 func (s *session) reset() {
 	s.in.giveBack()
-	*s = session{protocol: s.protocol, say: s.say[:0], in: incoming{hashers: s.in.hashers}}
+	*s = session{protocol: s.protocol, say: s.say[:0]}
 }
 
 // take prepares s to start a job.
 func (s *session) take(j job) {
 	s.in.giveBack()
-	s.job, s.in = j, incoming{size: -1, hashers: s.in.hashers}
+	s.job, s.in = j, incoming{size: -1}
 	s.headLen, s.sends, s.dropData, s.port = 0, false, false, 0
 }
 
 func (in *incoming) giveBack() {
 	if in.hasher != nil {
-		in.hashers.free = append(in.hashers.free, in.hasher)
+		in.hasher.Reset()
+		hasherPool.Put(in.hasher)
 		in.hasher = nil
 	}
 }
@@ -196,7 +186,7 @@ func (s *session) receive(b []byte) {
 		in.sum = xxh3.Hash128(b)
 	default:
 		if in.hasher == nil {
-			in.hasher = in.hashers.borrow()
+			in.hasher = hasherPool.Get().(*xxh3.Hasher)
 		}
 		_, _ = in.hasher.Write(b) // a hasher takes everything
 	}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -47,9 +48,9 @@ type Site struct {
 // ParseSite reads [NAME=]PROTO://[USER:PASSWORD@]HOST:PORT[/FOLDER][?pid=N], or HOST:PORT for base.
 // The name defaults to the protocol.
 func ParseSite(text string) (Site, error) {
-	rest := text
 	var s Site
-	if name, after, ok := strings.Cut(text, "="); ok && !strings.Contains(name, "/") {
+	rest := text
+	if name, after, ok := strings.Cut(text, "="); ok && !strings.ContainsAny(name, "/?") {
 		s.Name, rest = name, after
 	}
 	if !strings.Contains(rest, "://") {
@@ -57,10 +58,9 @@ func ParseSite(text string) (Site, error) {
 	}
 	u, err := url.Parse(rest)
 	if err != nil {
-		return Site{}, fmt.Errorf("%s: want [NAME=]PROTO://HOST:PORT: %w", text, err)
+		return s, fmt.Errorf("%s: want [NAME=]PROTO://HOST:PORT: %w", text, err)
 	}
-	s.Proto, s.Address = u.Scheme, u.Host
-	s.Folder = strings.TrimPrefix(u.Path, "/")
+	s.Proto, s.Address, s.Folder = u.Scheme, u.Host, strings.TrimPrefix(u.Path, "/")
 	if s.Folder != "" && !strings.HasSuffix(s.Folder, "/") {
 		s.Folder += "/"
 	}
@@ -68,14 +68,12 @@ func ParseSite(text string) (Site, error) {
 	s.Password, _ = u.User.Password()
 	if pid := u.Query().Get("pid"); pid != "" {
 		if s.PID, err = strconv.Atoi(pid); err != nil {
-			return Site{}, fmt.Errorf("%s: pid is not a number", text)
+			return s, fmt.Errorf("%s: pid is not a number", text)
 		}
 	}
-	if s.Name == "" {
-		s.Name = s.Proto
-	}
+	s.Name = cmp.Or(s.Name, s.Proto)
 	if err := s.validate(); err != nil {
-		return Site{}, fmt.Errorf("%s: %w", text, err)
+		return s, fmt.Errorf("%s: %w", text, err)
 	}
 	return s, nil
 }
@@ -86,19 +84,17 @@ func (s *Site) validate() error {
 		return fmt.Errorf("no protocol %q; there are %s", s.Proto, nameList(Protocols))
 	}
 	_, port, err := net.SplitHostPort(s.Address)
-	if err != nil {
-		return errors.New("an address is HOST:PORT, with an IPv6 host in brackets")
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return errors.New("a port is a number from 1 to 65535")
+	if n, parseErr := strconv.ParseUint(port, 10, 16); err != nil || parseErr != nil || n == 0 {
+		return errors.New("an address is HOST:PORT, with an IPv6 host in brackets and a port " +
+			"from 1 to 65535")
 	}
 	return nil
 }
 
 func nameList(all []Named) string {
-	names := make([]string, len(all))
-	for i, one := range all {
-		names[i] = one.Name
+	var names []string
+	for _, one := range all {
+		names = append(names, one.Name)
 	}
 	return strings.Join(names, ", ")
 }

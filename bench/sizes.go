@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,26 +31,23 @@ const logNormalPrefix = "lognormal:"
 
 // ParseSizes reads 4096, 64KiB or 1MB, several separated by commas, or
 // lognormal:MEDIAN,SIGMA[,MAX].
-func ParseSizes(text string) (Sizes, error) {
-	var s Sizes
-	parts := strings.Split(text, ",")
+func ParseSizes(text string) (s Sizes, err error) {
 	rest, logNormal := strings.CutPrefix(text, logNormalPrefix)
+	parts := strings.Split(rest, ",")
 	if logNormal {
-		parts = strings.Split(rest, ",")
 		if len(parts) < 2 || len(parts) > 3 {
 			return s, fmt.Errorf("%s: want %sMEDIAN,SIGMA[,MAX]", text, logNormalPrefix)
 		}
-		sigma, err := strconv.ParseFloat(parts[1], 64)
-		if err != nil {
-			return s, fmt.Errorf("%s: sigma is not a number", parts[1])
+		if s.Sigma, err = strconv.ParseFloat(parts[1], 64); err != nil {
+			return s, fmt.Errorf("%q is not a number", parts[1])
 		}
-		s.Sigma = sigma
 		parts = append(parts[:1], parts[2:]...)
 	}
 	for _, part := range parts {
 		n, err := humanize.ParseBytes(part)
-		if err != nil || n > math.MaxInt64 {
-			return Sizes{}, fmt.Errorf("%q is not a number of B, KiB, MiB, GiB, kB or MB", part)
+		if err != nil || n > codec.FieldMax {
+			return s, fmt.Errorf("%q is not a number of B, KiB, MiB, GiB, kB or MB, or above %d",
+				part, int64(codec.FieldMax))
 		}
 		s.List = append(s.List, int64(n))
 	}
@@ -71,9 +69,9 @@ func (s Sizes) String() string {
 		}
 		return text
 	}
-	texts := make([]string, len(s.List))
-	for i, size := range s.List {
-		texts[i] = sizeText(size)
+	var texts []string
+	for _, size := range s.List {
+		texts = append(texts, sizeText(size))
 	}
 	return strings.Join(texts, ",")
 }
@@ -89,15 +87,12 @@ func sizeText(n int64) string {
 }
 
 func (s Sizes) validate() error {
-	if len(s.List) == 0 && s.Median == 0 {
-		return errors.New("no file size")
+	all := append([]int64{s.Median, s.Max}, s.List...)
+	if len(s.List) == 0 && s.Median == 0 ||
+		slices.Min(all) < 0 || slices.Max(all) > codec.FieldMax {
+		return fmt.Errorf("file sizes %v: want 0 to %d bytes", all, int64(codec.FieldMax))
 	}
-	for _, size := range append([]int64{s.Median, s.Max}, s.List...) {
-		if size < 0 || size > codec.FieldMax {
-			return fmt.Errorf("a file of %d bytes does not fit a field", size)
-		}
-	}
-	if s.Sigma < 0 || math.IsNaN(s.Sigma) || math.IsInf(s.Sigma, 0) {
+	if !(s.Sigma >= 0) || math.IsInf(s.Sigma, 0) {
 		return errors.New("sigma must be 0 or more")
 	}
 	return nil

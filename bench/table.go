@@ -5,11 +5,10 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
-// table is a table of texts, for a terminal, a page or Markdown.
+// table is a table of texts, for a terminal or a page.
 type table struct {
 	Title string
 	Head  []string
@@ -46,27 +45,6 @@ func (t *table) writeText(b *strings.Builder, indent string) {
 	}
 }
 
-// writeMarkdown writes the table in Markdown.
-func (t *table) writeMarkdown(b *strings.Builder) {
-	rule := make([]string, len(t.Head))
-	for i := range rule {
-		if rule[i] = "---:"; t.IsWord(i) {
-			rule[i] = "---"
-		}
-	}
-	for _, line := range append([][]string{t.Head, rule}, t.Rows...) {
-		for _, cell := range line {
-			b.WriteString("| " + markdownText(cell) + " ")
-		}
-		b.WriteString("|\n")
-	}
-}
-
-// markdownText keeps text within its cell.
-func markdownText(text string) string {
-	return strings.NewReplacer("|", "\\|", "<", "&lt;", "`", "\\`").Replace(plain(text))
-}
-
 // plain makes text of a file or a server safe for a terminal and a page: control characters become
 // question marks.
 func plain(text string) string {
@@ -78,110 +56,102 @@ func plain(text string) string {
 	}, text)
 }
 
-// column is a figure under a heading. Without a figure it is the interval of the column before it.
-type column struct{ figure, heading string }
+// spreadColumn is the interval of the figure before it.
+const spreadColumn = "±"
 
-// figureTables are the tables of a result.
+// figureTables are the figures of each table. Columns omit "server-".
 var figureTables = []struct {
 	title   string
-	columns []column
-	wanted  func(*row) bool
+	figures []string
 }{
-	{"Speed", []column{
-		{"transfers/s", "transfers/s"},
-		{"", "±"},
-		{"bytes/s", "bytes/s"},
-		{"p50", "p50"},
-		{"p90", "p90"},
-		{"p99", "p99"},
-		{"p99.9", "p99.9"},
-		{"max", "max"},
-		{"errors", "errors"},
-	}, func(*row) bool { return true }},
-	{"The plan", []column{
-		{"missed", "missed starts"},
-		{"lag.p50", "own lag p50"},
-		{"lag.p99", "own lag p99"},
-		{"lag.max", "own lag max"},
-	}, func(r *row) bool { return r.step.Rate > 0 }},
-	{"Cost", []column{
-		{"server-cpu/transfer", "CPU/transfer"},
-		{"server-cpu/GB", "CPU/GB"},
-		{"server-cpu", "CPUs"},
-		{"server-pss", "PSS"},
-		{"server-descriptors", "descriptors"},
-		{"server-threads", "threads"},
-		{"own-cpu/transfer", "own CPU/transfer"},
-		{"own-cpu", "own CPUs"},
-		{"others-cpu", "others' CPUs"},
-	}, func(r *row) bool { return r.merged.Server != nil || r.merged.Own != nil }},
+	{"Speed", []string{
+		"transfers/s", spreadColumn, "bytes/s", "p50", "p90", "p99", "p99.9", "max", "errors",
+	}},
+	{planTitle, []string{"missed", "lag.p50", "lag.p99", "lag.max"}},
+	{"Cost of the server, and CPUs that others kept busy", []string{
+		"server-cpu/transfer", "server-cpu/GB", "server-cpu", "server-pss", "server-descriptors",
+		"server-threads", "own-cpu/transfer", "own-cpu", "others-cpu",
+	}},
 }
 
-// kindColumns are the columns of the table by kind.
-var kindColumns = []column{
-	{"transfers", "number"},
-	{"transfers/s", "number/s"},
-	{"bytes", "bytes"},
-	{"mean", "mean"},
-	{"p50", "p50"},
-	{"p90", "p90"},
-	{"p99", "p99"},
-	{"p99.9", "p99.9"},
-	{"max", "max"},
+// planTitle is the title of the table that only loads with a rate have.
+const planTitle = "Planned starts"
+
+// kindFigures are the columns of the table by kind.
+var kindFigures = []string{
+	"transfers", "transfers/s", "bytes", "mean", "p50", "p90", "p99", "p99.9", "max",
 }
 
-// tablesOf are the tables of these rows. Columns without any figure are left out.
+// tablesOf are the tables of these rows.
 func tablesOf(rows []*row) []table {
 	var tables []table
+	rated := slices.ContainsFunc(rows, func(r *row) bool { return r.step.Rate > 0 })
 	for _, part := range figureTables {
-		if slices.ContainsFunc(rows, part.wanted) {
-			tables = append(tables, tableOf(part.title, part.columns, rows, ""))
+		if part.title == planTitle && !rated {
+			continue
 		}
-	}
-	several := func(r *row) bool { return len(r.merged.Kinds) > 1 }
-	if !slices.ContainsFunc(rows, several) {
-		return tables
+		t := table{Title: part.title, Head: []string{"target", "load"}, Words: 2}
+		for _, r := range rows {
+			t.addRow(r, "", part.figures, r.name, r.load())
+		}
+		t.Head = append(t.Head, part.figures...)
+		tables = append(tables, t)
 	}
 	t := table{Title: "By kind", Head: []string{"target", "load", "kind"}, Words: 3}
 	for _, r := range rows {
 		for _, kind := range kinds {
-			if r.merged.Kinds[kind] == nil {
-				continue
+			if r.merged.Kinds[kind] != nil && len(r.merged.Kinds) > 1 {
+				t.addRow(r, string(kind)+".", kindFigures, r.name, r.load(), string(kind))
 			}
-			own := tableOf("", kindColumns, []*row{r}, string(kind)+".")
-			t.Rows = append(t.Rows, append([]string{own.Rows[0][0], own.Rows[0][1], string(kind)},
-				own.Rows[0][2:]...))
 		}
 	}
-	for _, c := range kindColumns {
-		t.Head = append(t.Head, c.heading)
+	t.Head = append(t.Head, kindFigures...)
+	tables = append(tables, t)
+	for i := range tables {
+		tables[i].tidy()
 	}
-	return append(tables, t)
+	return slices.DeleteFunc(tables, func(t table) bool { return len(t.Rows) == 0 })
 }
 
-// tableOf has a line for each row. With a prefix every column stays.
-func tableOf(title string, columns []column, rows []*row, prefix string) table {
-	t := table{Title: title, Head: []string{"target", "load"}, Words: 2}
-	for _, r := range rows {
-		t.Rows = append(t.Rows, []string{plain(r.name), r.load()})
-	}
-	for i, c := range columns {
-		cells := make([]string, len(rows))
-		empty := true
-		for n, r := range rows {
-			if c.figure == "" {
-				cells[n] = r.spread(columns[i-1].figure)
-			} else {
-				cells[n] = r.show(prefix + c.figure)
-			}
-			empty = empty && (cells[n] == "" || cells[n] == noFigure)
+// addRow adds a line of words and figures, whose names start with a prefix.
+func (t *table) addRow(r *row, prefix string, figures []string, words ...string) {
+	line := slices.Clone(words)
+	for i, name := range figures {
+		if name == spreadColumn {
+			line = append(line, r.spread(prefix+figures[i-1]))
+		} else {
+			line = append(line, r.show(prefix+name))
 		}
-		if empty && prefix == "" {
+	}
+	t.Rows = append(t.Rows, line)
+}
+
+// tidy removes columns without any figure, and all rows if none are left.
+func (t *table) tidy() {
+	for i := len(t.Head) - 1; i >= t.Words; i-- {
+		empty := func(line []string) bool { return line[i] == "" || line[i] == noFigure }
+		t.Head[i] = strings.TrimPrefix(t.Head[i], "server-")
+		if slices.ContainsFunc(t.Rows, func(line []string) bool { return !empty(line) }) {
 			continue
 		}
-		t.Head = append(t.Head, c.heading)
-		for n := range rows {
-			t.Rows[n] = append(t.Rows[n], cells[n])
+		t.Head = slices.Delete(t.Head, i, i+1)
+		for n := range t.Rows {
+			t.Rows[n] = slices.Delete(t.Rows[n], i, i+1)
+		}
+	}
+	if len(t.Head) == t.Words {
+		t.Rows = nil
+	}
+}
+
+// faults are the errors of the rows by kind, with the first of each.
+func faults(rows []*row) table {
+	t := table{Head: []string{"where", "number", "kind", "the first"}, Words: 1, Tail: 2}
+	for _, r := range rows {
+		for _, f := range r.merged.Errors {
+			t.Rows = append(t.Rows, []string{
+				r.where(), showDigits(float64(f.Count)), plain(f.Kind), plain(f.First),
+			})
 		}
 	}
 	return t
@@ -191,26 +161,21 @@ func tableOf(title string, columns []column, rows []*row, prefix string) table {
 // mean.
 func (r *Result) WriteTable(w io.Writer) error {
 	var b strings.Builder
-	rows := rowsOf([]NamedResult{{Result: r}})
+	rows := rowsOf(NamedResult{Result: r})
 	if n := r.Errors(); n == 0 {
 		b.WriteString("errors: none\n")
 	} else {
 		fmt.Fprintf(&b, "errors: %s\n", showDigits(float64(n)))
 	}
-	for _, row := range rows {
-		for _, f := range row.merged.Errors {
-			fmt.Fprintf(&b, "  %s, %s: %s × %s, the first: %s\n", plain(row.name), row.load(),
-				showDigits(float64(f.Count)), plain(f.Kind), plain(f.First))
-		}
+	for _, line := range faults(rows).Rows {
+		fmt.Fprintf(&b, "  %s: %s × %s, the first: %s\n", line[0], line[1], line[2], line[3])
 	}
 	if len(rows) == 0 {
 		b.WriteString("Nothing was measured.\n")
 	}
 	for _, t := range tablesOf(rows) {
 		fmt.Fprintf(&b, "\n%s\n", t.Title)
-		for i := range t.Words {
-			t.Head[i] = "" // they speak for themselves
-		}
+		clear(t.Head[:t.Words]) // the words speak for themselves
 		t.writeText(&b, "  ")
 	}
 	for _, n := range r.notes(rows) {
@@ -223,40 +188,14 @@ func (r *Result) WriteTable(w io.Writer) error {
 // writeWrapped writes a paragraph in lines of a terminal's width, after a blank line.
 func writeWrapped(b *strings.Builder, text string) {
 	const width = 88
-	column := width
-	b.WriteByte('\n')
-	for i, word := range strings.Fields(text) {
+	column, space := 0, "\n"
+	for word := range strings.FieldsSeq(text) {
 		n := utf8.RuneCountInString(word)
-		switch column += 1 + n; {
-		case i == 0:
-			column = n
-		case column > width:
-			b.WriteByte('\n')
-			column = n
-		default:
-			b.WriteByte(' ')
+		if column += 1 + n; column > width {
+			column, space = n, "\n"
 		}
-		b.WriteString(word)
+		b.WriteString(space + word)
+		space = " "
 	}
 	b.WriteByte('\n')
-}
-
-// WriteMarkdown writes the tables of the result in Markdown, for documentation, with the notes.
-func (r *Result) WriteMarkdown(w io.Writer) error {
-	var b strings.Builder
-	if n := r.Errors(); n > 0 {
-		fmt.Fprintf(&b, "**%s.**\n\n", plural(n, "error"))
-	}
-	rows := rowsOf([]NamedResult{{Result: r}})
-	for _, t := range tablesOf(rows) {
-		fmt.Fprintf(&b, "%s, %s:\n\n", t.Title, markdownText(r.Scenario))
-		t.writeMarkdown(&b)
-		b.WriteByte('\n')
-	}
-	for _, n := range r.notes(rows) {
-		b.WriteString(markdownText(n.Text) + "\n\n")
-	}
-	fmt.Fprintf(&b, "%s; %s.\n", r.Began.UTC().Format(time.DateOnly), r.Machine.brief())
-	_, err := io.WriteString(w, b.String())
-	return err
 }

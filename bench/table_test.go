@@ -28,7 +28,7 @@ func TestTableShowsWhatWasMeasured(t *testing.T) {
 		t.Errorf("errors are not on top:\n%s", text)
 	}
 	for _, want := range []string{
-		"transfers/s", "±", "60", "57.2 MiB/s", "100 ms", "CPU/transfer", "10.0 ms", "11",
+		"transfers/s", "±", "60", "57.2 MiB/s", "100 ms", "cpu/transfer", "10.0 ms", "11",
 		"4.17 ms", "get", "put", "connect", "1.00 s",
 		"4 starts", "± is the interval", "7 turns of 2.00 s",
 	} {
@@ -45,9 +45,11 @@ func TestTableShowsWhatWasMeasured(t *testing.T) {
 
 func TestTableLeavesOutWhatIsNotKnown(t *testing.T) {
 	r := synthetic{turns: 2}.result()
-	r.each(func(turn *Turn) { turn.Server, turn.Own = nil, nil })
+	for _, turn := range r.turns() {
+		turn.Server, turn.Own = nil, nil
+	}
 	text := textOf(t, r)
-	for _, word := range []string{"Cost", "CPU", "±", "lag", "LIMIT", " - "} {
+	for _, word := range []string{"Cost", "cpu", "±", "lag", "LIMIT", " - "} {
 		if strings.Contains(text, word) {
 			t.Errorf("%q in\n%s", word, text)
 		}
@@ -81,11 +83,12 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 		{"idle", 0.2, 0.3, 0, ""},
 		{"own", 1.9, 0.1, 0, "THE HARNESS WAS THE LIMIT"},
 		{"shared", 1.1, 0.9, 0, "THE MACHINE WAS THE LIMIT"},
-		{"server", 0.6, 1.4, 0, "The machine was the limit"},
+		{"server", 0.6, 1.4, 0, "The machine was the limit: 2.00 of 2 processors were busy"},
 		{"loop", 0.9, 0.3, 0, "THE HARNESS WAS THE LIMIT: its processes had work for 97%"},
-		{"others", 0.3, 0.3, 0, "THE MACHINE WAS BUSY WITH OTHER THINGS: other programs kept 1.05"},
+		{"others", 0.3, 0.3, 0, "THE MACHINE WAS THE LIMIT: 1.80 of 2 processors were busy, the " +
+			"harness used 0.30, the server 0.30, other programs 1.20."},
 		{"a little late", 0.2, 0.3, 900 * time.Microsecond, ""},
-		{"late", 0.2, 0.3, 9 * time.Millisecond, "THE HARNESS WAS LATE"},
+		{"late", 0.2, 0.3, 11 * time.Millisecond, "THE HARNESS WAS LATE"},
 	} {
 		turn := countedTurn()
 		turn.Own.CPU, turn.Server.CPU = c.own*turn.Seconds, c.server*turn.Seconds
@@ -93,33 +96,15 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 		turn.AllCPU = turn.Own.CPU + turn.Server.CPU
 		switch c.name {
 		case "others":
-			turn.AllCPU += 1.05 * turn.Seconds
+			turn.AllCPU += 1.2 * turn.Seconds
 		case "loop":
 			turn.Busy = 0.97
 		}
-		got := ""
-		for _, line := range two.limits(turn) {
-			got += line.Text
-			if line.Loud != (strings.ToUpper(line.Text[:9]) == line.Text[:9]) {
-				t.Errorf("%s: %+v", c.name, line)
-			}
+		got := two.limit(turn)
+		if c.want == "" && got.Text != "" || !strings.HasPrefix(got.Text, c.want) ||
+			got.Loud != (c.want != "" && c.name != "server") {
+			t.Errorf("%s: %+v, not %q", c.name, got, c.want)
 		}
-		if c.name == "others" && strings.Contains(got, "machine was the limit") {
-			t.Errorf("other programs were the limit: %q", got)
-		}
-		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
-			t.Errorf("%s: %q, not %q", c.name, got, c.want)
-		}
-	}
-}
-
-func TestLimitWithoutTheServersUsageClaimsNone(t *testing.T) {
-	turn := countedTurn()
-	turn.Server, turn.Own.CPU, turn.AllCPU = nil, 0.5*turn.Seconds, 1.9*turn.Seconds
-	lines := Machine{Processors: 2}.limits(turn)
-	if len(lines) != 1 || !strings.Contains(lines[0].Text, "kept 1.90 of 2 processors busy, the "+
-		"harness 0.50 of them") || !strings.Contains(lines[0].Text, "is not known") {
-		t.Errorf("%+v", lines)
 	}
 }
 
@@ -150,51 +135,17 @@ func TestFiguresOfALoadAreMedians(t *testing.T) {
 	}
 }
 
-func TestTailIsAnEstimateWhereFewWereMeasured(t *testing.T) {
-	made := func(n int) *row {
-		turn := NewTurn()
-		get := turn.Tally(KindGet)
-		for range n {
-			get.Count++
-			get.Latency.Record(time.Millisecond)
-		}
-		return &row{
-			name: "x", target: &Target{Name: "x"}, merged: turn,
-			step: &Step{Clients: n, Turns: []*Turn{turn}},
-		}
-	}
-	for _, c := range []struct {
-		counts []int
-		want   string
-	}{
-		{[]int{10_000}, ""},
-		{[]int{9999}, "A turn has about 9,999 transfers, of which fewer than 10 exceed the " +
-			"p99.9: it is a rough estimate."},
-		{[]int{1000, 999}, "x, 999 clients: A turn has about 999 transfers, of which fewer than " +
-			"10 exceed the p99: it is a rough estimate."},
-		{[]int{0}, ""},
-	} {
-		var rows []*row
-		for _, n := range c.counts {
-			rows = append(rows, made(n))
-		}
-		if got := tailNote(rows); got != c.want {
-			t.Errorf("%v: %q, not %q", c.counts, got, c.want)
-		}
-	}
-}
-
 func TestOpenLoopSaysWhatItsLatencyIs(t *testing.T) {
 	r := synthetic{turns: 2}.result()
 	if text := textOf(t, r); !strings.Contains(text, "from the command to") ||
-		strings.Contains(text, "missed starts") {
+		strings.Contains(text, "missed") {
 		t.Errorf("closed:\n%s", text)
 	}
 	r.Targets[0].Steps[0].Rate = 1000
 	r.Targets[0].Steps[0].Turns[0].Missed = 40
 	text := textOf(t, r)
 	for _, want := range []string{
-		"from the planned start", "missed starts", "40 starts of about 4,000",
+		"from the planned start", "missed", "40 starts of about 4,000",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is missing in\n%s", want, text)
@@ -270,7 +221,7 @@ func stormResult(turns int) *Result {
 	turn := NewTurn()
 	turn.Seconds = 2
 	turn.Server = &Usage{CPU: 0.04, PSS: 1 << 20}
-	turn.SampleSeconds, turn.Samples = 1, []Sample{{Transfers: 1000}, {Transfers: 1000}}
+	turn.Samples = []Sample{{Transfers: 1000}, {Transfers: 1000}}
 	connect := turn.Tally(KindConnect)
 	for range 2000 {
 		connect.Count++
@@ -288,7 +239,7 @@ func TestConnectsOfAStormCountAsTransfers(t *testing.T) {
 	r := stormResult(6)
 	text := strings.Join(strings.Fields(textOf(t, r)), " ")
 	for _, want := range []string{
-		"ferryd 100 clients 1,000 ±0% 3.00 ms", "CPU/transfer CPUs PSS ferryd 100 clients 20 µs",
+		"ferryd 100 clients 1,000 ±0% 3.00 ms", "cpu/transfer cpu pss ferryd 100 clients 20 µs",
 		"Connects count as transfers", "from the connect to the end of its session",
 	} {
 		if !strings.Contains(text, want) {
@@ -298,7 +249,7 @@ func TestConnectsOfAStormCountAsTransfers(t *testing.T) {
 	if strings.Contains(text, "By kind") || strings.Contains(text, "bytes") {
 		t.Errorf("tables of content in\n%s", textOf(t, r))
 	}
-	if unmet := r.Check(expectations(t, "p99<4ms", "transfers/s=1000")); len(unmet) > 0 {
+	if unmet := r.Check(expectations(t, "p99<4ms", "transfers/s=1000")); unmet != nil {
 		t.Errorf("%v", unmet)
 	}
 	found := verdicts(t, compared(t, r, r, CompareOptions{}))
@@ -312,26 +263,8 @@ func TestChurnThatOnlyConnectsIsNoStorm(t *testing.T) {
 	s := Scenario{Gets: 1, Churn: true}
 	record := newRecord(&s, false, time.Second)
 	record.ended(KindConnect, 0, time.Millisecond, 0)
-	turn := record.turn()
+	turn := record.turn
 	if n := turn.jobs().Count; turn.storm() || n != 0 {
 		t.Errorf("%d transfers of %+v", n, turn.Kinds)
-	}
-}
-
-func TestRepeatedLimitIsReportedOnce(t *testing.T) {
-	r := synthetic{turns: 1, clients: []int{1, 2, 3, 4}}.result()
-	r.Machine.Processors = 2
-	for i, step := range r.Targets[0].Steps {
-		if i > 0 {
-			step.Turns[0].Own.CPU = 2 * step.Turns[0].Seconds
-		}
-	}
-	text := strings.Join(strings.Fields(textOf(t, r)), " ")
-	if n := strings.Count(text, "THE HARNESS WAS THE LIMIT"); n != 1 {
-		t.Errorf("said %d times", n)
-	}
-	if !strings.Contains(text, "ferryd, 2 clients: THE HARNESS WAS THE LIMIT") ||
-		!strings.Contains(text, "The same holds for 2 other lines of the table.") {
-		t.Errorf("%s", text)
 	}
 }

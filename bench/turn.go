@@ -48,9 +48,8 @@ type Turn struct {
 	Own    *Usage  `json:"own,omitempty"`
 	Server *Usage  `json:"server,omitempty"`
 	AllCPU float64 `json:"all_cpu_seconds,omitempty"`
-	// Samples are the course of the turn, each of SampleSeconds.
-	SampleSeconds float64  `json:"sample_seconds,omitempty"`
-	Samples       []Sample `json:"samples,omitempty"`
+	// Samples are the course of the turn, one for each second.
+	Samples []Sample `json:"samples,omitempty"`
 }
 
 // Usage is what one or several processes used.
@@ -63,11 +62,9 @@ type Usage struct {
 	Threads     int64 `json:"threads,omitempty"`
 }
 
-// Sample is a short piece of a turn.
+// Sample is a second of a turn.
 type Sample struct {
 	Transfers int64  `json:"transfers"`
-	Bytes     int64  `json:"bytes,omitempty"`
-	Errors    int64  `json:"errors,omitempty"`
 	Server    *Usage `json:"server,omitempty"` // nil if unknown
 }
 
@@ -82,6 +79,14 @@ func (t *Turn) Tally(k Kind) *Tally {
 		t.Kinds[k] = tally
 	}
 	return tally
+}
+
+// tally is that of a kind, or of all jobs if kind is empty; nil if there is none.
+func (t *Turn) tally(k Kind) *Tally {
+	if k == "" {
+		return t.jobs()
+	}
+	return t.Kinds[k]
 }
 
 // Transfers is the number of transfers that succeeded.
@@ -129,37 +134,19 @@ func (t *Turn) wall() float64 {
 	return t.Seconds
 }
 
-// Merge adds what another process measured in the same turn: counts add up, time does not. Samples
-// of both cover the same seconds.
+// Merge adds what another process measured in the same turn: counts add up, time does not.
 func (t *Turn) Merge(other *Turn) {
-	if t.Began.IsZero() || !other.Began.IsZero() && other.Began.Before(t.Began) {
-		t.Began = other.Began
-	}
-	t.Seconds, t.Wall = max(t.Seconds, other.Seconds), max(t.Wall, other.Wall)
-	t.AllCPU = max(t.AllCPU, other.AllCPU)
-	t.SampleSeconds = max(t.SampleSeconds, other.SampleSeconds)
 	t.addCounts(other)
-	if o := other.Own; o != nil {
-		sum := *o
-		if u := t.Own; u != nil {
-			sum.CPU, sum.PSS = sum.CPU+u.CPU, sum.PSS+u.PSS
-			sum.Descriptors, sum.Threads = sum.Descriptors+u.Descriptors, sum.Threads+u.Threads
-		}
-		t.Own = &sum
-	}
-	if t.Server == nil { // one process alone measures it
-		t.Server = other.Server
+	if t.Own == nil {
+		t.Own = other.Own
+	} else {
+		t.Own = t.Own.plus(other.Own)
 	}
 	for i, s := range other.Samples {
 		if i == len(t.Samples) {
 			t.Samples = append(t.Samples, Sample{})
 		}
-		to := &t.Samples[i]
-		to.Transfers, to.Bytes = to.Transfers+s.Transfers, to.Bytes+s.Bytes
-		to.Errors += s.Errors
-		if to.Server == nil {
-			to.Server = s.Server
-		}
+		t.Samples[i].Transfers += s.Transfers
 	}
 }
 
@@ -169,11 +156,8 @@ func (t *Turn) addCounts(other *Turn) {
 		t.Tally(kind).add(tally)
 	}
 	all := failures{}
-	for _, errors := range [][]Failure{t.Errors, other.Errors} {
-		for _, f := range errors {
-			all.merge(failures{f.Kind: f})
-		}
-	}
+	all.merge(t.Errors)
+	all.merge(other.Errors)
 	t.Errors = all.sorted()
 	t.Missed += other.Missed
 	if other.Lag != nil {
@@ -190,36 +174,36 @@ func (t *Tally) add(other *Tally) {
 	t.Latency.Merge(other.Latency)
 }
 
-// Merged is the sum of a load's turns. Usage that one turn does not know is unknown, and so is the
-// course.
+// plus adds processor time. The sum is unknown if one part is.
+func (u *Usage) plus(other *Usage) *Usage {
+	if u == nil || other == nil {
+		return nil
+	}
+	return &Usage{
+		CPU: u.CPU + other.CPU, PSS: max(u.PSS, other.PSS),
+		Descriptors: max(u.Descriptors, other.Descriptors),
+		Threads:     max(u.Threads, other.Threads),
+	}
+}
+
+// Merged is the sum of a load's turns, without their course. Usage that one turn does not know is
+// unknown.
 func (s *Step) Merged() *Turn {
 	all := NewTurn()
 	for i, t := range s.Turns {
 		if i == 0 {
-			all.Began, all.Own, all.Server, all.AllCPU = t.Began, t.Own, t.Server, t.AllCPU
+			all.Own, all.Server = t.Own, t.Server
 		} else {
-			all.Own, all.Server = all.Own.then(t.Own), all.Server.then(t.Server)
-			if all.AllCPU += t.AllCPU; t.AllCPU == 0 {
-				all.AllCPU = 0
-			}
+			all.Own, all.Server = all.Own.plus(t.Own), all.Server.plus(t.Server)
 		}
-		if sum := all.Seconds + t.Seconds; sum > 0 {
-			all.Busy = (all.Busy*all.Seconds + t.Busy*t.Seconds) / sum
-		}
+		all.AllCPU += t.AllCPU
+		all.Busy += t.Busy * t.Seconds
 		all.Wall += t.wall()
 		all.Seconds += t.Seconds
 		all.addCounts(t)
 	}
+	if all.Seconds > 0 {
+		all.Busy /= all.Seconds
+	}
 	return all
-}
-
-// then is the usage of the same processes in two turns.
-func (u *Usage) then(next *Usage) *Usage {
-	if u == nil || next == nil {
-		return nil
-	}
-	return &Usage{
-		CPU: u.CPU + next.CPU, PSS: max(u.PSS, next.PSS),
-		Descriptors: max(u.Descriptors, next.Descriptors), Threads: max(u.Threads, next.Threads),
-	}
 }

@@ -5,11 +5,12 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 )
 
-// unit is what a figure counts, and decides how it is shown and read.
+// unit is what a figure counts. It decides how values are shown and read.
 type unit uint8
 
 const (
@@ -25,15 +26,15 @@ const (
 // noFigure is shown for a figure that was not measured.
 const noFigure = "-"
 
-// show is a figure for people, in about three digits and with its unit.
+// show is a value for people, in about three digits and with its unit.
 func (u unit) show(value float64) string {
 	switch u {
 	case unitSeconds:
 		return showSeconds(value)
 	case unitBytes:
-		return showBytes(value)
+		return scaled(value, 1024, "B", "KiB", "MiB", "GiB", "TiB")
 	case unitSpeed:
-		return showBytes(value) + "/s"
+		return unitBytes.show(value) + "/s"
 	case unitShare:
 		return showDigits(value*100) + "%"
 	case unitCPUs:
@@ -45,16 +46,14 @@ func (u unit) show(value float64) string {
 	}
 }
 
+func showSeconds(seconds float64) string { return scaled(seconds*1e6, 1000, "µs", "ms", "s") }
+
 // showDigits shows large numbers whole, with commas, and small ones in three digits.
 func showDigits(value float64) string {
 	switch size := math.Abs(value); {
-	case size >= 1e15: // an integer may not hold it
-		return strconv.FormatFloat(value, 'g', 3, 64)
-	case size >= 100:
+	case size >= 100 && size < 1e15:
 		return humanize.Comma(int64(math.Round(value)))
-	case size == math.Trunc(size):
-		return strconv.FormatFloat(value, 'f', 0, 64)
-	case size >= 1:
+	case size >= 1 && size < 100 && size != math.Trunc(size):
 		return strconv.FormatFloat(value, 'f', 2-min(1, int(size/10)), 64)
 	default:
 		return strconv.FormatFloat(value, 'g', 3, 64)
@@ -62,54 +61,32 @@ func showDigits(value float64) string {
 }
 
 // scaled shows a value in the largest unit in which it is 1 or more.
-func scaled(value float64, units []string, step float64) string {
+func scaled(value, step float64, units ...string) string {
 	i := 0
-	for ; i+1 < len(units) && math.Abs(value) >= step*0.9995; i++ {
+	for ; i+1 < len(units) && value >= step*0.9995; i++ {
 		value /= step
 	}
-	digits := 2
-	switch size := math.Abs(value); {
-	case size == 0 || size >= 99.95:
-		digits = 0
-	case size >= 9.995:
+	digits := 0
+	switch { // counts of the smallest unit are whole
+	case i == 0 && math.Abs(value-math.Round(value)) < 0.005:
+	case value < 9.995:
+		digits = 2
+	case value < 99.95:
 		digits = 1
 	}
 	return strconv.FormatFloat(value, 'f', digits, 64) + " " + units[i]
 }
 
-// showSeconds shows a time in µs, ms or s, and in minutes from ten on.
-func showSeconds(seconds float64) string {
-	if math.Abs(seconds) >= 600 {
-		return showDigits(seconds/60) + " min"
-	}
-	us := seconds * 1e6
-	if whole := math.Round(us); math.Abs(us) < 1000 && math.Abs(us-whole) < 0.005 {
-		return strconv.FormatFloat(whole, 'f', 0, 64) + " µs" // as histograms count
-	}
-	return scaled(us, []string{"µs", "ms", "s"}, 1000)
-}
-
-func showBytes(bytes float64) string {
-	if math.Abs(bytes) < 1024 {
-		return showDigits(math.Round(bytes)) + " B"
-	}
-	return scaled(bytes, []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}, 1024)
-}
-
-// tick is a round value on an axis, without the zeros behind its point.
+// tick is a round value on an axis, without the zeros after its point.
 func (u unit) tick(value float64) string {
-	text := u.show(value)
 	if u == unitCPUs {
-		text = showDigits(value) // two digits would show some ticks as equal
+		return showDigits(value)
 	}
-	number, word, spaced := strings.Cut(text, " ")
+	number, word, _ := strings.Cut(u.show(value), " ")
 	if strings.Contains(number, ".") {
 		number = strings.TrimRight(strings.TrimRight(number, "0"), ".")
 	}
-	if spaced {
-		number += " " + word
-	}
-	return number
+	return strings.TrimSpace(number + " " + word)
 }
 
 // plural is "1 turn" or "3 turns".
@@ -120,51 +97,35 @@ func plural(n int64, one string) string {
 	return humanize.Comma(n) + " " + one + "s"
 }
 
-// timeUnits are the seconds of each unit of time.
-var timeUnits = map[string]float64{
-	"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "min": 60,
-	"h": 3600,
-}
-
-// parse reads a value in the unit's words.
-func (u unit) parse(text string) (float64, error) {
-	end := strings.IndexFunc(text, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
-	digits, word := text, ""
-	if end >= 0 {
-		digits, word = text[:end], strings.TrimSpace(text[end:])
-	}
-	value, err := strconv.ParseFloat(digits, 64)
-	if err != nil || math.IsInf(value, 0) {
-		return 0, fmt.Errorf("%q does not begin with a number of 0 or more", text)
+// parse reads a value with its unit.
+func (u unit) parse(text string) (value float64, err error) {
+	number, want := strings.ReplaceAll(text, " ", ""), "a plain number"
+	if u == unitRate || u == unitSpeed {
+		number = strings.TrimSuffix(number, "/s")
 	}
 	switch u {
 	case unitSeconds:
-		seconds, ok := timeUnits[word]
-		if !ok {
-			return 0, fmt.Errorf("%q is no time: write its unit, as 20ms or 1.5s", text)
-		}
-		return value * seconds, nil
-	case unitShare:
-		if word != "%" {
-			return 0, fmt.Errorf("%q is no share: write it in percent, as 0.1%%", text)
-		}
-		return value / 100, nil
+		want = "a time with its unit, such as 20ms or 1.5s"
+		var d time.Duration
+		d, err = time.ParseDuration(number)
+		value = d.Seconds()
 	case unitBytes, unitSpeed:
-		if u == unitSpeed {
-			word = strings.TrimSuffix(word, "/s")
+		want = "a number of B, kB, KiB, MB, MiB, GB or GiB"
+		var n uint64
+		n, err = humanize.ParseBytes(number)
+		value = float64(n)
+	case unitShare:
+		want = "a share in percent, such as 0.1%"
+		percent, _ := strings.CutSuffix(number, "%")
+		if value, err = strconv.ParseFloat(percent, 64); percent == number {
+			value = -1
 		}
-		one, err := humanize.ParseBytes("1" + word)
-		if err != nil {
-			return 0, fmt.Errorf("%q: not a number of B, kB, KiB, MB, MiB, GB or GiB", text)
-		}
-		return value * float64(one), nil
+		value /= 100
 	default:
-		if u == unitRate {
-			word = strings.TrimPrefix(word, "/s")
-		}
-		if word != "" {
-			return 0, fmt.Errorf("%q: want a plain number, without %q", text, word)
-		}
-		return value, nil
+		value, err = strconv.ParseFloat(number, 64)
 	}
+	if err != nil || !(value >= 0 && value < 1e18) {
+		return 0, fmt.Errorf("%q: want %s", text, want)
+	}
+	return value, nil
 }

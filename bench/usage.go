@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -20,68 +19,48 @@ func procFile(pid int, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }
 
-// CPU is the processor time, user and system, that a process has used. It sums what the scheduler
-// counted for each thread, to the nanosecond. Threads that have ended are in the process's own
-// times alone, in hundredths of a second: the larger of both counts.
-func CPU(pid int) (time.Duration, error) {
-	threads, err := filepath.Glob(procFile(pid, "task/*/schedstat"))
-	if err != nil {
-		return 0, err
-	}
-	var sum time.Duration
-	for _, name := range threads {
-		text, err := os.ReadFile(name)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // the thread ended just now
+// ticks are the sum of some fields of a line, as a time.
+func ticks(fields [][]byte, places ...int) (sum time.Duration, err error) {
+	for _, place := range places {
+		if place >= len(fields) {
+			return 0, fmt.Errorf("%d fields, not %d", len(fields), place)
 		}
-		ran, _, _ := bytes.Cut(text, []byte(" "))
-		n, parseErr := strconv.ParseInt(string(ran), 10, 64)
-		if err = errors.Join(err, parseErr); err != nil {
-			return 0, fmt.Errorf("%s: %w", name, err)
-		}
-		sum += time.Duration(n)
+		n, parseErr := strconv.ParseInt(string(fields[place]), 10, 64)
+		err = errors.Join(err, parseErr)
+		sum += time.Duration(n) * clockTick
 	}
-	whole, err := statTimes(pid, statOwn)
-	return max(sum, whole), err
+	return sum, err
 }
 
-// Places of pairs of times, user and system, in a stat file behind the program's name.
-const (
-	statOwn    = 11 // the process's
-	statReaped = 13 // of its children that it has waited for
-)
-
-// statTimes is the sum of the two times at a place. The program's name before them is in
-// parentheses and may hold anything, so places count behind the last parenthesis.
-func statTimes(pid, place int) (time.Duration, error) {
+// processTimes are the times that a process used, user and system, and those of its children that
+// it has waited for.
+func processTimes(pid int) (own, reaped time.Duration, err error) {
 	text, err := os.ReadFile(procFile(pid, "stat"))
 	if err != nil {
+		return 0, 0, err
+	}
+	// The program's name is in parentheses and may hold anything.
+	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
+	own, err = ticks(fields, 11, 12)
+	reaped, reapedErr := ticks(fields, 13, 14)
+	return own, reaped, errors.Join(err, reapedErr)
+}
+
+// CPU is the processor time, user and system, that a process has used.
+func CPU(pid int) (time.Duration, error) {
+	own, _, err := processTimes(pid)
+	return own, err
+}
+
+// MachineCPU is the processor time that all programs have used since the machine started.
+func MachineCPU() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
 		return 0, err
 	}
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < place+2 {
-		return 0, fmt.Errorf("process %d: %d fields in stat", pid, len(fields))
-	}
-	user, err := strconv.ParseInt(string(fields[place]), 10, 64)
-	system, err2 := strconv.ParseInt(string(fields[place+1]), 10, 64)
-	return time.Duration(user+system) * clockTick, errors.Join(err, err2)
-}
-
-// usageOf is the processor time that a process has used; nil if unknown.
-func usageOf(pid int) *Usage {
-	d, err := CPU(pid)
-	if err != nil {
-		return nil
-	}
-	return &Usage{CPU: d.Seconds()}
-}
-
-// since is the processor time used after an earlier moment.
-func (u *Usage) since(before *Usage) *Usage {
-	if u == nil || before == nil || u.CPU < before.CPU {
-		return nil
-	}
-	return &Usage{CPU: u.CPU - before.CPU}
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	// cpu user nice system idle iowait irq softirq steal: all but idle and iowait.
+	return ticks(bytes.Fields(line), 1, 2, 3, 6, 7, 8)
 }
 
 // family is a process and all its descendants: a server may serve each session by a process.
@@ -101,43 +80,29 @@ func family(pid int) []int {
 	return all
 }
 
-// Descends says whether a process is another one or its descendant, as far as the system tells.
-func Descends(pid, from int) bool { return slices.Contains(family(from), pid) }
-
 // familyUsage is what a process and its descendants use now. CPU includes descendants that have
-// ended and were waited for; without whole it is all that is looked at.
-func familyUsage(pid int, whole bool) (*Usage, error) {
+// ended and were waited for. It is nil if the process cannot be seen.
+func familyUsage(pid int) *Usage {
 	u := &Usage{}
 	for _, one := range family(pid) {
-		own, err := CPU(one)
-		if err != nil {
-			if one == pid {
-				return nil, err
-			}
-			continue // it ended just now, and its parent's sum will include it
+		own, reaped, err := processTimes(one)
+		if err != nil && one == pid {
+			return nil
 		}
-		reaped, _ := statTimes(one, statReaped)
 		u.CPU += (own + reaped).Seconds()
-		if whole {
-			u.PSS += memory(one)
-			u.Descriptors += entries(procFile(one, "fd"))
-			u.Threads += entries(procFile(one, "task"))
-		}
+		u.PSS += memory(one)
+		u.Descriptors += entries(procFile(one, "fd"))
+		u.Threads += entries(procFile(one, "task"))
 	}
-	return u, nil
+	return u
 }
 
 // memory is a process's memory in bytes, shared pages divided among those who share them. 0 if
 // unknown.
 func memory(pid int) int64 {
-	text, err := os.ReadFile(procFile(pid, "smaps_rollup"))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := bytes.Cut(text, []byte("\nPss:"))
-	value, _, _ := bytes.Cut(bytes.TrimLeft(rest, " "), []byte(" "))
-	kib, _ := strconv.ParseInt(string(value), 10, 64) // 0 for anything else
-	return kib << 10
+	kib, _, _ := bytes.Cut([]byte(procValue(procFile(pid, "smaps_rollup"), "Pss")), []byte(" "))
+	n, _ := strconv.ParseInt(string(kib), 10, 64) // 0 for anything else
+	return n << 10
 }
 
 func entries(folder string) int64 {
@@ -145,64 +110,40 @@ func entries(folder string) int64 {
 	return int64(len(names))
 }
 
-// usageWatch samples a server's usage while a turn runs. Its zero value watches nothing.
-type usageWatch struct {
-	pid     int
-	before  float64 // processor time at the begin
-	samples []Usage
-	stop    func()
-}
-
-// watchCost limits the cost of sampling: a full look is followed by a pause so many times as long.
-const watchCost = 20
-
-// watchUsage starts to sample a process and its descendants, if they can be seen.
-func watchUsage(pid int) *usageWatch {
-	w := &usageWatch{pid: pid}
-	if pid == 0 {
-		return w
+// watchUsage samples a process and its descendants each second until end is called, which returns
+// the usage in between, nil if it is unknown, and the usage of each second.
+func watchUsage(pid int) (end func() (*Usage, []Usage)) {
+	before := (*Usage)(nil)
+	if pid != 0 {
+		before = familyUsage(pid)
 	}
-	first, err := familyUsage(pid, false)
-	if err != nil {
-		return w
+	if before == nil {
+		return func() (*Usage, []Usage) { return nil, nil }
 	}
-	w.before = first.CPU
-	var last Usage
-	cpu := w.before
-	var next time.Time
-	w.stop = everyTick(sampleEvery, func(begin time.Time) {
-		whole := begin.After(next)
-		now, err := familyUsage(pid, whole)
-		if err == nil && whole {
-			last = *now
-			next = time.Now().Add(watchCost * time.Since(begin))
-		} else if err == nil {
-			last.CPU = now.CPU
+	var samples []Usage
+	last := before.CPU
+	sample := func() *Usage {
+		now := familyUsage(pid)
+		if now != nil {
+			piece := *now
+			piece.CPU = max(0, now.CPU-last)
+			samples, last = append(samples, piece), now.CPU
 		}
-		piece := last
-		piece.CPU = max(0, last.CPU-cpu)
-		cpu = last.CPU
-		w.samples = append(w.samples, piece)
-	})
-	return w
-}
-
-// end writes what was used to the turn and returns the samples.
-func (w *usageWatch) end(t *Turn) []Usage {
-	if w.stop == nil {
-		return nil
+		return now
 	}
-	after, err := familyUsage(w.pid, true)
-	w.stop()
-	if err != nil {
-		return w.samples
+	stop := everyTick(sampleEvery, func(time.Time) { sample() })
+	return func() (*Usage, []Usage) {
+		stop()
+		whole := sample()
+		if whole == nil {
+			return nil, samples
+		}
+		whole.CPU = max(0, whole.CPU-before.CPU)
+		for _, s := range samples {
+			whole.PSS = max(whole.PSS, s.PSS)
+			whole.Descriptors = max(whole.Descriptors, s.Descriptors)
+			whole.Threads = max(whole.Threads, s.Threads)
+		}
+		return whole, samples
 	}
-	after.CPU = max(0, after.CPU-w.before)
-	for _, s := range w.samples {
-		after.PSS = max(after.PSS, s.PSS)
-		after.Descriptors = max(after.Descriptors, s.Descriptors)
-		after.Threads = max(after.Threads, s.Threads)
-	}
-	t.Server = after
-	return w.samples
 }

@@ -6,30 +6,18 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// worker drives a share of every turn's clients, in this process or in another one. One order runs
-// at a time.
-type worker interface {
-	// do carries out an order. The end of the context cancels it. The report may be nil.
-	do(ctx context.Context, o order) (*report, error)
-	// progress is what has ended since the current run began. Any goroutine may call it.
-	progress() counts
-	// quit ends the worker.
-	quit() error
-}
-
-// order is what a worker has to do. Exactly one of its fields is set. It holds no pointers to
-// shared state, since it is sent to other processes as JSON.
-type order struct {
+// Order is what a worker has to do. Exactly one of its fields is set.
+type Order struct {
 	Connect *share `json:",omitempty"` // open the sessions of a share
 	Seed    *share `json:",omitempty"` // store the files that all clients get
 	Run     *span  `json:",omitempty"` // have the sessions work
 	Verify  int    `json:",omitempty"` // get back the last put of at most so many clients
 	HangUp  bool   `json:",omitempty"` // end the sessions
-	Cancel  bool   `json:",omitempty"` // cancel the order before; it has no answer of its own
 }
 
 // share is a worker's part of a turn.
@@ -54,9 +42,9 @@ type span struct {
 	ErrorsMax int64         // more end the span, 0 for no limit
 }
 
-// report is what a worker saw of a span. Turn's Seconds are not filled in.
-type report struct {
-	Turn *Turn
+// Report is what a worker saw of a span. Turn's Seconds are not filled in.
+type Report struct {
+	Turn *Turn // nil if there is nothing to report
 	// Busy is the sum over Clients of the time from the span's begin to each one's last end.
 	Busy    time.Duration
 	Clients int
@@ -64,15 +52,14 @@ type report struct {
 	Took, Waited time.Duration
 }
 
-// counts is what has ended so far.
-type counts struct{ Transfers, Bytes, Errors int64 }
-
 // seedClients is how many sessions store the files that all clients get.
 const seedClients = 8
 
-// localWorker is a worker in this process.
-type localWorker struct {
-	pid    int // whose usage is in the reports
+// service is a worker's side of its calls. It carries out one order at a time.
+type service struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	mu     sync.Mutex
 	mix    *mix
 	mixKey string // what mix was made of
 	loop   *loop
@@ -80,54 +67,76 @@ type localWorker struct {
 	live   atomic.Pointer[progress]
 }
 
-func newLocalWorker() *localWorker { return &localWorker{pid: os.Getpid()} }
+func newService() *service {
+	w := &service{}
+	w.ctx, w.cancel = context.WithCancel(context.Background())
+	return w
+}
 
-func (w *localWorker) do(ctx context.Context, o order) (*report, error) {
+// Cancel cancels the current order and all later ones.
+func (w *service) Cancel(_ int, _ *int) error {
+	w.cancel()
+	return nil
+}
+
+// Progress is the transfers, bytes and errors since the current run began.
+func (w *service) Progress(_ int, counts *[3]int64) error {
+	if p := w.live.Load(); p != nil {
+		*counts = [3]int64{p.transfers.Load(), p.bytes.Load(), p.errors.Load()}
+	}
+	return nil
+}
+
+// Do carries out an order.
+func (w *service) Do(o Order, r *Report) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
 	case o.Connect != nil:
 		m := w.mixFor(o.Connect)
 		l, err := newLoop(*o.Connect, m)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		w.loop, w.works = l, newWorks(m, o.Connect)
-		l.connect(ctx)
-		return nil, ctx.Err()
+		l.connect(w.ctx)
 	case o.Seed != nil:
-		return w.seed(ctx, *o.Seed)
+		if err := w.seed(*o.Seed, r); err != nil {
+			return err
+		}
 	case o.HangUp:
 		if w.loop != nil {
-			w.loop.close(ctx)
+			w.loop.close(w.ctx)
 		}
-		w.loop, w.works = nil, nil
-		return nil, nil
+		w.loop = nil
+		return nil
 	case w.loop == nil:
-		return nil, errors.New("no sessions are open")
+		return errors.New("no sessions are open")
 	case o.Run != nil:
-		before := usageOf(w.pid)
-		r := w.run(ctx, w.loop, w.works, *o.Run)
-		r.Turn.Own = usageOf(w.pid).since(before)
-		return r, nil
-	case o.Verify > 0:
-		gets := w.works.kept(o.Verify)
-		if len(gets) == 0 {
-			return nil, nil
+		before, err := CPU(os.Getpid())
+		*r = w.run(w.loop, w.works, *o.Run)
+		if after, _ := CPU(os.Getpid()); err == nil {
+			r.Turn.Own = &Usage{CPU: (after - before).Seconds()}
 		}
-		return w.run(ctx, w.loop, &jobList{jobs: gets}, span{Budget: int64(len(gets))}), nil
+		return nil
 	default:
-		return nil, errors.New("an order of another version")
+		if gets := w.works.kept(o.Verify); len(gets) > 0 {
+			*r = w.run(w.loop, &jobList{jobs: gets}, span{Budget: int64(len(gets))})
+		}
+		return nil
 	}
+	return w.ctx.Err()
 }
 
-func (w *localWorker) run(ctx context.Context, l *loop, jobs jobSource, s span) *report {
+func (w *service) run(l *loop, jobs jobSource, s span) Report {
 	p := &progress{}
 	w.live.Store(p)
-	rec := l.do(ctx, jobs, s, p)
-	return &report{rec.turn(), rec.busy, rec.clients, rec.took, rec.waited}
+	rec := l.do(w.ctx, jobs, s, p)
+	return Report{rec.turn, rec.busy, rec.clients, rec.took, rec.waited}
 }
 
 // mixFor is the share's mix. Files are hashed once for all turns with the same ones.
-func (w *localWorker) mixFor(s *share) *mix {
+func (w *service) mixFor(s *share) *mix {
 	if key := fmt.Sprintf("%s %+v", s.Prefix, s.Scenario); w.mix == nil || w.mixKey != key {
 		w.mix, w.mixKey = newMix(s.Scenario, s.Prefix, s.Seed), key
 		w.mix.folder = strings.TrimSuffix(s.Site.prefix(""), "/")
@@ -138,35 +147,22 @@ func (w *localWorker) mixFor(s *share) *mix {
 }
 
 // seed stores the files that all clients get, with a loop of its own.
-func (w *localWorker) seed(ctx context.Context, s share) (*report, error) {
+func (w *service) seed(s share, r *Report) error {
 	m := w.mixFor(&s)
 	var puts jobList
 	for _, j := range m.files {
 		j.kind = KindPut
 		puts.jobs = append(puts.jobs, j)
 	}
-	if len(puts.jobs) == 0 {
-		return nil, nil
-	}
-	s.Clients = min(seedClients, len(puts.jobs))
+	s.Clients, s.Ramp = min(seedClients, len(puts.jobs)), 0
 	s.Scenario.Idle, s.Scenario.SlowReaders, s.Scenario.SlowSenders = 0, 0, 0
-	s.Scenario.Churn, s.Scenario.Storm, s.Ramp = false, false, 0
+	s.Scenario.Churn, s.Scenario.Storm = false, false
 	l, err := newLoop(s, m)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer l.close(ctx)
-	l.connect(ctx)
-	r := w.run(ctx, l, &puts, span{Budget: int64(len(puts.jobs)), ErrorsMax: 1})
-	return r, ctx.Err()
+	defer l.close(w.ctx)
+	l.connect(w.ctx)
+	*r = w.run(l, &puts, span{Budget: int64(len(puts.jobs)), ErrorsMax: 1})
+	return nil
 }
-
-func (w *localWorker) progress() counts {
-	p := w.live.Load()
-	if p == nil {
-		return counts{}
-	}
-	return counts{p.transfers.Load(), p.bytes.Load(), p.errors.Load()}
-}
-
-func (*localWorker) quit() error { return nil }

@@ -42,7 +42,9 @@ func (t *transfer) queues() bool {
 func (t *transfer) waitsForMemory() bool { return t.send.list.waits() }
 
 // answered reports whether the session no longer waits for a transfer.
-func (t *transfer) answered() bool { return t.session.transfer != t }
+func (t *transfer) answered() bool {
+	return t.session.transfer != t || t.session.closesFirst
+}
 
 // keeping reports whether a part is kept of a broken upload.
 func (t *transfer) keeping() bool { return t.recv.phase == receiveKeeping }
@@ -105,6 +107,9 @@ func (t *transfer) fits(s sessionState) bool {
 	want := map[sessionState]transferState{
 		sessionAsked: transferWaiting, sessionOffered: transferOffered,
 		sessionMoving: transferMoving,
+	}
+	if t.session.closesFirst && s == sessionMoving && t.state == transferLingering {
+		return true
 	}
 	return t.state == transferEnded || s == sessionOver || want[s] == t.state && t.state != 0
 }

@@ -40,19 +40,18 @@ var (
 	errGivenUp = &refusal{codec.CodeAborted, "aborted"}
 )
 
-// binding is the tls-exporter value of a TLS connection (RFC 9266), nil if it has none.
+// binding is the tls-exporter value of a TLS connection (RFC 9266), nil if it has none: in TLS 1.2
+// it needs the extended master secret.
 func (s *session) binding() []byte {
-	if !s.encrypted() || s.conn == nil {
+	if !s.secure() || s.conn == nil {
 		return nil
 	}
-	b, err := s.conn.TLS().ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, bindingBytes)
-	if err != nil { // TLS 1.2 without the extended master secret
+	value, err := s.conn.TLS().ExportKeyingMaterial("EXPORTER-Channel-Binding", nil, 32)
+	if err != nil {
 		return nil
 	}
-	return b
+	return value
 }
-
-const bindingBytes = 32
 
 // canLogIn reports whether the session's client may try to log in.
 func (s *session) canLogIn() bool { return s.loginRefusal() == nil }
@@ -61,7 +60,7 @@ func (s *session) loginRefusal() error {
 	switch server := s.r.server; {
 	case server.accounts.Load() == nil:
 		return errNoLogins
-	case !s.encrypted() && !server.options.PlainPasswords:
+	case !s.secure() && !server.options.PlainPasswords:
 		return errLoginPlain
 	}
 	return nil

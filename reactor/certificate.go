@@ -189,10 +189,8 @@ func (s *Server) loadCertificate() error {
 	return nil
 }
 
-// Reload reads the users file and the certificate again, for new connections. After an error the
-// old ones stay.
+// Reload reads the certificate again, for new connections. After an error the old one stays.
 func (s *Server) Reload() {
-	s.ReloadUsers()
 	if s.tls == nil {
 		return
 	}

@@ -25,7 +25,7 @@ type session struct {
 	transfer *transfer
 	// offer is one that stands without a command, nil while there is none.
 	offer *offer
-	// detached counts the transfers that move without the session waiting for them. ahead is how
+	// detached counts the transfers that move without the session waiting for them; ahead is how
 	// many bytes were sent ahead of the answer to the last command.
 	detached, ahead int32
 	// silence runs out when the session may have been silent for too long.
@@ -33,12 +33,20 @@ type session struct {
 	// began is when control was accepted, heard when the last whole command came.
 	began, heard loop.Instant
 	loop.Entry
-	// pumping: commands are being taken, so that the end of one does not begin that anew. greeted:
-	// its first command came.
-	pumping, greeted bool
+	progress
 	// peerPort is the client's port; its address is address.ip.
 	peerPort uint16
 	totals
+}
+
+// progress is what a session has come to.
+type progress struct {
+	// pumping: commands are being taken, so that the end of one does not begin that anew.
+	pumping bool
+	// heardByte: the first byte came, which says whether TLS begins. greeted: the first command.
+	heardByte, greeted bool
+	// cut: TLS ended without close_notify, which may be an attacker's doing.
+	cut bool
 }
 
 // totals are for the log line at a session's end.
@@ -87,7 +95,7 @@ func (r *reactor) Opened(c loop.Control) loop.Session {
 	}
 	if e.implicitTLS {
 		t := r.server.ftpTLS()
-		t.greetsLater = true
+		t.greets = true
 		s.startTLS(t, true)
 		return s
 	}
@@ -157,7 +165,7 @@ func (s *session) Closed(err error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			s.reason = endLost
 		}
-		if s.tls != nil && !s.encrypted() {
+		if s.tls != nil && !s.secure() {
 			s.reason = endHandshake
 		}
 	}
@@ -174,9 +182,7 @@ func (s *session) Closed(err error) {
 	a.sessions--
 	s.dropWaiting()
 	s.dropOffer()
-	if s.tls != nil {
-		s.tls.cut = err != nil && !errors.Is(err, io.EOF)
-	}
+	s.cut = s.secure() && err != nil && !errors.Is(err, io.EOF)
 	s.face.closed(s)
 	r.freed(a)
 	r.forget(a)

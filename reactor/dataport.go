@@ -48,7 +48,7 @@ func (p *dataPort) accepted(c loop.Channel, ip netip.Addr) {
 		// On classic's port for files a clean close is the end of a file, of an empty one here.
 		c.SetReset(p.kind == poolFiles)
 		c.Close()
-	case o.session.encryptsData() && c.TLS() == nil:
+	case o.session.secureData() && c.TLS() == nil:
 		p.acceptTLS(c, ip, o.session.tls.settings, nil, o.transfer != nil && !o.transfer.isPut())
 	default:
 		o.take(c)
@@ -57,7 +57,7 @@ func (p *dataPort) accepted(c loop.Channel, ip netip.Addr) {
 
 // welcomes reports whether an encrypted data connection may be the session's.
 func (s *session) welcomes(c *tls.ConnectionState) bool {
-	return s.encryptsData() && (c.DidResume || !s.tls.mustResume)
+	return s.secureData() && (c.DidResume || !s.tls.mustResume)
 }
 
 // offerFor is the offer that stands for an address on a leased port, or nil.

@@ -24,11 +24,11 @@ type Description struct {
 	DataPorts string
 	// To says who may connect, May what they may do.
 	To, May string
+	// Login says who logs in.
+	Login string
 	// TLS says which connections are encrypted; Fingerprint is the SHA-256 of the certificate.
 	TLS         TLSMode
 	Fingerprint string
-	// Login says who logs in.
-	Login string
 	// Connect is the command that connects a client.
 	Connect string
 	// Warning is set where strangers may write.
@@ -56,11 +56,11 @@ func (s *Server) Describe() Description {
 		Sessions:  s.limiter.Limits.Sessions,
 		Transfers: s.limiter.Limits.Transfers,
 		Leftovers: s.swept,
-		Listen:    "all addresses, IPv4 and IPv6",
-		To:        "anyone who can reach this machine",
-		Login:     s.loginText(),
 		TLS:       o.TLS.Mode, Fingerprint: s.fingerprint(),
-		May: "list, get, put (replacing what is there)",
+		Listen: "all addresses, IPv4 and IPv6",
+		To:     "anyone who can reach this machine",
+		Login:  s.loginText(),
+		May:    "list, get, put (replacing what is there)",
 	}
 	if o.Listen != "" {
 		d.Listen = joinAddrs(s.addresses)
@@ -123,11 +123,13 @@ func (s *Server) connect(d *Description) string {
 // write if it is open, and remove if changes is set.
 func (s *Server) warning(open, changes bool) string {
 	switch o := &s.options; {
-	case o.Users != "" && o.PlainPasswords:
+	case o.Users != "" && o.PlainPasswords && o.TLS.Mode != TLSRequire:
 		return "passwords and files travel without encryption (--plain-passwords): " +
 			"whoever can read the network can log in"
-	case o.Users != "":
+	case o.Users != "" && s.tls == nil:
 		return "no user can log in without TLS or --plain-passwords"
+	case o.Users != "":
+		return ""
 	case open && changes:
 		return "anyone who can connect may store and remove files here; " +
 			"--read-only, --no-overwrite or --allow CIDR narrow that"

@@ -42,7 +42,7 @@ func (r *reactor) abort(aborted func()) {
 	}
 	for _, t := range slices.Clone(r.transfers) {
 		switch t.state {
-		case transferMoving, transferClosing:
+		case transferMoving:
 			r.server.reset.Add(1)
 			t.fail(outcomeAborted, nil)
 		case transferOffered:

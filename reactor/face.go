@@ -55,9 +55,10 @@ type properties struct {
 	// firstTLS: a session that begins with TLS is served in TLS. choosesData: the client says
 	// whether data connections are encrypted, otherwise they are as control is.
 	firstTLS, choosesData bool
-	// closesAtOnce: the client does not send on the data connection of what it receives, so that
-	// the server closes it when all is sent. Otherwise the client has time to close it first.
-	closesAtOnce bool
+	// closesFirst: the end of a transfer is answered once the client has closed the data
+	// connection, or soon after. Otherwise it is answered at once. aria2 misses an answer that it
+	// reads together with the one that began the transfer.
+	closesFirst bool
 	// urgent: urgent data is part of the commands.
 	urgent bool
 	// pool holds the ports on which the offers stand.

@@ -33,7 +33,7 @@ func (baseFace) next(s *session, in []byte) (decision, int) {
 	if hello {
 		d = greetStatus(s)
 	}
-	if !s.encrypted() && s.r.server.options.TLS.Mode == TLSRequire {
+	if !s.secure() && s.r.server.options.TLS.Mode == TLSRequire {
 		return decision{kind: decidePlain}, n
 	}
 	if hello {
@@ -125,7 +125,7 @@ func (baseFace) expired(*session, bool) {}
 
 // closed tells an upload that no further command can come.
 func (baseFace) closed(s *session) {
-	if s.transfer != nil && (s.tls == nil || !s.tls.cut) {
+	if s.transfer != nil && !s.cut {
 		s.transfer.recv.furtherCommand()
 	}
 }

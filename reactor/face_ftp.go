@@ -54,15 +54,15 @@ const (
 )
 
 var ftpProperties = properties{
-	grammar:      codec.Lines,
-	table:        &replyTable,
-	worksFirst:   true,
-	waits:        true,
-	answers:      true,
-	closesAtOnce: true,
-	choosesData:  true,
-	urgent:       true,
-	pool:         poolData,
+	grammar:     codec.Lines,
+	table:       &replyTable,
+	worksFirst:  true,
+	waits:       true,
+	answers:     true,
+	closesFirst: true,
+	choosesData: true,
+	urgent:      true,
+	pool:        poolData,
 }
 
 func openFTP(s *Server) face {
@@ -237,7 +237,7 @@ func (o *offer) Connected(c loop.Channel, err error) {
 	switch {
 	case err != nil:
 		o.transfer.endAs(outcomeUntaken, err)
-	case o.session.encryptsData():
+	case o.session.secureData():
 		o.connectTLS(c)
 	default:
 		o.take(c)

@@ -301,6 +301,15 @@ type FTPOptions struct {
 	// Advertise are the addresses that PASV tells instead of the one that the client has reached,
 	// for servers behind address translation. The first that fits the client counts.
 	Advertise []Advertised
+	// clock is the time of day for listings, nil for the system's.
+	clock func() time.Time
+}
+
+func (o *FTPOptions) now() time.Time {
+	if o.clock != nil {
+		return o.clock()
+	}
+	return time.Now()
 }
 
 // Advertised is an address of IPv4 that clients of a network are told.

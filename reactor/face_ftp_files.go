@@ -136,7 +136,7 @@ func (x ftpCommand) move() decision {
 	case x.c.Verb == ftp.VerbAppe && at == 0:
 		at = fsio.AtEnd
 	}
-	t.recv.inPlace = at != 0
+	t.recv.at = at
 	t.call = func(store fsio.Store) ([]byte, error) { return nil, t.recv.openTarget(store, at) }
 	t.then = func() { t.offer.stand() }
 	return x.start(t)
@@ -364,8 +364,11 @@ func (x ftpCommand) hash() decision {
 			if try.End >= 0 {
 				t.Length = try.End - try.Start
 			}
-			if e.Kind == fsio.EntryFile && (try.Start > e.Size || t.Length < 0) {
+			switch {
+			case e.Kind == fsio.EntryFile && (try.Start > e.Size || t.Length < 0):
 				return nil, errBeyondEnd
+			case try.End == try.Start: // a length of 0 would reach to the end of the file
+				t.Offset = e.Size
 			}
 			return nil, nil
 		}
@@ -439,9 +442,10 @@ var refusalReplies = map[int]ftp.Reply{
 func (f *ftpFace) failed(v ftp.Verb, called string, err error) []byte {
 	var own *refusal
 	reply := kindReplies[fsio.KindOf(err)]
-	switch {
-	case errors.As(err, &own):
+	if errors.As(err, &own) {
 		reply = refusalReplies[own.code]
+	}
+	switch {
 	case reply == ftp.ReplyBadName && v.Properties().Right&(ftp.RightList|ftp.RightRead) != 0:
 		reply = ftp.ReplyNotFound // no such name can be there
 	case reply == ftp.ReplyTooLarge && v.Properties().Right == ftp.RightList:

@@ -27,7 +27,9 @@ type ftpLister struct {
 func (f *ftpFace) lister(s *session) *ftpLister {
 	return &ftpLister{
 		store: s.store, names: s.names, folder: f.folder,
-		format: ftp.Listing{Now: f.server.now().Unix(), Facts: f.facts, Rights: ftpRights(s.may)},
+		format: ftp.Listing{
+			Now: f.server.options.FTP.now().Unix(), Facts: f.facts, Rights: ftpRights(s.may),
+		},
 	}
 }
 
@@ -206,7 +208,7 @@ func (l *ftpLister) entries(
 	defer opened.Close()
 	var all []ftp.Entry
 	page := make([]fsio.Entry, listingPage)
-	most := int64(0)
+	most, perEntry := int64(0), int64(entryBytes+len(l.format.Prefix))
 	for {
 		n, err := opened.Next(page)
 		if errors.Is(err, io.EOF) {
@@ -224,7 +226,7 @@ func (l *ftpLister) entries(
 			if !ok {
 				continue
 			}
-			if most += entryBytes + int64(len(e.Name)+len(e.Target)); most > l.bytesMax {
+			if most += perEntry + int64(len(e.Name)+len(e.Target)); most > l.bytesMax {
 				return nil, fsio.NewError(fsio.OpList, folder, errListing)
 			}
 			all = append(all, entry)

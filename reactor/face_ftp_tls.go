@@ -17,11 +17,11 @@ import (
 func (f *ftpFace) protect(s *session, c ftp.Command) decision {
 	argument := strings.ToUpper(string(c.Argument))
 	switch {
-	case c.Verb == ftp.VerbAuth && s.encrypted():
+	case c.Verb == ftp.VerbAuth && s.secure():
 		return say(ftp.ReplyTLSAlready)
 	case c.Verb == ftp.VerbAuth:
 		return f.auth(s, argument)
-	case !s.encrypted():
+	case !s.secure():
 		return say(ftp.ReplyTLSFirst)
 	case c.Verb == ftp.VerbPbsz:
 		return say(ftp.ReplyProtectionSize)
@@ -56,9 +56,9 @@ func (f *ftpFace) auth(s *session, mechanism string) decision {
 	return decision{kind: decideNothing}
 }
 
-// ftpTLS is how a new session of FTP is encrypted.
-func (s *Server) ftpTLS() *sessionTLS {
-	return &sessionTLS{
+// ftpTLS is how a session of FTP is encrypted.
+func (s *Server) ftpTLS() sessionTLS {
+	return sessionTLS{
 		settings: s.tls.PerSession(), mustResume: s.options.FTP.Resume == ResumeRequire,
 	}
 }
@@ -72,14 +72,14 @@ func (f *ftpFace) inClear(s *session, v ftp.Verb, p ftp.Properties) bool {
 	case !f.requiresTLS():
 		return false
 	case v == ftp.VerbUser || v == ftp.VerbPass:
-		return !s.encrypted()
+		return !s.secure()
 	}
-	return p.Work == ftp.WorkOffer && !s.encryptsData()
+	return p.Work == ftp.WorkOffer && !s.secureData()
 }
 
 // clearReply says what is missing.
 func (f *ftpFace) clearReply(s *session) ftp.Reply {
-	if !s.encrypted() {
+	if !s.secure() {
 		return ftp.ReplyTLSRequired
 	}
 	return ftp.ReplyProtectFirst

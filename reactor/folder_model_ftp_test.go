@@ -61,7 +61,7 @@ func (m *folderModel) expectRest(verb, at, upload string, offset int) said {
 	case verb == "RETR":
 		return said{code: codec.CodeComplete, got: content[offset:]}
 	}
-	m.tree[at] = content[:offset] + upload + content[min(len(content), offset+len(upload)):]
+	m.tree[at] = content[:offset] + upload
 	return said{code: codec.CodeComplete}
 }
 
@@ -88,8 +88,11 @@ func (m *folderModel) expectFTP(c *modelClient, verb, name, at, upload string) s
 	case "NLST":
 		return m.expectNames(name, at)
 	case "LIST", "MLSD":
-		if !m.has(at) || verb == "MLSD" && !m.isFolder(at) {
+		switch {
+		case !m.has(at):
 			return modelNo
+		case verb == "MLSD" && !m.isFolder(at):
+			return said{code: codec.CodeArgument} // RFC 3659, section 7.2.1
 		}
 		return said{code: codec.CodeComplete, got: anything}
 	case "MLST":

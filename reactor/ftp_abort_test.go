@@ -293,3 +293,45 @@ func (ts *testServer) unread(*data) bool {
 	})
 	return empty
 }
+
+// A checksum of a large file takes long: ABOR ends it.
+func TestFTPAborEndsChecksum(t *testing.T) {
+	ts := serveFTP(t)
+	ts.sparse("large")
+	c := ts.ftp()
+	for _, command := range []string{"HASH large", "XSHA256 large"} {
+		c.send(command, "ABOR", "NOOP")
+		c.want("426")
+		c.want("226")
+		c.want("200")
+	}
+	c.bye()
+}
+
+// In active mode the server may be connecting when ABOR comes.
+func TestFTPAborOfActiveMode(t *testing.T) {
+	ts := serveFTP(t, activeMode)
+	ts.file("large", pattern(64<<20))
+	c := ts.ftp()
+	l := c.awaits("PORT")
+	c.send("RETR large")
+	c.want("150")
+	d := c.accept(l)
+	ts.wantState(sessionMoving)
+	c.send("ABOR")
+	c.want("426")
+	c.want("226")
+	wantBroken(t, d)
+	for range 20 {
+		l := c.awaits("EPRT")
+		c.send("RETR large", "ABOR")
+		if got := c.reply(); got[:3] == "150" {
+			c.want("42")
+		} else if got[:2] != "42" {
+			t.Fatalf("%q came", got)
+		}
+		c.want("226")
+		check(t, l.Close())
+	}
+	c.bye()
+}

@@ -24,13 +24,9 @@ func (ts *testServer) dated(name string, at time.Time) {
 }
 
 // listTree makes what most listings of the tests show.
-func listTree(t testing.TB, prepare ...func(*Server)) (*testServer, *ftpWire) {
+func listTree(t testing.TB, change ...func(*Options)) (*testServer, *ftpWire) {
 	t.Helper()
-	ts := serveWith(t, func(s *Server) {
-		for _, p := range prepare {
-			p(s)
-		}
-	}, ftpOptions)
+	ts := serveFTP(t, change...)
 	for _, dir := range []string{"d", "d/inner", "empty"} {
 		check(t, os.Mkdir(filepath.Join(ts.dir, dir), 0o755))
 	}
@@ -49,7 +45,9 @@ var longLine = regexp.MustCompile(
 // LIST has the nine fields of ls -l, the time of day only for the last six months.
 func TestFTPListIsThatOfLs(t *testing.T) {
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-	ts, c := listTree(t, func(s *Server) { s.clock = func() time.Time { return now } })
+	ts, c := listTree(t, func(o *Options) {
+		o.FTP.clock = func() time.Time { return now }
+	})
 	const halfYear = 31556952 / 2 * time.Second
 	for _, row := range []struct {
 		at   time.Time

@@ -38,12 +38,19 @@ func FuzzStagedConversation(f *testing.F) {
 	f.Add(uint8(speaksClassic), []byte("RETR d0\nGOODBYE SERVER\nRETR f1\n"), []byte{}, uint16(99))
 	f.Add(uint8(speaksClassic), []byte("RETR ../x\n\nRETR \x00\n"+strings.Repeat("R", 5000)),
 		[]byte{}, uint16(4000))
+	f.Add(uint8(speaksFTP), []byte("USER ftp\r\nPASS x\r\nEPSV\r\nSTOR p\r\nNOOP\r\n"+
+		"EPSV\r\nRETR f4\r\nABOR\r\n"), []byte("a\r\nb\r"), uint16(300))
+	f.Add(uint8(speaksFTP), []byte("USER ftp\r\nPASS x\r\nPASV\r\nTYPE A\r\nAPPE p\r\nREST 2\r\n"+
+		"EPSV\r\nMLSD\r\nSTAT f1\r\nRNFR p\r\nRNTO n\r\n"), []byte("\r\n"), uint16(20))
+	f.Add(uint8(speaksFTP), []byte("\xff\xf4\xff\xf2ABOR\r\n\xff\xfd\x01USER ftp\nPASS x\n"+
+		"NOOP\x00\r\n"+
+		"EPSV ALL\r\nPORT 1,2,3,4,5,6\r\nREIN\r\nQUIT\r\n"), []byte{}, uint16(1))
 	f.Fuzz(func(t *testing.T, exchange uint8, control, data []byte, cut uint16) {
 		s := newSim(t, 1)
 		defer s.giveBack()
 		s.calm, s.anything = true, true
 		before := descriptors()
-		c := s.enterFrom("10.0.0.1", dialect(exchange%3))
+		c := s.enterFrom("10.0.0.1", dialect(exchange%4))
 		c.rude = true
 		s.clients = append(s.clients, c)
 		if c.face == speaksStatus {

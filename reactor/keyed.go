@@ -143,7 +143,7 @@ func (p *dataPort) readKey(data loop.Channel, ip netip.Addr, dec *codec.Decoder)
 			key, _ := codec.ParseKey(ev.Data)
 			o = r.keys.offers[key]
 		}
-		if o == nil || o.session.encryptsData() != secure {
+		if o == nil || o.session.secureData() != secure {
 			r.refuseKey(data, dec)
 			return true
 		}

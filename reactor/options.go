@@ -38,7 +38,7 @@ type Options struct {
 	// AddrFile names a file that receives HOST:PORT once the server listens; empty writes none.
 	AddrFile string
 	Permissions
-	LoginOptions
+	Logins
 	// Allow and Deny choose who may connect. Deny goes first; an empty Allow admits all others.
 	Allow, Deny []netip.Prefix
 	// DataPorts is the pool of ports for data connections.
@@ -61,8 +61,8 @@ type Options struct {
 	Log zerolog.Logger
 }
 
-// LoginOptions say who may log in, and how.
-type LoginOptions struct {
+// Logins say who may log in, and how.
+type Logins struct {
 	// Users names the file of those who may log in; empty for no login. See package login.
 	Users string
 	// PlainPasswords lets users log in without TLS.
@@ -178,9 +178,9 @@ func (o *Options) validate() error {
 	default:
 		bad(info.IsDir(), "--root %s: this is no folder; name the folder to serve", o.Root)
 	}
-	faults = append(faults, o.TLS.validate(o)...)
 	bad(o.Users == "" || o.Store != nil || !o.usersInside(),
 		"--users %s: clients could read this file; keep it outside of --root", o.Users)
+	faults = append(faults, o.TLS.validate(o)...)
 	if o.AddrFile != "" {
 		folder, err := os.Stat(filepath.Dir(o.AddrFile))
 		bad(err == nil && folder.IsDir(), "--addr-file %s: no such folder", o.AddrFile)

@@ -43,9 +43,10 @@ type receiver struct {
 	part  fsio.Part
 	phase receivePhase
 	space space
-	// stream: the end of the connection ends the file, whose size nobody announced. inPlace:
-	// pending writes to the file itself.
-	stream, inPlace bool
+	// stream: the end of the connection ends the file, whose size nobody announced.
+	stream bool
+	// at is where pending writes to the file itself, fsio.AtEnd included; 0 if it makes a new one.
+	at int64
 	// convert changes what is received, nil if nothing does.
 	convert *ftp.FromWire
 	// records counts complete records, dense those of the last read.
@@ -83,6 +84,8 @@ type space struct {
 	// total is what all records so far announced. Of that reserved is counted as announced, and
 	// unclaimed will be with the next job.
 	total, reserved, unclaimed int64
+	// start is where an upload in place begins: the file has so many bytes already.
+	start int64
 }
 
 // gathered is what the buffer holds.
@@ -115,72 +118,6 @@ func (rc *receiver) slow() bool { return rc.t.r.loop.Now-rc.t.began > gatherTime
 // atBoundary reports whether the file would be complete if nothing more came.
 func (rc *receiver) atBoundary() bool {
 	return rc.records > 0 && !rc.dec.InRecord() && !rc.dec.Gathering()
-}
-
-// plan is what a put does next.
-type plan uint8
-
-const (
-	planWait   plan = iota // for the socket or for a worker
-	planRead               // socket → buffer
-	planSplice             // socket → pipe
-	planPipe               // borrow a pipe for the rest of a large record
-	planCreate             // create the temporary file
-	planWrite              // buffer → file
-	planDrain              // pipe → file
-	planStore              // a small file in one go
-	planCommit             // give it its name
-)
-
-// next decides. It looks at nothing but the receiver, whether a job runs, whether the socket may
-// have bytes, whether the client is slow and whether pipes are available.
-func (rc *receiver) next(busy, readable, slow, pipes bool) plan {
-	if rc.piped > 0 && !busy {
-		return planDrain
-	}
-	if rc.phase != receiveOpen {
-		switch {
-		case busy:
-			return planWait
-		case !rc.hasFile():
-			return planStore
-		case rc.fill > 0:
-			return planWrite
-		default:
-			return planCommit
-		}
-	}
-	remaining := rc.remaining(busy)
-	if rc.pipe != nil && remaining > 0 {
-		if !readable || rc.piped >= loop.PipeBytes {
-			return planWait
-		}
-		return planSplice
-	}
-	if rc.full() || remaining > int64(smallMax-rc.fill) {
-		switch {
-		case busy:
-			return planWait
-		case !rc.hasFile():
-			return planCreate
-		case rc.full(), rc.fill > 0 && pipes:
-			return planWrite
-		case rc.fill == 0 && pipes && rc.pipe == nil:
-			return planPipe
-		}
-	}
-	switch {
-	case busy:
-		return planWait
-	case readable:
-		return planRead
-	case rc.fill > 0 && rc.hasFile():
-		return planWrite
-	case rc.fill > 0 && slow:
-		return planCreate
-	default:
-		return planWait
-	}
 }
 
 // begin starts an upload in the turn that accepted its connection. One that is refused is reset.
@@ -225,7 +162,8 @@ func (rc *receiver) remaining(busy bool) int64 {
 
 // resumeAt begins behind the bytes that a part has already.
 func (rc *receiver) resumeAt(offset int64) {
-	rc.space.total, rc.space.written, rc.space.allocated = offset, offset, offset
+	sp := &rc.space
+	sp.total, sp.written, sp.allocated, sp.start = offset, offset, offset, offset
 }
 
 // move receives up to a quantum, and reports whether more can move at once.
@@ -420,12 +358,12 @@ func (rc *receiver) announce(n int64) bool {
 	return true
 }
 
-// count counts bytes that have come, and ends a stream that is too long.
+// count counts bytes that have come, and ends a stream whose file would be too long.
 func (rc *receiver) count(n int) bool {
 	t := rc.t
 	t.moved += int64(n)
 	most := t.r.limiter.Limits.UploadBytes
-	if !rc.stream || most == 0 || t.moved <= most {
+	if !rc.stream || most == 0 || t.moved <= most-rc.space.start {
 		return true
 	}
 	t.fail(outcomeRefused, errUploadMax)

@@ -195,30 +195,27 @@ func (s *handshakes) dropAll() {
 type link struct {
 	// conn is nil once it is closed.
 	conn loop.Control
-	// tls is set once control is TLS or about to be.
+	// tls is nil before control is TLS, or is about to be.
 	tls *sessionTLS
 }
 
-// sessionTLS is how far control is TLS, and whether data connections are.
+// sessionTLS is how a session's connections are encrypted.
 type sessionTLS struct {
 	settings *loop.TLS
-	// handshake is that of control, nil before and after.
+	// handshake is that of control, nil once it has ended.
 	handshake *handshake
-	// control: the handshake has ended well. data: data connections must be TLS, and otherwise must
-	// not be.
-	control, data bool
-	// greetsLater: the session began with TLS, and is greeted in it.
-	greetsLater bool
-	// mustResume: data connections must resume the TLS session of control.
-	mustResume bool
-	// cut: TLS ended without close_notify, which may be an attacker's doing.
-	cut bool
+	// greets: the session began with TLS, and is greeted in it.
+	greets bool
+	// control: control is TLS. data: data connections must be. mustResume: they must resume the
+	// session of control.
+	control, data, mustResume bool
 }
 
-// encrypted reports whether control is a TLS connection, and encryptsData whether data connections
-// are to be.
-func (l *link) encrypted() bool    { return l.tls != nil && l.tls.control }
-func (l *link) encryptsData() bool { return l.tls != nil && l.tls.data }
+// secure reports whether control is TLS.
+func (s *session) secure() bool { return s.tls != nil && s.tls.control }
+
+// secureData reports whether data connections must be TLS. Otherwise they must not be.
+func (s *session) secureData() bool { return s.tls != nil && s.tls.data }
 
 // beginsTLS looks at the first byte of a session, and reports whether it begins TLS.
 func (s *session) beginsTLS() bool {
@@ -231,32 +228,31 @@ func (s *session) beginsTLS() bool {
 	if in[0] != loop.FirstTLSByte || !s.firstTLS || t == nil {
 		return false
 	}
-	s.startTLS(&sessionTLS{settings: t}, true)
+	s.startTLS(sessionTLS{settings: t}, true)
 	return true
 }
 
 // startTLS makes control TLS. What the client has sent already begins the handshake if keep is set,
 // and is dropped otherwise: commands that were sent in clear must not count as said in TLS.
-func (s *session) startTLS(t *sessionTLS, keep bool) {
+func (s *session) startTLS(t sessionTLS, keep bool) {
 	s.r.batch.flush(s)
 	if s.conn == nil {
 		return
 	}
 	s.heardByte = true
-	s.tls = t
-	t.handshake = s.r.newHandshake(s.address.ip, s)
-	t.handshake.loop = s.conn.StartTLS(t.settings, keep, t.handshake)
-	t.handshake.loop.Begin()
+	h := s.r.newHandshake(s.address.ip, s)
+	t.handshake, s.tls = h, &t
+	h.loop = s.conn.StartTLS(t.settings, keep, h)
+	h.loop.Begin()
 }
 
 // handshakeDone implements handshakeOwner. After an error the connection closes itself.
 func (s *session) handshakeDone(err error) {
-	t := s.tls
-	t.handshake = nil
-	t.control = err == nil
-	t.data = t.control && !s.choosesData
+	s.tls.handshake = nil
+	s.tls.control = err == nil
+	s.tls.data = s.tls.control && !s.choosesData
 	s.heard = s.r.loop.Now
-	if t.control && t.greetsLater {
+	if s.tls.greets {
 		s.write(s.face.greeting(s))
 	}
 }

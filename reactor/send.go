@@ -108,7 +108,7 @@ func (s *sender) total() int64 {
 // begin sends a piece of an open file, whole if it is small and in memory.
 func (s *sender) begin() {
 	t := s.t
-	if s.copies = s.convert != nil; s.size > smallMax || s.copies {
+	if s.size > smallMax || s.convert != nil {
 		s.field = t.session.sized
 		t.resume()
 		return
@@ -197,6 +197,9 @@ func (s *sender) move() (more bool) {
 		case !s.opened || s.offset == s.end:
 			s.sent()
 			return false
+		case s.convert != nil:
+			s.submitRead(jobReadNext)
+			return false
 		case !t.data.CanSendfile() || s.copies || s.file.FD() < 0:
 			var ended bool
 			if n, ended, err = s.sendCopy(left); ended {
@@ -244,7 +247,7 @@ func (s *sender) sendFile(left int) (n int, ended bool, err error) {
 }
 
 // sendCopy reads the next bytes of an open file and sends them. What is not in memory a worker
-// reads. It reports whether that must be waited for.
+// reads, and what must be converted. It reports whether that must be waited for.
 func (s *sender) sendCopy(left int) (n int, waits bool, err error) {
 	t := s.t
 	if s.convert != nil {

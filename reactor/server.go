@@ -28,6 +28,7 @@ type Server struct {
 	log     zerolog.Logger
 	limiter *limit.Budget
 	access
+	certificates
 	pool workers
 	// syncer commits uploads durably, for many at once; nil where they are not to be durable.
 	syncer fsio.Syncer
@@ -43,21 +44,13 @@ type Server struct {
 	swept int
 
 	closing sync.Once
-	// drain and stop are the orders to end, ending says that the end has begun.
-	drain, stop, ending *latch
+	latches
 	// reset counts transfers that were cut off at the end.
 	reset atomic.Int64
-	// clock is the time of day for listings, nil for the system's.
-	clock func() time.Time
 }
 
-// now is the time of day.
-func (s *Server) now() time.Time {
-	if s.clock != nil {
-		return s.clock()
-	}
-	return time.Now()
-}
+// latches end a server: drain and stop are the orders to, ending says that the end has begun.
+type latches struct{ drain, stop, ending *latch }
 
 // summing is what checksums are computed and remembered by.
 type summing struct {
@@ -104,9 +97,7 @@ func New(o Options) (*Server, error) {
 		log:     o.Log,
 		context: context.Background(),
 
-		drain:  newLatch(),
-		stop:   newLatch(),
-		ending: newLatch(),
+		latches: latches{drain: newLatch(), stop: newLatch(), ending: newLatch()},
 	}
 	if err := s.prepare(); err != nil {
 		s.Close()

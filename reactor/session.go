@@ -114,8 +114,8 @@ const (
 // endReasons are those of the inputs that end a session by themselves.
 var endReasons = [inEnd + 1]endReason{
 	inQuit: endQuit, inViolation: endViolation, inFlood: endFlood, inIdle: endIdle,
-	inPlain: endPlain, inAbort: endDrained, inLogin: endLogin, inEnd: endClosed,
-	inClosed: endNoLogin,
+	inAbort: endDrained, inLogin: endLogin, inEnd: endClosed,
+	inClosed: endNoLogin, inPlain: endPlain,
 }
 
 // output is what the session is to do.
@@ -137,8 +137,6 @@ type machine struct {
 	// unused counts the offers in a row that were not used.
 	unused   uint8
 	draining bool
-	// heardByte: the first byte came, which says whether TLS begins.
-	heardByte bool
 }
 
 func newMachine(p *properties) machine { return machine{state: sessionIdle, properties: p} }

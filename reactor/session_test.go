@@ -156,8 +156,9 @@ func TestOnlyIdleSessionAwaitsCommand(t *testing.T) {
 }
 
 // Ten thousand idle sessions hold nothing but this, and a control connection of 32 bytes each.
+// Above 288 bytes the allocator gives 320.
 func TestIdleSessionStaysSmall(t *testing.T) {
-	const bytesMax = 256
+	const bytesMax = 288
 	if n := unsafe.Sizeof(session{}); n > bytesMax {
 		t.Errorf("a session takes %d bytes, at most %d", n, bytesMax)
 	}

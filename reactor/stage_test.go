@@ -30,7 +30,8 @@ type stage struct {
 // stages returns reactors of one server that share limits and a pool.
 func stages(t testing.TB, n int, o Options) []*stage {
 	t.Helper()
-	s := &Server{options: o, log: o.Log, context: context.Background(), ending: newLatch()}
+	s := &Server{options: o, log: o.Log, context: context.Background()}
+	s.ending = newLatch()
 	s.rights = rights{may: o.features(), limits: o.Permissions, names: s.options.parser()}
 	s.options.Reactors = n
 	var err error

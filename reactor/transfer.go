@@ -19,9 +19,7 @@ const (
 	transferOffered
 	// transferMoving has its data connection.
 	transferMoving
-	// transferClosing has moved everything, and waits until the last of it has left.
-	transferClosing
-	// transferLingering waits for the client to close.
+	// transferLingering has moved everything and waits for the client to close.
 	transferLingering
 	// transferEnded has ended; the results of its file work are dropped.
 	transferEnded
@@ -32,14 +30,13 @@ const (
 var transferNext = [transferStates][transferStates]bool{
 	transferWaiting:   {transferOffered: true, transferEnded: true},
 	transferOffered:   {transferMoving: true, transferEnded: true},
-	transferMoving:    {transferClosing: true, transferLingering: true, transferEnded: true},
-	transferClosing:   {transferLingering: true, transferEnded: true},
+	transferMoving:    {transferLingering: true, transferEnded: true},
 	transferLingering: {transferEnded: true},
 	transferEnded:     {transferWaiting: true},
 }
 
 var transferStateNames = [transferStates]string{
-	"none", "waiting", "offered", "moving", "closing", "lingering", "ended",
+	"none", "waiting", "offered", "moving", "lingering", "ended",
 }
 
 // String is the state's name for logs.
@@ -119,6 +116,8 @@ type connection struct {
 	// cleared when a call in it would have blocked.
 	data  loop.Channel
 	ready loop.Readiness
+	// closing: everything has moved, and some of it or our end has not left yet.
+	closing bool
 }
 
 // newTransfer returns a transfer for a command of a session. It copies what the request shares with
@@ -221,10 +220,10 @@ func (t *transfer) Move() (more bool) {
 	switch {
 	case t.state == transferLingering:
 		return t.linger()
-	case t.state == transferClosing:
-		t.becomeLingering()
-		return false
 	case t.state != transferMoving:
+		return false
+	case t.closing:
+		t.becomeLingering()
 		return false
 	case t.isPut():
 		return t.recv.move()
@@ -245,9 +244,13 @@ func (t *transfer) Expire(*loop.Deadline) {
 	switch t.state {
 	case transferWaiting:
 		t.send.listingExpired()
-	case transferMoving, transferClosing:
+	case transferMoving:
 		t.checkStall()
 	case transferLingering:
+		if t.session.transfer == t {
+			t.answerLingering()
+			return
+		}
 		t.end()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
@@ -278,30 +281,36 @@ func (t *transfer) checkStall() {
 // (PROTOCOL.md, Base get.)
 const lingerMax = 2 * time.Second
 
-// becomeLingering ends our sending side and waits for the client's close. The transfer is answered
-// before that. What the channel itself keeps must have left first.
+// becomeLingering ends our sending side and waits for the client's close. What the channel itself
+// keeps must have left before.
 func (t *transfer) becomeLingering() {
-	if t.session.closesAtOnce && t.data.CanClose() {
-		t.end()
-		return
-	}
-	if t.state == transferMoving {
+	if !t.closing {
 		t.data.CloseWrite()
 	}
-	if t.data.Flush() == loop.ErrAgain {
-		if t.state == transferMoving {
-			t.become(transferClosing)
-		}
+	if t.closing = t.data.Flush() == loop.ErrAgain; t.closing {
 		t.watch(loop.CanWrite)
 		return
 	}
 	t.become(transferLingering)
-	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
-	t.release()
+	if t.session.closesFirst {
+		t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+closeSoon)
+	} else {
+		t.answerLingering()
+	}
 	if t.readable() {
 		t.r.loop.Enqueue(t)
 	}
 }
+
+// answerLingering answers a transfer whose data connection is still open.
+func (t *transfer) answerLingering() {
+	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
+	t.release()
+}
+
+// closeSoon is how long the answer to a transfer waits for the client to close the data connection,
+// where a face wants that.
+const closeSoon = 100 * time.Millisecond
 
 // linger drops what the client still sends, until it closes.
 func (t *transfer) linger() (more bool) {

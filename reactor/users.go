@@ -10,9 +10,8 @@ import (
 	"ferry/reactor/login"
 )
 
-// access is who may do what on a server, and how connections are encrypted.
+// access is who may do what on a server.
 type access struct {
-	certificates
 	// rights are those of everybody where there are no users.
 	rights rights
 	// accounts are nil without users.

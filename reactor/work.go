@@ -135,7 +135,7 @@ func (t *transfer) holdsPart() bool {
 	case codec.VerbPutPart:
 		return t.job.busy || t.recv.part != nil // while busy, part is the worker's
 	case codec.VerbPut:
-		return t.recv.inPlace && (t.job.busy || t.recv.pending != nil)
+		return t.recv.at != 0 && (t.job.busy || t.recv.pending != nil)
 	case codec.VerbPartSize:
 		return t.job.busy
 	case codec.VerbPartSum:

@@ -17,7 +17,7 @@ func TestDiffTellsWorseFromNoDifferenceAndWrongUse(t *testing.T) {
 	wantRun(t, 0, "0 worse", "", "diff", same, slow, "--figure", "transfers/s")
 	wantRun(t, 0, "0 worse", "", "diff", same, slow, "--min-change", "200")
 	wantRun(t, 2, "too few turns", "where 5 of each are needed", "diff", few, slowFew)
-	wantRun(t, 2, "", "two files are compared", "diff", same)
+	wantRun(t, 2, "", "compare two files", "diff", same)
 	wantRun(t, 2, "", "--alpha 2", "diff", same, slow, "--alpha", "2")
 	wantRun(t, 2, "", "--min-change -1", "diff", same, slow, "--min-change", "-1")
 	wantRun(t, 2, "", "no figure is called", "diff", same, slow, "--figure", "gut")
@@ -42,6 +42,7 @@ func TestDiffComparesTargetsOfOneRun(t *testing.T) {
 	wantRun(t, 1, "ferryd → other, 3 clients", "worse", "diff", file, "--targets", "ferryd,other")
 	wantRun(t, 0, "other → ferryd, 3 clients", "", "diff", file, "--targets", "other,ferryd")
 	wantRun(t, 2, "", "there are ferryd, other", "diff", file, "--targets", "ferryd,x")
-	wantRun(t, 2, "", "names two targets", "diff", file, file, "--targets", "ferryd,other")
-	wantRun(t, 2, "", "names two targets", "diff", file, "--targets", "ferryd")
+	wantRun(t, 2, "", "two targets, OLD,NEW, of one FILE", "diff", file, file, "--targets",
+		"ferryd,other")
+	wantRun(t, 2, "", "two targets, OLD,NEW, of one FILE", "diff", file, "--targets", "ferryd")
 }

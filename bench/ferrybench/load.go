@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,9 +27,10 @@ downloads by hash, and prints transfers a second, latencies, errors by kind,
 and what server and harness used. It exits with 1 when there were errors.
 
 With HOST:PORT it loads a running server, under names that it prints first; the
-files stay. Otherwise it starts ferryd in a scratch folder: the one of --server,
-else one next to ferrybench or in PATH, else one that it builds, inside the
-module. Servers to compare with take turns with the first one.
+files stay. ?pid=N at the end names the process whose usage is measured.
+Otherwise it starts ferryd in a scratch folder: the one of --server, else one
+next to ferrybench or in PATH, else one that it builds, inside the module.
+Servers to compare with take turns with the first one.
 
 Without --rate the loop is closed: each client starts its next transfer when the
 last one has ended, so a server that pauses is asked less. With it the loop is
@@ -55,7 +57,6 @@ type load struct {
 	scenario string
 	size     string
 	compare  []string
-	pid      int
 	output   output
 }
 
@@ -110,8 +111,6 @@ func (l *load) addFlags(f *pflag.FlagSet) {
 		"`NAME` of the ferryd's protocol: base or status")
 	f.StringArrayVar(&p.Own.Arguments, "server-arg", nil,
 		"a further argument for the ferryd that is started; repeatable")
-	f.IntVar(&l.pid, "server-pid", 0,
-		"`PID` of the first server, if it runs here: its usage is measured")
 	f.StringVar(&p.Own.Scratch, "scratch", "",
 		"`DIR` for the started server's folder (default: the system's temporary folder)")
 	f.StringVarP(&l.output.save, "output", "o", "", "`FILE` that keeps the result")
@@ -130,13 +129,11 @@ func (l *load) run(cmd *cobra.Command, args []string) error {
 	if l.output.format != "text" {
 		notes = cmd.ErrOrStderr() // stdout is for a program
 	}
-	line := liveLine(cmd.ErrOrStderr())
-	if line != nil {
-		l.plan.Live = line.show
-		notes = &above{line, notes}
+	if l.plan.Live = liveLine(cmd.ErrOrStderr()); l.plan.Live != nil {
+		notes = above{notes}
 	}
 	result, err := l.plan.Run(cmd.Context(), notes)
-	line.clear()
+	_, _ = notes.Write(nil) // clears the line
 	if result == nil || err != nil && !result.Measured() {
 		return &runError{err}
 	}
@@ -162,24 +159,29 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 	if err = l.readScenario(f); err != nil {
 		return err
 	}
-	if err = conflicts(f, len(args) == 1); err != nil {
-		return err
-	}
 	p.Own.Start = len(args) == 0
-	for i, text := range slices.Concat(args, l.compare) {
-		site, err := bench.ParseSite(text)
-		if err != nil && i >= len(args) {
-			err = fmt.Errorf("--compare-with: %w", err)
+	for _, name := range []string{"server", "server-arg", "scratch", "proto"} {
+		if !p.Own.Start && f.Changed(name) {
+			return fmt.Errorf("--%s belongs to a ferryd that is started, and HOST:PORT names a "+
+				"running one", name)
 		}
+	}
+	for _, text := range slices.Concat(args, l.compare) {
+		site, err := bench.ParseSite(text)
 		if err != nil {
 			return err
 		}
-		if i < len(args) && f.Changed("server-pid") {
-			site.PID = l.pid
+		if _, err = bench.CPU(site.PID); err != nil && site.PID != 0 {
+			return fmt.Errorf("%s: its process cannot be measured (Linux only): %w", site.Name, err)
 		}
 		p.Sites = append(p.Sites, site)
 	}
-	return errors.Join(p.Validate(), measurable(p.Sites), runnable(p.Own.Program))
+	if p.Own.Program != "" {
+		if _, err := exec.LookPath(p.Own.Program); err != nil {
+			return fmt.Errorf("--server: %w", err)
+		}
+	}
+	return p.Validate()
 }
 
 // readScenario starts from the named scenario and sets the flags that were given once more.

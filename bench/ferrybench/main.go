@@ -73,8 +73,7 @@ func command() *cobra.Command {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	l.addFlags(cmd.Flags())
-	cmd.AddCommand(showCommand(), reportCommand(), diffCommand())
-	cmd.AddCommand(workerCommand())
+	cmd.AddCommand(showCommand(), reportCommand(), diffCommand(), workerCommand())
 	return cmd
 }
 
@@ -110,14 +109,10 @@ func workerCommand() *cobra.Command {
 		Short:  "Be a worker process: orders on stdin, answers on stdout",
 		Args:   cobra.NoArgs,
 		Hidden: true,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(*cobra.Command, []string) error {
 			// Ctrl-C reaches every process of a terminal; the main one decides.
 			signal.Ignore(os.Interrupt)
-			err := bench.ServeWorker(cmd.InOrStdin(), cmd.OutOrStdout())
-			if err != nil {
-				return &runError{err}
-			}
-			return nil
+			return bench.ServeWorker(os.Stdin, os.Stdout)
 		},
 	}
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,10 +29,9 @@ func TestExitStatus(t *testing.T) {
 		{2, []string{"one"}},
 		{2, []string{"--server", "no/such/ferryd", "--scratch", t.TempDir()}},
 		{2, []string{"--clients", "many"}},
-		{2, []string{"--server-pid", "1"}},
 		{2, []string{"127.0.0.1:1", "--server", os.Args[0]}},
 		{2, []string{"127.0.0.1:1", "--proto", "status"}},
-		{2, []string{"127.0.0.1:1", "--server-pid", "2147483647"}},
+		{2, []string{"127.0.0.1:1?pid=2147483647"}},
 		{2, []string{"127.0.0.1:1", "--output", filepath.Join(t.TempDir(), "no", "run.json")}},
 		{2, []string{"127.0.0.1:1", "--output", t.TempDir()}},
 		{1, []string{"127.0.0.1:1", "--clients", "1", "--max-errors", "1", "--transfers", "1"}},
@@ -93,31 +90,20 @@ func TestResultHidesPasswords(t *testing.T) {
 	}
 }
 
-func TestBenchUsageDiffersFromServerUsage(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("usage is measured on Linux alone")
-	}
-	wantRun(t, 2, "", "is this harness or started it", "127.0.0.1:1", "--server-pid",
-		strconv.Itoa(os.Getpid()))
-}
-
 func TestLiveLine(t *testing.T) {
 	got := liveText(bench.Live{
 		Site: "ferryd", Step: "100 clients", Turn: 2, Turns: 10, Elapsed: 3 * time.Second,
 		Length: 10 * time.Second, TransfersPerSec: 1234.5, BytesPerSec: 5 << 20, Errors: 7,
 	})
 	short := liveText(bench.Live{Elapsed: 510 * time.Millisecond, Length: 500 * time.Millisecond})
-	if !strings.Contains(short, "0.5 of 0.5 s") {
+	if !strings.Contains(short, "500ms of 500ms") {
 		t.Errorf("%q", short)
 	}
-	want := "ferryd · 100 clients · turn 2 of 10 · 3 of 10 s · 1234/s · 5.0 MiB/s · 7 errors"
+	want := "ferryd · 100 clients · turn 2 of 10 · 3s of 10s · 1234/s · 5.0 MiB/s · 7 errors"
 	if got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
-	var out strings.Builder
-	l := &line{to: &out}
-	l.show(bench.Live{Site: strings.Repeat("long ", 40)})
-	if n := len([]rune(strings.TrimPrefix(out.String(), "\r"))); n != lineMax {
+	if n := len([]rune(liveText(bench.Live{Site: strings.Repeat("long ", 40)}))); n != lineMax {
 		t.Errorf("a line of %d characters", n)
 	}
 }

@@ -57,8 +57,8 @@ func TestShowPrintsAndChecksResult(t *testing.T) {
 	wantRun(t, 1, "3 clients", "expected p50<1ms; ferryd, 3 clients: p50 is 1.05 ms", "show", file,
 		"--expect", "p50<1ms")
 	wantRun(t, 1, "", "ls.p50 was not measured", "show", file, "--expect", "ls.p50<1h")
-	wantRun(t, 2, "", "write its unit", "show", file, "--expect", "p50<20")
-	wantRun(t, 2, "", "there are text, markdown, go and json", "show", file, "--format", "xml")
+	wantRun(t, 2, "", "a time with its unit", "show", file, "--expect", "p50<20")
+	wantRun(t, 2, "", "there are text, go and json", "show", file, "--format", "xml")
 	wantRun(t, 2, "", "accepts 1 arg", "show")
 	wantRun(t, 2, "", "no such file", "show", filepath.Join(t.TempDir(), "none"))
 	bad := filepath.Join(t.TempDir(), "bad.json")

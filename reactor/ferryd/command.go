@@ -40,14 +40,17 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Long: `Serve the files of a folder to very many clients at once.
 
 PORT is where clients connect; 0 picks a free one. Only --classic may go without it.
-Without --tls nothing is encrypted, and without --users whoever can connect may do what the flags
-allow.
+Without --users whoever can connect may do what the flags allow. Nothing is encrypted without --tls.
 
 SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGHUP reads the file of
 --users and the certificate of --tls again. SIGUSR1 logs counters and every session and transfer.
 Exit status: 0 after a clean end, 1 when transfers were cut off or the server could not go on, 2 for
 wrong flags, a root that is no folder or a port in use.`,
-		Example:       examples,
+		Example: "  ferryd 2121\n" +
+			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
+			"  ferryd --ftp 2121 --root /srv/files\n" +
+			"  ferryd --classic --root /srv/files\n" +
+			"  ferryd 2121 --tls require",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -87,7 +90,11 @@ wrong flags, a root that is no folder or a port in use.`,
 	c.CompletionOptions.DisableDefaultCmd = true
 	addFlags(c.Flags(), &o, &l)
 	c.AddCommand(newUserCommand())
-	err := c.Execute()
+	return exitStatus(c.Execute(), stderr)
+}
+
+// exitStatus reports err, if there is one, and returns what the program ends with.
+func exitStatus(err error, stderr io.Writer) int {
 	if err == nil {
 		return statusDone
 	}
@@ -103,13 +110,6 @@ wrong flags, a root that is no folder or a port in use.`,
 	}
 	return statusFailed
 }
-
-// examples are those of the help.
-const examples = "  ferryd 2121\n" +
-	"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
-	"  ferryd --ftp 2121 --root /srv/files\n" +
-	"  ferryd --classic --root /srv/files\n" +
-	"  ferryd 2121 --tls require"
 
 // flagError reports an invalid value as "--flag value: reason". The built-in types of flags, whose
 // names are in lower case, have only the words of a parser as a reason.
@@ -167,7 +167,7 @@ func serveLogging(o reactor.Options, log zerolog.Logger, people bool, stderr io.
 	signals := make(chan os.Signal, 8)
 	// They stay caught until the process has ended: one that comes late is not to kill it.
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1)
-	// Without these a terminal that is closed ends the server.
+	// Without users and TLS a terminal that is closed ends the server.
 	if o.Users != "" || o.TLS.Mode != reactor.TLSOff {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
@@ -189,6 +189,7 @@ func obey(s *reactor.Server, signals <-chan os.Signal) {
 		case sig == syscall.SIGUSR1:
 			s.LogStatus()
 		case sig == syscall.SIGHUP:
+			s.ReloadUsers()
 			s.Reload()
 		case ending:
 			s.Stop()

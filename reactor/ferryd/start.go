@@ -66,7 +66,7 @@ func (l *logFlags) open(out io.Writer) (zerolog.Logger, func() error, error) {
 func security(d reactor.Description) string {
 	switch d.TLS {
 	case reactor.TLSRequire:
-		return "TLS is required and " + d.Login
+		return "TLS is required, " + d.Login
 	case reactor.TLSAllow:
 		return "TLS is offered, not required, and " + d.Login
 	default:

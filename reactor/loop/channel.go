@@ -35,8 +35,6 @@ type Channel interface {
 	SetReset(on bool)
 	// Close ends the connection.
 	Close()
-	// CanClose says whether the peer gets all that was sent if Close is called now.
-	CanClose() bool
 
 	// Empty says whether nothing is left to receive, the peer's end included.
 	Empty() bool
@@ -161,9 +159,6 @@ func (c *Plain) Ready(what Readiness) {
 		c.owner.Ready(what)
 	}
 }
-
-// CanClose implements Channel. What has arrived and was not read makes Close a reset.
-func (c *Plain) CanClose() bool { return c.Empty() }
 
 // Close implements Channel.
 func (c *Plain) Close() {

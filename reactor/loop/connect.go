@@ -62,8 +62,8 @@ func (a *attempt) Ready(Readiness) {
 	a.owner.Connected(c, nil)
 }
 
-// isOwn reports whether a socket is connected to itself: on loopback the system may give it the port
-// that nobody listens on any more.
+// isOwn reports whether a socket is connected to itself: on loopback the system may give it the
+// port that nobody listens on any more.
 func isOwn(fd int, peer unix.Sockaddr) bool {
 	own, err := unix.Getsockname(fd)
 	return err == nil && reflect.DeepEqual(own, peer)

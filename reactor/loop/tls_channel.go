@@ -253,9 +253,6 @@ func (c *TLSChannel) finish() {
 	}
 }
 
-// CanClose implements Channel. A client answers close_notify, and a closed socket would reset that.
-func (c *TLSChannel) CanClose() bool { return false }
-
 // Close implements Channel.
 func (c *TLSChannel) Close() {
 	if c.handshake != nil {

@@ -16,36 +16,45 @@ func TestCancelRightAfterOrderStopsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	share := share{
+	order, err := json.Marshal(Order{Connect: &share{
 		Site:     Site{Name: "silent", Proto: ProtoFTP, Address: silent.Addr().String()},
 		Scenario: Scenario{Gets: 1, Sizes: listed(1)}, Clients: 1, Timeout: time.Minute,
+	}})
+	if err != nil {
+		t.Fatal(err)
 	}
+	calls := `{"method":"worker.Do","params":[` + string(order) + `],"id":1}` +
+		`{"method":"worker.Cancel","params":[0],"id":2}`
 	for range 200 {
 		in, orders := io.Pipe()
 		answers, out := io.Pipe()
 		served := make(chan error, 1)
 		go func() { served <- ServeWorker(in, out) }()
-		text, err := json.Marshal(order{Connect: &share})
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() { _, _ = orders.Write(append(text, `{"Cancel":true}`...)) }()
-		got := make(chan answer, 1)
+		go func() { _, _ = orders.Write([]byte(calls)) }()
+		failed := make(chan any, 1)
 		go func() {
-			var a answer
-			if json.NewDecoder(answers).Decode(&a) == nil {
-				got <- a
+			for d := json.NewDecoder(answers); ; {
+				var a struct {
+					ID    int
+					Error any
+				}
+				if d.Decode(&a) != nil {
+					return
+				}
+				if a.ID == 1 {
+					failed <- a.Error
+				}
 			}
 		}()
 		select {
-		case a := <-got:
-			if a.Error == "" {
+		case reason := <-failed:
+			if reason == nil {
 				t.Error("a cancelled order succeeded")
 			}
 		case <-time.After(5 * time.Second):
 			t.Error("the worker lost the cancellation")
 		}
-		_ = errors.Join(orders.Close(), answers.Close(), <-served)
+		_ = errors.Join(orders.Close(), <-served, answers.Close())
 		if t.Failed() {
 			return
 		}
