@@ -165,7 +165,7 @@ func serveWith(t testing.TB, prepare func(*Server), change ...func(*Options)) *t
 	for _, c := range change {
 		c(&o)
 	}
-	if o.Classic {
+	if o.Classic || o.FTP.Serves() { // FTP is never wholly encrypted, and its tests of TLS say how
 		plainOnly(t)
 	}
 	before := descriptors()

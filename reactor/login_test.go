@@ -104,6 +104,7 @@ func TestWrongOrderAndReplayOfLoginsAreRefused(t *testing.T) {
 }
 
 func TestLoginNeedsTLSOrPlainPasswords(t *testing.T) {
+	plainOnly(t) // it is about logins in clear
 	ts := serveUsers(t, userLine("ann", "/:r")+"* : - : /pub:r", func(o *Options) {
 		o.PlainPasswords = false
 	})
@@ -177,6 +178,7 @@ func (ts *testServer) greetFrom(from string) *speaker {
 }
 
 func TestPasswordChecksQueue(t *testing.T) {
+	plainOnly(t) // sessions are known by the port, which is the relay's
 	ts := serveUsers(t, userLine("ann", "/:r"), func(o *Options) { o.Limits.Logins = 3 })
 	gate := make(chan struct{})
 	results := make(chan string, 8)

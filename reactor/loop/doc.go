@@ -12,6 +12,10 @@
 //  3. calls the owners of expired deadlines,
 //  4. gives every queued Mover one quantum.
 //
+// TLS is crypto/tls over a connection in memory that belongs to the loop: records go in from the
+// socket and come out to it. A handshake runs on a goroutine of its own, since crypto/tls cannot go
+// on with one after a read of nothing; two compute at once. Afterwards everything is on the loop.
+//
 // Everything is owned by the loop's goroutine unless its comment says otherwise. Other goroutines
 // may call Post, Order and End.
 //
