@@ -14,7 +14,6 @@ var ftpClients = []ftpClient{
 	{"curl", []string{has("curl")}, withCurl},
 	{"wget", []string{has("wget")}, withWget},
 	{"lftp", []string{has("lftp")}, withLftp},
-	{"lftptls", []string{has("lftp")}, withLftpTLS},
 	{"ncftp", []string{has("ncftp"), has("ncftpget"), has("ncftpput"), has("ncftpls")}, withNcftp},
 	{"tnftp", []string{has("tnftp")}, withTnftp},
 	{"inetutils", []string{has("inetutils-ftp")}, withInetutils},
@@ -105,17 +104,10 @@ func withWget(s *ftpScene) {
 	s.listed(string(s.fromLocal("listing")), plainName, "tree")
 }
 
-func withLftp(s *ftpScene) { s.lftp("set ftp:ssl-allow no") }
-
-// withLftpTLS encrypts control and data connections.
-func withLftpTLS(s *ftpScene) {
-	s.lftp("set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:verify-certificate no")
-}
-
-func (s *ftpScene) lftp(encrypt string) {
+func withLftp(s *ftpScene) {
 	lftp := func(lines ...string) string {
 		begin := []string{
-			encrypt, "set cmd:fail-exit yes", "set net:max-retries 1", "set net:timeout 20",
+			"set cmd:fail-exit yes", "set net:max-retries 1", "set net:timeout 20",
 			fmt.Sprintf("open -u anonymous,x ftp://%s:%s", s.host, s.port), "cd " + s.folder,
 		}
 		return s.script(strings.Join(append(begin, lines...), "\n")+"\n", "lftp")

@@ -75,8 +75,7 @@ func startFTP(t *testing.T) (address, root string) {
 	if err := errors.Join(os.Mkdir(root, 0o777), os.Chmod(root, 0o777)); err != nil {
 		t.Fatal(err)
 	}
-	p, err := startServer(dir, "--", "--ftp", "0", "--ftp-active",
-		"--tls", "allow", "--state", "state")
+	p, err := startServer(dir, "--", "--ftp", "0", "--ftp-active")
 	if err != nil {
 		t.Fatal(err)
 	}
