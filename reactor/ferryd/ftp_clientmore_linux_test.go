@@ -180,10 +180,7 @@ func withAria2(s *ftpScene) {
 }
 
 func withWput(s *ftpScene) {
-	// Its TLS takes the session tickets of TLS 1.3 for the end of the connection.
-	wput := func(args ...string) {
-		s.run("wput", append([]string{"-nv", "-t", "1", "--disable-tls"}, args...)...)
-	}
+	wput := func(args ...string) { s.run("wput", append([]string{"-nv", "-t", "1"}, args...)...) }
 	wput(plainUpload, s.url(plainUpload))
 	wput(hardUpload, s.url(hardUploadEscaped))
 	s.uploaded(plainUpload, hardUpload)
