@@ -300,7 +300,7 @@ func FuzzMLSD(f *testing.F) {
 			letters string
 			needs   Right
 		}{
-			{"r", RightRead}, {"aw", RightWrite}, {"el", RightList}, {"m", RightMkdir},
+			{"r", RightRead}, {"aw", RightReplace}, {"el", RightList}, {"m", RightMkdir},
 		} {
 			if strings.ContainsAny(strings.TrimPrefix(found[4], "perm="), p.letters) &&
 				l.Rights&p.needs == 0 {
