@@ -200,7 +200,7 @@ func isNetwork(err error) bool {
 
 const nobodyListens = "nobody listens there (connection refused)"
 
-// dialError says in a few words why nobody answered.
+// dialError describes briefly why a connection could not be made.
 func dialError(ctx context.Context, addr string, err error) error {
 	if done := ctx.Err(); done != nil {
 		return failure(addr, ErrGivenUp, done)
