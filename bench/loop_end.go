@@ -9,7 +9,8 @@ import (
 )
 
 // fail counts an error and closes the session, since what would follow on it is unknown. A client
-// of the load rests and goes on with its next job. A failure that the end of the run causes is not counted as an error.
+// of the load rests and goes on with its next job. A failure that the end of the run causes is not
+// counted as an error.
 func (l *loop) fail(c *loopClient, err error) {
 	begun, leaving := c.phase == phaseBusy, c.phase == phaseLeaving
 	working := c.hasJob || begun || leaving
