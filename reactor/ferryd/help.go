@@ -102,7 +102,7 @@ func (t *topic) commonUsages() string {
 		one.Usage = what
 		short.AddFlag(&one)
 	}
-	return short.FlagUsages()
+	return short.FlagUsagesWrapped(helpColumns)
 }
 
 const helpBegin = `Serve the files of a folder to very many clients at once.
