@@ -36,11 +36,11 @@
 //     beginning. If they differ, or the server computes no checksums, the transfer starts over. A
 //     resumed download is also compared as a whole at its end.
 //   - A file gets its name only once it is complete. A partial upload is a part on the server; a
-//     partial download is hidden files in the same folder, which [Leftovers] lists and which a later
-//     download into that folder removes after [Options.KeptLifetime].
+//     partial download is hidden files in the same folder, which [Leftovers] lists and which a
+//     later download into that folder removes after [Options.KeptLifetime].
 //   - A note in [Options.NotesFolder] remembers which part belongs to which file, by server, remote
-//     name, size and modification time. Processes may share that folder. Without the note an upload
-//     starts over.
+//     name, size and modification time. Processes may share that folder. Without the note an
+//     upload starts over.
 //   - A server that keeps no parts receives the file in one piece, and a file over 10 GB is
 //     [ErrTooLarge].
 //   - A file that changes during the transfer is [ErrMismatch].
