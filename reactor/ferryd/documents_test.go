@@ -76,15 +76,10 @@ func makeTable(t *testing.T, from string) string {
 	if from == "the table of limits" {
 		return limit.Markdown()
 	}
-	words := strings.Fields(from)
-	out, err := exec.Command(filepath.Join(programs, words[0]), words[1:]...).Output()
-	if err != nil {
-		t.Fatalf("%s: %v", from, err)
-	}
 	if from == "ferry help" {
-		return commandTable(string(out))
+		return commandTable(output(t, from))
 	}
-	return flagTable(string(out))
+	return flagTable(output(t, from))
 }
 
 // commandTable makes a table of the commands that help lists, up to an empty line.
@@ -115,7 +110,7 @@ func flagTable(help string) string {
 		switch {
 		case text[2] != "":
 			standard = strings.Trim(text[2], `"`)
-		case !strings.Contains(strings.TrimPrefix(m[1], "-o, "), " "):
+		case !strings.Contains(m[1][strings.Index(m[1], "--"):], " "):
 			standard = "off"
 		}
 		table += "| `" + strings.ReplaceAll(m[1], "|", `\|`) + "` | " + standard + " | " +
@@ -215,6 +210,66 @@ func codeBlocks(text, kind string) (blocks []string) {
 		blocks = append(blocks, m[1])
 	}
 	return blocks
+}
+
+// helps are the commands that name every flag of the programs.
+var helps = []string{
+	"ferryd help serving", "ferryd help access", "ferryd help ftp", "ferryd help limits",
+	"ferryd help timing", "ferryd help logging", "ferryd user add --help", "ferry man",
+	"ferrybench help load", "ferrybench help scenario", "ferrybench help servers",
+	"ferrybench help results", "ferrybench diff --help",
+}
+
+// Documents name flags that some program has, in text and tables.
+func TestDocumentedFlagsExist(t *testing.T) {
+	others := regexp.MustCompile("^`(?:curl|systemctl) ")
+	span, flags := regexp.MustCompile("`[^`\n]+`"), regexp.MustCompile(`--[a-z][a-z-]+`)
+	var known strings.Builder
+	for _, command := range helps {
+		known.WriteString(output(t, command))
+	}
+	have := flags.FindAllString(strings.ReplaceAll(known.String(), `\-`, "-"), -1)
+	have = append(have, "--help", "--version")
+	for _, name := range documents {
+		for _, code := range span.FindAllString(document(t, name), -1) {
+			if others.MatchString(code) {
+				continue
+			}
+			for _, f := range flags.FindAllString(code, -1) {
+				if !slices.Contains(have, f) {
+					t.Errorf("%s: no program has %s, in %s", name, f, code)
+				}
+			}
+		}
+	}
+}
+
+// output is what a command of the programs prints.
+func output(t *testing.T, command string) string {
+	t.Helper()
+	words := strings.Fields(command)
+	out, err := exec.Command(filepath.Join(programs, words[0]), words[1:]...).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", command, err)
+	}
+	return string(out)
+}
+
+// helpLinesMax is two screens.
+const helpLinesMax, helpColumnsMax = 50, 100
+
+func TestHelpFitsTwoScreens(t *testing.T) {
+	for _, program := range []string{"ferryd", "ferry", "ferrybench"} {
+		lines := strings.Split(strings.TrimSuffix(output(t, program+" --help"), "\n"), "\n")
+		if len(lines) > helpLinesMax {
+			t.Errorf("%s --help has %d lines, more than %d", program, len(lines), helpLinesMax)
+		}
+		for _, line := range lines {
+			if len(line) > helpColumnsMax {
+				t.Errorf("%s --help has a line of %d columns: %s", program, len(line), line)
+			}
+		}
+	}
 }
 
 // Sessions are played by another test. Of commands that need a service, a router or a container the
