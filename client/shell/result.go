@@ -13,7 +13,7 @@ import (
 )
 
 // result is the outcome of a command or of one transfer: a line for people, or with --json an
-// object, whose fields the README documents.
+// object, whose fields client/ferry/README.md describes.
 type result struct {
 	Command string `json:"command"`
 	// Name is a bookmark's, whose place is Remote.

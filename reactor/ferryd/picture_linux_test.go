@@ -41,11 +41,11 @@ func TestPictureShowsRealSession(t *testing.T) {
 		shown := strings.NewReplacer(way.address, "127.0.0.1", port, "2121").Replace(x.screen())
 		frames = append(frames, "$ ferry localhost 2121\n"+shown)
 	}
-	begun := `\d+`
-	if *update { // a bar that can be seen
-		begun = `4\d`
+	begun := `\d+% \[.*\] (?:[2-9]|\d\d)[0-9.]* MB of` // so much is kept
+	if *update {
+		begun = `4\d% ` // a bar that can be seen
 	}
-	types("get disk.img\r", `disk.img +`+begun+`% \[.* left *`)
+	types("get disk.img\r", `disk.img +`+begun+`.* left *`)
 	types("\x03", `interrupted; .* kept; get -c resumes\nftp> `)
 	quick.Store(!*update)
 	types("get -c disk.img\r", `got disk.img: .* were there.*\nftp> `)
