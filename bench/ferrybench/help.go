@@ -55,7 +55,7 @@ func addTopics(c *cobra.Command, topics []topic) {
 		}
 		c.Flags().AddFlagSet(all)
 		c.AddCommand(&cobra.Command{Use: t.name, Long: text})
-		c.Long += t.title + ":\n" + common.FlagUsagesWrapped(helpColumns) + "\n"
+		c.Long += "\n" + t.title + ":\n" + common.FlagUsagesWrapped(helpColumns)
 	}
 	c.Long += helpEnd
 	others := c.HelpFunc()
@@ -87,10 +87,10 @@ Examples:
   ferrybench --scenario get --clients 1,10,100,1000,9000
   ferrybench --scenario get --rate 5000 --expect 'p99<20ms' --expect errors=0
   ferrybench --turns 10 --compare-with vsftpd=ftp://127.0.0.1:21 -o run.json
-
 `
 
-const helpEnd = `Every download is compared with what was uploaded. The exit status is 1 if there were errors.
+const helpEnd = `
+Every download is compared with what was uploaded. The exit status is 1 if there were errors.
 Without --rate each client starts a transfer when its last one has ended, so a slow server is asked
 less. With --rate transfers start by the clock, and latency counts from the planned start.
 ?pid=N after an address measures that process. Scenarios are listed by ferrybench help scenario,

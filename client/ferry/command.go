@@ -105,7 +105,8 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.StringVar(&s.Dir, "dir", ".", "local `FOLDER` to download to and upload from")
 	to.StringArrayVarP(&s.Commands, "execute", "e", nil,
 		"run `COMMANDS`, separated by semicolons, and exit")
-	to.StringArrayVarP(&s.Scripts, "file", "f", nil, "run the lines of `FILE`, - for stdin, and exit")
+	to.StringArrayVarP(&s.Scripts, "file", "f", nil,
+		"run the lines of `FILE`, - for stdin, and exit")
 	to.BoolVar(&s.Trace, "trace", false, "print each command on stderr before it runs")
 	to.BoolVarP(&s.Quiet, "quiet", "q", false, "print only errors and what was asked for")
 	to.BoolVar(&s.JSON, "json", false, "report each transfer as JSON, one object per line")
@@ -127,7 +128,8 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 		"speak the classic exchange, which has only get and quit")
 	to.Var(&p.flags.ports, "classic-ports",
 		"its ports (default 20021,20020,20023, or the neighbours of PORT)")
-	to.StringVar(&p.flags.config, "config", configFile(), "`FILE` of settings (default ferry/config in the user's config folder)")
+	to.StringVar(&p.flags.config, "config", configFile(),
+		"`FILE` of settings (default ferry/config in the user's config folder)")
 	to.Lookup("config").DefValue = ""
 }
 

@@ -28,7 +28,7 @@ func manualCommand(root *cobra.Command) *cobra.Command {
 // writeManual writes ferry(1), made from the help.
 func writeManual(w io.Writer, root *cobra.Command) error {
 	var b strings.Builder
-	b.WriteString(".TH FERRY 1\n.SH NAME\nferry \\- download files from a ferry server and upload files\n")
+	b.WriteString(".TH FERRY 1\n.SH NAME\nferry \\- download and upload files\n")
 	b.WriteString(".SH SYNOPSIS\n" + roff(root.Use) + "\n")
 	b.WriteString(".SH DESCRIPTION\n.nf\n" + roff(long) + "\n.fi\n")
 	b.WriteString(".SH OPTIONS\n")

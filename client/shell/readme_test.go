@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestReadmeDescribesJSON checks that the README of ferry names every field of --json, every outcome,
-// every kind of failure, and every exit status.
+// The README of ferry names every field of --json, every outcome, every kind of failure, and every
+// exit status.
 func TestReadmeDescribesJSON(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "ferry", "README.md"))
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -50,7 +51,7 @@ func playSection(t *testing.T, blocks []string) {
 		}
 		if m := startsServer.FindStringSubmatch(block); m != nil {
 			server := newTerminal(t, home, home, p.free(m[1]))
-			p.learn(server.await(`where       port (\d+)(?:[^,\n]*, and (\d+))?`)[1:])
+			p.given = server.await(`where       port (\d+)(?:[^,\n]*, and (\d+))?`)[1:]
 			server.await(`connect     .*\n`)
 			dir, clients = filepath.Join(home, "here"), 0
 			end = func() {
@@ -99,7 +100,7 @@ func newHome(t *testing.T) string {
 
 // shownPorts are the ports that the documents show, which may be in use here, and those that the
 // server has instead.
-type shownPorts struct{ asked, real []string }
+type shownPorts struct{ asked, given []string }
 
 var shownPort = regexp.MustCompile(`\b212[12]\b`)
 
@@ -109,8 +110,6 @@ func (p *shownPorts) free(line string) string {
 	return shownPort.ReplaceAllString(line, "0")
 }
 
-func (p *shownPorts) learn(real []string) { p.real = real }
-
 func (p *shownPorts) swap(text string, from, to []string) string {
 	for i := range p.asked {
 		text = strings.ReplaceAll(text, from[i], to[i])
@@ -119,12 +118,14 @@ func (p *shownPorts) swap(text string, from, to []string) string {
 }
 
 // typed is a client's line with the server's ports; shown is what it printed with the documents'.
-func (p *shownPorts) typed(line string) string { return p.swap(line, p.asked, p.real) }
-func (p *shownPorts) shown(text string) string { return p.swap(text, p.real, p.asked) }
+func (p *shownPorts) typed(line string) string { return p.swap(line, p.asked, p.given) }
+func (p *shownPorts) shown(text string) string { return p.swap(text, p.given, p.asked) }
 
 // playSession runs a session's commands, types what is typed at prompts there, and returns what the
 // terminal shows. Passwords, which do not show, are "secret".
 func playSession(t *testing.T, home, dir, session string, p *shownPorts) string {
+	const prompt = `(?m:^)(?:ftp> |Password: |Again: )`
+	typed := regexp.MustCompile(prompt + `(.*)`)
 	var all strings.Builder
 	commands := regexp.MustCompile(`(?m)^\$ .*\n`).FindAllStringIndex(session, -1)
 	for i, at := range commands {
@@ -134,14 +135,9 @@ func playSession(t *testing.T, home, dir, session string, p *shownPorts) string 
 		}
 		line := session[at[0]+2 : at[1]]
 		term := newTerminal(t, home, dir, p.typed(line))
-		prompts := regexp.MustCompile(`(?m)^(ftp> |Password: |Again: )(.*)$`)
-		for n, m := range prompts.FindAllStringSubmatch(session[at[1]:until], -1) {
-			if m[1] != "ftp> " {
-				m[2] = "secret"
-			}
-			term.awaitScreen(fmt.Sprintf(`\A(?s:.*?)(?:(?m:^)(?:ftp> |Password: |Again: )(?s:.*?)){%d}\z`,
-				n+1))
-			term.write(m[2] + "\n")
+		for n, m := range typed.FindAllStringSubmatch(session[at[1]:until], -1) {
+			term.awaitScreen(fmt.Sprintf(`\A(?s:.*?)(?:%s(?s:.*?)){%d}\z`, prompt, n+1))
+			term.write(cmp.Or(m[1], "secret") + "\n")
 		}
 		term.end()
 		all.WriteString("$ " + line + term.screen())

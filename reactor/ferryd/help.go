@@ -65,7 +65,7 @@ func addTopics(c *cobra.Command, topics []topic) {
 		c.AddCommand(&cobra.Command{
 			Use: t.name, Long: t.title + ":\n" + t.flags.FlagUsagesWrapped(helpColumns),
 		})
-		c.Long += t.title + ":\n" + t.commonUsages() + "\n"
+		c.Long += "\n" + t.title + ":\n" + t.commonUsages()
 		names = append(names, t.name)
 	}
 	c.Long += helpEnd
@@ -115,10 +115,10 @@ Usage:
 Examples:
   ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16
   ferryd --ftp 2121 --root /srv/files --users users --tls require
-
 `
 
-const helpEnd = `Without --users anyone who can connect may read and write; without --tls nothing is encrypted.
+const helpEnd = `
+Without --users anyone who can connect may read and write; without --tls nothing is encrypted.
 SIGINT and SIGTERM let running transfers finish, a second one ends at once. SIGHUP reloads the users
 and the certificate. SIGUSR1 logs counters, sessions and transfers. Exit status: 0 clean end, 1
 transfers were cut off or the server failed, 2 invalid flags, no such root, or port in use.

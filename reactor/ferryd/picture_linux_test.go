@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestPictureShowsRealSession interrupts a download over a slow network and resumes it, and compares
+// TestPictureShowsRealSession interrupts a download over a slow network, resumes it, and compares
 // the terminal with the README's picture. With -update it draws the picture.
 func TestPictureShowsRealSession(t *testing.T) {
 	server, dir := serveFolder(t)
