@@ -107,9 +107,7 @@ func TestFTPStalledTransferIsBroken(t *testing.T) {
 	for _, command := range []string{"RETR large", "STOR f"} {
 		d := c.opens(command)
 		ts.wantState(sessionMoving)
-		for range 3 {
-			ts.later(ts.limiter.Limits.StallTimeout)
-		}
+		ts.stall()
 		c.want("426")
 		wantEndAfterData(t, d)
 	}

@@ -288,6 +288,41 @@ func (ts *testServer) later(d time.Duration) {
 	onLoop(ts.t, ts.reactors[0], func() { skip(ts.reactors[0], d) })
 }
 
+// stall lets time pass until the server's only transfer has stalled. What the sockets still took
+// may excuse it, but each look that leaves it must have found that something moved.
+func (ts *testServer) stall() {
+	ts.t.Helper()
+	r := ts.reactors[0]
+	for ended := false; !ended; {
+		mark := int64(-1)
+		eventually(ts.t, "rest of the transfer", func() (still bool) {
+			onLoop(ts.t, r, func() {
+				if still = r.transfers[0].atRest(); still {
+					mark = r.transfers[0].mark
+					skip(r, ts.limiter.Limits.StallTimeout)
+				}
+			})
+			return still
+		})
+		onLoop(ts.t, r, func() { // in the turn after the look
+			ended = len(r.transfers) == 0 || r.transfers[0].state == transferEnded
+			if !ended && r.transfers[0].mark <= mark {
+				ts.t.Error("a transfer that moved nothing is left")
+				ended = true
+			}
+		})
+	}
+}
+
+// atRest reports whether a transfer waits for its client, and for nothing else.
+func (t *transfer) atRest() bool {
+	ready := t.writable()
+	if t.isPut() {
+		ready = t.readable()
+	}
+	return t.state == transferMoving && !ready && !t.job.busy
+}
+
 // wantState waits until the only session of the server is in a state.
 func (ts *testServer) wantState(want sessionState) {
 	ts.t.Helper()
