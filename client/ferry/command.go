@@ -15,12 +15,15 @@ import (
 )
 
 const (
-	long = `Ferry moves files to and from a server, without encryption and without a login.
+	long = `Ferry moves files to and from a server.
 
 Without arguments it starts unconnected. With HOST PORT (or HOST:PORT, or PORT on
 this machine, or a bookmark) it connects and asks for commands; with a command it
 runs that one; ferry://HOST:PORT/PATH downloads a file. From a pipe it reads one
 command a line and stops at the first error; a line that begins with - may fail.
+
+USER@HOST logs in, and ferrys:// or --tls encrypts. At a terminal ferry asks for
+the password, and whether to trust a server that it does not know.
 
   get REMOTE [LOCAL]    put LOCAL [REMOTE]    ls [PATH]    cd [FOLDER]
   get -r FOLDER         put -r FOLDER         mirror       quit
@@ -33,12 +36,13 @@ Flags can also be set in the environment, --timeout as FERRY_TIMEOUT, and in the
 settings file, as timeout = 30s; except --execute and --file, and in the file
 --config.
 
-Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
-4 connection lost, 130 interrupted.`
+Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect
+or log in, 4 connection lost, 130 interrupted.`
 
 	example = `  ferry localhost 2121
   ferry localhost 2121 get report.txt
   ferry ferry://localhost:2121/music/boat.ogg
+  ferry --tls ann@localhost 2121 get report.txt
   ferry --dir incoming localhost 2121 get -r music
   ferry -e 'cd music; mget *.ogg' localhost 2121
   echo ls | ferry localhost 2121
@@ -49,6 +53,7 @@ Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
 type flags struct {
 	silence, connect, confirm, kept time.Duration
 
+	securityFlags
 	ports      classicPorts
 	config     string
 	noProgress bool
@@ -154,6 +159,7 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.Var(&p.flags.ports, "classic-ports",
 		"the classic server's ports for control, files and messages;\n"+
 			"otherwise 20021,20020,20023, or the neighbours of PORT")
+	p.flags.add(to, s)
 	to.StringVar(&p.flags.config, "config", configFile(),
 		"`FILE` of settings and bookmarks")
 	to.Lookup("config").DefValue = "ferry/config in the user's config folder"
@@ -214,6 +220,7 @@ func (p *program) candidates(
 	if err := p.applySettings(cmd.Flags()); err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
+	p.shell.Ask = nil
 	p.shell.Options.DialTimeout, p.shell.Options.ReplyTimeout = completeWait, completeWait
 	names := p.shell.Candidates(cmd.Context(), args, word)
 	directive := cobra.ShellCompDirectiveNoFileComp

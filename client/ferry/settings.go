@@ -62,6 +62,9 @@ func (p *program) applySettings(from *pflag.FlagSet) error {
 	s.Options.DialTimeout = bound(p.flags.connect)
 	s.Options.ConfirmWait = bound(p.flags.confirm)
 	s.Options.KeptLifetime = bound(p.flags.kept)
+	if err := p.flags.securityFlags.apply(s); err != nil {
+		return err
+	}
 	return p.flags.ports.apply(s)
 }
 

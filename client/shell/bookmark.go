@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -40,11 +39,7 @@ func runBookmark(_ context.Context, s *Shell, c *command) error {
 	if s.main == nil {
 		return errNoPlace
 	}
-	place := s.main.addr
-	if s.folder != "" {
-		u := url.URL{Path: "/" + s.folder + "/"}
-		place = scheme + s.main.addr + u.EscapedPath()
-	}
+	place := s.main.place(s.folder)
 	if err := checkBookmark(name, place); err != nil {
 		return &usageError{err}
 	}

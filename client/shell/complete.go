@@ -227,9 +227,9 @@ func (s *Shell) Candidates(ctx context.Context, words []string, word string) []s
 	for _, w := range rest[1:] {
 		follows.add(w, false)
 	}
-	c, err := client.Dial(ctx, to.addr, s.Options)
-	if err == nil {
-		s.main = &link{shell: s, addr: to.addr, client: c}
+	l := &link{shell: s, server: to.server}
+	if l.once(ctx, func(*client.Client) error { return nil }) == nil {
+		s.main = l
 		defer s.leave(ctx)
 	}
 	return completer{s}.candidates(v, &follows, word)

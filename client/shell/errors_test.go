@@ -18,12 +18,12 @@ func TestSilenceAtTheClassicPortHintsAtClassic(t *testing.T) {
 		err  error
 		want int
 	}{
-		{"lost", &link{shell: new(Shell), addr: "h:20021"}, lost, 1},
-		{"another port", &link{shell: new(Shell), addr: "h:2121"}, lost, 0},
-		{"status", &link{shell: new(Shell), addr: "h:20021", status: true}, lost, 0},
-		{"refused", &link{shell: new(Shell), addr: "h:20021"}, refused, 0},
+		{"lost", &link{shell: new(Shell), server: server{addr: "h:20021"}}, lost, 1},
+		{"another port", &link{shell: new(Shell), server: server{addr: "h:2121"}}, lost, 0},
+		{"status", &link{shell: new(Shell), server: server{addr: "h:20021"}, status: true}, lost, 0},
+		{"refused", &link{shell: new(Shell), server: server{addr: "h:20021"}}, refused, 0},
 		{
-			"not found", &link{shell: new(Shell), addr: "h:20021"},
+			"not found", &link{shell: new(Shell), server: server{addr: "h:20021"}},
 			&client.Error{Kind: client.ErrNotFound}, 0,
 		},
 		{"no session", nil, lost, 0},

@@ -69,6 +69,8 @@ var kindWords = []struct {
 	kind error
 	word string
 }{
+	{client.ErrUntrusted, "untrusted"},
+	{client.ErrLogin, "login"},
 	{client.ErrConnect, "connect"},
 	{client.ErrLost, "lost"},
 	{client.ErrClosed, "closed"},

@@ -51,6 +51,7 @@ type Shell struct {
 	Parallel, Segments int
 	// Config holds bookmarks; nil means none.
 	Config *Config
+	Security
 
 	state
 }
@@ -255,7 +256,7 @@ func (s *Shell) command(ctx context.Context, r result, f func(context.Context) e
 		err = s.lost(err)
 	}
 	if err != nil {
-		err = s.main.hinted(err)
+		err = s.main.refusedAnonymous(s.main.hinted(err))
 		s.tellFailure(r, err)
 		s.complain(err)
 	}
