@@ -91,14 +91,14 @@ func (e *Error) Error() string {
 	var said serverMessage
 	var put wording
 	if errors.Is(e.Kind, ErrLost) && e.Code != 0 && errors.As(e.Err, &said) {
-		text += ": " + Printable(said.Error())
+		text += ": " + codec.Printable(said.Error())
 	} else if errors.As(e.Err, &said) {
 		text = said.Error()
 		if e.Code != 0 {
 			// Servers begin their words with the name, as far as it can be printed, which stands
 			// there already.
 			named := codec.AppendPrintable(nil, []byte(e.Name))
-			text = Printable(strings.TrimPrefix(text, string(named)+": "))
+			text = codec.Printable(strings.TrimPrefix(text, string(named)+": "))
 		}
 	} else if errors.As(e.Err, &put) {
 		text = put.Error()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
 // The statuses that a shell ends with.
@@ -220,7 +221,7 @@ func (s *Shell) line(ctx context.Context, text string) int {
 // trace prints a command before it runs.
 func (s *Shell) trace(text string) {
 	if s.Trace {
-		s.screen.err(client.Printable("+ "+text) + "\n")
+		s.screen.err(codec.Printable("+ "+text) + "\n")
 	}
 }
 
@@ -284,7 +285,7 @@ func (s *Shell) status(err error) int {
 // say prints a line for people, unless they want none. It escapes names.
 func (s *Shell) say(format string, values ...any) {
 	if !s.Quiet && !s.JSON {
-		s.screen.out(client.Printable(fmt.Sprintf(format, values...)) + "\n")
+		s.screen.out(codec.Printable(fmt.Sprintf(format, values...)) + "\n")
 	}
 }
 

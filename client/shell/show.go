@@ -8,6 +8,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
 // timeShown is how listings show a time.
@@ -26,7 +27,7 @@ func (s *Shell) paint(name string) string {
 	if !s.Terminal {
 		return name
 	}
-	shown := client.Printable(name)
+	shown := codec.Printable(name)
 	if s.Colour && strings.HasSuffix(name, "/") {
 		return "\x1b[1;34m" + shown + "\x1b[0m"
 	}
