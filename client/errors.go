@@ -75,7 +75,7 @@ type Error struct {
 	Code int
 	// Err is the cause, or nil when the kind says it all.
 	Err error
-	// also is the kind that base has for the same, nil when there is none: its users ask for it.
+	// also is another kind that it is of, nil for none.
 	also error
 }
 
@@ -115,7 +115,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the kind, the kind in base, and the cause.
+// Unwrap gives the kinds and the cause.
 func (e *Error) Unwrap() []error {
 	all := []error{e.Kind}
 	if e.also != nil {

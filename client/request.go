@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -269,7 +270,7 @@ func (c *control) expect(ctx context.Context, q codec.Request, ev codec.Event, w
 // unexpected ends the session because of a reply that does not answer the command.
 func (c *control) unexpected(ctx context.Context, verb codec.Verb, ev codec.Event) error {
 	return c.lose(ctx, failure("", ErrProtocol,
-		errors.New("a reply "+codeText(ev.N)+" that does not answer "+verb.String())))
+		fmt.Errorf("a reply %d that does not answer %s", ev.N, verb)))
 }
 
 // firstWord is a text up to its first space: later versions may add words.
