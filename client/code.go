@@ -37,7 +37,6 @@ var noFileKinds = map[codec.Verb]error{
 	codec.VerbPartSum:  ErrNotFound,
 	codec.VerbDropPart: ErrNotFound,
 	codec.VerbList:     ErrNoFolder,
-	codec.VerbCd:       ErrNoFolder,
 }
 
 // replyError is the error about name that a reply of 400 or more is.

@@ -274,11 +274,7 @@ func TestOtherNamesAndFoldersAreOtherUploads(t *testing.T) {
 	r := newResuming(t, 40)
 	r.write(t)
 	r.once(20, byClose)
-	c := r.session(codec.FieldMax)
-	if _, err := c.Cd(t.Context(), "/d"); err != nil {
-		t.Fatal(err)
-	}
-	_, _ = c.PutFileContinue(t.Context(), "a", r.local)
+	_, _ = r.session(codec.FieldMax).PutFileContinue(t.Context(), "/d/a", r.local)
 	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
 	if err != nil || moved.Kept != 0 {
 		t.Errorf("a in the root: %v, %v", moved, err)

@@ -41,9 +41,6 @@ type note struct {
 
 // note is about a remote file as a local one, or the remote one itself, is now.
 func (c *Client) note(name string, size int64, modified time.Time) note {
-	if !strings.HasPrefix(name, "/") {
-		name = path.Join(c.folder, name)
-	}
 	return note{
 		Server: cmp.Or(c.options.ServerName, strings.ToLower(c.target)),
 		Name:   noteName(path.Join("/", name)),

@@ -45,7 +45,7 @@ func (c *control) start(ctx context.Context, q codec.Request) error {
 		return err
 	}
 	switch q.Verb {
-	case codec.VerbPwd, codec.VerbNoop, codec.VerbAbort, codec.VerbList:
+	case codec.VerbNoop, codec.VerbList:
 	default:
 		if len(q.Name) == 0 {
 			return failure("", ErrName, errNoName)
