@@ -90,7 +90,7 @@ type completer struct{ *Shell }
 
 // candidates are the names that a verb's next word may become: full ones, folders with a slash.
 func (s completer) candidates(v *verb, follows *typed, word string) []string {
-	c, _, _, _ := v.parse(follows)
+	c, _ := v.parse(follows)
 	takes := v.takes
 	if c.has["reverse"] {
 		takes = []kind{localFolder, remoteFolder}

@@ -154,8 +154,7 @@ func (s *Shell) only(words []string, isURL bool) (*command, error) {
 		follows.add(w, isURL && i == 0)
 	}
 	if shellLine, ok := strings.CutPrefix(word, "!"); ok {
-		follows.rest = strings.TrimSpace(shellLine + " " + strings.Join(follows.words, " "))
-		word = "!"
+		word, follows = "!", wholeLine(shellLine+" "+strings.Join(follows.words, " "))
 	}
 	return s.find(word, &follows)
 }
