@@ -43,11 +43,6 @@ type progress struct {
 	total   pace
 }
 
-// newProgress starts to measure.
-func newProgress(files int, bytes int64) *progress {
-	return &progress{began: time.Now(), files: files, bytes: bytes}
-}
-
 // begin adds a file.
 func (p *progress) begin(name string, size int64) *gauge {
 	g := &gauge{name: name}

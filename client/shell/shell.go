@@ -166,7 +166,8 @@ func (s *Shell) source(ctx context.Context) (status int) {
 		return s.lines(ctx, s.input(), s.Prompt)
 	}
 	for i := 0; i < len(s.Commands) && status == StatusDone && !s.quit; i++ {
-		status = s.lines(ctx, lineList(splitCommands(s.Commands[i])), false)
+		commands := strings.Join(splitCommands(s.Commands[i]), "\n")
+		status = s.lines(ctx, readLines(strings.NewReader(commands)), false)
 	}
 	for i := 0; i < len(s.Scripts) && status == StatusDone && !s.quit; i++ {
 		status = s.script(ctx, s.Scripts[i])

@@ -16,7 +16,7 @@ const timeShown = "2006-01-02 15:04"
 
 // put prints the output of a command.
 func (s *Shell) put(text string) error {
-	if err := s.screen.ask(text); err != nil {
+	if err := s.screen.write(s.Out, text); err != nil {
 		return failure("output", client.ErrLocal, err)
 	}
 	return nil

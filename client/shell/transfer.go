@@ -38,7 +38,7 @@ type job struct {
 // watch shows the progress of a command's transfers until the screen is cleared: of so many files,
 // 0 for a single transfer, with so many bytes, -1 if unknown.
 func (s *Shell) watch(files int, bytes int64) *progress {
-	p := newProgress(files, bytes)
+	p := &progress{began: time.Now(), files: files, bytes: bytes}
 	s.screen.show(p)
 	return p
 }
