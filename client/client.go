@@ -23,8 +23,6 @@ type Client struct {
 	limits
 	// swept is the local folder that was last searched for leftovers.
 	swept string
-	// folder is where Cd went, "" for the served root.
-	folder string
 }
 
 // limits are sizes in bytes and waits that tests change.

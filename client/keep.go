@@ -40,8 +40,8 @@ func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved
 		return moved, nil
 	}
 	c.sweepLeftovers(local)
-	d, err := resume(local, old)
-	if err != nil {
+	d := &download{path: local, old: old}
+	if err := d.open(); err != nil {
 		return Moved{}, err
 	}
 	moved.Kept, err = c.getRest(ctx, name, d, info)
@@ -105,7 +105,7 @@ func dropKept(local string, old fs.FileInfo) {
 	if _, err := os.Lstat(keptPath(local)); err != nil {
 		return
 	}
-	if d, err := resume(local, old); err == nil {
+	if d := (download{path: local, old: old}); d.open() == nil {
 		d.drop()
 	}
 }

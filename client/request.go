@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -44,7 +45,7 @@ func (c *control) start(ctx context.Context, q codec.Request) error {
 		return err
 	}
 	switch q.Verb {
-	case codec.VerbPwd, codec.VerbNoop, codec.VerbAbort, codec.VerbList:
+	case codec.VerbNoop, codec.VerbList:
 	default:
 		if len(q.Name) == 0 {
 			return failure("", ErrName, errNoName)
@@ -269,7 +270,7 @@ func (c *control) expect(ctx context.Context, q codec.Request, ev codec.Event, w
 // unexpected ends the session because of a reply that does not answer the command.
 func (c *control) unexpected(ctx context.Context, verb codec.Verb, ev codec.Event) error {
 	return c.lose(ctx, failure("", ErrProtocol,
-		errors.New("a reply "+codeText(ev.N)+" that does not answer "+verb.String())))
+		fmt.Errorf("a reply %d that does not answer %s", ev.N, verb)))
 }
 
 // firstWord is a text up to its first space: later versions may add words.

@@ -100,11 +100,6 @@ func (c *Client) further(ctx context.Context, all *segmented, s span) error {
 	}
 	defer func() { _ = other.Close() }()
 	other.pieceMax = c.pieceMax
-	if c.folder != "" {
-		if _, err := other.Cd(ctx, c.folder); err != nil {
-			return err
-		}
-	}
 	return other.within(ctx, func() error { return all.fetch(ctx, other, s) })
 }
 

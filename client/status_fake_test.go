@@ -218,8 +218,6 @@ func (k *keeper) command(s *session, command string) {
 		s.reply(226, "")
 	case codec.VerbNoop:
 		s.reply(200, "")
-	case codec.VerbCd:
-		s.reply(250, string(q.Name))
 	default:
 		k.answer(s, q)
 	}

@@ -32,17 +32,6 @@ func (c *Client) Sum(ctx context.Context, algo Algo, name string) (Sum, error) {
 	return c.parseSum(ctx, q, ev, err)
 }
 
-// SumPart is Sum of length bytes from offset on; a length of 0 reaches to the file's end.
-func (c *Client) SumPart(
-	ctx context.Context, algo Algo, name string, offset, length int64,
-) (Sum, error) {
-	q := codec.Request{
-		Verb: codec.VerbSumPart, Algo: algo, Offset: offset, Length: length, Name: []byte(name),
-	}
-	ev, err := c.call(ctx, q, codec.CodeStatus)
-	return c.parseSum(ctx, q, ev, err)
-}
-
 // parseSum reads the checksum in a reply.
 func (c *control) parseSum(
 	ctx context.Context, q codec.Request, ev codec.Event, err error,

@@ -25,7 +25,7 @@ import (
 // withClassic serves the classic exchange on free ports.
 func withClassic(o *Options) {
 	o.Classic = true
-	o.ClassicPorts = ClassicPorts{}
+	o.ClassicPorts = codec.ClassicPorts{}
 	o.Limits.ClassicRest = 50 * time.Millisecond
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"ferry/client"
 	"ferry/client/shell"
+	"ferry/codec"
 )
 
 const (
@@ -54,7 +54,8 @@ type flags struct {
 	silence, connect, confirm, kept time.Duration
 
 	securityFlags
-	ports      classicPorts
+	// ports of files and messages are 0 if the flag is not given: then control's say where they lie.
+	ports      codec.ClassicPorts
 	config     string
 	noProgress bool
 	classic    bool
@@ -63,12 +64,11 @@ type flags struct {
 func (p *program) command() *cobra.Command {
 	// A double click starts it unconnected, as the bare command does.
 	cobra.MousetrapHelpText = ""
-	p.flags.ports = classicPorts{control: client.ClassicPort}
+	p.flags.ports.Control = client.ClassicPort
 	cmd := &cobra.Command{
 		Use:           "ferry [FLAGS] [HOST PORT [COMMAND [ARG...]]]",
 		Long:          long,
 		Example:       example,
-		Version:       version(),
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -90,6 +90,9 @@ func (p *program) command() *cobra.Command {
 			return p.start(cmd.Context(), args)
 		},
 	}
+	if build, ok := debug.ReadBuildInfo(); ok {
+		cmd.Version = build.Main.Version + " " + build.GoVersion
+	}
 	cmd.SetVersionTemplate("ferry {{.Version}}\n")
 	cmd.SetUsageTemplate(strings.NewReplacer(
 		"Available Commands:", "Beside servers:",
@@ -97,7 +100,6 @@ func (p *program) command() *cobra.Command {
 
 Use "{{.CommandPath}} [command] --help" for more information about a command.`, "",
 	).Replace(cmd.UsageTemplate()))
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	cmd.SetHelpCommand(p.helpCommand())
 	cmd.AddCommand(completionCommand(), manualCommand(cmd))
 	p.addFlags(cmd.Flags())
@@ -105,15 +107,6 @@ Use "{{.CommandPath}} [command] --help" for more information about a command.`, 
 	_ = cmd.RegisterFlagCompletionFunc("exchange", cobra.FixedCompletions(
 		[]string{"auto", "base", "status"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
-}
-
-// version names the build for --version: the module's version or revision, and the Go release.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return runtime.Version()
-	}
-	return info.Main.Version + " " + info.GoVersion
 }
 
 func (p *program) addFlags(to *pflag.FlagSet) {
@@ -151,8 +144,8 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.DurationVar(&p.flags.kept, "kept-lifetime", 30*24*time.Hour,
 		"remove partial downloads from a folder after `TIME`, 0 never;\n"+
 			"until then get -c resumes them")
-	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
-		"speak status or base; auto finds out what the server speaks;\n"+
+	to.TextVar(&s.Options.Exchange, "exchange", client.Auto,
+		"speak the exchange `WHICH`: status, base, or auto, which finds out;\n"+
 			"every server understands base, which has get, put and ls")
 	to.BoolVar(&p.flags.classic, "classic", false,
 		"speak the classic exchange, which has only get and quit")
@@ -160,6 +153,7 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 		"the classic server's ports for control, files and messages;\n"+
 			"otherwise 20021,20020,20023, or the neighbours of PORT")
 	p.flags.add(to, s)
+	to.Lookup("classic-ports").DefValue = ""
 	to.StringVar(&p.flags.config, "config", configFile(),
 		"`FILE` of settings and bookmarks")
 	to.Lookup("config").DefValue = "ferry/config in the user's config folder"
@@ -175,7 +169,7 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 		return args, nil
 	}
 	if err := cmd.Flags().Parse(args[at:]); err != nil {
-		return nil, flagError(err)
+		return nil, err
 	}
 	return append(args[:at:at], cmd.Flags().Args()...), nil
 }

@@ -50,15 +50,15 @@ func (s *Shell) getTree(ctx context.Context, c *command) error {
 }
 
 // putTree stores a folder: into REMOTE/NAME where REMOTE is a folder, as REMOTE otherwise.
-func (s *Shell) putTree(ctx context.Context, c *command, words []string) error {
-	root := s.local(words[0])
+func (s *Shell) putTree(ctx context.Context, c *command) error {
+	root := s.local(c.words[0])
 	if !isFolder(root) {
-		return failure(words[0], client.ErrLocal, errNotFolder)
+		return failure(c.words[0], client.ErrLocal, errNotFolder)
 	}
 	name := baseName(root)
 	remote := name
-	if len(words) > 1 {
-		remote = strings.TrimRight(words[1], "/")
+	if len(c.words) > 1 {
+		remote = strings.TrimRight(c.words[1], "/")
 		if _, err := (&tally{shell: s}).entries(ctx, s.remote(remote), ""); err == nil {
 			remote = join(remote, name)
 		} else if endsAll(err) {

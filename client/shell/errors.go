@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
 // failure is an error of the client's kinds.
@@ -87,7 +88,7 @@ func (s *Shell) complain(err error) {
 	if errors.As(err, &told) {
 		return
 	}
-	s.screen.err(client.Printable(errorText(err)) + "\n")
+	s.screen.err(codec.Printable(errorText(err)) + "\n")
 }
 
 // errorText is an error for people: a local one needs no kind.

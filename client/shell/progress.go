@@ -10,7 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-runewidth"
 
-	"ferry/client"
+	"ferry/codec"
 )
 
 // gauge measures one file. The transfer sets the numbers, the screen reads them.
@@ -41,11 +41,6 @@ type progress struct {
 	done    int
 	moved   int64
 	total   pace
-}
-
-// newProgress starts to measure.
-func newProgress(files int, bytes int64) *progress {
-	return &progress{began: time.Now(), files: files, bytes: bytes}
 }
 
 // begin adds a file.
@@ -145,7 +140,7 @@ func barLine(columns int, name string, moved, size int64, rate float64) string {
 		}
 	}
 	columns = max(columns-1, 10)
-	name = client.Printable(name)
+	name = codec.Printable(name)
 	room := columns - runewidth.StringWidth(figures) - len("  ")
 	bar := ""
 	if size > 0 {

@@ -13,17 +13,17 @@ import (
 func remoteVerbs() []verb {
 	return []verb{
 		{
-			words: []string{"mkdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
+			words: []string{"mkdir"}, usage: "FOLDER", least: 1, most: 1,
 			says: "make a remote folder", takes: []kind{remoteFolder},
 			connected: true, base: true, run: runFolder,
 		},
 		{
-			words: []string{"rmdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
+			words: []string{"rmdir"}, usage: "FOLDER", least: 1, most: 1,
 			says: "remove an empty remote folder", takes: []kind{remoteFolder},
 			connected: true, base: true, run: runFolder,
 		},
 		{
-			words: []string{"rm", "delete"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			words: []string{"rm", "delete"}, usage: "REMOTE", least: 1, most: 1,
 			says: "remove a remote file", takes: []kind{remoteName},
 			connected: true, base: true, run: runRm,
 		},
@@ -34,14 +34,14 @@ func remoteVerbs() []verb {
 			takes:    []kind{remoteName}, connected: true, base: true, run: runMv,
 		},
 		{
-			words: []string{"stat"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			words: []string{"stat"}, usage: "REMOTE", least: 1, most: 1,
 			says: "show type, size and time of a remote name", takes: []kind{remoteName},
 			connected: true, base: true, run: runStat,
 		},
 		{
-			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1,
 			options: []option{
-				{letter: 'x', name: "xxh3", says: "a fast one instead, XXH3 with 128 bits"},
+				{letter: "x", name: "xxh3", says: "a fast one instead, XXH3 with 128 bits"},
 			},
 			says:  "show the SHA-256 of a remote file",
 			more:  "The server computes it; sha256sum or shasum -a 256 compute it here.",

@@ -94,7 +94,6 @@ var kindWords = []struct {
 	{client.ErrNotAllowed, "not-allowed"},
 	{client.ErrNotDone, "not-done"},
 	{client.ErrMismatch, "mismatch"},
-	// These come last: in status they accompany another kind, which says more.
 	{client.ErrNothingSent, "nothing-sent"},
 	{client.ErrRefused, "refused"},
 }

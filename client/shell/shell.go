@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
 // The statuses that a shell ends with.
@@ -154,8 +155,7 @@ func (s *Shell) only(words []string, isURL bool) (*command, error) {
 		follows.add(w, isURL && i == 0)
 	}
 	if shellLine, ok := strings.CutPrefix(word, "!"); ok {
-		follows.rest = strings.TrimSpace(shellLine + " " + strings.Join(follows.words, " "))
-		word = "!"
+		word, follows = "!", wholeLine(shellLine+" "+strings.Join(follows.words, " "))
 	}
 	return s.find(word, &follows)
 }
@@ -167,7 +167,8 @@ func (s *Shell) source(ctx context.Context) (status int) {
 		return s.lines(ctx, s.input(), s.Prompt)
 	}
 	for i := 0; i < len(s.Commands) && status == StatusDone && !s.quit; i++ {
-		status = s.lines(ctx, lineList(splitCommands(s.Commands[i])), false)
+		commands := strings.Join(splitCommands(s.Commands[i]), "\n")
+		status = s.lines(ctx, readLines(strings.NewReader(commands)), false)
 	}
 	for i := 0; i < len(s.Scripts) && status == StatusDone && !s.quit; i++ {
 		status = s.script(ctx, s.Scripts[i])
@@ -221,7 +222,7 @@ func (s *Shell) line(ctx context.Context, text string) int {
 // trace prints a command before it runs.
 func (s *Shell) trace(text string) {
 	if s.Trace {
-		s.screen.err(client.Printable("+ "+text) + "\n")
+		s.screen.err(codec.Printable("+ "+text) + "\n")
 	}
 }
 
@@ -285,7 +286,7 @@ func (s *Shell) status(err error) int {
 // say prints a line for people, unless they want none. It escapes names.
 func (s *Shell) say(format string, values ...any) {
 	if !s.Quiet && !s.JSON {
-		s.screen.out(client.Printable(fmt.Sprintf(format, values...)) + "\n")
+		s.screen.out(codec.Printable(fmt.Sprintf(format, values...)) + "\n")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
 // timeShown is how listings show a time.
@@ -15,7 +16,7 @@ const timeShown = "2006-01-02 15:04"
 
 // put prints the output of a command.
 func (s *Shell) put(text string) error {
-	if err := s.screen.ask(text); err != nil {
+	if err := s.screen.write(s.Out, text); err != nil {
 		return failure("output", client.ErrLocal, err)
 	}
 	return nil
@@ -26,7 +27,7 @@ func (s *Shell) paint(name string) string {
 	if !s.Terminal {
 		return name
 	}
-	shown := client.Printable(name)
+	shown := codec.Printable(name)
 	if s.Colour && strings.HasSuffix(name, "/") {
 		return "\x1b[1;34m" + shown + "\x1b[0m"
 	}

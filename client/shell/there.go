@@ -137,17 +137,13 @@ func (r *remoteCopy) makeFolder(ctx context.Context, name string) error {
 // remove deletes names of the copy, contents first.
 func (r *remoteCopy) remove(ctx context.Context, list []found) error {
 	return r.tally.remove(list, r.dry, func(f found) (result, func() error) {
-		name := join(r.root, f.path)
+		done, remove := result{Command: "rm", Remote: join(r.root, f.path)}, (*client.Client).Remove
 		if f.folder {
-			return result{Command: "rmdir", Remote: name}, func() error {
-				return r.shell.main.change(ctx, func(c *client.Client) error {
-					return c.Rmdir(ctx, r.shell.remote(name))
-				})
-			}
+			done.Command, remove = "rmdir", (*client.Client).Rmdir
 		}
-		return result{Command: "rm", Remote: name}, func() error {
+		return done, func() error {
 			return r.shell.main.change(ctx, func(c *client.Client) error {
-				return c.Remove(ctx, r.shell.remote(name))
+				return remove(c, ctx, r.shell.remote(done.Remote))
 			})
 		}
 	})

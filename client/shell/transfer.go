@@ -38,7 +38,7 @@ type job struct {
 // watch shows the progress of a command's transfers until the screen is cleared: of so many files,
 // 0 for a single transfer, with so many bytes, -1 if unknown.
 func (s *Shell) watch(files int, bytes int64) *progress {
-	p := newProgress(files, bytes)
+	p := &progress{began: time.Now(), files: files, bytes: bytes}
 	s.screen.show(p)
 	return p
 }
@@ -226,12 +226,7 @@ func (s *Shell) getOne(ctx context.Context, c *command) error {
 		return err
 	}
 	j.asked = c.has[segmented.name] && j.segments > 1
-	err = s.alone(ctx, j)
-	if errors.Is(err, client.ErrNotFound) && as != "" && s.isRemoteFile(ctx, c.bare) {
-		return &typedError{err, fmt.Sprintf("%v; a name with spaces stands in quotes: get %s",
-			err, quoted(c.bare))}
-	}
-	return err
+	return s.alone(ctx, j)
 }
 
 var errSegmentsAlone = &usageError{errors.New(
@@ -282,33 +277,21 @@ func (s *Shell) local(word string) string {
 }
 
 func runPut(ctx context.Context, s *Shell, c *command) error {
-	words := c.words
-	if len(words) == 2 && c.bare != "" && !s.isThere(words[0]) && s.isThere(c.bare) {
-		// Treat "a b" as one name if that file exists and "a" does not.
-		words = []string{c.bare}
+	if c.has[recursive.name] {
+		return s.putTree(ctx, c)
 	}
-	if c.has["recursive"] {
-		return s.putTree(ctx, c, words)
-	}
-	path := s.local(words[0])
+	path := s.local(c.words[0])
 	if isFolder(path) {
-		return failure(words[0], client.ErrLocal, errFolderHere)
+		return failure(c.words[0], client.ErrLocal, errFolderHere)
 	}
-	remote := filepath.Base(path)
-	if len(words) > 1 {
-		if remote = words[1]; strings.HasSuffix(remote, "/") {
-			remote += filepath.Base(path)
-		}
+	remote := c.word(1, filepath.Base(path))
+	if strings.HasSuffix(remote, "/") {
+		remote += filepath.Base(path)
 	}
 	return s.alone(ctx, job{
-		command: "put", remote: s.remote(remote), local: path, name: remote, as: words[0],
-		size: -1, resume: c.has["continue"],
+		command: "put", remote: s.remote(remote), local: path, name: remote, as: c.words[0],
+		size: -1, resume: c.has[resume.name],
 	})
 }
 
 var errFolderHere = errors.New("not a plain file; put -r stores a folder")
-
-func (s *Shell) isThere(word string) bool {
-	_, err := os.Stat(s.local(word))
-	return err == nil
-}
