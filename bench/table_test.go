@@ -261,7 +261,7 @@ func TestConnectsOfAStormCountAsTransfers(t *testing.T) {
 // TestChurnThatOnlyConnectsIsNoStorm has sessions that come and transfers that never do.
 func TestChurnThatOnlyConnectsIsNoStorm(t *testing.T) {
 	s := Scenario{Gets: 1, Churn: true}
-	record := newRecord(&s, false, time.Second)
+	record := newRecord(&s, false)
 	record.ended(KindConnect, 0, time.Millisecond, 0)
 	turn := record.turn
 	if n := turn.jobs().Count; turn.storm() || n != 0 {

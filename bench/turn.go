@@ -134,14 +134,9 @@ func (t *Turn) wall() float64 {
 	return t.Seconds
 }
 
-// Merge adds what another process measured in the same turn: counts add up, time does not.
+// Merge adds what another loop counted in the same turn.
 func (t *Turn) Merge(other *Turn) {
 	t.addCounts(other)
-	if t.Own == nil {
-		t.Own = other.Own
-	} else {
-		t.Own = t.Own.plus(other.Own)
-	}
 	for i, s := range other.Samples {
 		if i == len(t.Samples) {
 			t.Samples = append(t.Samples, Sample{})

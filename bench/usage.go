@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -145,5 +146,27 @@ func watchUsage(pid int) (end func() (*Usage, []Usage)) {
 			whole.Threads = max(whole.Threads, s.Threads)
 		}
 		return whole, samples
+	}
+}
+
+// everyTick calls f on a goroutine of its own until stop is called and has returned.
+func everyTick(every time.Duration, f func(time.Time)) (stop func()) {
+	end := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case now := <-ticker.C:
+				f(now)
+			case <-end:
+				return
+			}
+		}
+	})
+	return func() {
+		close(end)
+		wg.Wait()
 	}
 }
