@@ -174,9 +174,9 @@ func TestLoopsShareATurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, step := range r.Targets[0].Steps {
-		turn := step.Merged()
+		turn := step.merged()
 		wantNoErrors(t, turn)
-		if n := turn.Transfers(); n != 201 || turn.Own == nil {
+		if n := turn.jobs().Count; n != 201 || turn.Own == nil {
 			t.Errorf("%d clients: %d transfers, own usage %v", step.Clients, n, turn.Own)
 		}
 	}
@@ -184,7 +184,7 @@ func TestLoopsShareATurn(t *testing.T) {
 	p.Clients = []int{30}
 	turn := mustRun(t, p)
 	wantNoErrors(t, turn)
-	if n := turn.Transfers() + turn.Missed; n != 60 {
+	if n := turn.jobs().Count + turn.Missed; n != 60 {
 		t.Errorf("%d started or missed, not 60", n)
 	}
 }
@@ -279,8 +279,8 @@ func TestChurnUsesOneSessionPerTransfer(t *testing.T) {
 	p.Scenario.Churn = true
 	turn := mustRun(t, p)
 	wantNoErrors(t, turn)
-	if n := turn.Tally(KindConnect).Count; n != 200 || turn.Transfers() != 200 {
-		t.Errorf("%d connects and %d transfers", n, turn.Transfers())
+	if n := turn.Tally(KindConnect).Count; n != 200 || turn.jobs().Count != 200 {
+		t.Errorf("%d connects and %d transfers", n, turn.jobs().Count)
 	}
 }
 
@@ -312,8 +312,8 @@ func TestWarmUpIsInNoFigure(t *testing.T) {
 	p.WarmUp, p.Transfers = 50*time.Millisecond, 10
 	p.Scenario.Puts = 0
 	turn := mustRun(t, p)
-	if _, gets := f.saw(); turn.Transfers() != 10 || gets <= 11 {
-		t.Errorf("%d transfers of 10, where the server saw %d", turn.Transfers(), gets)
+	if _, gets := f.saw(); turn.jobs().Count != 10 || gets <= 11 {
+		t.Errorf("%d transfers of 10, where the server saw %d", turn.jobs().Count, gets)
 	}
 	if turn.ErrorCount() != 1 {
 		t.Errorf("errors %+v: the warm-up's is missing", turn.Errors)

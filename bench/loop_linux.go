@@ -2,7 +2,7 @@ package bench
 
 import (
 	"context"
-	"net/netip"
+	"net"
 	"time"
 )
 
@@ -59,20 +59,16 @@ const (
 )
 
 func newLoop(s share) (*loop, error) {
-	site, err := s.Site.resolved()
+	at, err := net.ResolveTCPAddr("tcp", s.Site.Address)
 	if err != nil {
 		return nil, err
 	}
-	at, err := netip.ParseAddrPort(site.Address)
-	if err != nil {
-		return nil, err
-	}
-	sockets, err := newSockets(at.Addr())
+	sockets, err := newSockets(at.AddrPort().Addr())
 	if err != nil {
 		return nil, err
 	}
 	l := &loop{
-		share: s, sockets: sockets, proto: s.Site.protocol(), control: at.Port(),
+		share: s, sockets: sockets, proto: s.Site.protocol(), control: uint16(at.Port),
 		base: time.Now(), scratch: make([]byte, scratchSize), early: failures{},
 	}
 	http, isWeb := l.proto.(*web)
@@ -132,8 +128,7 @@ func (l *loop) do(ctx context.Context, jobs jobSource, s span) *record {
 		r.end = r.begin + s.length
 	}
 	if s.open {
-		pace := Pace{Rate: l.Rate, First: l.First, Stride: l.Stride}
-		r.starts = &starts{pace: pace, window: s.length}
+		r.starts = &starts{rate: l.Rate, first: l.First, stride: l.Stride, window: s.length}
 	}
 	rec.failures.merge(l.early.sorted())
 	l.early, l.run = failures{}, r

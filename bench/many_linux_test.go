@@ -44,9 +44,9 @@ func TestManyActiveClientsLoseNothing(t *testing.T) {
 				t.Error(err)
 			}
 			t.Logf("%s", &out)
-			turn := r.Targets[0].Steps[0].Merged()
+			turn := r.Targets[0].Steps[0].merged()
 			wantNoErrors(t, turn)
-			if n := turn.Transfers(); n < int64(clients) {
+			if n := turn.jobs().Count; n < int64(clients) {
 				t.Errorf("%d transfers of %d clients", n, clients)
 			}
 		})

@@ -64,8 +64,8 @@ func (p *Plan) Validate() error {
 		}
 	}
 	fault(len(p.Clients) == 0 || slices.Min(p.Clients) < 1, "fewer than one client")
-	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !(r > 0 && r < 1e9) }),
-		"a rate must be above 0")
+	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !(r > 0 && r <= 1e6) }),
+		"a rate must be above 0, and 1,000,000 at most")
 	fault(repeats(p.Clients) || repeats(p.Rates), "the same load twice")
 	fault(min(p.Duration, p.WarmUp, p.Timeout) < 0, "a negative duration")
 	fault(min(int64(min(p.Turns, p.Sources, p.Loops)), p.Transfers, p.ErrorsMax) < 0,
@@ -137,7 +137,7 @@ func (p *Plan) steps() []Step {
 	var steps []Step
 	for _, clients := range p.Clients {
 		for _, rate := range rates {
-			steps = append(steps, Step{Clients: clients, Rate: rate, Idle: p.Scenario.Idle})
+			steps = append(steps, Step{Clients: clients, Rate: rate})
 		}
 	}
 	return steps

@@ -16,8 +16,8 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// own is a small plan whose server is this test's program, playing a role.
-func own(t *testing.T, role string) Plan {
+// ownPlan is a small plan whose server is this test's program, playing a role.
+func ownPlan(t *testing.T, role string) Plan {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGTERM to end a server with")
@@ -34,7 +34,7 @@ func own(t *testing.T, role string) Plan {
 }
 
 func TestOwnServerIsStartedAndStopped(t *testing.T) {
-	p := own(t, "serves")
+	p := ownPlan(t, "serves")
 	var out strings.Builder
 	r, err := p.Run(t.Context(), &out)
 	if err != nil || r.Err() != nil {
@@ -45,10 +45,10 @@ func TestOwnServerIsStartedAndStopped(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", want, &out)
 		}
 	}
-	if got := r.Targets[0].Steps[0].Merged().Transfers(); got != 200 {
+	if got := r.Targets[0].Steps[0].merged().jobs().Count; got != 200 {
 		t.Errorf("%d transfers", got)
 	}
-	turn := r.Targets[0].Steps[0].Merged()
+	turn := r.Targets[0].Steps[0].merged()
 	if runtime.GOOS == "linux" && (turn.Server == nil || turn.Server.PSS == 0 ||
 		turn.Server.Descriptors == 0 || turn.Server.Threads == 0) {
 		t.Errorf("the server's usage is %+v", turn.Server)
@@ -123,7 +123,7 @@ func holdsUp(t *testing.T, p Plan) {
 		t.Fatalf("%s: %v\n%s", p.Own.Proto, err, &out)
 	}
 	var ended int64
-	for kind, tally := range r.Targets[0].Steps[0].Merged().Kinds {
+	for kind, tally := range r.Targets[0].Steps[0].merged().Kinds {
 		if kind.Transfer() || p.Scenario.Storm {
 			ended += tally.Count
 		}
@@ -134,7 +134,7 @@ func holdsUp(t *testing.T, p Plan) {
 }
 
 func TestFailedStartQuotesTheServer(t *testing.T) {
-	p := own(t, "ends")
+	p := ownPlan(t, "ends")
 	_, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "the root is no folder") {
 		t.Errorf("error %v does not say what the server said", err)
@@ -142,13 +142,13 @@ func TestFailedStartQuotesTheServer(t *testing.T) {
 }
 
 func TestServerFailureIsReported(t *testing.T) {
-	p := own(t, "fails late")
+	p := ownPlan(t, "fails late")
 	r, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") ||
 		!strings.Contains(err.Error(), "the drain failed") {
 		t.Errorf("error %v does not say how the server ended", err)
 	}
-	if r == nil || r.Targets[0].Steps[0].Merged().Transfers() != 200 {
+	if r == nil || r.Targets[0].Steps[0].merged().jobs().Count != 200 {
 		t.Error("the figures are missing")
 	}
 }
@@ -169,7 +169,7 @@ func TestNamesArePrintedBeforeTheRun(t *testing.T) {
 }
 
 func TestCancelEndsTheWaitForAServer(t *testing.T) {
-	p := own(t, "serves")
+	p := ownPlan(t, "serves")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.Run(ctx, io.Discard); err == nil {

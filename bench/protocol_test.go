@@ -43,7 +43,7 @@ func TestEveryProtocolDoesTheSameWork(t *testing.T) {
 					t.Errorf("no %s was made", kind)
 				}
 			}
-			if got := turn.Transfers(); got != 200 {
+			if got := turn.jobs().Count; got != 200 {
 				t.Errorf("%d transfers, not 200", got)
 			}
 		})

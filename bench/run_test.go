@@ -35,7 +35,18 @@ func mustRun(t *testing.T, p Plan) *Turn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.Targets[0].Steps[0].Merged()
+	return r.Targets[0].Steps[0].merged()
+}
+
+// merged is what the turns of a load counted together.
+func (s *Step) merged() *Turn {
+	all := NewTurn()
+	for _, t := range s.Turns {
+		all.Seconds += t.Seconds
+		all.Own, all.Server = t.Own, t.Server
+		all.addCounts(t)
+	}
+	return all
 }
 
 func wantNoErrors(t *testing.T, turn *Turn) {
@@ -50,7 +61,7 @@ func TestFiguresMatchTheServer(t *testing.T) {
 	p := small(f.address())
 	turn := mustRun(t, p)
 	wantNoErrors(t, turn)
-	if got := turn.Transfers(); got != 200 {
+	if got := turn.jobs().Count; got != 200 {
 		t.Errorf("%d transfers, not the 200 asked for", got)
 	}
 	put, get := turn.Tally(KindPut), turn.Tally(KindGet)
@@ -113,7 +124,7 @@ func TestErrorsAreCountedByKind(t *testing.T) {
 			if turn.Errors[0].First == "" {
 				t.Error("an error without a trace")
 			}
-			if got := turn.Transfers(); got != 39 {
+			if got := turn.jobs().Count; got != 39 {
 				t.Errorf("%d transfers went well, not 39: the run must go on", got)
 			}
 		})
@@ -202,8 +213,8 @@ func TestDurationEndsTheRun(t *testing.T) {
 	p.Transfers, p.Duration = 0, 50*time.Millisecond
 	turn := mustRun(t, p)
 	wantNoErrors(t, turn)
-	if turn.Seconds < p.Duration.Seconds() || turn.Transfers() == 0 {
-		t.Errorf("%d transfers in %v s", turn.Transfers(), turn.Seconds)
+	if turn.Seconds < p.Duration.Seconds() || turn.jobs().Count == 0 {
+		t.Errorf("%d transfers in %v s", turn.jobs().Count, turn.Seconds)
 	}
 }
 

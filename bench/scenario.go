@@ -126,6 +126,9 @@ func (s Scenario) Settings() map[string]string {
 	if s.Churn {
 		settings["churn"] = "true"
 	}
+	if s.Idle > 0 {
+		settings["idle"] = strconv.Itoa(s.Idle)
+	}
 	return settings
 }
 

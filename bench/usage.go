@@ -132,9 +132,23 @@ func watchUsage(pid int) (end func() (*Usage, []Usage)) {
 		}
 		return now
 	}
-	stop := everyTick(sampleEvery, func(time.Time) { sample() })
+	stop := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		second := time.NewTicker(sampleEvery)
+		defer second.Stop()
+		for {
+			select {
+			case <-second.C:
+				sample()
+			case <-stop:
+				return
+			}
+		}
+	})
 	return func() (*Usage, []Usage) {
-		stop()
+		close(stop)
+		watch.Wait()
 		whole := sample()
 		if whole == nil {
 			return nil, samples
@@ -146,27 +160,5 @@ func watchUsage(pid int) (end func() (*Usage, []Usage)) {
 			whole.Threads = max(whole.Threads, s.Threads)
 		}
 		return whole, samples
-	}
-}
-
-// everyTick calls f on a goroutine of its own until stop is called and has returned.
-func everyTick(every time.Duration, f func(time.Time)) (stop func()) {
-	end := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
-		for {
-			select {
-			case now := <-ticker.C:
-				f(now)
-			case <-end:
-				return
-			}
-		}
-	})
-	return func() {
-		close(end)
-		wg.Wait()
 	}
 }
