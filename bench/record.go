@@ -25,10 +25,8 @@ type record struct {
 	storm        bool
 }
 
-// newRecord makes room for everything at once, so that recording does not allocate.
-func newRecord(s *Scenario, open bool, length time.Duration) *record {
+func newRecord(s *Scenario, open bool) *record {
 	r := &record{turn: NewTurn(), failures: failures{}, storm: s.Storm}
-	r.turn.Samples = make([]Sample, 0, min(length, time.Hour)/sampleEvery+60)
 	// A kind without success is there too: a churn whose transfers all failed is no storm.
 	for kind, occurs := range map[Kind]bool{
 		KindGet: s.Gets > 0, KindPut: s.Puts > 0, KindList: s.Lists > 0,

@@ -131,17 +131,6 @@ func (s *Site) loopback() bool {
 	return err == nil && at.Addr().Unmap().Is4() && at.Addr().IsLoopback()
 }
 
-// resolved is the site with a numeric host.
-func (s *Site) resolved() (Site, error) {
-	at, err := net.ResolveTCPAddr("tcp", s.Address)
-	if err != nil {
-		return Site{}, err
-	}
-	r := *s
-	r.Address = at.AddrPort().String()
-	return r, nil
-}
-
 // sourceAddress is where a client connects from: one of so many addresses from 127.0.0.1 on. With
 // 0 sources the system chooses.
 func sourceAddress(client, sources int) netip.Addr {

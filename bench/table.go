@@ -99,8 +99,9 @@ func tablesOf(rows []*row) []table {
 	}
 	t := table{Title: "By kind", Head: []string{"target", "load", "kind"}, Words: 3}
 	for _, r := range rows {
+		had := r.step.Turns[0].Kinds // those of the scenario, as in every turn
 		for _, kind := range kinds {
-			if r.merged.Kinds[kind] != nil && len(r.merged.Kinds) > 1 {
+			if had[kind] != nil && len(had) > 1 {
 				t.addRow(r, string(kind)+".", kindFigures, r.name, r.load(), string(kind))
 			}
 		}
@@ -148,7 +149,11 @@ func (t *table) tidy() {
 func faults(rows []*row) table {
 	t := table{Head: []string{"where", "number", "kind", "the first"}, Words: 1, Tail: 2}
 	for _, r := range rows {
-		for _, f := range r.merged.Errors {
+		all := failures{}
+		for _, turn := range r.step.Turns {
+			all.merge(turn.Errors)
+		}
+		for _, f := range all.sorted() {
 			t.Rows = append(t.Rows, []string{
 				r.where(), showDigits(float64(f.Count)), plain(f.Kind), plain(f.First),
 			})
@@ -161,7 +166,7 @@ func faults(rows []*row) table {
 // mean.
 func (r *Result) WriteTable(w io.Writer) error {
 	var b strings.Builder
-	rows := rowsOf(NamedResult{Result: r})
+	rows := r.rows()
 	if n := r.Errors(); n == 0 {
 		b.WriteString("errors: none\n")
 	} else {

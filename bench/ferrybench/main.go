@@ -13,8 +13,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"ferry/bench"
 )
 
 // Exit statuses: of a run with errors, and of wrong use.
@@ -71,23 +69,6 @@ func command() *cobra.Command {
 	cmd.SetVersionTemplate("ferrybench {{.Version}}\n")
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	l.addFlags(cmd.Flags())
-	cmd.AddCommand(showCommand(), reportCommand(), diffCommand(), workerCommand())
+	cmd.AddCommand(showCommand(), reportCommand(), diffCommand())
 	return cmd
-}
-
-// workerName is the hidden command of worker processes.
-const workerName = "worker"
-
-func workerCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    workerName,
-		Short:  "Be a worker process: orders on stdin, answers on stdout",
-		Args:   cobra.NoArgs,
-		Hidden: true,
-		RunE: func(*cobra.Command, []string) error {
-			// Ctrl-C reaches every process of a terminal; the main one decides.
-			signal.Ignore(os.Interrupt)
-			return bench.ServeWorker(os.Stdin, os.Stdout)
-		},
-	}
 }
