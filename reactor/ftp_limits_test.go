@@ -39,6 +39,7 @@ func TestFTPSurplusSessionsAreToldWhy(t *testing.T) {
 
 func TestFTPSessionsAboveTheRateAreToldWhy(t *testing.T) {
 	ts := serveFTP(t, func(o *Options) { o.Limits.SessionsPerAddress, o.Limits.SessionRate = 2, 1 })
+	ts.freeze()
 	ts.ftp().bye()
 	ts.ftp().bye()
 	ts.wantBusy("127.0.0.1")

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ferry/reactor/loop"
 )
 
 // ftpWire is a control connection that speaks FTP. It says what it sends byte by byte, and demands
@@ -288,27 +290,47 @@ func (ts *testServer) later(d time.Duration) {
 	onLoop(ts.t, ts.reactors[0], func() { skip(ts.reactors[0], d) })
 }
 
-// stall lets time pass until the server's only transfer has stalled. What the sockets still took
-// may excuse it, but each look that leaves it must have found that something moved.
+// freeze stops the clock of a server with one reactor: from now on time passes by later alone.
+func (ts *testServer) freeze() {
+	ts.t.Helper()
+	l := ts.reactors[0].loop
+	onLoop(ts.t, ts.reactors[0], func() {
+		now := l.Now
+		l.Clock = func() loop.Instant { return now }
+	})
+}
+
+// stall lets time pass until every transfer of a server with one reactor has stalled. What the
+// sockets still took may excuse one, but each look that leaves it must have found that it moved.
 func (ts *testServer) stall() {
 	ts.t.Helper()
 	r := ts.reactors[0]
-	for ended := false; !ended; {
-		mark := int64(-1)
-		eventually(ts.t, "rest of the transfer", func() (still bool) {
-			onLoop(ts.t, r, func() {
-				if still = r.transfers[0].atRest(); still {
-					mark = r.transfers[0].mark
-					skip(r, ts.limiter.Limits.StallTimeout)
-				}
-			})
-			return still
+	var marks map[*transfer]int64
+	look := func() (resting bool) {
+		marks = make(map[*transfer]int64)
+		for _, t := range r.transfers {
+			if t.state != transferEnded && !t.atRest() {
+				return false
+			}
+			marks[t] = t.mark
+		}
+		skip(r, ts.limiter.Limits.StallTimeout)
+		return true
+	}
+	for left := -1; left != 0 && !ts.t.Failed(); {
+		eventually(ts.t, "rest of all transfers", func() (resting bool) {
+			onLoop(ts.t, r, func() { resting = look() })
+			return resting
 		})
 		onLoop(ts.t, r, func() { // in the turn after the look
-			ended = len(r.transfers) == 0 || r.transfers[0].state == transferEnded
-			if !ended && r.transfers[0].mark <= mark {
-				ts.t.Error("a transfer that moved nothing is left")
-				ended = true
+			left = 0
+			for _, t := range r.transfers {
+				if t.state == transferEnded {
+					continue
+				}
+				if left++; t.mark <= marks[t] {
+					ts.t.Error("a transfer that moved nothing is left")
+				}
 			}
 		})
 	}
