@@ -271,8 +271,8 @@ func FigureHelp() string {
 	for _, f := range allFigures {
 		fmt.Fprintf(&b, "  %-20s %s\n", f.name, f.about)
 	}
-	return b.String() + "Any other percentile works too, such as p95. The figures up to max take a " +
-		"prefix:\nget. put. ls. or connect. The connects of a storm count as its transfers."
+	return b.String() + "Any other percentile works too, such as p95. The figures up to max take " +
+		"a prefix:\nget. put. ls. or connect. The connects of a storm count as its transfers."
 }
 
 // confidence is that of intervals.

@@ -8,8 +8,8 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// The content of a file is its key in eight bytes, then the block, repeated, from an offset that the
-// key determines.
+// The content of a file is its key in eight bytes, then the block, repeated, from an offset that
+// the key determines.
 
 // blockSize is not a multiple of any size in which a server may split a file, so a piece that is
 // lost, repeated or moved changes the hash.

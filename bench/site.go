@@ -131,8 +131,8 @@ func (s *Site) loopback() bool {
 	return err == nil && at.Addr().Unmap().Is4() && at.Addr().IsLoopback()
 }
 
-// sourceAddress is the address that a client connects from, one of 127.0.0.1 and the following. With
-// 0 sources the system chooses.
+// sourceAddress is the address that a client connects from, one of 127.0.0.1 and the following.
+// With 0 sources the system chooses.
 func sourceAddress(client, sources int) netip.Addr {
 	if sources == 0 {
 		return netip.Addr{}
