@@ -284,10 +284,6 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(&b, " (%s of each).\n", plural(int64(c.Changes[0].turns), "turn"))
-	if c.Count(TooFew) > 0 {
-		writeWrapped(&b, fmt.Sprintf("So few turns cannot show a difference, however large: take "+
-			"%d or more of each.", c.TurnsMin()))
-	}
 	if c.tested > 0 {
 		writeWrapped(&b, fmt.Sprintf("old and new are medians over turns. p is the probability of "+
 			"such a difference between turns of the same server (Mann-Whitney U test, multiplied "+

@@ -260,8 +260,8 @@ func (f *fake) send(data net.Conn, name string, wrong fault) {
 	sendAndEnd(data, append(answer, file...))
 }
 
-// sendAndEnd sends everything and waits for the client to close. If this side closed first, a system
-// that is short of TCP memory could reset the connection with bytes unsent.
+// sendAndEnd sends everything and waits for the client to close. If this side closed first, a
+// system that is short of TCP memory could reset the connection with bytes unsent.
 func sendAndEnd(data net.Conn, content []byte) {
 	_, _ = data.Write(content)
 	_ = data.(*net.TCPConn).CloseWrite()

@@ -61,7 +61,7 @@ func (f figure) lasting() bool {
 // jobFigures exist for all jobs, and with a prefix for those of one kind.
 var jobFigures = []figure{
 	{"transfers", unitCount, betterNeither, bySum, "number of transfers", count},
-	{"transfers/s", unitRate, betterMore, byMedian, "transfers a second", perSecond(count)},
+	{"transfers/s", unitCount, betterMore, byMedian, "transfers a second", perSecond(count)},
 	{"bytes", unitBytes, betterNeither, bySum, "content of all transfers", content},
 	{"bytes/s", unitSpeed, betterMore, byMedian, "content a second", perSecond(content)},
 	{"mean", unitSeconds, betterLess, byMedian, "average latency", latency((*Histogram).Mean)},
@@ -75,29 +75,47 @@ var runFigures = []figure{
 	{"error-rate", unitShare, betterLess, byMax, "errors among all results of a turn", errorRate},
 	{"missed", unitCount, betterLess, bySum, "planned starts not made", missed},
 	{"others-cpu", unitCPUs, betterNeither, byMedian, "processors of other programs", othersCPU},
-	{"lag.p50", unitSeconds, betterNeither, byMedian, "how late the harness started jobs", lag(50)},
-	{"lag.p99", unitSeconds, betterNeither, byMedian, "of 99% of them, at most", lag(99)},
-	{"lag.max", unitSeconds, betterNeither, byMax, "of all of them, at most", lag(100)},
-	{"server-cpu", unitCPUs, betterNeither, byMedian,
-		"processors that the server kept busy", serverCPU(wall)},
-	{"server-cpu/transfer", unitSeconds, betterLess, byMedian,
-		"the server's processor time for a transfer", serverCPU(count)},
-	{"server-cpu/GB", unitSeconds, betterLess, byMedian,
-		"the server's processor time for 10^9 bytes", serverCPU(gigabytes)},
-	{"server-pss", unitBytes, betterLess, byMedian,
+	{"lag.p50", unitSeconds, betterNeither, byMedian, "harness's delay of starts: median", lag(50)},
+	{"lag.p99", unitSeconds, betterNeither, byMedian, "99% of them, at most", lag(99)},
+	{"lag.max", unitSeconds, betterNeither, byMax, "all of them, at most", lag(100)},
+	{
+		"server-cpu", unitCPUs, betterNeither, byMedian,
+		"processors that the server kept busy", serverCPU(wall),
+	},
+	{
+		"server-cpu/transfer", unitSeconds, betterLess, byMedian,
+		"the server's processor time for a transfer", serverCPU(count),
+	},
+	{
+		"server-cpu/GB", unitSeconds, betterLess, byMedian,
+		"the server's processor time for 10^9 bytes", serverCPU(gigabytes),
+	},
+	{
+		"server-pss", unitBytes, betterLess, byMedian,
 		"the server's peak memory, shared pages divided",
-		peak(func(u *Usage) int64 { return u.PSS })},
-	{"server-descriptors", unitCount, betterLess, byMedian,
+		peak(func(u *Usage) int64 { return u.PSS }),
+	},
+	{
+		"server-descriptors", unitCount, betterLess, byMedian,
 		"the server's open descriptors, at most",
-		peak(func(u *Usage) int64 { return u.Descriptors })},
-	{"server-threads", unitCount, betterLess, byMedian, "the server's threads, at most",
-		peak(func(u *Usage) int64 { return u.Threads })},
-	{"own-cpu", unitCPUs, betterNeither, byMedian,
-		"processors that the harness kept busy", ownCPU(wall)},
-	{"own-cpu/transfer", unitSeconds, betterNeither, byMedian,
-		"the harness's processor time for a transfer", ownCPU(count)},
-	{"own-busy", unitShare, betterNeither, byMedian,
-		"the time in which the harness had work", ownBusy},
+		peak(func(u *Usage) int64 { return u.Descriptors }),
+	},
+	{
+		"server-threads", unitCount, betterLess, byMedian, "the server's threads, at most",
+		peak(func(u *Usage) int64 { return u.Threads }),
+	},
+	{
+		"own-cpu", unitCPUs, betterNeither, byMedian,
+		"processors that the harness kept busy", ownCPU(wall),
+	},
+	{
+		"own-cpu/transfer", unitSeconds, betterNeither, byMedian,
+		"the harness's processor time for a transfer", ownCPU(count),
+	},
+	{
+		"own-busy", unitShare, betterNeither, byMedian,
+		"the time in which the harness had work", ownBusy,
+	},
 }
 
 var allFigures = slices.Concat(jobFigures, runFigures)
@@ -106,7 +124,14 @@ func count(_ *Turn, jobs *Tally) float64     { return float64(jobs.Count) }
 func gigabytes(_ *Turn, jobs *Tally) float64 { return float64(jobs.Bytes) / 1e9 }
 func wall(t *Turn, _ *Tally) float64         { return t.Wall }
 func errorCount(t *Turn, _ *Tally) float64   { return float64(t.ErrorCount()) }
-func missed(t *Turn, _ *Tally) float64       { return float64(t.Missed) }
+
+// missed is unknown in a closed loop, which plans no starts.
+func missed(t *Turn, _ *Tally) float64 {
+	if t.Lag == nil {
+		return unknown
+	}
+	return float64(t.Missed)
+}
 
 // content is unknown if there was none: connects have no content.
 func content(_ *Turn, jobs *Tally) float64 {
@@ -246,8 +271,8 @@ func FigureHelp() string {
 	for _, f := range allFigures {
 		fmt.Fprintf(&b, "  %-20s %s\n", f.name, f.about)
 	}
-	return b.String() + "and any percentile, as p95; those up to max with get. put. ls. connect. " +
-		"before.\nA storm has no transfers: there its connects count as such."
+	return b.String() + "Any other percentile works too, such as p95. The figures up to max take " +
+		"a prefix:\nget. put. ls. or connect. The connects of a storm count as its transfers."
 }
 
 // confidence is that of intervals.

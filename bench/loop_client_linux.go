@@ -23,7 +23,7 @@ type loopClient struct {
 	// hasJob means that pending starts once the session is open.
 	hasJob  bool
 	pending job
-	part    []byte // input of control that makes no whole answer yet
+	part    []byte // an incomplete answer on control
 	written int64  // bytes of head and content
 
 	intended time.Duration // when the job was due to start
@@ -32,8 +32,8 @@ type loopClient struct {
 	ended    time.Duration // when its last job of the run ended, negative for none
 }
 
-// readiness is what events said of a connection and no read has used up. hung means that the end
-// may have come, so that a short read is no sign of emptiness.
+// readiness is what events reported of a connection and no read has consumed yet. hung means that
+// the peer may have closed it, so a short read does not mean that it is empty.
 type readiness struct{ readable, hung bool }
 
 func (r *readiness) add(e event) {
@@ -91,7 +91,7 @@ func (l *loop) connectError(cause error) error {
 	return &client.Error{Name: l.Site.Address, Kind: client.ErrConnect, Err: cause}
 }
 
-// startJob has the protocol start the pending job.
+// startJob starts the pending job.
 func (l *loop) startJob(c *loopClient) {
 	c.hasJob = false
 	c.take(c.pending)
@@ -145,7 +145,7 @@ func (l *loop) becameIdle(c *loopClient) bool {
 	return false
 }
 
-// ready has a session that is open do what it is for.
+// ready starts the pending job of a client whose session was opened.
 func (l *loop) ready(c *loopClient) (more bool) {
 	c.phase = phaseReady
 	l.settle(c)
@@ -216,7 +216,7 @@ func (l *loop) left(c *loopClient, err error) {
 	l.next(c, now)
 }
 
-// checkIdle reads an idle session: only its end can come.
+// checkIdle reads from an idle session, where nothing but its end is expected.
 func (l *loop) checkIdle(c *loopClient) {
 	if !c.ctl.readable {
 		return

@@ -14,7 +14,7 @@ type loop struct {
 	sockets *sockets
 	proto   protocol
 	control uint16 // the port of control
-	// oneConnection means that contents move on control; keeps, that sessions outlive transfers.
+	// oneConnection means that files move on control; keeps means that sessions outlive transfers.
 	oneConnection, keeps bool
 
 	base    time.Time     // all times count from here
@@ -49,7 +49,7 @@ const (
 	readsMax = 8
 	// sweepEvery is how often deadlines, which are seconds long, and the context are checked.
 	sweepEvery = 100 * time.Millisecond
-	// restAfterError is how long a client waits then, so that a dead server is not flooded.
+	// restAfterError is how long a client waits, so that a dead server is not flooded.
 	restAfterError = 100 * time.Millisecond
 	// dialsMax is how many sessions are opened at once: half of vsftpd's accept queue of 32, since
 	// a connection that does not fit a queue waits for seconds.
@@ -105,7 +105,7 @@ func (l *loop) connect(ctx context.Context) {
 	}
 }
 
-// await has connect or close wait for a client's session, until it is settled.
+// await makes connect or close wait for a client's session, until settle.
 func (l *loop) await(c *loopClient) {
 	c.awaited = true
 	l.awaited++
@@ -119,7 +119,7 @@ func (l *loop) settle(c *loopClient) {
 }
 
 // do has the clients work on jobs until the span is over and every transfer that was started has
-// ended. The end of the context breaks those off.
+// ended. The end of the context aborts those.
 func (l *loop) do(ctx context.Context, jobs jobSource, s span) *record {
 	l.cancelled = ctx.Err() != nil
 	rec := newRecord(&l.Scenario, s.open)
@@ -170,7 +170,7 @@ func (l *loop) continues() bool {
 	}
 }
 
-// abandon breaks off what the end of the span left: nothing, unless the run is cut short.
+// abandon ends what still runs after the span: nothing, unless the run was cut short.
 func (l *loop) abandon() {
 	for i := range l.load() {
 		c := &l.clients[i]
@@ -253,7 +253,7 @@ func (l *loop) dispatch() {
 	for now := l.clock(); len(r.free) > 0 && !l.cancelled; {
 		c := &l.clients[r.free[0]]
 		if c.freed >= r.end {
-			return // what no client was idle for until the end is missed
+			return // starts for which no client is idle until the end are missed
 		}
 		s, due := r.starts.next(now-r.begin, c.freed-r.begin)
 		if !due || !r.span.take() {

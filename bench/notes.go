@@ -11,7 +11,7 @@ const (
 	busyShare = 0.85
 	// busyLoop is the share of the time with work from which the harness is the limit.
 	busyLoop = 0.95
-	// A p99 lag of the harness disturbs if it exceeds lateMin seconds and lateShare of the median latency.
+	// The p99 lag of the harness counts if it exceeds lateMin, in seconds, and lateShare of p50.
 	lateShare = 0.2
 	lateMin   = 0.001
 )

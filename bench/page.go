@@ -42,9 +42,6 @@ type section struct {
 func (r *Result) WritePage(w io.Writer) error {
 	rows := r.rows()
 	targets := distinct(rows, func(r *row) string { return r.name })
-	if len(targets) > 4 {
-		targets = append(targets[:4], "others")
-	}
 	var b strings.Builder
 	if err := pageTemplate.Execute(&b, page{
 		Result: r, Title: strings.Join(targets, ", ") + " under load",
@@ -71,9 +68,8 @@ func (r *Result) sections(rows []*row) []section {
 			},
 			Text: "The course of the run, without warm-up and pauses.",
 		},
-		loadSection(rows),
+		loadSection(rows), r.targetSection(),
 	}
-	all = append(all, targetSections(rows)...)
 	for i := range all {
 		all[i].Plots = slices.DeleteFunc(all[i].Plots, func(p *picture) bool { return p == nil })
 	}
@@ -125,28 +121,19 @@ func loadSection(rows []*row) section {
 	return s
 }
 
-// targetSections compare targets at each load with the first of them, as far as the turns show it.
-func targetSections(rows []*row) (all []section) {
-	var figures []figure
-	for _, name := range comparedFigures {
-		if f := mustFigure(name); f.combine == byMedian { // sums are in the tables
-			figures = append(figures, f)
-		}
+// targetSection compares each target with the first one, as far as the turns show a difference.
+func (r *Result) targetSection() section {
+	s := section{
+		ID: "targets", Title: "Targets compared",
+		Text: fmt.Sprintf("Which differences are more than chance (p at most %g, corrected for "+
+			"the number of figures).", alphaDefault),
 	}
-	for i, load := range distinct(rows, (*row).load) {
-		same := only(rows, func(r *row) bool { return r.load() == load })
-		s := section{
-			ID: fmt.Sprintf("targets-%d", i+1), Title: "Targets compared: " + load,
-			Text: fmt.Sprintf("Which differences are more than chance (p at most %g, corrected "+
-				"for the number of figures).", alphaDefault),
-		}
-		for _, r := range same[1:] {
-			c := Comparison{alpha: alphaDefault}
-			c.compareRows(same[0].name+" → "+r.name, same[0], r, figures)
-			c.judge(0)
+	for i := 1; i < len(r.Targets); i++ {
+		first, other := *r, *r
+		first.Targets, other.Targets = r.Targets[:1], r.Targets[i:i+1]
+		if c, err := Compare(&first, &other, CompareOptions{}); err == nil {
 			s.Tables = append(s.Tables, c.tables()...)
 		}
-		all = append(all, s)
 	}
-	return all
+	return s
 }

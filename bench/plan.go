@@ -15,9 +15,9 @@ type Plan struct {
 	Own      OwnServer // a ferryd that is started for the run
 	Sites    []Site    // running servers; turns alternate between all servers
 	Scenario Scenario  // what clients do
-	Clients  []int     // the loads: so many sessions at once, one load after the other
-	// Rates make the loop open: so many starts a second, for each of them and each of Clients.
-	// Empty means a closed loop, in which each client is as fast as it can be.
+	Clients  []int     // the loads, as numbers of sessions, one after the other
+	// Rates make the loop open, with that many starts a second: a load for each of them and each of
+	// Clients. Empty means a closed loop, in which each client is as fast as it can be.
 	Rates     []float64
 	Turns     int           // measurements of each load; 0 means one
 	Duration  time.Duration // how long jobs start in a turn; 0 means until Transfers
@@ -39,7 +39,6 @@ type OwnServer struct {
 	Proto     string   // base or status; empty means base
 	Program   string   // empty means the ferryd that FindServer finds
 	Arguments []string // added to its command line
-
 }
 
 // ownName is the name of a server that is started.
@@ -65,17 +64,16 @@ func (p *Plan) Validate() error {
 	}
 	fault(len(p.Clients) == 0 || slices.Min(p.Clients) < 1, "fewer than one client")
 	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !(r > 0 && r <= 1e6) }),
-		"a rate must be above 0, and 1,000,000 at most")
+		"a rate must be above 0 and at most 1,000,000")
 	fault(repeats(p.Clients) || repeats(p.Rates), "the same load twice")
 	fault(min(p.Duration, p.WarmUp, p.Timeout) < 0, "a negative duration")
 	fault(min(int64(min(p.Turns, p.Sources, p.Loops)), p.Transfers, p.ErrorsMax) < 0,
 		"a negative number")
 	need := 2*slices.Max(append(p.Clients, 0)) + p.Scenario.Idle + spareDescriptors
-	fault(need > descriptorsMax(), fmt.Sprintf("so many clients need %d descriptors, and this "+
-		"process may have %d (ulimit -n)", need, descriptorsMax()))
+	fault(need > descriptorsMax(), fmt.Sprintf("the clients need %d descriptors, but this process "+
+		"may open only %d (ulimit -n)", need, descriptorsMax()))
 	fault(p.Duration == 0 && p.Transfers == 0, "neither a duration nor a number of transfers")
 	fault(p.Duration == 0 && len(p.Rates) > 0, "a rate needs a duration")
-	fault(p.Sources > sourcesMax, "more sources than 127.0.0.0/8 has addresses")
 	fault(!p.Own.Start && len(p.Sites) == 0, "no server")
 	fault(!slices.Contains([]string{"", ProtoBase, ProtoStatus}, p.Own.Proto),
 		"a ferryd that is started speaks base or status")

@@ -15,7 +15,7 @@ import (
 
 // Scenario is what clients do, whatever their number or rate.
 type Scenario struct {
-	Name string
+	Name, About string
 	// Gets, Puts and Lists are weights: the shares of transfers that get a file, put one or list
 	// the folder. A get fetches what its client put before, or else one of Files.
 	Gets, Puts, Lists int
@@ -27,62 +27,59 @@ type Scenario struct {
 	Idle              int     // further sessions that do nothing
 }
 
-// scenarios are the named ones, in the order of help.
-var scenarios = []struct {
-	about string
-	Scenario
-}{
-	{"4 gets to each put; 1 KiB, 4 KiB, 64 KiB and 1 MiB in turn", Scenario{
-		Name: "mixed", Gets: 4, Puts: 1, Sizes: []int64{1 << 10, 4 << 10, 64 << 10, 1 << 20},
-	}},
-	{"gets of 4 KiB: the cost of a transfer", Scenario{
-		Name: "get", Gets: 1, Sizes: []int64{4 << 10},
-	}},
-	{"puts of 4 KiB", Scenario{Name: "put", Puts: 1, Sizes: []int64{4 << 10}}},
-	{"listings of a folder of 100 files", Scenario{
-		Name: "ls", Lists: 1, Sizes: []int64{1 << 10}, Files: 100,
-	}},
-	{"puts and gets of 1 to 16 KiB under 100 names for each client", Scenario{
-		Name: "small", Gets: 1, Puts: 1, Names: 100, Files: 1000,
+// Scenarios are the named ones, in the order of help.
+var Scenarios = []Scenario{
+	{
+		Name: "mixed", About: "4 gets to each put; 1 KiB, 4 KiB, 64 KiB and 1 MiB in turn",
+		Gets: 4, Puts: 1, Sizes: []int64{1 << 10, 4 << 10, 64 << 10, 1 << 20},
+	},
+	{
+		Name: "get", About: "gets of 4 KiB: the cost of a transfer",
+		Gets: 1, Sizes: []int64{4 << 10},
+	},
+	{Name: "put", About: "puts of 4 KiB", Puts: 1, Sizes: []int64{4 << 10}},
+	{
+		Name: "ls", About: "listings of a folder of 100 files",
+		Lists: 1, Sizes: []int64{1 << 10}, Files: 100,
+	},
+	{
+		Name: "small", About: "puts and gets of 1 to 16 KiB under 100 names for each client",
+		Gets: 1, Puts: 1, Names: 100, Files: 1000,
 		Sizes: []int64{1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10},
-	}},
-	{"gets of one file of 1 GiB: the cost of a gigabyte", Scenario{
-		Name: "huge", Gets: 1, Sizes: []int64{1 << 30},
-	}},
-	{"4 gets to each put; ten sizes from 2 KiB to 2 MiB, spread as on most disks", Scenario{
-		Name: "disk", Gets: 4, Puts: 1, Files: 100, Sizes: []int64{
+	},
+	{
+		Name: "huge", About: "gets of one file of 1 GiB: the cost of a gigabyte",
+		Gets: 1, Sizes: []int64{1 << 30},
+	},
+	{
+		Name: "disk", About: "4 gets to each put; ten sizes from 2 KiB to 2 MiB, as on most disks",
+		Gets: 4, Puts: 1, Files: 100, Sizes: []int64{
 			2 << 10, 8 << 10, 16 << 10, 32 << 10, 48 << 10,
 			80 << 10, 128 << 10, 256 << 10, 512 << 10, 2 << 20,
 		},
-	}},
-	{"gets of 4 KiB, each in a session of its own", Scenario{
-		Name: "churn", Gets: 1, Sizes: []int64{4 << 10}, Churn: true,
-	}},
-	{"sessions that open and end without a transfer", Scenario{
-		Name: "storm", Storm: true, Sizes: []int64{1 << 10},
-	}},
-	{"gets of 4 KiB while 1,000 further sessions are idle", Scenario{
-		Name: "idle", Gets: 1, Sizes: []int64{4 << 10}, Idle: 1000,
-	}},
-}
-
-// Scenarios are the scenarios that have a name, in the order of help.
-func Scenarios() []Named {
-	var all []Named
-	for _, s := range scenarios {
-		all = append(all, Named{s.Name, s.about})
-	}
-	return all
+	},
+	{
+		Name: "churn", About: "gets of 4 KiB, each in a session of its own",
+		Gets: 1, Sizes: []int64{4 << 10}, Churn: true,
+	},
+	{
+		Name: "storm", About: "sessions that open and end without a transfer",
+		Storm: true, Sizes: []int64{1 << 10},
+	},
+	{
+		Name: "idle", About: "gets of 4 KiB while 1,000 further sessions are idle",
+		Gets: 1, Sizes: []int64{4 << 10}, Idle: 1000,
+	},
 }
 
 // ScenarioOf returns the scenario of a name.
 func ScenarioOf(name string) (Scenario, error) {
-	for _, s := range scenarios {
+	for _, s := range Scenarios {
 		if s.Name == name {
-			return s.Scenario, nil
+			return s, nil
 		}
 	}
-	return Scenario{}, fmt.Errorf("no scenario %q; there are %s", name, nameList(Scenarios()))
+	return Scenario{}, fmt.Errorf("no scenario is called %q", name)
 }
 
 // Validate returns every fault at once.
@@ -145,7 +142,7 @@ func ParseSizes(text string) (sizes []int64, err error) {
 	return sizes, nil
 }
 
-// sizesText is the text that ParseSizes reads, each size in the largest binary unit that divides it.
+// sizesText is the text that ParseSizes reads, with the largest units that divide the sizes.
 func sizesText(sizes []int64) string {
 	var texts []string
 	for _, n := range sizes {

@@ -34,7 +34,7 @@ type dialing struct {
 	sends  bool       // there is an event when it becomes writable
 }
 
-// event says what happened on a connection. Its Fd is the client's index.
+// event is what epoll reports of a connection. Its Fd is the client's index.
 type event unix.EpollEvent
 
 // padData marks events of data connections in Pad.

@@ -142,7 +142,9 @@ func TestOpenLoopSaysWhatItsLatencyIs(t *testing.T) {
 		t.Errorf("closed:\n%s", text)
 	}
 	r.Targets[0].Steps[0].Rate = 1000
-	r.Targets[0].Steps[0].Turns[0].Missed = 40
+	for _, turn := range r.turns() {
+		turn.Lag, turn.Missed = NewHistogram(), 20
+	}
 	text := textOf(t, r)
 	for _, want := range []string{
 		"from the planned start", "missed", "40 planned starts never came",

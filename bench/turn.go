@@ -16,9 +16,6 @@ const (
 // kinds are all kinds, in the order in which they are shown.
 var kinds = []Kind{KindGet, KindPut, KindList, KindConnect}
 
-// Transfer says whether it moves a file or a listing. Connects count in no sum of transfers.
-func (k Kind) Transfer() bool { return k != KindConnect }
-
 // Tally counts the successes of one kind.
 type Tally struct {
 	Count int64 `json:"count"`
@@ -40,9 +37,9 @@ type Turn struct {
 	Missed int64 `json:"missed,omitempty"`
 	// Lag is how late the harness started jobs that were due and had an idle client, if measured.
 	Lag *Histogram `json:"lag,omitempty"`
-	// Busy is the share of the turn in which the harness's processes had work. 0: unknown.
+	// Busy is the share of the turn in which the harness's loops had work. 0: unknown.
 	Busy float64 `json:"busy,omitempty"`
-	// Own is the usage of the harness's processes, Server of the server's; nil if unknown. AllCPU
+	// Own is the usage of the harness, Server that of the server; nil if unknown. AllCPU
 	// is the processor time of all programs of the machine in seconds, 0 if unknown.
 	Own    *Usage  `json:"own,omitempty"`
 	Server *Usage  `json:"server,omitempty"`
@@ -90,7 +87,7 @@ func (t *Turn) jobs() *Tally {
 		switch {
 		case len(t.Kinds) == 1:
 			return tally
-		case kind.Transfer():
+		case kind != KindConnect:
 			sum.add(tally)
 		}
 	}

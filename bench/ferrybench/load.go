@@ -41,7 +41,7 @@ Scenarios, which flags change in part:
 
 func long() string {
 	text := loadLong
-	for _, s := range bench.Scenarios() {
+	for _, s := range bench.Scenarios {
 		text += fmt.Sprintf("  %-9s %s\n", s.Name, s.About)
 	}
 	text += "\nProtocols:\n"
@@ -58,11 +58,6 @@ type load struct {
 	size     string
 	compare  []string
 	output   output
-}
-
-// scenarioFlags change the scenario.
-var scenarioFlags = []string{
-	"get", "put", "ls", "files", "names", "churn", "idle",
 }
 
 func (l *load) addFlags(f *pflag.FlagSet) {
@@ -167,29 +162,30 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 	return p.Validate()
 }
 
-// readScenario starts from the named scenario and sets the flags that were given once more.
-func (l *load) readScenario(f *pflag.FlagSet) error {
-	given := map[string]string{}
-	f.Visit(func(flag *pflag.Flag) { given[flag.Name] = flag.Value.String() })
-	s := &l.plan.Scenario
-	var err error
+// readScenario takes the named scenario and changes what flags say otherwise.
+func (l *load) readScenario(f *pflag.FlagSet) (err error) {
+	given, s := l.plan.Scenario, &l.plan.Scenario
 	if *s, err = bench.ScenarioOf(l.scenario); err != nil {
 		return fmt.Errorf("--scenario: %w", err)
 	}
-	// Weights that are not given become 0: --get 1 only gets.
-	if f.Changed("get") || f.Changed("put") || f.Changed("ls") {
-		s.Gets, s.Puts, s.Lists, s.Storm = 0, 0, 0, false
-	}
-	for _, name := range scenarioFlags {
-		if value, ok := given[name]; ok {
-			err = errors.Join(err, f.Set(name, value))
+	f.Visit(func(flag *pflag.Flag) {
+		switch flag.Name {
+		case "get", "put", "ls": // weights that are not given become 0: --get 1 only gets
+			s.Gets, s.Puts, s.Lists, s.Storm = given.Gets, given.Puts, given.Lists, false
+		case "size":
+			if s.Sizes, err = bench.ParseSizes(l.size); err != nil {
+				err = fmt.Errorf("--size: %w", err)
+			}
+		case "files":
+			s.Files = given.Files
+		case "names":
+			s.Names = given.Names
+		case "churn":
+			s.Churn = given.Churn
+		case "idle":
+			s.Idle = given.Idle
 		}
-	}
-	if l.size != "" || f.Changed("size") {
-		if s.Sizes, err = bench.ParseSizes(l.size); err != nil {
-			return fmt.Errorf("--size: %w", err)
-		}
-	}
+	})
 	return err
 }
 

@@ -68,7 +68,8 @@ func TestFlagsChangeAScenario(t *testing.T) {
 	if s := read(); s.Name != "mixed" || s.Gets != 4 || s.Puts != 1 {
 		t.Errorf("without flags: %+v", s)
 	}
-	if s := read("--scenario", "small", "--size", "9"); s.Names != 100 || !slices.Equal(s.Sizes, []int64{9}) {
+	if s := read("--scenario", "small", "--size", "9"); s.Names != 100 ||
+		!slices.Equal(s.Sizes, []int64{9}) {
 		t.Errorf("small with another size: %+v", s)
 	}
 	if s := read("--put", "2"); s.Gets != 0 || s.Puts != 2 {
