@@ -56,26 +56,22 @@ func (s *server) trusted(version uint16) *TLS {
 // withUser makes a users file, and returns the flag for it.
 func withUser(t *testing.T, name, password, rights string) string {
 	t.Helper()
+	flag := "--users=" + filepath.Join(t.TempDir(), "users")
+	addUser(t, flag, name, password, rights)
+	return flag
+}
+
+func addUser(t *testing.T, flag, name, password, rights string) {
+	t.Helper()
 	program, err := ferryd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "users")
-	c := exec.Command(program, "user", "add", name, "--users", file, "--rights", rights)
+	c := exec.Command(program, "user", "add", name, flag, "--rights", rights)
 	c.Stdin = strings.NewReader(password + "\n")
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	return "--users=" + file
-}
-
-func credentials(t *testing.T, user, password string) *Credentials {
-	t.Helper()
-	c, err := NewCredentials(user, password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
