@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -70,7 +69,6 @@ func (p *program) command() *cobra.Command {
 
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction:     p.candidates,
-		CompletionOptions:     cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args, err := lateFlags(cmd, args)
 			if err != nil {
@@ -96,7 +94,7 @@ func (p *program) command() *cobra.Command {
 Use "{{.CommandPath}} [command] --help" for more information about a command.`, "",
 	).Replace(cmd.UsageTemplate()))
 	cmd.SetHelpCommand(p.helpCommand())
-	cmd.AddCommand(completionCommand(), manualCommand(cmd))
+	cmd.AddCommand(manualCommand(cmd))
 	p.addFlags(cmd.Flags())
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.RegisterFlagCompletionFunc("exchange", cobra.FixedCompletions(
@@ -175,28 +173,6 @@ func (p *program) helpCommand() *cobra.Command {
 		Short: "the commands, or more about one",
 		Run: func(_ *cobra.Command, args []string) {
 			p.status = p.shell.Help(args)
-		},
-	}
-}
-
-func completionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:       "completion bash|zsh|fish|powershell",
-		Short:     "a script that completes names for ferry in a shell",
-		Example:   "  source <(ferry completion bash)\n  ferry completion fish | source",
-		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			switch root := cmd.Root(); args[0] {
-			case "bash":
-				return root.GenBashCompletionV2(os.Stdout, true)
-			case "zsh":
-				return root.GenZshCompletion(os.Stdout)
-			case "fish":
-				return root.GenFishCompletion(os.Stdout, true)
-			default:
-				return root.GenPowerShellCompletionWithDesc(os.Stdout)
-			}
 		},
 	}
 }

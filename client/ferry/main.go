@@ -10,12 +10,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/mattn/go-colorable"
 	"github.com/mattn/go-isatty"
-	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"ferry/client"
@@ -32,9 +30,6 @@ func run(args []string) int {
 	p := newProgram()
 	cmd := p.command()
 	cmd.SetArgs(args)
-	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		plainDescriptions(cmd.Flags())
-	}
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "ferry: %v; ferry --help lists the flags\n", err)
 		return shell.StatusWrongUse

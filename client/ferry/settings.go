@@ -107,15 +107,6 @@ func fromConfig(to *pflag.FlagSet, config *shell.Config) error {
 	return errors.Join(faults...)
 }
 
-// plainDescriptions removes the quotes around value names from the descriptions of flags, for
-// completion.
-func plainDescriptions(of *pflag.FlagSet) {
-	of.VisitAll(func(f *pflag.Flag) {
-		_, f.Usage = pflag.UnquoteUsage(f)
-		f.Usage, _, _ = strings.Cut(f.Usage, "\n")
-	})
-}
-
 // bound turns a flag's 0, which means none, into an option's negative value.
 func bound(d time.Duration) time.Duration {
 	if d <= 0 {

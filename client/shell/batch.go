@@ -18,10 +18,10 @@ type tally struct {
 	unconfirmed         int
 	bytes               int64
 	// removed counts what a mirror deleted. planned, folders and gone are what a dry run found to
-	// move, to make and to delete; unsized counts files of unknown size.
-	removed                         int
-	planned, unsized, folders, gone int
-	failed                          []string
+	// move, to make and to delete.
+	removed                int
+	planned, folders, gone int
+	failed                 []string
 	// tried counts the finished jobs.
 	tried int
 	// first is the first failure; last the one that ended the batch.
@@ -205,9 +205,6 @@ func (t *tally) plans(r *result) {
 	default:
 		t.planned++
 		t.bytes += r.Bytes
-		if r.unsized {
-			t.unsized++
-		}
 	}
 }
 
@@ -219,7 +216,7 @@ func (t *tally) plan() string {
 	}
 	if t.planned > 0 {
 		move := "move " + countText(t.planned, "file", "files")
-		if t.unsized == 0 {
+		if t.bytes > 0 {
 			move += " of " + bytesText(t.bytes)
 		}
 		would = append(would, move)

@@ -208,7 +208,7 @@ func (y *treeCopy) addJob(j job, same bool) {
 		}
 		y.tally.same++
 	case y.dry:
-		r.Outcome, r.unsized = outcomePlanned, j.size < 0
+		r.Outcome = outcomePlanned
 		y.tally.add(&r)
 	default:
 		j.resume = y.resume

@@ -3,10 +3,7 @@ package shell
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"strings"
-	"syscall"
 
 	"ferry/client"
 	"ferry/codec"
@@ -138,23 +135,4 @@ func (c *command) failing() result {
 		r.Remote = strings.Join(c.words, " ")
 	}
 	return r
-}
-
-// classicHint helps whoever reaches a classic server in another exchange.
-const classicHint = "; a server of the classic exchange needs ferry --classic"
-
-// hinted adds the classic hint to an error at the classic port: such a server closes or stays
-// silent in another exchange.
-func (l *link) hinted(err error) error {
-	if l == nil || l.status || l.shell.Options.Exchange == client.Classic ||
-		!strings.HasSuffix(l.addr, ":"+strconv.Itoa(client.ClassicPort)) ||
-		strings.HasSuffix(err.Error(), classicHint) || errors.Is(err, syscall.ECONNREFUSED) {
-		return err
-	}
-	var told *reportedError
-	if !errors.As(err, &told) && isAny(err, client.ErrConnect, client.ErrLost, client.ErrStalled,
-		client.ErrNoData, client.ErrProtocol, client.ErrGivenUp) {
-		return fmt.Errorf("%w%s", err, classicHint)
-	}
-	return err
 }

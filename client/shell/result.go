@@ -49,8 +49,8 @@ type internal struct {
 	// as is how the person named the other side, "" if nobody did.
 	as  string
 	err error
-	// unsized means that the size is unknown; keeps that an interrupted transfer can be resumed.
-	unsized, keeps bool
+	// keeps means that an interrupted transfer can be resumed.
+	keeps bool
 }
 
 // The outcomes.

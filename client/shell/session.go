@@ -20,8 +20,6 @@ type link struct {
 	client *client.Client
 	// exchange is what the session speaks, Auto to find out.
 	exchange client.Exchange
-	// status means that the server has spoken the status exchange.
-	status bool
 	// gauge measures the file that is moving, nil between files.
 	gauge atomic.Pointer[gauge]
 	// used is when the last command on it ended.
@@ -99,7 +97,7 @@ func (l *link) once(ctx context.Context, f func(*client.Client) error) error {
 		if err != nil {
 			return err
 		}
-		l.client, l.status = c, c.Exchange() == client.Status
+		l.client = c
 	}
 	return f(l.client)
 }
@@ -152,7 +150,7 @@ func (l *link) options() client.Options {
 func (s *Shell) open(ctx context.Context, to target) error {
 	l := &link{shell: s, addr: to.addr}
 	if err := l.do(ctx, func(*client.Client) error { return nil }); err != nil {
-		return l.hinted(err)
+		return err
 	}
 	s.leave(ctx)
 	s.main, s.last = l, to
