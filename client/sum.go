@@ -45,7 +45,7 @@ func (c *control) parseSum(
 	return sum, nil
 }
 
-// newHash returns what computes a checksum as a server does: xxh3.Hasher as a hash.Hash has 64 bits.
+// newHash computes a checksum as a server does. As a hash.Hash, xxh3 gives only 64 of 128 bits.
 func newHash(algo Algo) (w io.Writer, sum func() []byte) {
 	if algo == SHA256 {
 		h := sha256.New()

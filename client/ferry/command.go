@@ -48,7 +48,7 @@ Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
 type flags struct {
 	silence, connect, confirm, kept time.Duration
 
-	// ports of files and messages are 0 if the flag is not given: then control's say where they lie.
+	// ports of files and messages are 0 unless given: then they lie beside control's.
 	ports      codec.ClassicPorts
 	config     string
 	noProgress bool
@@ -88,7 +88,7 @@ func (p *program) command() *cobra.Command {
 	}
 	cmd.SetVersionTemplate("ferry {{.Version}}\n")
 	cmd.SetUsageTemplate(strings.NewReplacer(
-		"Available Commands:", "Beside servers:",
+		"Available Commands:", "Without a server:",
 		`
 
 Use "{{.CommandPath}} [command] --help" for more information about a command.`, "",
@@ -166,7 +166,6 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 	return append(args[:at:at], cmd.Flags().Args()...), nil
 }
 
-// helpCommand shows the shell's own help.
 func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",

@@ -61,7 +61,6 @@ func newProgram() *program {
 	return p
 }
 
-// dumb reports that the terminal knows no escapes.
 func dumb() bool { return os.Getenv("TERM") == "dumb" }
 
 // start runs the shell with the arguments after the flags.
@@ -105,7 +104,6 @@ func checkFolder(dir string) error {
 	return nil
 }
 
-// pathCause is an error without its path and operation.
 func pathCause(err error) error {
 	var cause *fs.PathError
 	if errors.As(err, &cause) {

@@ -28,7 +28,6 @@ type tally struct {
 	first, last error
 }
 
-// failuresShown is how many failed files the summary names.
 const failuresShown = 5
 
 // batch moves files over as many sessions as the shell may have, and reports each and all. After a
@@ -92,7 +91,6 @@ func sizes(jobs []job) (sum int64) {
 	return sum
 }
 
-// count reports the result of a job and adds it.
 func (t *tally) count(r *result) {
 	t.shell.report.Lock()
 	defer t.shell.report.Unlock()
@@ -195,7 +193,6 @@ func (t *tally) sum(ctx context.Context, files int, took time.Duration) error {
 	return t.verdict()
 }
 
-// plans adds a result of a dry run.
 func (t *tally) plans(r *result) {
 	switch {
 	case r.removes():
@@ -208,7 +205,6 @@ func (t *tally) plans(r *result) {
 	}
 }
 
-// plan is the summary of a dry run.
 func (t *tally) plan() string {
 	var would []string
 	if t.folders > 0 {

@@ -96,7 +96,6 @@ var kindWords = []struct {
 	{client.ErrRefused, "refused"},
 }
 
-// fail makes a result a failure.
 func (r *result) fail(err error) {
 	r.err, r.Error, r.Outcome = err, errorText(err), outcomeFailed
 	if errors.Is(err, client.ErrGivenUp) {
@@ -111,7 +110,6 @@ func (r *result) fail(err error) {
 	r.Kind = "other"
 }
 
-// took notes the duration of a transfer.
 func (r *result) took(d time.Duration) {
 	r.Seconds = d.Seconds()
 	// Below a microsecond the clock says nothing about a rate.
@@ -148,7 +146,6 @@ func (s *Shell) object(v any) {
 	}
 }
 
-// text is the line for people.
 func (r *result) text() string {
 	name, as := r.Remote, ""
 	if r.as != "" {
@@ -193,7 +190,6 @@ func (r *result) text() string {
 	return ""
 }
 
-// removes reports whether a result is of a deletion.
 func (r *result) removes() bool { return r.Command == "rm" || r.Command == "rmdir" }
 
 // shown is the name that a result is about.
@@ -204,7 +200,6 @@ func (r *result) shown() string {
 	return r.Local
 }
 
-// plan is the result in a dry run.
 func (r *result) plan() string {
 	switch {
 	case r.Command == "get" && r.Local != "":

@@ -37,7 +37,6 @@ const (
 	retryWaitMost  = 30 * time.Second
 )
 
-// over reports whether the session has ended by itself.
 func (l *link) over() bool { return l.client != nil && l.client.Err() != nil }
 
 // do calls f with a live session, and again while it fails in a way that may pass and tries are
@@ -90,7 +89,6 @@ func (l *link) try(ctx context.Context, f func(*client.Client) error, again bool
 	}
 }
 
-// once calls f with a live session.
 func (l *link) once(ctx context.Context, f func(*client.Client) error) error {
 	if l.client == nil || l.over() {
 		c, err := client.Dial(ctx, l.addr, l.options())
@@ -109,7 +107,6 @@ func retryWait(try int) time.Duration {
 	return wait/2 + rand.N(wait/2)
 }
 
-// mayPass reports whether another try may succeed.
 func mayPass(err error) bool {
 	return isAny(err, client.ErrConnect, client.ErrLost, client.ErrBroken, client.ErrStalled,
 		client.ErrNoData, client.ErrBusy)
@@ -132,7 +129,6 @@ func (l *link) leave(ctx context.Context) {
 	l.client = nil
 }
 
-// options are those of a link's session.
 func (l *link) options() client.Options {
 	o := l.shell.Options
 	if l.exchange != client.Auto {

@@ -159,7 +159,6 @@ func (s *Shell) only(words []string, isURL bool) (*command, error) {
 	return s.find(word, &follows)
 }
 
-// source runs the commands that there are, in order.
 func (s *Shell) source(ctx context.Context) (status int) {
 	s.session = true
 	if len(s.Commands)+len(s.Scripts) == 0 {
@@ -218,7 +217,6 @@ func (s *Shell) line(ctx context.Context, text string) int {
 	return s.one(ctx, c)
 }
 
-// trace prints a command before it runs.
 func (s *Shell) trace(text string) {
 	if s.Trace {
 		s.screen.err(codec.Printable("+ "+text) + "\n")
@@ -227,7 +225,6 @@ func (s *Shell) trace(text string) {
 
 var errNotConnected = errors.New("not connected: open HOST PORT first")
 
-// one runs one command and reports its failure.
 func (s *Shell) one(ctx context.Context, c *command) int {
 	s.single = true
 	return s.status(s.command(ctx, c.failing(), func(ctx context.Context) error {

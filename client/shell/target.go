@@ -21,13 +21,11 @@ type target struct {
 // scheme begins a URL: ferry://HOST:PORT/PATH.
 const scheme = "ferry://"
 
-// noServer is an error about a word that is no server.
 func noServer(word string) error {
 	return &usageError{fmt.Errorf("%q has no port, and is no bookmark; a server is HOST PORT, "+
 		"HOST:PORT, PORT on this machine, or ferry://HOST:PORT/PATH", word)}
 }
 
-// badPort is an error about a word that is no port.
 func badPort(word string) error {
 	return &usageError{fmt.Errorf("%q: no port; one is a number from 1 to 65535", word)}
 }
@@ -142,7 +140,6 @@ func notServer(words []string) error {
 	return noServer(first)
 }
 
-// isNumber reports whether a word was meant as a number.
 func isNumber(word string) bool {
 	return strings.Trim(word, "0123456789") == "" && word != ""
 }

@@ -111,7 +111,6 @@ func (r *remoteCopy) read(ctx context.Context, source *tree) error {
 	return nil
 }
 
-// isMissing reports whether an error means that there is no such folder.
 func isMissing(err error) bool {
 	return errors.Is(err, client.ErrNoFolder) || errors.Is(err, client.ErrNotFound)
 }

@@ -89,7 +89,6 @@ func interrupted(err error, command string, moved int64) error {
 	return &typedError{err, fmt.Sprintf("%v; %s kept; get -c resumes", err, size)}
 }
 
-// fetch gets one file.
 func (l *link) fetch(ctx context.Context, j job, r *result) error {
 	r.Outcome = outcomeDone
 	return l.do(ctx, func(c *client.Client) error {
@@ -148,7 +147,6 @@ const (
 	keepMin = 1 << 20
 )
 
-// store puts one file.
 func (l *link) store(ctx context.Context, j job, r *result) error {
 	info, err := os.Stat(j.local)
 	if err == nil && !info.Mode().IsRegular() {
@@ -178,7 +176,6 @@ func (l *link) store(ctx context.Context, j job, r *result) error {
 
 var errNotPlain = errors.New("not a plain file")
 
-// alone runs the one transfer of a command.
 func (s *Shell) alone(ctx context.Context, j job) error {
 	r := s.main.transfer(ctx, s.watch(0, -1), j)
 	s.screen.clear()
