@@ -156,7 +156,7 @@ func (r *result) text() string {
 		pace = " " + paceText(r.Bytes-r.Kept, time.Duration(r.Seconds*float64(time.Second)))
 	}
 	if r.Segments > 0 {
-		pace = " by " + countText(r.Segments, "segment", "segments") + pace
+		pace = " by " + countText(r.Segments, "segment") + pace
 	}
 	if r.Kept > 0 {
 		pace = " (" + humanize.Comma(r.Kept) + " were there)" + pace

@@ -159,7 +159,7 @@ func (s *Shell) open(ctx context.Context, to target) error {
 // connected reconnects a session that was lost.
 func (s *Shell) connected(ctx context.Context) error {
 	if s.main == nil {
-		return errNotConnected
+		return errors.New("not connected: open HOST PORT first")
 	}
 	if s.main.client != nil {
 		return nil

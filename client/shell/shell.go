@@ -223,8 +223,6 @@ func (s *Shell) trace(text string) {
 	}
 }
 
-var errNotConnected = errors.New("not connected: open HOST PORT first")
-
 func (s *Shell) one(ctx context.Context, c *command) int {
 	s.single = true
 	return s.status(s.command(ctx, c.failing(), func(ctx context.Context) error {

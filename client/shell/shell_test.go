@@ -54,7 +54,8 @@ func TestShellFetchesAndStores(t *testing.T) {
 	writeFile(t, dir, "the c", "c")
 	writeFile(t, dir, "empty", "")
 	f.run(&Shell{}, dir, "HOST PORT", "put sub/c\nput sub/c up/\nput \"the c\"\n"+
-		"put empty e\n").want(t, 0, "stored c: 1,234,567 bytes PACE\nstored up/c: 1,234,567 bytes PACE\n"+
+		"put empty e\n").want(t, 0,
+		"stored c: 1,234,567 bytes PACE\nstored up/c: 1,234,567 bytes PACE\n"+
 			"stored the c: 1 byte PACE\nstored e: 0 bytes PACE\n", "")
 	if len(files["c"]) != 1234567 || files["the c"] != "c" || files["c"] != files["up/c"] {
 		t.Error("the server got something else")

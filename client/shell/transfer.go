@@ -279,7 +279,8 @@ func runPut(ctx context.Context, s *Shell, c *command) error {
 	}
 	path := s.local(c.words[0])
 	if isFolder(path) {
-		return failure(c.words[0], client.ErrLocal, errFolderHere)
+		return failure(c.words[0], client.ErrLocal,
+			errors.New("not a plain file; put -r stores a folder"))
 	}
 	remote := c.word(1, filepath.Base(path))
 	if strings.HasSuffix(remote, "/") {
@@ -290,5 +291,3 @@ func runPut(ctx context.Context, s *Shell, c *command) error {
 		size: -1, resume: c.has[resume.name],
 	})
 }
-
-var errFolderHere = errors.New("not a plain file; put -r stores a folder")
