@@ -120,8 +120,6 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 		"show no progress bars")
 	to.IntVar(&s.Parallel, "parallel", 1,
 		"transfer `N` files at once in batches, each over its own session")
-	to.IntVar(&s.Segments, "segments", 1,
-		"get a large file in `N` pieces at once, each over its own session")
 	to.IntVar(&s.Retries, "retries", 0,
 		"retry `N` times after a failure, after about 0.4 s, then 0.8 s, up to 30 s;\n"+
 			"half of each wait is random, so that clients do not return all at once")

@@ -46,10 +46,6 @@ func (p *program) applySettings(from *pflag.FlagSet) error {
 	if s.Parallel < 1 || s.Parallel > parallelMost {
 		return fmt.Errorf("--parallel %d: give a number from 1 to %d", s.Parallel, parallelMost)
 	}
-	if s.Segments < 1 || s.Segments > client.SegmentsMax {
-		return fmt.Errorf("--segments %d: give a number from 1 to %d", s.Segments,
-			client.SegmentsMax)
-	}
 	if s.Retries < 0 {
 		return fmt.Errorf("--retries %d: give 0 or more", s.Retries)
 	}

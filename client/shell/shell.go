@@ -47,9 +47,8 @@ type Shell struct {
 	Quiet, JSON bool
 	// Retries is how often to retry a failed connection or transfer.
 	Retries int
-	// Parallel is how many sessions a batch uses; Segments in how many pieces get fetches a large
-	// file at once. 0 means 1.
-	Parallel, Segments int
+	// Parallel is how many sessions a batch uses; 0 means 1.
+	Parallel int
 	// Config holds bookmarks; nil means none.
 	Config *Config
 

@@ -13,7 +13,6 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"ferry/client"
-	"ferry/codec"
 )
 
 // job is one file to move.
@@ -30,9 +29,8 @@ type job struct {
 	time time.Time
 	// resume continues an interrupted transfer.
 	resume bool
-	// segments is how many pieces to fetch at once; asked means that the person insists on them.
+	// segments is how many pieces to fetch at once.
 	segments int
-	asked    bool
 }
 
 // watch shows the progress of a command's transfers until the screen is cleared: of so many files,
@@ -128,7 +126,7 @@ func (j job) get(ctx context.Context, c *client.Client, r *result) (client.Moved
 	}
 	r.keeps = status && j.size >= keepMin
 	switch {
-	case j.asked || j.segments > 1 && j.size >= segmentsMin && c.Features().Has(needed):
+	case j.segments > 1:
 		r.keeps = false
 		return c.GetSegments(ctx, j.remote, j.local, j.segments)
 	case r.keeps || j.resume:
@@ -138,14 +136,8 @@ func (j job) get(ctx context.Context, c *client.Client, r *result) (client.Moved
 	return client.Moved{Size: n}, err
 }
 
-const (
-	// segmentsMin is the size of files that are worth two sessions by default, from servers with
-	// the needed features.
-	segmentsMin = 2 << 20
-	needed      = codec.FeatureGet | codec.FeatureSum
-	// keepMin is the size of files that are worth resuming: less moves faster than it is compared.
-	keepMin = 1 << 20
-)
+// keepMin is the size of files that are worth resuming: less moves faster than it is compared.
+const keepMin = 1 << 20
 
 func (l *link) store(ctx context.Context, j job, r *result) error {
 	info, err := os.Stat(j.local)
@@ -185,7 +177,8 @@ func (s *Shell) alone(ctx context.Context, j job) error {
 
 func runGet(ctx context.Context, s *Shell, c *command) error {
 	if c.has[segmented.name] && (c.has[recursive.name] || c.has[resume.name]) {
-		return errSegmentsAlone
+		return &usageError{errors.New("get -s: segments are for one file, and start over: " +
+			"-r takes --parallel N before the server, and -c resumes with one piece")}
 	}
 	if c.has[recursive.name] {
 		err := s.getTree(ctx, c)
@@ -219,24 +212,16 @@ func (s *Shell) getOne(ctx context.Context, c *command) error {
 		command: "get", remote: s.remote(name), local: local, name: name, as: as, size: -1,
 		resume: c.has[resume.name],
 	}
-	if j.segments, err = s.segments(c); err != nil {
+	if j.segments, err = c.segments(); err != nil {
 		return err
 	}
-	j.asked = c.has[segmented.name] && j.segments > 1
 	return s.alone(ctx, j)
 }
 
-var errSegmentsAlone = &usageError{errors.New(
-	"get -s: segments are for one file, and start over: " +
-		"-r takes --parallel N before the server, and -c resumes with one piece")}
-
 // segments is in how many pieces a get fetches a file.
-func (s *Shell) segments(c *command) (int, error) {
-	switch {
-	case c.has[resume.name]:
+func (c *command) segments() (int, error) {
+	if !c.has[segmented.name] {
 		return 1, nil
-	case !c.has[segmented.name]:
-		return s.Segments, nil
 	}
 	text := c.values[segmented.name]
 	n, err := strconv.Atoi(text)
