@@ -129,7 +129,6 @@ func asciiHost(addr string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// addressPort is the port of HOST:PORT.
 func addressPort(addr string) (uint16, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {

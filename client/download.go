@@ -109,7 +109,6 @@ type download struct {
 // keptPrefix begins the hidden names of downloads.
 const keptPrefix = ".ferry-part-"
 
-// keptPath is the hidden path of a download.
 func keptPath(local string) string {
 	folder, base := filepath.Split(local)
 	return filepath.Join(folder, keptPrefix+hashName(base))
@@ -173,7 +172,6 @@ func (d *download) open() error {
 	}
 }
 
-// note is the path of the download's note.
 func (d *download) note() string { return d.file.Name() + noteEnd }
 
 // restart empties the download, and then notes which remote file it will hold.

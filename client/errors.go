@@ -231,8 +231,6 @@ type reworded struct {
 	text string
 }
 
-// Error is the other words.
 func (e *reworded) Error() string { return e.text }
 
-// Unwrap gives the error.
 func (e *reworded) Unwrap() error { return e.error }

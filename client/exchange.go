@@ -192,5 +192,4 @@ func (c *control) useUp(ctx context.Context, port int64) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(conn, useUpMost))
 }
 
-// useUpMost bounds the bytes read of an unsolicited message.
 const useUpMost = 64 << 10

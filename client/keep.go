@@ -150,12 +150,10 @@ func (c *Client) compare(ctx context.Context, name string, file *os.File, size i
 	q := codec.Request{Verb: codec.VerbSum, Algo: XXH3, Name: []byte(name)}
 	same, err := c.agrees(ctx, q, file, size)
 	if err == nil && !same {
-		err = failure(name, ErrMismatch, errSums)
+		err = failure(name, ErrMismatch, errors.New("their checksums are not the same"))
 	}
 	return err
 }
-
-var errSums = errors.New("their checksums are not the same")
 
 // keptPrefix is how many of the kept bytes are the remote file's beginning.
 func (c *Client) keptPrefix(

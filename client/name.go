@@ -43,8 +43,8 @@ func checkLocal(base string, windows bool) error {
 
 func isWindowsMark(r rune) bool { return r < ' ' || strings.ContainsRune(`\:*?"<>|`, r) }
 
-// isHidden recognizes the hidden names of downloads: a server that could use them could put one file in
-// another's place. Some systems ignore case.
+// isHidden recognizes the hidden names of downloads: a server that could use them could put one
+// file in another's place. Some systems ignore case.
 func isHidden(base string) bool {
 	return strings.HasPrefix(strings.ToLower(base), keptPrefix)
 }

@@ -63,7 +63,6 @@ type notes struct {
 	lifetime time.Duration
 }
 
-// notes is the folder of this client.
 func (c *Client) notes() notes {
 	n := notes{c.options.NotesFolder, c.options.NotesLifetime}
 	if state := StateFolder(); n.folder == "" && state != "" {
@@ -92,7 +91,6 @@ func StateFolder() string {
 	return filepath.Join(base, "ferry")
 }
 
-// path is the path of an upload's note.
 func (n notes) path(about note) string {
 	key := strings.Join([]string{
 		about.Server, about.Name,
@@ -192,7 +190,6 @@ func (n notes) sweep(now time.Time) {
 // noteFile matches the names that path and save make.
 var noteFile = regexp.MustCompile(`^(\.note-\d+-)?[0-9a-f]{32}\.json$`)
 
-// readNote reads a note's file.
 func readNote(path string) (note, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -217,7 +214,6 @@ func noteName(name string) string {
 	return strconv.QuoteToASCII(name)
 }
 
-// parseNote reads a note's text.
 func parseNote(text []byte) (note, error) {
 	var n note
 	if len(text) > noteMost || json.Unmarshal(text, &n) != nil {

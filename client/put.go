@@ -141,7 +141,6 @@ func (s *sender) first(b []byte) ([]byte, error) {
 	return content, s.fill(content[codec.FieldSize:])
 }
 
-// fill reads all of b from the reader.
 func (s *sender) fill(b []byte) error {
 	n, err := io.ReadFull(s.from, b)
 	s.left -= int64(n)

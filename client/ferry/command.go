@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -54,7 +53,7 @@ type flags struct {
 	silence, connect, confirm, kept time.Duration
 
 	securityFlags
-	// ports of files and messages are 0 if the flag is not given: then control's say where they lie.
+	// ports of files and messages are 0 unless given: then they lie beside control's.
 	ports      codec.ClassicPorts
 	config     string
 	noProgress bool
@@ -75,7 +74,6 @@ func (p *program) command() *cobra.Command {
 
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction:     p.candidates,
-		CompletionOptions:     cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args, err := lateFlags(cmd, args)
 			if err != nil {
@@ -95,13 +93,13 @@ func (p *program) command() *cobra.Command {
 	}
 	cmd.SetVersionTemplate("ferry {{.Version}}\n")
 	cmd.SetUsageTemplate(strings.NewReplacer(
-		"Available Commands:", "Beside servers:",
+		"Available Commands:", "Without a server:",
 		`
 
 Use "{{.CommandPath}} [command] --help" for more information about a command.`, "",
 	).Replace(cmd.UsageTemplate()))
 	cmd.SetHelpCommand(p.helpCommand())
-	cmd.AddCommand(completionCommand(), manualCommand(cmd))
+	cmd.AddCommand(manualCommand(cmd))
 	p.addFlags(cmd.Flags())
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.RegisterFlagCompletionFunc("exchange", cobra.FixedCompletions(
@@ -127,8 +125,6 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 		"show no progress bars")
 	to.IntVar(&s.Parallel, "parallel", 1,
 		"transfer `N` files at once in batches, each over its own session")
-	to.IntVar(&s.Segments, "segments", 1,
-		"get a large file in `N` pieces at once, each over its own session")
 	to.IntVar(&s.Retries, "retries", 0,
 		"retry `N` times after a failure, after about 0.4 s, then 0.8 s, up to 30 s;\n"+
 			"half of each wait is random, so that clients do not return all at once")
@@ -174,35 +170,12 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 	return append(args[:at:at], cmd.Flags().Args()...), nil
 }
 
-// helpCommand shows the shell's own help.
 func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
 		Short: "the commands, or more about one",
 		Run: func(_ *cobra.Command, args []string) {
 			p.status = p.shell.Help(args)
-		},
-	}
-}
-
-func completionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:       "completion bash|zsh|fish|powershell",
-		Short:     "a script that completes names for ferry in a shell",
-		Example:   "  source <(ferry completion bash)\n  ferry completion fish | source",
-		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			switch root := cmd.Root(); args[0] {
-			case "bash":
-				return root.GenBashCompletionV2(os.Stdout, true)
-			case "zsh":
-				return root.GenZshCompletion(os.Stdout)
-			case "fish":
-				return root.GenFishCompletion(os.Stdout, true)
-			default:
-				return root.GenPowerShellCompletionWithDesc(os.Stdout)
-			}
 		},
 	}
 }

@@ -10,12 +10,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"github.com/mattn/go-colorable"
 	"github.com/mattn/go-isatty"
-	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"ferry/client"
@@ -32,9 +30,6 @@ func run(args []string) int {
 	p := newProgram()
 	cmd := p.command()
 	cmd.SetArgs(args)
-	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		plainDescriptions(cmd.Flags())
-	}
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "ferry: %v; ferry --help lists the flags\n", err)
 		return shell.StatusWrongUse
@@ -69,7 +64,6 @@ func newProgram() *program {
 	return p
 }
 
-// dumb reports that the terminal knows no escapes.
 func dumb() bool { return os.Getenv("TERM") == "dumb" }
 
 // start runs the shell with the arguments after the flags.
@@ -113,7 +107,6 @@ func checkFolder(dir string) error {
 	return nil
 }
 
-// pathCause is an error without its path and operation.
 func pathCause(err error) error {
 	var cause *fs.PathError
 	if errors.As(err, &cause) {

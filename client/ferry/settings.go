@@ -46,10 +46,6 @@ func (p *program) applySettings(from *pflag.FlagSet) error {
 	if s.Parallel < 1 || s.Parallel > parallelMost {
 		return fmt.Errorf("--parallel %d: give a number from 1 to %d", s.Parallel, parallelMost)
 	}
-	if s.Segments < 1 || s.Segments > client.SegmentsMax {
-		return fmt.Errorf("--segments %d: give a number from 1 to %d", s.Segments,
-			client.SegmentsMax)
-	}
 	if s.Retries < 0 {
 		return fmt.Errorf("--retries %d: give 0 or more", s.Retries)
 	}
@@ -105,15 +101,6 @@ func fromConfig(to *pflag.FlagSet, config *shell.Config) error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// plainDescriptions removes the quotes around value names from the descriptions of flags, for
-// completion.
-func plainDescriptions(of *pflag.FlagSet) {
-	of.VisitAll(func(f *pflag.Flag) {
-		_, f.Usage = pflag.UnquoteUsage(f)
-		f.Usage, _, _ = strings.Cut(f.Usage, "\n")
-	})
 }
 
 // bound turns a flag's 0, which means none, into an option's negative value.

@@ -192,7 +192,7 @@ const notPlainNote = "neither a plain file nor a folder"
 func (y *treeCopy) sayHidden(from *tree, does string) {
 	if hidden := from.hidden(); hidden > 0 && !y.all {
 		y.say("left out %s beginning with a dot; -a %s such names too",
-			countText(hidden, "name", "names"), does)
+			countText(hidden, "name"), does)
 	}
 }
 
@@ -208,7 +208,7 @@ func (y *treeCopy) addJob(j job, same bool) {
 		}
 		y.tally.same++
 	case y.dry:
-		r.Outcome, r.unsized = outcomePlanned, j.size < 0
+		r.Outcome = outcomePlanned
 		y.tally.add(&r)
 	default:
 		j.resume = y.resume
@@ -233,7 +233,7 @@ func (y *treeCopy) finish(ctx context.Context, remove func() error) error {
 	case y.dry:
 		y.say("%s", t.plan())
 	case t.removed > 0:
-		y.say("removed %s", countText(t.removed, "name", "names"))
+		y.say("removed %s", countText(t.removed, "name"))
 	}
 	return err
 }

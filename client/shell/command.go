@@ -11,7 +11,6 @@ import (
 	"ferry/client"
 )
 
-// option is an option of a command.
 type option struct {
 	// letter is "" if there is only the name.
 	letter, name, says string
@@ -44,7 +43,6 @@ func (c *command) word(i int, missing string) string {
 	return missing
 }
 
-// findVerb finds a verb by a word.
 func findVerb(word string) *verb {
 	table := verbs()
 	for i := range table {
@@ -77,7 +75,8 @@ func (v *verb) command(follows *typed) (*command, error) {
 	var unknown *pflag.NotExistError
 	switch n := len(c.words); {
 	case errors.As(err, &unknown):
-		return nil, fmt.Errorf("%s: %w; a name that begins with - stands in quotes", v.words[0], err)
+		return nil, fmt.Errorf("%s: %w; a name that begins with - stands in quotes",
+			v.words[0], err)
 	case errors.Is(err, pflag.ErrHelp):
 		return nil, fmt.Errorf("help %s shows its options", v.words[0])
 	case err != nil:

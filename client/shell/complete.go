@@ -72,7 +72,6 @@ func lastWord(text string) (start int, word string, isQuoted bool) {
 	}
 }
 
-// verbNames are all names of commands.
 func verbNames() (names []string) {
 	for _, v := range verbs() {
 		for _, w := range v.words {
@@ -85,7 +84,6 @@ func verbNames() (names []string) {
 	return names
 }
 
-// completer finds names for a word.
 type completer struct{ *Shell }
 
 // candidates are the names that a verb's next word may become: full ones, folders with a slash.

@@ -116,10 +116,3 @@ func runSystem(_ context.Context, s *Shell, c *command) error {
 	}
 	return nil
 }
-
-func envOr(name, otherwise string) string {
-	if value := os.Getenv(name); value != "" {
-		return value
-	}
-	return otherwise
-}

@@ -21,7 +21,6 @@ type gauge struct {
 	pace        pace
 }
 
-// set records a transfer's progress.
 func (g *gauge) set(moved, size int64) {
 	g.moved.Store(moved)
 	g.size.Store(size)
@@ -43,7 +42,6 @@ type progress struct {
 	total   pace
 }
 
-// begin adds a file.
 func (p *progress) begin(name string, size int64) *gauge {
 	g := &gauge{name: name}
 	g.size.Store(size)
@@ -76,7 +74,6 @@ func (p *progress) now() int64 {
 	return moved
 }
 
-// pace samples the rates.
 func (p *progress) pace(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -161,7 +158,6 @@ func barLine(columns int, name string, moved, size int64, rate float64) string {
 	return name + "  " + bar + figures
 }
 
-// clockText is a duration as on a clock.
 func clockText(d time.Duration) string {
 	seconds := int64(min(max(d.Seconds(), 0), 359_999))
 	if seconds >= 3600 {

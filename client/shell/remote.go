@@ -54,7 +54,7 @@ func runOpen(ctx context.Context, s *Shell, c *command) error {
 	to := target{}
 	if len(c.words) == 0 {
 		if s.last.addr == "" {
-			return errNoneYet
+			return &usageError{errors.New("no server yet: open HOST PORT")}
 		}
 		to = s.last
 		if s.main != nil {
@@ -70,7 +70,7 @@ func runOpen(ctx context.Context, s *Shell, c *command) error {
 		case len(rest) > 0:
 			return noServer(strings.Join(c.words, " "))
 		case to.file != "":
-			return errFileURL
+			return &usageError{errors.New("open takes a folder's URL, which ends with /")}
 		}
 	}
 	if err := s.open(ctx, to); err != nil {
@@ -160,9 +160,6 @@ func runPwd(_ context.Context, s *Shell, _ *command) error {
 }
 
 var (
-	errFileURL    = &usageError{errors.New("open takes a folder's URL, which ends with /")}
-	errNoneYet    = &usageError{errors.New("no server yet: open HOST PORT")}
 	errNoPlace    = errors.New("not connected: a bookmark keeps the server that is open")
-	errNoConfig   = errors.New("there is no folder for settings: set HOME or XDG_CONFIG_HOME")
 	errNoBookmark = errors.New("no such bookmark")
 )

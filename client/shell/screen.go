@@ -51,7 +51,6 @@ func (x *screen) write(w io.Writer, text string) error {
 	return err
 }
 
-// erase removes the bars from the terminal.
 func (x *screen) erase() {
 	if x.drawn == 0 {
 		return
@@ -61,7 +60,6 @@ func (x *screen) erase() {
 	_, _ = io.WriteString(x.stderr, text)
 }
 
-// show shows progress until clear.
 func (x *screen) show(p *progress) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -74,7 +72,6 @@ func (x *screen) show(p *progress) {
 	x.stopped.Go(func() { x.tick(stop) })
 }
 
-// clear stops showing progress.
 func (x *screen) clear() {
 	x.mu.Lock()
 	x.progress = nil

@@ -47,9 +47,8 @@ type Shell struct {
 	Quiet, JSON bool
 	// Retries is how often to retry a failed connection or transfer.
 	Retries int
-	// Parallel is how many sessions a batch uses; Segments in how many pieces get fetches a large
-	// file at once. 0 means 1.
-	Parallel, Segments int
+	// Parallel is how many sessions a batch uses; 0 means 1.
+	Parallel int
 	// Config holds bookmarks; nil means none.
 	Config *Config
 	Security
@@ -160,7 +159,6 @@ func (s *Shell) only(words []string, isURL bool) (*command, error) {
 	return s.find(word, &follows)
 }
 
-// source runs the commands that there are, in order.
 func (s *Shell) source(ctx context.Context) (status int) {
 	s.session = true
 	if len(s.Commands)+len(s.Scripts) == 0 {
@@ -219,16 +217,12 @@ func (s *Shell) line(ctx context.Context, text string) int {
 	return s.one(ctx, c)
 }
 
-// trace prints a command before it runs.
 func (s *Shell) trace(text string) {
 	if s.Trace {
 		s.screen.err(codec.Printable("+ "+text) + "\n")
 	}
 }
 
-var errNotConnected = errors.New("not connected: open HOST PORT first")
-
-// one runs one command and reports its failure.
 func (s *Shell) one(ctx context.Context, c *command) int {
 	s.single = true
 	return s.status(s.command(ctx, c.failing(), func(ctx context.Context) error {
@@ -257,7 +251,7 @@ func (s *Shell) command(ctx context.Context, r result, f func(context.Context) e
 		err = s.lost(err)
 	}
 	if err != nil {
-		err = s.main.refusedAnonymous(s.main.hinted(err))
+		err = s.main.refusedAnonymous(err)
 		s.tellFailure(r, err)
 		s.complain(err)
 	}

@@ -53,8 +53,9 @@ func TestShellFetchesAndStores(t *testing.T) {
 	writeFile(t, dir, "sub/c", strings.Repeat("a", 1234567))
 	writeFile(t, dir, "the c", "c")
 	writeFile(t, dir, "empty", "")
-	f.run(&Shell{}, dir, "HOST PORT", "put sub/c\nput sub/c up/\nput \"the c\"\nput empty e\n").want(
-		t, 0, "stored c: 1,234,567 bytes PACE\nstored up/c: 1,234,567 bytes PACE\n"+
+	f.run(&Shell{}, dir, "HOST PORT", "put sub/c\nput sub/c up/\nput \"the c\"\n"+
+		"put empty e\n").want(t, 0,
+		"stored c: 1,234,567 bytes PACE\nstored up/c: 1,234,567 bytes PACE\n"+
 			"stored the c: 1 byte PACE\nstored e: 0 bytes PACE\n", "")
 	if len(files["c"]) != 1234567 || files["the c"] != "c" || files["c"] != files["up/c"] {
 		t.Error("the server got something else")

@@ -11,10 +11,8 @@ import (
 	"ferry/codec"
 )
 
-// timeShown is how listings show a time.
 const timeShown = "2006-01-02 15:04"
 
-// put prints the output of a command.
 func (s *Shell) put(text string) error {
 	if err := s.screen.write(s.Out, text); err != nil {
 		return failure("output", client.ErrLocal, err)
@@ -89,7 +87,6 @@ func (r *result) describe(info client.Info) {
 	r.Modified = info.Modified.UTC().Format(time.RFC3339)
 }
 
-// bytesText is a number of bytes as people read it.
 func bytesText(n int64) string {
 	if n == 1 {
 		return "1 byte"
@@ -97,7 +94,6 @@ func bytesText(n int64) string {
 	return humanize.Comma(n) + " bytes"
 }
 
-// paceText is how long a transfer took and how fast it was.
 func paceText(n int64, took time.Duration) string {
 	// Below a microsecond the clock says nothing about a rate.
 	seconds := max(took, time.Microsecond).Seconds()

@@ -6,7 +6,6 @@ import (
 	"slices"
 )
 
-// verb is a command of the shell.
 type verb struct {
 	// words are its names; help shows the first.
 	words []string
@@ -28,7 +27,6 @@ type verb struct {
 	run   func(ctx context.Context, s *Shell, c *command) error
 }
 
-// kind is what a word may be.
 type kind uint8
 
 const (
@@ -104,7 +102,8 @@ func fileVerbs() []verb {
 				"fetches a folder to a folder of its name. Segments are faster if one\n" +
 				"connection is slower than the network; they cannot be resumed.\n" + spacesHelp,
 			examples: []string{
-				"get report.txt", `get "the report.txt" old.txt`, "get -r music", "get -c big.iso", "get -s 4 big.iso",
+				"get report.txt", `get "the report.txt" old.txt`, "get -r music", "get -c big.iso",
+				"get -s 4 big.iso",
 			},
 			takes: []kind{remoteName, localName}, connected: true, run: runGet,
 		},

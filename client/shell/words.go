@@ -20,11 +20,6 @@ func (t *typed) add(word string, quoted bool) {
 // blanks separate words; some systems end lines with a carriage return.
 const blanks = " \t\r"
 
-var (
-	errQuoteOpen  = errors.New(`a quote was opened and not closed: "a name"`)
-	errQuoteStuck = errors.New(`a space must follow a closing quote; "" inside quotes is one "`)
-)
-
 // splitLine splits a typed line into the command's word, in lower case, and what follows it. Blanks
 // separate words. A word in double quotes may hold blanks; two double quotes inside mean one.
 // Nothing else is special, so that Windows' backslashes and apostrophes need no care. A line after
@@ -72,14 +67,15 @@ func nextWord(text string) (word, rest string, quoted bool, err error) {
 		b.WriteString(before)
 		switch {
 		case !closed:
-			return "", "", true, errQuoteOpen
+			return "", "", true, errors.New(`a quote was opened and not closed: "a name"`)
 		case strings.HasPrefix(after, `"`):
 			b.WriteByte('"')
 			text = after[1:]
 		case after == "" || strings.ContainsRune(blanks, rune(after[0])):
 			return b.String(), after, true, nil
 		default:
-			return "", "", true, errQuoteStuck
+			return "", "", true,
+				errors.New(`a space must follow a closing quote; "" inside quotes is one "`)
 		}
 	}
 }
