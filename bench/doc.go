@@ -5,12 +5,13 @@
 // turns of each; [Plan.Run] executes it and returns a [Result], which can be printed, compared,
 // checked and plotted. The program is bench/ferrybench.
 //
-//	run ─ order ─► worker (here or a process) ─ share ─► loop ─ job ─► protocol (a session)
-//	 ▲ Turn             │ report                          │ record
-//	 └──────────────────┴─────────────────────────────────┘
+// The clients of a turn are divided among loops, one as a rule. A loop drives its clients on one
+// goroutine, by epoll, so a load runs on Linux only; a protocol decides what to send and what the
+// answers mean, without sockets or a clock:
 //
-// The clients of a turn are divided among workers. Each worker drives its share with one event
-// loop; a protocol decides what to send and what the answers mean, without sockets or a clock.
+//	run ─ span ─► loop ─ job ─► protocol (a session)
+//	 ▲ Turn        │ record
+//	 └─────────────┘
 //
 // A turn opens sessions, warms up, and then starts jobs for some time; every job that was started
 // is finished, so that the usage of server and harness belongs to exactly those jobs. In a closed

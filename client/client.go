@@ -23,8 +23,6 @@ type Client struct {
 	limits
 	// swept is the local folder that was last searched for leftovers.
 	swept string
-	// folder is where Cd went, "" for the served root.
-	folder string
 }
 
 // limits are sizes in bytes and waits that tests change.
@@ -72,11 +70,21 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 	if o.LocalAddr.IsValid() {
 		c.dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(o.LocalAddr, 0))
 	}
-	if err := c.dial(ctx, asciiHost(addr)); err != nil {
+	addr = asciiHost(addr)
+	if o.TLS != nil {
+		c.tls = c.secure(addr)
+	}
+	if err := c.dial(ctx, addr); err != nil {
 		return nil, err
 	}
 	if o.Exchange == Auto || o.Exchange == Status {
 		if err := c.negotiate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if o.Credentials != nil {
+		if err := c.Login(ctx, o.Credentials); err != nil {
+			_ = c.Close()
 			return nil, err
 		}
 	}
@@ -121,7 +129,6 @@ func asciiHost(addr string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// addressPort is the port of HOST:PORT.
 func addressPort(addr string) (uint16, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {

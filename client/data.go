@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -28,7 +26,7 @@ const (
 
 // open sends a command and makes the data connection that its answer offers. The caller gives the
 // connection to done, and in status reads the final reply with concluded or failed.
-func (c *control) open(ctx context.Context, q codec.Request) (*net.TCPConn, codec.Offer, error) {
+func (c *control) open(ctx context.Context, q codec.Request) (connection, codec.Offer, error) {
 	ev, err := c.request(ctx, q, c.options.ReplyTimeout)
 	if err != nil {
 		return nil, codec.Offer{}, err
@@ -38,7 +36,7 @@ func (c *control) open(ctx context.Context, q codec.Request) (*net.TCPConn, code
 		return nil, offer, err
 	}
 	conn, err := c.reach(ctx, q, offer.Port)
-	if err != nil && c.exchange == Status {
+	if err != nil && c.exchange == Status && c.Err() == nil {
 		err = c.failed(ctx, q, err)
 	}
 	return conn, offer, err
@@ -72,13 +70,15 @@ func (c *control) offered(
 }
 
 // reach makes a command's data connection, and lets Close and the context interrupt it.
-func (c *control) reach(ctx context.Context, q codec.Request, port uint16) (*net.TCPConn, error) {
+func (c *control) reach(ctx context.Context, q codec.Request, port uint16) (connection, error) {
 	name := label(q)
 	conn, err := c.connect(ctx, port)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		return nil, failure(name, ErrGivenUp, ctx.Err())
+	case errors.Is(err, errOther):
+		return nil, c.lose(ctx, err)
 	case isReset(err) && q.Verb == codec.VerbPut && c.exchange == Base:
 		// The reset met the connect; it means what it always means.
 		return nil, failure(name, ErrRefused, nil)
@@ -99,13 +99,13 @@ func (c *control) reach(ctx context.Context, q codec.Request, port uint16) (*net
 }
 
 // connect connects to a port on the address that control reached.
-func (c *control) connect(ctx context.Context, port uint16) (*net.TCPConn, error) {
+func (c *control) connect(ctx context.Context, port uint16) (connection, error) {
 	address := netip.AddrPortFrom(c.peer(), port).String()
 	var first time.Time
 	for wait := retryWaitMin; ; wait = min(2*wait, retryWaitMax) {
-		conn, err := c.dialer.DialContext(ctx, "tcp", address)
+		conn, err := c.dialConn(ctx, address)
 		if err == nil {
-			return conn.(*net.TCPConn), nil
+			return conn, nil
 		}
 		if first.IsZero() {
 			first = time.Now()
@@ -133,7 +133,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // done gives up a data connection: closed in order, or reset if the transfer failed, so that the
 // server neither waits nor mistakes a part for the whole.
-func (c *control) done(conn *net.TCPConn, failed bool) {
+func (c *control) done(conn connection, failed bool) {
 	c.mu.Lock()
 	c.data = nil
 	c.mu.Unlock()
@@ -159,9 +159,6 @@ func (c *control) failed(ctx context.Context, q codec.Request, cause error) erro
 	if !errors.As(cause, &seen) {
 		seen = failure(label(q), ErrBroken, cause)
 	}
-	if seen.also == nil {
-		seen.also = baseBreak(q.Verb, seen.Kind)
-	}
 	last, err := c.failureReply(ctx, seen.Kind)
 	if err == nil && last.N == codec.CodeTooBusy {
 		err = c.closedByServer(last)
@@ -175,29 +172,11 @@ func (c *control) failed(ctx context.Context, q codec.Request, cause error) erro
 	case err != nil:
 		return err
 	case last.N >= 400 && last.N != codec.CodeAborted && !errors.Is(seen.Kind, ErrLocal):
-		e := replyError(q, last)
-		e.also = baseBreak(q.Verb, e.Kind)
-		return e
+		return replyError(q, last)
 	case last.N >= 400:
 		seen.Code = int(last.N)
 	}
 	return seen
-}
-
-// ownKinds are failures of this side, and those that base reports as well.
-var ownKinds = []error{ErrLocal, ErrGivenUp, ErrClosed, ErrNoData}
-
-// baseBreak is the kind that a broken transfer has in base.
-func baseBreak(verb codec.Verb, kind error) error {
-	switch {
-	case slices.Contains(ownKinds, kind):
-		return nil
-	case verb == codec.VerbPut || verb == codec.VerbPutPart:
-		return ErrRefused
-	case !errors.Is(kind, ErrBroken):
-		return ErrBroken
-	}
-	return nil
 }
 
 // failureReply is the final reply of a command whose data connection failed. If the network was at

@@ -14,8 +14,7 @@
 //
 // Base reports few errors. A size of 0 may be an empty file or a missing one: [ErrNothingSent]. An
 // upload is [Confirmed] by a clean close, fails by a reset ([ErrRefused]), and is [Unconfirmed] if
-// the server stays silent. Commands that base does not have are [ErrUnsupported]. A program that
-// checks for base's errors finds them in status as well.
+// the server stays silent. Commands that base does not have are [ErrUnsupported].
 //
 // [Classic] can only download. A missing file is reported ([ErrNotFound]). A file has no size: it
 // ends with a clean close, or with a reset if it fails, so a file that was cut off cleanly looks

@@ -22,6 +22,12 @@ var (
 	ErrClosed  = errors.New("session closed")
 	ErrGivenUp = errors.New("given up")
 
+	// ErrUntrusted means that the server is not the one it should be, or cannot show it: its
+	// certificate is unknown or another one, or it does not know the user's password. ErrLogin means
+	// that the user's name or password is wrong. Both come with ErrConnect.
+	ErrUntrusted = errors.New("the server is not trusted")
+	ErrLogin     = errors.New("login failed")
+
 	// ErrNothingSent means that a base server announced a size of 0; ErrRefused that it reset an
 	// upload, and stored nothing.
 	ErrNothingSent = errors.New(
@@ -75,7 +81,7 @@ type Error struct {
 	Code int
 	// Err is the cause, or nil when the kind says it all.
 	Err error
-	// also is the kind that base has for the same, nil when there is none: its users ask for it.
+	// also is another kind that it is of, nil for none.
 	also error
 }
 
@@ -91,14 +97,14 @@ func (e *Error) Error() string {
 	var said serverMessage
 	var put wording
 	if errors.Is(e.Kind, ErrLost) && e.Code != 0 && errors.As(e.Err, &said) {
-		text += ": " + Printable(said.Error())
+		text += ": " + codec.Printable(said.Error())
 	} else if errors.As(e.Err, &said) {
 		text = said.Error()
 		if e.Code != 0 {
 			// Servers begin their words with the name, as far as it can be printed, which stands
 			// there already.
 			named := codec.AppendPrintable(nil, []byte(e.Name))
-			text = Printable(strings.TrimPrefix(text, string(named)+": "))
+			text = codec.Printable(strings.TrimPrefix(text, string(named)+": "))
 		}
 	} else if errors.As(e.Err, &put) {
 		text = put.Error()
@@ -115,7 +121,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the kind, the kind in base, and the cause.
+// Unwrap gives the kinds and the cause.
 func (e *Error) Unwrap() []error {
 	all := []error{e.Kind}
 	if e.also != nil {
@@ -205,10 +211,15 @@ func dialError(ctx context.Context, addr string, err error) error {
 	if done := ctx.Err(); done != nil {
 		return failure(addr, ErrGivenUp, done)
 	}
-	if isRefused(err) {
-		return failure(addr, ErrConnect, &reworded{err, nobodyListens})
-	}
-	if isReset(err) {
+	var untrusted *CertificateError
+	var said *reworded
+	switch {
+	case errors.As(err, &untrusted):
+		return &Error{Name: addr, Kind: ErrConnect, Err: err, also: ErrUntrusted}
+	case errors.As(err, &said):
+	case isRefused(err):
+		err = &reworded{err, nobodyListens}
+	case isReset(err):
 		err = errors.New(errTurnedAway)
 	}
 	return failure(addr, ErrConnect, err)
@@ -220,8 +231,6 @@ type reworded struct {
 	text string
 }
 
-// Error is the other words.
 func (e *reworded) Error() string { return e.text }
 
-// Unwrap gives the error.
 func (e *reworded) Unwrap() error { return e.error }

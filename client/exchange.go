@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"ferry/codec"
@@ -31,6 +32,19 @@ func (e Exchange) String() string {
 		return "unknown"
 	}
 	return exchangeNames[e]
+}
+
+// MarshalText returns the exchange's name.
+func (e Exchange) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads an exchange's name.
+func (e *Exchange) UnmarshalText(text []byte) error {
+	i := slices.Index(exchangeNames[:], string(text))
+	if i < 0 {
+		return errors.New("give auto, base, status or classic")
+	}
+	*e = Exchange(i)
+	return nil
 }
 
 // Features is what a status server announces that it does.
@@ -65,8 +79,19 @@ func (c *control) negotiate(ctx context.Context) error {
 			return nil
 		}
 	}
-	if err == nil && answer.Kind == codec.EventField {
+	switch {
+	case err == nil && isTooBusy(answer) && string(answer.Data) == codec.TLSRequired:
+		_ = c.conn.Close()
+		return &Error{
+			Name: c.target, Kind: ErrConnect, Code: codec.CodeTooBusy, also: ErrNotAllowed,
+			Err: wording(codec.TLSRequired + ": use --tls or ferrys://" + c.target),
+		}
+	case err == nil && answer.Kind == codec.EventField:
 		c.useUp(ctx, answer.N)
+	case errors.Is(err, errCut):
+		// Whoever cut it could want the session to speak base, which has no login.
+		_ = c.conn.Close()
+		return failure(c.target, ErrConnect, err)
 	}
 	left := errors.Is(err, io.EOF) || isReset(err)
 	c.speak(Base)
@@ -93,6 +118,15 @@ const (
 		"or does not admit this address"
 	errLeftStatus = errTurnedAway + ", or does not speak the status exchange"
 )
+
+// leftEarly says why a server may have left at the first command of base, where it cannot say so.
+func (c *control) leftEarly(err error) error {
+	if c.exchange != Base || c.heard || !errors.Is(err, io.EOF) && !isReset(err) {
+		return err
+	}
+	text := " at the first command; it may require TLS (--tls) or a login"
+	return &reworded{err, causeText(err) + text}
+}
 
 // stays checks that a server that closed at hello stays connected without it: a base server waits
 // for a command now; one that is full, or does not admit this address, closes again.
@@ -158,5 +192,4 @@ func (c *control) useUp(ctx context.Context, port int64) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(conn, useUpMost))
 }
 
-// useUpMost bounds the bytes read of an unsolicited message.
 const useUpMost = 64 << 10

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 
 	"ferry/codec"
@@ -23,18 +22,6 @@ const (
 	// Confirmed means that the server acknowledged the file, in base by a clean close.
 	Confirmed
 )
-
-// String is for people.
-func (s Stored) String() string {
-	switch s {
-	case Confirmed:
-		return "stored"
-	case Unconfirmed:
-		return "sent, not confirmed"
-	default:
-		return "not stored"
-	}
-}
 
 // Put stores size bytes from r under name. In status it returns when the server has confirmed the
 // file: Confirmed or an error. In base the bytes are one record, and a size over codec.FieldMax is
@@ -136,7 +123,7 @@ func storedBy(err error) Stored {
 // sender sends one record, owned by the call that puts it.
 type sender struct {
 	client *control
-	conn   *net.TCPConn
+	conn   connection
 	from   io.Reader
 	name   string
 	size   int64
@@ -154,7 +141,6 @@ func (s *sender) first(b []byte) ([]byte, error) {
 	return content, s.fill(content[codec.FieldSize:])
 }
 
-// fill reads all of b from the reader.
 func (s *sender) fill(b []byte) error {
 	n, err := io.ReadFull(s.from, b)
 	s.left -= int64(n)
@@ -178,7 +164,7 @@ func (s *sender) all(ctx context.Context, first, b []byte) error {
 		return err
 	}
 	if s.left >= spliceMin {
-		if f, ok := copyable(s.from); ok {
+		if f, ok := copyable(s.from, s.conn); ok {
 			if err := s.sendfile(ctx, f); err != nil {
 				return err
 			}
@@ -225,7 +211,7 @@ func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 			return s.failed(ctx, err)
 		}
 		from.N = min(s.left, s.progress.piece())
-		n, err := s.conn.ReadFrom(&from)
+		n, err := io.Copy(s.conn, &from)
 		s.left -= n
 		at += n
 		s.progress.tell(s.size-s.left, s.size)

@@ -107,16 +107,28 @@ func (s *Server) Describe() Description {
 func (s *Server) connect(d *Description) string {
 	switch {
 	case d.Port != NoPort:
-		return "ferry " + s.host() + " " + strconv.Itoa(d.Port)
+		return s.ferry() + s.host() + " " + strconv.Itoa(d.Port)
 	case d.FTP != NoPort:
 		return "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
 	case d.FTPS != NoPort:
 		return "curl -k ftps://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTPS)) + "/"
-	case d.Classic != int(DefaultClassicPorts().Control):
+	case d.Classic != int(codec.DefaultClassicPorts().Control):
 		return "ferry --classic " + s.host() + " " + strconv.Itoa(d.Classic)
 	default:
 		return "ferry --classic " + s.host()
 	}
+}
+
+// ferry is how ferry connects, without the address.
+func (s *Server) ferry() string {
+	how := "ferry "
+	if s.tls != nil {
+		how += "--tls "
+	}
+	if a := s.accounts.Load(); a != nil && a.anonymous.closed {
+		how += "NAME@"
+	}
+	return how
 }
 
 // warning says what a server risks, where that is more than its owner may expect. Strangers may

@@ -20,13 +20,17 @@ type topic struct {
 }
 
 func (l *load) topics() []topic {
+	var scenarios []bench.Named
+	for _, s := range bench.Scenarios {
+		scenarios = append(scenarios, bench.Named{Name: s.Name, About: s.About})
+	}
 	return []topic{
 		{name: "load", title: "Load", add: l.addLoad, common: []string{
 			"clients", "rate", "duration", "turns",
 		}},
 		{name: "scenario", title: "Scenario", add: l.addScenario, common: []string{
 			"scenario", "get", "put", "ls", "size",
-		}, words: bench.Scenarios()},
+		}, words: scenarios},
 		{name: "servers", title: "Servers", add: l.addServers, common: []string{
 			"compare-with", "server", "proto",
 		}, words: bench.Protocols},

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -12,6 +10,7 @@ import (
 
 	"ferry/client"
 	"ferry/client/shell"
+	"ferry/codec"
 )
 
 const (
@@ -21,18 +20,17 @@ Without arguments ferry starts unconnected. With a server (HOST PORT, HOST:PORT,
 machine, a bookmark or ferry://HOST:PORT/FOLDER/) it reads commands from the terminal or a pipe, and
 with a command it runs that one. ferry://HOST:PORT/FILE downloads a file.
 
-  get REMOTE [LOCAL]    put LOCAL [REMOTE]    ls [PATH]    cd [FOLDER]
-  get -r FOLDER         put -r FOLDER         mirror       quit
+USER@HOST logs in, and ferrys:// or --tls encrypts. At a terminal ferry asks for the password, and
+whether to trust a server that it does not know.
 
-ferry help lists all commands, ferry help get the options of get. ferry completion bash prints a
-script that completes command lines, ferry man the manual page. Flags can also be set in the
-environment, --timeout as FERRY_TIMEOUT, or in the settings file, as timeout = 30s.
+ferry help lists all commands, ferry help get the options of get, and ferry man is the manual. Flags
+can also be set as FERRY_TIMEOUT=30s in the environment or timeout = 30s in the settings file.
 
-Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect, 4 connection lost,
-130 interrupted.`
+Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect or log in,
+4 connection lost, 130 interrupted.`
 
-	example = `  ferry localhost 2121
-  ferry localhost 2121 get report.txt
+	example = `  ferry localhost 2121 get report.txt
+  ferry --tls ann@localhost 2121 get -r music
   ferry -e 'cd music; mget *.ogg' localhost 2121
   echo ls | ferry localhost 2121`
 )
@@ -41,7 +39,9 @@ Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect, 4 conn
 type flags struct {
 	silence, connect, confirm, kept time.Duration
 
-	ports      classicPorts
+	securityFlags
+	// ports of files and messages are 0 unless given: then they lie beside control's.
+	ports      codec.ClassicPorts
 	config     string
 	noProgress bool
 	classic    bool
@@ -50,19 +50,17 @@ type flags struct {
 func (p *program) command() *cobra.Command {
 	// A double click starts it unconnected, as the bare command does.
 	cobra.MousetrapHelpText = ""
-	p.flags.ports = classicPorts{control: client.ClassicPort}
+	p.flags.ports.Control = client.ClassicPort
 	cmd := &cobra.Command{
 		Use:           "ferry [FLAGS] [HOST PORT [COMMAND [ARG...]]]",
 		Long:          long,
 		Example:       example,
-		Version:       version(),
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction:     p.candidates,
-		CompletionOptions:     cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args, err := lateFlags(cmd, args)
 			if err != nil {
@@ -77,24 +75,18 @@ func (p *program) command() *cobra.Command {
 			return p.start(cmd.Context(), args)
 		},
 	}
+	if build, ok := debug.ReadBuildInfo(); ok {
+		cmd.Version = build.Main.Version + " " + build.GoVersion
+	}
 	cmd.SetVersionTemplate("ferry {{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SetHelpCommand(p.helpCommand())
-	cmd.AddCommand(completionCommand(), manualCommand(cmd))
+	cmd.AddCommand(manualCommand(cmd))
 	p.addFlags(cmd.Flags())
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.RegisterFlagCompletionFunc("exchange", cobra.FixedCompletions(
 		[]string{"auto", "base", "status"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
-}
-
-// version names the build for --version: the module's version or revision, and the Go release.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return runtime.Version()
-	}
-	return info.Main.Version + " " + info.GoVersion
 }
 
 func (p *program) addFlags(to *pflag.FlagSet) {
@@ -112,22 +104,23 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.BoolVar(&s.JSON, "json", false, "report each transfer as JSON, one object per line")
 	to.BoolVar(&p.flags.noProgress, "no-progress", false, "show no progress bars")
 	to.IntVar(&s.Parallel, "parallel", 1, "transfer `N` files of a batch at once")
-	to.IntVar(&s.Segments, "segments", 1, "download a large file in `N` pieces at once")
 	to.IntVar(&s.Retries, "retries", 0, "retry `N` times after a failure, up to 30 s apart")
 	to.DurationVar(&p.flags.silence, "timeout", 2*time.Minute,
-		"give up on a server that is silent for `TIME`; 0: never")
+		"give up on a server silent for `TIME`; 0: never")
 	to.DurationVar(&p.flags.connect, "connect-timeout", 10*time.Second,
 		"give up on connecting after `TIME`; 0: never")
 	to.DurationVar(&p.flags.confirm, "confirm-timeout", 5*time.Second,
 		"wait `TIME` for a base server to confirm an upload")
 	to.DurationVar(&p.flags.kept, "kept-lifetime", 30*24*time.Hour,
 		"remove partial downloads after `TIME`; 0: never")
-	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
-		"speak auto, status or base; every server knows base")
+	to.TextVar(&s.Options.Exchange, "exchange", client.Auto,
+		"speak `WHICH` exchange: auto, status or base, which every server knows")
 	to.BoolVar(&p.flags.classic, "classic", false,
 		"speak the classic exchange, which has only get and quit")
 	to.Var(&p.flags.ports, "classic-ports",
 		"its ports (default 20021,20020,20023, or the neighbours of PORT)")
+	to.Lookup("classic-ports").DefValue = ""
+	p.flags.add(to, s)
 	to.StringVar(&p.flags.config, "config", configFile(),
 		"`FILE` of settings (default ferry/config in the user's config folder)")
 	to.Lookup("config").DefValue = ""
@@ -143,12 +136,11 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 		return args, nil
 	}
 	if err := cmd.Flags().Parse(args[at:]); err != nil {
-		return nil, flagError(err)
+		return nil, err
 	}
 	return append(args[:at:at], cmd.Flags().Args()...), nil
 }
 
-// helpCommand shows the shell's own help.
 func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "help [COMMAND]",
@@ -160,29 +152,6 @@ func (p *program) helpCommand() *cobra.Command {
 	}
 }
 
-func completionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:       "completion bash|zsh|fish|powershell",
-		Short:     "Print a script that completes command lines of ferry",
-		Hidden:    true,
-		Example:   "  source <(ferry completion bash)\n  ferry completion fish | source",
-		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			switch root := cmd.Root(); args[0] {
-			case "bash":
-				return root.GenBashCompletionV2(os.Stdout, true)
-			case "zsh":
-				return root.GenZshCompletion(os.Stdout)
-			case "fish":
-				return root.GenFishCompletion(os.Stdout, true)
-			default:
-				return root.GenPowerShellCompletionWithDesc(os.Stdout)
-			}
-		},
-	}
-}
-
 // candidates completes the program's command line.
 func (p *program) candidates(
 	cmd *cobra.Command, args []string, word string,
@@ -190,6 +159,7 @@ func (p *program) candidates(
 	if err := p.applySettings(cmd.Flags()); err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
+	p.shell.Ask = nil
 	p.shell.Options.DialTimeout, p.shell.Options.ReplyTimeout = completeWait, completeWait
 	names := p.shell.Candidates(cmd.Context(), args, word)
 	directive := cobra.ShellCompDirectiveNoFileComp

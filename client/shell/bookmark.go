@@ -2,9 +2,9 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -13,7 +13,8 @@ import (
 
 func runBookmark(_ context.Context, s *Shell, c *command) error {
 	if s.Config == nil || s.Config.Path == "" {
-		return failure("bookmark", client.ErrLocal, errNoConfig)
+		return failure("bookmark", client.ErrLocal,
+			errors.New("there is no folder for settings: set HOME or XDG_CONFIG_HOME"))
 	}
 	if len(c.words) == 0 {
 		var b strings.Builder
@@ -40,11 +41,7 @@ func runBookmark(_ context.Context, s *Shell, c *command) error {
 	if s.main == nil {
 		return errNoPlace
 	}
-	place := s.main.addr
-	if s.folder != "" {
-		u := url.URL{Path: "/" + s.folder + "/"}
-		place = scheme + s.main.addr + u.EscapedPath()
-	}
+	place := s.main.place(s.folder)
 	if err := checkBookmark(name, place); err != nil {
 		return &usageError{err}
 	}

@@ -49,7 +49,7 @@ func readConfig(path string) (string, error) {
 		return "", nil
 	}
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > configMax) {
-		err = fmt.Errorf("%s: no file of settings", path)
+		err = fmt.Errorf("%s: not a plain file, or over 1 MiB", path)
 	}
 	if err != nil {
 		return "", err
@@ -107,7 +107,8 @@ func configLine(line string) (key, value string, ok bool) {
 var (
 	errBookmarkName = errors.New("a bookmark's name is letters, digits, - and _, " +
 		"and neither a port nor a command of ferry")
-	errBookmarkPlace = errors.New("a bookmark is HOST:PORT or ferry://HOST:PORT/FOLDER/")
+	errBookmarkPlace = errors.New("a bookmark is [USER@]HOST:PORT, or ferry:// or " +
+		"ferrys:// and [USER@]HOST:PORT/FOLDER/")
 )
 
 // checkBookmark reports an invalid name or place.
@@ -143,36 +144,27 @@ func (c *Config) SetBookmark(name, place string) error {
 	if err != nil {
 		return err
 	}
-	pair := ""
-	if place != "" {
-		pair = fmt.Sprintf("%s = %s\n", name, place)
-	}
 	var b strings.Builder
-	within, set := false, false
+	within := false
 	for line := range strings.Lines(text) {
 		key, _, _ := configLine(line)
 		within = within || key == bookmarksHead
 		if !within || key != name {
 			b.WriteString(strings.TrimRight(line, "\r\n") + "\n")
-		} else if !set {
-			b.WriteString(pair)
-			set = true
 		}
 	}
-	if !set && place != "" {
+	delete(now.Bookmarks, name)
+	if place != "" {
 		if !within {
 			b.WriteString(bookmarksHead + "\n")
 		}
-		b.WriteString(pair)
+		fmt.Fprintf(&b, "%s = %s\n", name, place)
+		now.Bookmarks[name] = place
 	}
 	if err := writeWhole(c.Path, b.String()); err != nil {
 		return err
 	}
 	c.Bookmarks = now.Bookmarks
-	delete(c.Bookmarks, name)
-	if place != "" {
-		c.Bookmarks[name] = place
-	}
 	return nil
 }
 

@@ -15,13 +15,13 @@ import (
 // link is a session that reconnects when it is used after it was lost. It is owned by the goroutine
 // that uses it.
 type link struct {
-	shell  *Shell
-	addr   string
+	shell *Shell
+	server
 	client *client.Client
+	// as is who is logged in, nil for nobody; a further session logs in again.
+	as *client.Credentials
 	// exchange is what the session speaks, Auto to find out.
 	exchange client.Exchange
-	// status means that the server has spoken the status exchange.
-	status bool
 	// gauge measures the file that is moving, nil between files.
 	gauge atomic.Pointer[gauge]
 	// used is when the last command on it ended.
@@ -39,7 +39,6 @@ const (
 	retryWaitMost  = 30 * time.Second
 )
 
-// over reports whether the session has ended by itself.
 func (l *link) over() bool { return l.client != nil && l.client.Err() != nil }
 
 // do calls f with a live session, and again while it fails in a way that may pass and tries are
@@ -92,14 +91,13 @@ func (l *link) try(ctx context.Context, f func(*client.Client) error, again bool
 	}
 }
 
-// once calls f with a live session.
 func (l *link) once(ctx context.Context, f func(*client.Client) error) error {
 	if l.client == nil || l.over() {
-		c, err := client.Dial(ctx, l.addr, l.options())
+		c, err := l.dial(ctx)
 		if err != nil {
 			return err
 		}
-		l.client, l.status = c, c.Exchange() == client.Status
+		l.client = c
 	}
 	return f(l.client)
 }
@@ -111,10 +109,10 @@ func retryWait(try int) time.Duration {
 	return wait/2 + rand.N(wait/2)
 }
 
-// mayPass reports whether another try may succeed.
 func mayPass(err error) bool {
 	return isAny(err, client.ErrConnect, client.ErrLost, client.ErrBroken, client.ErrStalled,
-		client.ErrNoData, client.ErrBusy)
+		client.ErrNoData, client.ErrBusy) &&
+		!isAny(err, client.ErrUntrusted, client.ErrLogin, client.ErrNotAllowed)
 }
 
 // isAny reports whether an error is of one of the kinds.
@@ -134,9 +132,15 @@ func (l *link) leave(ctx context.Context) {
 	l.client = nil
 }
 
-// options are those of a link's session.
 func (l *link) options() client.Options {
 	o := l.shell.Options
+	o.Credentials = l.as
+	if l.tls {
+		trust := l.shell.Trust
+		if o.TLS = &trust; l.shell.KnownHosts != "" {
+			trust.Pin = l.shell.pinOf
+		}
+	}
 	if l.exchange != client.Auto {
 		o.Exchange = l.exchange
 	}
@@ -150,9 +154,16 @@ func (l *link) options() client.Options {
 
 // open makes a session and only then leaves the previous one.
 func (s *Shell) open(ctx context.Context, to target) error {
-	l := &link{shell: s, addr: to.addr}
-	if err := l.do(ctx, func(*client.Client) error { return nil }); err != nil {
-		return l.hinted(err)
+	l := &link{shell: s, server: to.server}
+	connect := func() error { return l.do(ctx, func(*client.Client) error { return nil }) }
+	err := connect()
+	if errors.Is(err, client.ErrUntrusted) {
+		if err = s.trust(ctx, err); err == nil {
+			err = connect()
+		}
+	}
+	if err != nil {
+		return err
 	}
 	s.leave(ctx)
 	s.main, s.last = l, to
@@ -165,7 +176,7 @@ func (s *Shell) open(ctx context.Context, to target) error {
 // connected reconnects a session that was lost.
 func (s *Shell) connected(ctx context.Context) error {
 	if s.main == nil {
-		return errNotConnected
+		return errors.New("not connected: open HOST PORT first")
 	}
 	if s.main.client != nil {
 		return nil
@@ -205,7 +216,7 @@ func (s *Shell) lost(err error) error {
 // leave ends the session, if there is one.
 func (s *Shell) leave(ctx context.Context) {
 	if s.main != nil {
-		s.last = target{addr: s.main.addr, folder: s.folder}
+		s.last = target{server: s.main.server, folder: s.folder}
 		s.main.leave(ctx)
 	}
 	s.main, s.folder = nil, ""

@@ -25,7 +25,7 @@ func addServing(f *pflag.FlagSet, o *reactor.Options) {
 		"write HOST:PORT to this `FILE` once clients can connect; for scripts")
 	f.BoolVar(&o.Classic, "classic", o.Classic,
 		"serve the classic exchange too, or only that if there is no PORT")
-	f.Var((*classicPorts)(&o.ClassicPorts), "classic-ports",
+	f.Var(&o.ClassicPorts, "classic-ports",
 		"its ports for control, files and messages; 0 picks a free one")
 	f.Var(&o.Durability, "durability",
 		"commit: reply to a put, rename or removal only when it is on the disk; none: reply "+
@@ -150,29 +150,6 @@ func (p *prefixes) Type() string { return "CIDR" }
 
 // mappedBits is how many bits go before an IPv4 address that is mapped into IPv6.
 const mappedBits = 96
-
-// classicPorts is a flag that takes three ports.
-type classicPorts reactor.ClassicPorts
-
-func (p *classicPorts) String() string { return reactor.ClassicPorts(*p).String() }
-
-func (p *classicPorts) Set(text string) error {
-	parts := strings.Split(text, ",")
-	to := []*uint16{&p.Control, &p.Files, &p.Messages}
-	if len(parts) != len(to) {
-		return errors.New("give three ports, such as 20021,20020,20023")
-	}
-	for i, part := range parts {
-		n, err := strconv.ParseUint(part, 10, 16)
-		if err != nil {
-			return errors.New("give three ports, such as 20021,20020,20023")
-		}
-		*to[i] = uint16(n)
-	}
-	return nil
-}
-
-func (p *classicPorts) Type() string { return "C,D,M" }
 
 // portNumber is a flag that takes a port; without it there is none.
 type portNumber int
