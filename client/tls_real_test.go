@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"ferry/codec"
 )
 
 // startedLine is what a server says at its start.
@@ -154,6 +156,49 @@ func TestGivenUpTransferByTLSLeavesSession(t *testing.T) {
 			wantKind(t, err, ErrGivenUp)
 			wantGet(t, c, "b", "text")
 		}
+	}
+}
+
+// TestAbandonedPutByTLSIsReset: an end in order would make an empty file.
+func TestAbandonedPutByTLSIsReset(t *testing.T) {
+	for _, version := range tlsVersions {
+		s := newTLSServer(t)
+		c := s.session(Options{TLS: s.trusted(version), Exchange: Base})
+		conn, _, err := c.open(t.Context(), named(codec.VerbPut, "new"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.done(conn, true)
+		s.log.await(t, "transfer ended")
+		if _, err := os.Stat(filepath.Join(s.root(), "new")); err == nil {
+			t.Error("a file was made")
+		}
+	}
+}
+
+// TestSegmentsTrustTheServerOfTheirSession, though they know it by its number only.
+func TestSegmentsTrustTheServerOfTheirSession(t *testing.T) {
+	s := newTLSServer(t)
+	data := random(3 << 20)
+	s.file("a", data)
+	trust := s.trusted(0)
+	addr := strings.Replace(s.addr, "127.0.0.1", "localhost", 1)
+	c, err := Dial(t.Context(), addr, Options{HelloWait: patience, TLS: &TLS{
+		Pin: func(of string) (*Pin, error) {
+			if of != addr {
+				return nil, nil
+			}
+			return &Pin{Fingerprint: *trust.Fingerprint}, nil
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	local := filepath.Join(t.TempDir(), "a")
+	moved, err := c.GetSegments(t.Context(), "a", local, 3)
+	if got, _ := os.ReadFile(local); err != nil || moved.Segments != 3 || !bytes.Equal(got, data) {
+		t.Errorf("%v: %+v", err, moved)
 	}
 }
 
