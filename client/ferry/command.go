@@ -181,7 +181,6 @@ func (p *program) candidates(
 	if err := p.applySettings(cmd.Flags()); err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
-	p.shell.Options.DialTimeout, p.shell.Options.ReplyTimeout = completeWait, completeWait
 	names := p.shell.Candidates(cmd.Context(), args, word)
 	directive := cobra.ShellCompDirectiveNoFileComp
 	if len(names) == 1 && strings.HasSuffix(names[0], "/") {
@@ -189,6 +188,3 @@ func (p *program) candidates(
 	}
 	return names, directive
 }
-
-// completeWait bounds how long Tab waits for a server.
-const completeWait = 2 * time.Second

@@ -226,7 +226,9 @@ func (s *Shell) Candidates(ctx context.Context, words []string, word string) []s
 	for _, w := range rest[1:] {
 		follows.add(w, false)
 	}
-	c, err := client.Dial(ctx, to.addr, s.Options)
+	o := s.Options
+	o.DialTimeout, o.ReplyTimeout = completeWait, completeWait
+	c, err := client.Dial(ctx, to.addr, o)
 	if err == nil {
 		s.main = &link{shell: s, addr: to.addr, client: c}
 		defer s.leave(ctx)
