@@ -160,7 +160,6 @@ func (p *program) candidates(
 		return nil, cobra.ShellCompDirectiveError
 	}
 	p.shell.Ask = nil
-	p.shell.Options.DialTimeout, p.shell.Options.ReplyTimeout = completeWait, completeWait
 	names := p.shell.Candidates(cmd.Context(), args, word)
 	directive := cobra.ShellCompDirectiveNoFileComp
 	if len(names) == 1 && strings.HasSuffix(names[0], "/") {
@@ -168,6 +167,3 @@ func (p *program) candidates(
 	}
 	return names, directive
 }
-
-// completeWait bounds how long Tab waits for a server.
-const completeWait = 2 * time.Second

@@ -41,12 +41,7 @@ type result struct {
 	Error string `json:"error,omitempty"`
 	Kind  string `json:"kind,omitempty"`
 
-	internal
-}
-
-// internal is the part of a result that scripts do not see.
-type internal struct {
-	// as is how the person named the other side, "" if nobody did.
+	// Scripts do not see the rest. as is how the person named the other side, "" if nobody did.
 	as  string
 	err error
 	// keeps means that an interrupted transfer can be resumed.
