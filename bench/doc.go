@@ -5,15 +5,16 @@
 // each; [Plan.Run] carries it out and returns a [Result], which can be printed, compared, checked
 // and drawn. The program is bench/ferrybench.
 //
-//	run ─ order ─► worker (here or a process) ─ share ─► loop ─ job ─► protocol (a session)
-//	 ▲ Turn             │ report                          │ record
-//	 └──────────────────┴─────────────────────────────────┘
+// The clients of a turn are divided among loops, one as a rule. A loop drives its clients on one
+// goroutine, by epoll, so a load runs on Linux only; a protocol decides what to send and what the
+// answers mean, without sockets or a clock:
 //
-// The clients of a turn are divided among workers. Each worker drives its share with one event
-// loop; a protocol decides what to send and what the answers mean, without sockets or a clock.
+//	run ─ span ─► loop ─ job ─► protocol (a session)
+//	 ▲ Turn        │ record
+//	 └─────────────┘
 //
 // A turn opens sessions, warms up, and then starts jobs for some time; every job that was started
 // is finished. The usage of server and harness therefore belongs to exactly those jobs. In a closed
-// loop the turn's seconds are the average time that a client was busy, from its begin to the end of
+// loop the turn's seconds are the average time that a client was busy, from the start to the end of
 // its last job; in an open loop they are the time in which jobs were due to start.
 package bench

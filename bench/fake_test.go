@@ -257,7 +257,15 @@ func (f *fake) send(data net.Conn, name string, wrong fault) {
 		answer = []byte("no number!")
 	default:
 	}
-	_, _ = data.Write(append(answer, file...))
+	sendAndEnd(data, append(answer, file...))
+}
+
+// sendAndEnd sends everything and waits for the client to close. If this side closed first, a
+// system that is short of TCP memory could reset the connection with bytes unsent.
+func sendAndEnd(data net.Conn, content []byte) {
+	_, _ = data.Write(content)
+	_ = data.(*net.TCPConn).CloseWrite()
+	_, _ = io.Copy(io.Discard, data)
 }
 
 func (f *fake) receive(data net.Conn, name string) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -131,9 +132,23 @@ func watchUsage(pid int) (end func() (*Usage, []Usage)) {
 		}
 		return now
 	}
-	stop := everyTick(sampleEvery, func(time.Time) { sample() })
+	stop := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		second := time.NewTicker(sampleEvery)
+		defer second.Stop()
+		for {
+			select {
+			case <-second.C:
+				sample()
+			case <-stop:
+				return
+			}
+		}
+	})
 	return func() (*Usage, []Usage) {
-		stop()
+		close(stop)
+		watch.Wait()
 		whole := sample()
 		if whole == nil {
 			return nil, samples

@@ -61,7 +61,6 @@ func (p classicPorts) parse(line []byte) (uint16, error) {
 	return port, nil
 }
 
-// appendClassic appends a command's line.
 func appendClassic(dst []byte, verb codec.Verb, name string) ([]byte, error) {
 	if verb == codec.VerbQuit {
 		return codec.AppendGoodbye(dst), nil

@@ -23,8 +23,6 @@ type Client struct {
 	limits
 	// swept is the local folder that was last searched for leftovers.
 	swept string
-	// folder is where Cd went, "" for the served root.
-	folder string
 }
 
 // limits are sizes in bytes and waits that tests change.
@@ -131,7 +129,6 @@ func asciiHost(addr string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// addressPort is the port of HOST:PORT.
 func addressPort(addr string) (uint16, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {

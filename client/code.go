@@ -2,7 +2,6 @@ package client
 
 import (
 	"cmp"
-	"strconv"
 	"strings"
 
 	"ferry/codec"
@@ -39,7 +38,6 @@ var noFileKinds = map[codec.Verb]error{
 	codec.VerbPartSum:  ErrNotFound,
 	codec.VerbDropPart: ErrNotFound,
 	codec.VerbList:     ErrNoFolder,
-	codec.VerbCd:       ErrNoFolder,
 }
 
 // replyError is the error about name that a reply of 400 or more is.
@@ -58,7 +56,7 @@ func replyError(q codec.Request, ev codec.Event) *Error {
 		kind = ErrNotDone
 	}
 	e := failure(cmp.Or(label(q), q.Verb.String()), kind, nil)
-	e.Code, e.also = int(ev.N), baseSign(q.Verb, ev.N)
+	e.Code = int(ev.N)
 	text := string(ev.Data)
 	if ev.N == codec.CodeNotAllowed {
 		// The protocol's verb says less than the name.
@@ -69,20 +67,3 @@ func replyError(q codec.Request, ev codec.Event) *Error {
 	}
 	return e
 }
-
-// baseSign is the kind of the failure in base, nil for none: it resets a put, and announces a size
-// of 0 for a file that cannot be sent.
-func baseSign(verb codec.Verb, code int64) error {
-	switch verb {
-	case codec.VerbPut, codec.VerbPutPart, codec.VerbNewPart:
-		return ErrRefused
-	case codec.VerbGet, codec.VerbGetPart:
-		if code >= 500 && code != codec.CodeUnknown {
-			return ErrNothingSent
-		}
-	default:
-	}
-	return nil
-}
-
-func codeText(code int64) string { return strconv.FormatInt(code, 10) }

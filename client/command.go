@@ -95,31 +95,9 @@ func (c *Client) Rename(ctx context.Context, from, to string) error {
 	return err
 }
 
-// Cd makes names relative to a folder, and returns that as the server calls it.
-func (c *Client) Cd(ctx context.Context, path string) (string, error) {
-	ev, err := c.call(ctx, named(codec.VerbCd, path), codec.CodeDone)
-	if err == nil {
-		c.folder = string(ev.Data)
-	}
-	return string(ev.Data), err
-}
-
-// Pwd returns the folder that names are relative to, as the server calls it.
-func (c *Client) Pwd(ctx context.Context) (string, error) {
-	ev, err := c.call(ctx, codec.Request{Verb: codec.VerbPwd}, codec.CodeFolder)
-	return string(ev.Data), err
-}
-
 // Noop does nothing; the server's answer shows that the session stands.
 func (c *Client) Noop(ctx context.Context) error {
 	_, err := c.call(ctx, codec.Request{Verb: codec.VerbNoop}, codec.CodeOkay)
-	return err
-}
-
-// Abort sends abor on an idle session. A running call is ended by its context, and sends abor by
-// itself.
-func (c *Client) Abort(ctx context.Context) error {
-	_, err := c.call(ctx, codec.Request{Verb: codec.VerbAbort}, codec.CodeComplete)
 	return err
 }
 

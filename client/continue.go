@@ -220,7 +220,8 @@ func (c *Client) agrees(
 	ctx context.Context, q codec.Request, file io.ReaderAt, size int64,
 ) (bool, error) {
 	if !c.features.Allows(q.Verb) {
-		return false, failure(label(q), ErrUnsupported, errNoSums)
+		return false, failure(label(q), ErrUnsupported,
+			wording("this server computes no checksums"))
 	}
 	type result struct {
 		sum Sum
@@ -249,8 +250,6 @@ func (c *Client) agrees(
 	return err == nil && ours.sum == theirs && theirs.Size == size, err
 }
 
-const errNoSums = wording("this server computes no checksums")
-
 // refusedOnly is nil for an error that is only the server's refusal: there is another way.
 func refusedOnly(err error) error {
 	var e *Error
@@ -267,9 +266,7 @@ func unmodified(file *os.File, was fs.FileInfo) error {
 		return failure(file.Name(), ErrLocal, err)
 	}
 	if is.Size() != was.Size() || !is.ModTime().Equal(was.ModTime()) {
-		return failure(file.Name(), ErrMismatch, errChangedHere)
+		return failure(file.Name(), ErrMismatch, errors.New("file changed during upload"))
 	}
 	return nil
 }
-
-var errChangedHere = errors.New("file changed during upload")

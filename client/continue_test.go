@@ -102,7 +102,7 @@ func TestUploadResumesFromEveryByte(t *testing.T) {
 				r.write(t)
 				r.once(after, how)
 				_, err := r.session(piece).PutFileContinue(t.Context(), "a", r.local)
-				kind := ErrRefused
+				kind := ErrBroken
 				if how == withControl {
 					kind = ErrLost
 				}
@@ -233,7 +233,7 @@ func TestUploadRestartsOnDifferentPart(t *testing.T) {
 		r.write(t)
 		r.once(20, byReset)
 		_, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
-		wantKind(t, err, ErrRefused)
+		wantKind(t, err, ErrBroken)
 		r.change(func() {
 			for _, p := range r.parts {
 				spoil(r, p)
@@ -274,11 +274,7 @@ func TestOtherNamesAndFoldersAreOtherUploads(t *testing.T) {
 	r := newResuming(t, 40)
 	r.write(t)
 	r.once(20, byClose)
-	c := r.session(codec.FieldMax)
-	if _, err := c.Cd(t.Context(), "/d"); err != nil {
-		t.Fatal(err)
-	}
-	_, _ = c.PutFileContinue(t.Context(), "a", r.local)
+	_, _ = r.session(codec.FieldMax).PutFileContinue(t.Context(), "/d/a", r.local)
 	moved, err := r.session(codec.FieldMax).PutFileContinue(t.Context(), "a", r.local)
 	if err != nil || moved.Kept != 0 {
 		t.Errorf("a in the root: %v, %v", moved, err)

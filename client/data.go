@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -160,9 +159,6 @@ func (c *control) failed(ctx context.Context, q codec.Request, cause error) erro
 	if !errors.As(cause, &seen) {
 		seen = failure(label(q), ErrBroken, cause)
 	}
-	if seen.also == nil {
-		seen.also = baseBreak(q.Verb, seen.Kind)
-	}
 	last, err := c.failureReply(ctx, seen.Kind)
 	if err == nil && last.N == codec.CodeTooBusy {
 		err = c.closedByServer(last)
@@ -176,29 +172,11 @@ func (c *control) failed(ctx context.Context, q codec.Request, cause error) erro
 	case err != nil:
 		return err
 	case last.N >= 400 && last.N != codec.CodeAborted && !errors.Is(seen.Kind, ErrLocal):
-		e := replyError(q, last)
-		e.also = baseBreak(q.Verb, e.Kind)
-		return e
+		return replyError(q, last)
 	case last.N >= 400:
 		seen.Code = int(last.N)
 	}
 	return seen
-}
-
-// ownKinds are failures of this side, and those that base reports as well.
-var ownKinds = []error{ErrLocal, ErrGivenUp, ErrClosed, ErrNoData}
-
-// baseBreak is the kind that a broken transfer has in base.
-func baseBreak(verb codec.Verb, kind error) error {
-	switch {
-	case slices.Contains(ownKinds, kind):
-		return nil
-	case verb == codec.VerbPut || verb == codec.VerbPutPart:
-		return ErrRefused
-	case !errors.Is(kind, ErrBroken):
-		return ErrBroken
-	}
-	return nil
 }
 
 // failureReply is the final reply of a command whose data connection failed. If the network was at

@@ -11,8 +11,7 @@
 //
 // Base reports few errors. A size of 0 may be an empty file or a missing one: [ErrNothingSent]. A
 // put is [Confirmed] by a clean close, fails by a reset ([ErrRefused]), and is [Unconfirmed] if the
-// server stays silent. After [ErrLost] the session is gone; other errors concern one transfer. A
-// program that checks for base's kinds finds them in status as well.
+// server stays silent. After [ErrLost] the session is gone; other errors concern one transfer.
 //
 // [Classic] only fetches files. A missing one is reported ([ErrNotFound]). A file has no size: it
 // ends with a clean close, and one that fails with a reset, so that what is cut off cleanly looks

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"io/fs"
@@ -15,7 +14,7 @@ import (
 
 // GetFile fetches a file to the local path, and returns its size. Downloads are atomic: the file
 // grows in the same folder under a hidden name, and gets its name once it is complete. It replaces
-// a plain file, and nothing else.
+// a plain file, and nothing else. While another call fetches to the same path it is an ErrBusy.
 //
 // In base a size of 0 never replaces a file that has content. It makes a new empty file only if the
 // listing of the remote folder has the name, and is an ErrNothingSent otherwise.
@@ -99,41 +98,33 @@ func (c *Client) fetchEmpty(ctx context.Context, name string, d *download, nothi
 }
 
 // download is a local file that is being fetched, under a hidden name in the folder of its path: a
-// rename must not cross disks. It is owned by one call.
+// rename must not cross disks. It is locked, and owned by one call.
 type download struct {
 	path string
 	// old is what stands under the path, nil for nothing.
 	old  fs.FileInfo
 	file *os.File
-	// resumable means a fixed hidden name with a lock and a note, which stays if the transfer
-	// breaks off.
-	resumable bool
 }
 
-// The prefixes of hidden names: of downloads that are dropped if they break off, and of resumable
-// ones.
-const (
-	downloadPrefix = ".ferry-get-"
-	keptPrefix     = ".ferry-part-"
-)
+// keptPrefix begins the hidden names of downloads.
+const keptPrefix = ".ferry-part-"
 
-// keptPath is the hidden path of a resumable download.
 func keptPath(local string) string {
 	folder, base := filepath.Split(local)
 	return filepath.Join(folder, keptPrefix+hashName(base))
 }
 
-// create makes the hidden file of a download that cannot be resumed.
+// create opens the hidden file of a download that cannot be resumed, and empties it.
 func (d *download) create(int64) (io.Writer, error) {
-	hidden := filepath.Join(filepath.Dir(d.path), downloadPrefix+rand.Text())
-	// The umask decides the mode, as for any file that the user makes.
-	f, err := os.OpenFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
+	if err := d.open(); err != nil {
+		return nil, err
+	}
+	if err := d.file.Truncate(0); err != nil {
+		d.drop()
 		return nil, failure(d.path, ErrLocal, err)
 	}
-	d.file = f
 	d.copyMode(0)
-	return f, nil
+	return d.file, nil
 }
 
 // copyMode gives the file the mode of what it replaces, and more. Where modes mean nothing it
@@ -144,11 +135,11 @@ func (d *download) copyMode(more fs.FileMode) {
 	}
 }
 
-// resume opens what an earlier call kept of a download, or makes it.
-func resume(local string, old fs.FileInfo) (*download, error) {
-	d := &download{path: local, old: old, resumable: true}
-	hidden := keptPath(local)
+// open opens what an earlier call kept of the download, or makes it.
+func (d *download) open() error {
+	hidden := keptPath(d.path)
 	for {
+		// The umask decides the mode, as for any file that the user makes.
 		f, err := os.OpenFile(hidden, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if errors.Is(err, fs.ErrExist) {
 			// Do not follow a link that somebody planted.
@@ -158,11 +149,11 @@ func resume(local string, old fs.FileInfo) (*download, error) {
 			}
 		}
 		if err != nil {
-			return nil, failure(local, ErrLocal, err)
+			return failure(d.path, ErrLocal, err)
 		}
 		if err := lockFile(f); err != nil {
 			_ = f.Close()
-			return nil, failure(local, ErrBusy, wording("another transfer fetches to this file"))
+			return failure(d.path, ErrBusy, wording("another transfer fetches to this file"))
 		}
 		// Its last holder may have renamed it: then it is not ours to write to.
 		here, err := f.Stat()
@@ -172,19 +163,18 @@ func resume(local string, old fs.FileInfo) (*download, error) {
 			err = errNotPlain
 		case err == nil && lost == nil && os.SameFile(here, there):
 			d.file = f
-			return d, nil
+			return nil
 		}
 		_ = f.Close()
 		if err != nil {
-			return nil, failure(hidden, ErrLocal, err)
+			return failure(hidden, ErrLocal, err)
 		}
 	}
 }
 
-// note is the path of a resumable download's note.
 func (d *download) note() string { return d.file.Name() + noteEnd }
 
-// restart empties a resumable download, and then notes which remote file it will hold.
+// restart empties the download, and then notes which remote file it will hold.
 func (d *download) restart(about note) error {
 	if err := d.file.Truncate(0); err != nil {
 		return err
@@ -210,11 +200,9 @@ func (d *download) drop() {
 	if d.file == nil {
 		return
 	}
-	if d.resumable {
-		_ = os.Remove(d.note())
-		_ = os.Remove(d.note() + noteNew)
-	}
-	if renameClosed || !d.resumable {
+	_ = os.Remove(d.note())
+	_ = os.Remove(d.note() + noteNew)
+	if renameClosed {
 		_ = d.file.Close()
 	}
 	_ = os.Remove(d.file.Name())
@@ -245,14 +233,9 @@ func (d *download) commit() error {
 	if closed := d.file.Close(); err == nil && !renameClosed {
 		err = closed
 	}
-	if err == nil && d.resumable {
-		_ = os.Remove(d.note())
-	}
 	if err != nil {
-		if !d.resumable {
-			_ = os.Remove(hidden)
-		}
 		return failure(d.path, ErrLocal, err)
 	}
+	_ = os.Remove(d.note())
 	return nil
 }

@@ -81,7 +81,7 @@ type Error struct {
 	Code int
 	// Err is the cause, or nil when the kind says it all.
 	Err error
-	// also is the kind that base has for the same, nil when there is none: its users ask for it.
+	// also is another kind that it is of, nil for none.
 	also error
 }
 
@@ -97,14 +97,14 @@ func (e *Error) Error() string {
 	var said serverMessage
 	var put wording
 	if errors.Is(e.Kind, ErrLost) && e.Code != 0 && errors.As(e.Err, &said) {
-		text += ": " + Printable(said.Error())
+		text += ": " + codec.Printable(said.Error())
 	} else if errors.As(e.Err, &said) {
 		text = said.Error()
 		if e.Code != 0 {
 			// Servers begin their words with the name, as far as it can be printed, which stands
 			// there already.
 			named := codec.AppendPrintable(nil, []byte(e.Name))
-			text = Printable(strings.TrimPrefix(text, string(named)+": "))
+			text = codec.Printable(strings.TrimPrefix(text, string(named)+": "))
 		}
 	} else if errors.As(e.Err, &put) {
 		text = put.Error()
@@ -121,7 +121,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the kind, the kind in base, and the cause.
+// Unwrap gives the kinds and the cause.
 func (e *Error) Unwrap() []error {
 	all := []error{e.Kind}
 	if e.also != nil {
@@ -231,8 +231,6 @@ type reworded struct {
 	text string
 }
 
-// Error is the other words.
 func (e *reworded) Error() string { return e.text }
 
-// Unwrap gives the error.
 func (e *reworded) Unwrap() error { return e.error }

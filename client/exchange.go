@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"ferry/codec"
@@ -31,6 +32,19 @@ func (e Exchange) String() string {
 		return "unknown"
 	}
 	return exchangeNames[e]
+}
+
+// MarshalText returns the exchange's name.
+func (e Exchange) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads an exchange's name.
+func (e *Exchange) UnmarshalText(text []byte) error {
+	i := slices.Index(exchangeNames[:], string(text))
+	if i < 0 {
+		return errors.New("give auto, base, status or classic")
+	}
+	*e = Exchange(i)
+	return nil
 }
 
 // Features is what a status server announces that it does.
@@ -178,5 +192,4 @@ func (c *control) useUp(ctx context.Context, port int64) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(conn, useUpMost))
 }
 
-// useUpMost bounds the bytes read of an unsolicited message.
 const useUpMost = 64 << 10

@@ -198,13 +198,9 @@ func TestBaseRefusesStatusCommands(t *testing.T) {
 		"rmdir":   func() error { return c.Rmdir(ctx, "a") },
 		"rm":      func() error { return c.Remove(ctx, "a") },
 		"rnfr":    func() error { return c.Rename(ctx, "a", "b") },
-		"cd":      func() error { _, err := c.Cd(ctx, "a"); return err },
-		"pwd":     func() error { _, err := c.Pwd(ctx); return err },
 		"noop":    func() error { return c.Noop(ctx) },
-		"abor":    func() error { return c.Abort(ctx) },
 		"ls":      func() error { _, err := c.ListLong(ctx, ""); return err },
 		"sum":     func() error { _, err := c.Sum(ctx, XXH3, "a"); return err },
-		"sumpart": func() error { _, err := c.SumPart(ctx, XXH3, "a", 0, 1); return err },
 		"putpart": func() error { _, err := c.PutFileContinue(ctx, "a", local); return err },
 		"getpart": func() error { _, err := c.GetFileContinue(ctx, "a", local); return err },
 	} {

@@ -61,9 +61,6 @@ func FuzzControl(f *testing.F) {
 			_, err = c.Sum(t.Context(), XXH3, "a")
 		}
 		if err == nil {
-			_, err = c.Pwd(t.Context())
-		}
-		if err == nil {
 			err = c.Rename(t.Context(), "a", "b")
 		}
 		_ = c.Mkdir(t.Context(), "a")

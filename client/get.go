@@ -196,7 +196,6 @@ func (r *receiver) run(ctx context.Context, to *sink) error {
 	}
 }
 
-// announced takes the size.
 func (r *receiver) announced(n int64, to *sink) (err error) {
 	r.size = n
 	switch {

@@ -40,8 +40,8 @@ func (c *Client) GetFileContinue(ctx context.Context, name, local string) (Moved
 		return moved, nil
 	}
 	c.sweepLeftovers(local)
-	d, err := resume(local, old)
-	if err != nil {
+	d := &download{path: local, old: old}
+	if err := d.open(); err != nil {
 		return Moved{}, err
 	}
 	moved.Kept, err = c.getRest(ctx, name, d, info)
@@ -105,7 +105,7 @@ func dropKept(local string, old fs.FileInfo) {
 	if _, err := os.Lstat(keptPath(local)); err != nil {
 		return
 	}
-	if d, err := resume(local, old); err == nil {
+	if d := (download{path: local, old: old}); d.open() == nil {
 		d.drop()
 	}
 }
@@ -150,12 +150,10 @@ func (c *Client) compare(ctx context.Context, name string, file *os.File, size i
 	q := codec.Request{Verb: codec.VerbSum, Algo: XXH3, Name: []byte(name)}
 	same, err := c.agrees(ctx, q, file, size)
 	if err == nil && !same {
-		err = failure(name, ErrMismatch, errSums)
+		err = failure(name, ErrMismatch, errors.New("their checksums are not the same"))
 	}
 	return err
 }
-
-var errSums = errors.New("their checksums are not the same")
 
 // keptPrefix is how many of the kept bytes are the remote file's beginning.
 func (c *Client) keptPrefix(

@@ -248,7 +248,7 @@ func TestHiddenNamesAreReserved(t *testing.T) {
 	r.set(r.data)
 	hidden := keptPath(r.local)
 	for _, text := range []string{
-		filepath.Base(hidden), strings.ToUpper(filepath.Base(hidden)) + noteEnd, ".ferry-get-X",
+		filepath.Base(hidden), strings.ToUpper(filepath.Base(hidden)) + noteEnd, ".ferry-part-X",
 	} {
 		_, err := LocalName("folder/" + text)
 		wantKind(t, err, ErrName)
@@ -357,7 +357,7 @@ func TestReplacedDownloadIsNotCommitted(t *testing.T) {
 	if _, err := os.Stat(r.local); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("it has the name: %v", err)
 	}
-	for _, name := range []string{filepath.Base(hidden), downloadPrefix + "x", ".Ferry-Part-X"} {
+	for _, name := range []string{filepath.Base(hidden), keptPrefix + "x", ".Ferry-Part-X"} {
 		if _, err := LocalName("pub/" + name); !errors.Is(err, ErrName) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -32,7 +32,7 @@ func TestLeftoversDescribeDownloads(t *testing.T) {
 	r := newResuming(t, 40)
 	r.set(r.data)
 	hidden := r.leave(t, "one", time.Hour)
-	writeFile(t, r.dir, downloadPrefix+"X", "abc")
+	writeFile(t, r.dir, keptPrefix+"X", "abc")
 	writeFile(t, r.dir, "other", "abc")
 	list, err := Leftovers(r.dir)
 	if err != nil || len(list) != 2 {
@@ -73,13 +73,13 @@ func TestOldLeftoversAreRemoved(t *testing.T) {
 	const month = 31 * 24 * time.Hour
 	old, fresh := r.leave(t, "old", month), r.leave(t, "fresh", month-2*24*time.Hour)
 	busy := r.leave(t, "busy", month)
-	writeFile(t, r.dir, downloadPrefix+"X", "abc")
+	writeFile(t, r.dir, keptPrefix+"X", "abc")
 	at := time.Now().Add(-month)
-	if err := os.Chtimes(filepath.Join(r.dir, downloadPrefix+"X"), at, at); err != nil {
+	if err := os.Chtimes(filepath.Join(r.dir, keptPrefix+"X"), at, at); err != nil {
 		t.Fatal(err)
 	}
-	held, err := resume(filepath.Join(r.dir, "busy"), nil)
-	if err != nil {
+	held := download{path: filepath.Join(r.dir, "busy")}
+	if err := held.open(); err != nil {
 		t.Fatal(err)
 	}
 	defer held.file.Close()

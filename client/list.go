@@ -37,7 +37,6 @@ func (c *Client) list(ctx context.Context, path string) ([]string, error) {
 	return names(text), nil
 }
 
-// listing fetches a listing's text.
 func (c *Client) listing(ctx context.Context, q codec.Request) (string, error) {
 	var text strings.Builder
 	to := sink{begin: func(n int64) (io.Writer, error) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 )
 
@@ -32,40 +31,20 @@ func checkLocal(base string, windows bool) error {
 		return errors.New("it is reserved for downloads in progress")
 	case strings.ContainsRune(base, '/') || strings.ContainsRune(base, filepath.Separator):
 		return errors.New("it holds a separator")
-	case windows:
-		return checkWindows(base)
-	}
-	return nil
-}
-
-// isHidden recognizes the names of downloads: a server that could use them could put one file in
-// another's place. Some systems ignore case.
-func isHidden(base string) bool {
-	base = strings.ToLower(base)
-	return strings.HasPrefix(base, downloadPrefix) || strings.HasPrefix(base, keptPrefix)
-}
-
-// checkWindows refuses what Windows cannot hold, or takes for a device or a stream.
-func checkWindows(base string) error {
-	bad := func(r rune) bool { return r < ' ' || strings.ContainsRune(`\:*?"<>|`, r) }
-	if strings.ContainsFunc(base, bad) {
+	case windows && strings.ContainsFunc(base, isWindowsMark):
 		return errors.New(`no name on Windows holds \ : * ? " < > | or a control character`)
-	}
-	if strings.HasSuffix(base, ".") || strings.HasSuffix(base, " ") {
+	case windows && strings.HasSuffix(base, ".") || windows && strings.HasSuffix(base, " "):
 		return errors.New("a dot or a space at its end is dropped by Windows")
-	}
-	stem, _, _ := strings.Cut(base, ".")
-	stem = strings.ToUpper(strings.TrimRight(stem, " "))
-	if slices.Contains(windowsDevices, stem) {
+	case !filepath.IsLocal(base):
 		return errors.New("reserved for a device by Windows")
 	}
 	return nil
 }
 
-var windowsDevices = []string{
-	"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$",
-	"COM0", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9",
-	"COM¹", "COM²", "COM³",
-	"LPT0", "LPT1", "LPT2", "LPT3", "LPT4", "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
-	"LPT¹", "LPT²", "LPT³",
+func isWindowsMark(r rune) bool { return r < ' ' || strings.ContainsRune(`\:*?"<>|`, r) }
+
+// isHidden recognizes the hidden names of downloads: a server that could use them could put one
+// file in another's place. Some systems ignore case.
+func isHidden(base string) bool {
+	return strings.HasPrefix(strings.ToLower(base), keptPrefix)
 }

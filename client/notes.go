@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -40,9 +41,6 @@ type note struct {
 
 // note is about a remote file as a local one, or the remote one itself, is now.
 func (c *Client) note(name string, size int64, modified time.Time) note {
-	if !strings.HasPrefix(name, "/") {
-		name = path.Join(c.folder, name)
-	}
 	return note{
 		Server: cmp.Or(c.options.ServerName, strings.ToLower(c.target)),
 		Name:   noteName(path.Join("/", name)),
@@ -53,8 +51,6 @@ func (c *Client) note(name string, size int64, modified time.Time) note {
 const (
 	// noteMost bounds a note in bytes: two of the longest names, escaped.
 	noteMost = 64 << 10
-	// hashDigits is the length of what hashName makes, in characters.
-	hashDigits = 32
 	// noteEnd ends the names of notes.
 	noteEnd = ".json"
 	// noteBegin begins the names of notes that are being written.
@@ -67,11 +63,10 @@ type notes struct {
 	lifetime time.Duration
 }
 
-// notes is the folder of this client.
 func (c *Client) notes() notes {
 	n := notes{c.options.NotesFolder, c.options.NotesLifetime}
-	if n.folder == "" {
-		n.folder = defaultNotes(runtime.GOOS, os.Getenv, os.UserHomeDir)
+	if state := StateFolder(); n.folder == "" && state != "" {
+		n.folder = filepath.Join(state, "uploads")
 	}
 	if n.lifetime < 0 {
 		n.folder = ""
@@ -79,24 +74,23 @@ func (c *Client) notes() notes {
 	return n
 }
 
-// defaultNotes is a user's folder for notes, "" if no home is known. By the XDG rule relative paths
-// are ignored.
-func defaultNotes(system string, env func(string) string, home func() (string, error)) string {
-	const below = "ferry/uploads"
-	if base := env("XDG_STATE_HOME"); filepath.IsAbs(base) {
-		return filepath.Join(base, below)
+// StateFolder is the user's folder for what ferry remembers, "" if no home is known. By the XDG
+// rule relative paths are ignored.
+func StateFolder() string {
+	base := os.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(base) && runtime.GOOS == "windows" {
+		base = os.Getenv("LocalAppData")
 	}
-	if base := env("LocalAppData"); system == "windows" && filepath.IsAbs(base) {
-		return filepath.Join(base, below)
+	if !filepath.IsAbs(base) {
+		home, err := os.UserHomeDir()
+		if err != nil || !filepath.IsAbs(home) {
+			return ""
+		}
+		base = filepath.Join(home, ".local", "state")
 	}
-	base, err := home()
-	if err != nil || !filepath.IsAbs(base) {
-		return ""
-	}
-	return filepath.Join(base, ".local", "state", below)
+	return filepath.Join(base, "ferry")
 }
 
-// path is the path of an upload's note.
 func (n notes) path(about note) string {
 	key := strings.Join([]string{
 		about.Server, about.Name,
@@ -183,7 +177,7 @@ func (n notes) sweep(now time.Time) {
 		return
 	}
 	for _, e := range entries {
-		if !isNoteName(e.Name()) {
+		if !noteFile.MatchString(e.Name()) {
 			continue // other programs may use the folder too
 		}
 		info, err := e.Info()
@@ -193,17 +187,9 @@ func (n notes) sweep(now time.Time) {
 	}
 }
 
-// isNoteName recognizes the names that path and save make.
-func isNoteName(name string) bool {
-	if unfinished, found := strings.CutPrefix(name, noteBegin); found {
-		_, name, _ = strings.Cut(unfinished, "-")
-	}
-	digits, found := strings.CutSuffix(name, noteEnd)
-	_, err := hex.DecodeString(digits)
-	return found && err == nil && len(digits) == hashDigits
-}
+// noteFile matches the names that path and save make.
+var noteFile = regexp.MustCompile(`^(\.note-\d+-)?[0-9a-f]{32}\.json$`)
 
-// readNote reads a note's file.
 func readNote(path string) (note, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -228,7 +214,6 @@ func noteName(name string) string {
 	return strconv.QuoteToASCII(name)
 }
 
-// parseNote reads a note's text.
 func parseNote(text []byte) (note, error) {
 	var n note
 	if len(text) > noteMost || json.Unmarshal(text, &n) != nil {

@@ -60,7 +60,7 @@ func TestNotesExpire(t *testing.T) {
 	left := filepath.Join(n.folder, noteBegin+"123-"+filepath.Base(n.path(aNote)))
 	foreign := []string{
 		"letter.txt", "other.json", ".note-mine", noteBegin + "1-x.json",
-		strings.Repeat("g", hashDigits) + noteEnd, strings.Repeat("a", hashDigits),
+		strings.Repeat("g", 32) + noteEnd, strings.Repeat("a", 32),
 	}
 	for i, name := range foreign {
 		foreign[i] = filepath.Join(n.folder, name)
@@ -149,29 +149,17 @@ func TestConcurrentWritersLeaveValidNotes(t *testing.T) {
 	}
 }
 
-func TestNotesFolderFollowsXDG(t *testing.T) {
-	home := func() (string, error) { return "/home/ann", nil }
-	nobody := func() (string, error) { return "", errors.New("none") }
-	for _, test := range []struct {
-		system string
-		env    map[string]string
-		home   func() (string, error)
-		want   string
-	}{
-		{"linux", nil, home, "/home/ann/.local/state/ferry/uploads"},
-		{"linux", map[string]string{"XDG_STATE_HOME": "/s"}, home, "/s/ferry/uploads"},
-		{
-			"linux",
-			map[string]string{"XDG_STATE_HOME": "s"},
-			home,
-			"/home/ann/.local/state/ferry/uploads",
-		},
-		{"windows", map[string]string{"LocalAppData": "/l"}, home, "/l/ferry/uploads"},
-		{"linux", map[string]string{"LocalAppData": "/l"}, nobody, ""},
+func TestStateFolderFollowsXDG(t *testing.T) {
+	for _, test := range []struct{ xdg, home, want string }{
+		{"", "/home/ann", "/home/ann/.local/state/ferry"},
+		{"/s", "/home/ann", "/s/ferry"},
+		{"s", "/home/ann", "/home/ann/.local/state/ferry"},
+		{"", "", ""},
 	} {
-		got := defaultNotes(test.system, func(k string) string { return test.env[k] }, test.home)
-		if filepath.ToSlash(got) != test.want {
-			t.Errorf("%s: %s, want %s", test.system, got, test.want)
+		t.Setenv("XDG_STATE_HOME", test.xdg)
+		t.Setenv("HOME", test.home)
+		if got := StateFolder(); filepath.ToSlash(got) != test.want {
+			t.Errorf("%+v: %s", test, got)
 		}
 	}
 }

@@ -79,7 +79,6 @@ const (
 	keptLifetime        = 30 * 24 * time.Hour
 )
 
-// validate returns every fault at once.
 func (o *Options) validate() error {
 	var faults []error
 	if o.BufferSize != 0 && o.BufferSize < bufferSizeMin {

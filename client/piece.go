@@ -112,7 +112,8 @@ func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error)
 		case codec.CodeBusy:
 			return codec.PartID{}, marked(e, errNoPart)
 		case codeNoCommand, codeNotForThose:
-			e.Kind, e.Err = ErrTooLarge, errNeedsParts
+			e.Kind = ErrTooLarge
+			e.Err = wording("too large for one piece, and the server keeps no parts there")
 			return codec.PartID{}, marked(e, errNoPart)
 		}
 	}
@@ -125,8 +126,6 @@ func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error)
 	}
 	return part, nil
 }
-
-const errNeedsParts = wording("too large for one piece, and the server keeps no parts there")
 
 // dropPart gives up an upload. If that fails the server forgets the part in time.
 func (c *Client) dropPart(ctx context.Context, part codec.PartID) {

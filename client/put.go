@@ -23,18 +23,6 @@ const (
 	Confirmed
 )
 
-// String is for people.
-func (s Stored) String() string {
-	switch s {
-	case Confirmed:
-		return "stored"
-	case Unconfirmed:
-		return "sent, not confirmed"
-	default:
-		return "not stored"
-	}
-}
-
 // Put stores size bytes from r under name. In status it returns when the server has confirmed the
 // file: Confirmed or an error. In base the bytes are one record, and a size over codec.FieldMax is
 // an ErrTooLarge before anything is sent. If r ends or fails early the data connection is reset, so
@@ -153,7 +141,6 @@ func (s *sender) first(b []byte) ([]byte, error) {
 	return content, s.fill(content[codec.FieldSize:])
 }
 
-// fill reads all of b from the reader.
 func (s *sender) fill(b []byte) error {
 	n, err := io.ReadFull(s.from, b)
 	s.left -= int64(n)

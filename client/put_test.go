@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -233,11 +232,4 @@ func TestStalledPutTimesOut(t *testing.T) {
 	})
 	_, err := f.dial(Options{StallTimeout: 1e7}).Put(t.Context(), "a", zeros{}, 1<<30)
 	wantKind(t, err, ErrStalled)
-}
-
-func TestStoredHasText(t *testing.T) {
-	got := fmt.Sprint(NotStored, "; ", Unconfirmed, "; ", Confirmed)
-	if want := "not stored; sent, not confirmed; stored"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
 }

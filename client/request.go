@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -33,10 +34,9 @@ func (c *control) supports(q codec.Request) error {
 	case c.exchange == Classic:
 		return failure(q.Verb.String(), ErrUnsupported, nil)
 	}
-	return failure(q.Verb.String(), ErrUnsupported, errBaseOnly)
+	return failure(q.Verb.String(), ErrUnsupported,
+		wording("not with this server, which knows get, put and ls alone"))
 }
-
-const errBaseOnly = wording("not with this server, which knows get, put and ls alone")
 
 // start begins a call that runs q. A verb that takes a name needs one.
 func (c *control) start(ctx context.Context, q codec.Request) error {
@@ -44,7 +44,7 @@ func (c *control) start(ctx context.Context, q codec.Request) error {
 		return err
 	}
 	switch q.Verb {
-	case codec.VerbPwd, codec.VerbNoop, codec.VerbAbort, codec.VerbList:
+	case codec.VerbNoop, codec.VerbList:
 	default:
 		if len(q.Name) == 0 {
 			return failure("", ErrName, errNoName)
@@ -148,10 +148,8 @@ func (c *control) checkUnread(ctx context.Context) error {
 	if c.unread = c.unread[n:]; isTooBusy(ev) {
 		return c.closedByServer(ev)
 	}
-	return c.lose(ctx, failure("", ErrProtocol, errUnasked))
+	return c.lose(ctx, failure("", ErrProtocol, errors.New("an answer that no command asked for")))
 }
-
-var errUnasked = errors.New("an answer that no command asked for")
 
 func isTooBusy(ev codec.Event) bool {
 	return ev.Kind == codec.EventReply && ev.N == codec.CodeTooBusy
@@ -238,12 +236,10 @@ func (c *control) abandon(ctx context.Context) (last codec.Event, err error) {
 	last.Data = c.said
 	own, err := c.last()
 	if err == nil && own.N != codec.CodeComplete {
-		err = failure("", ErrProtocol, errAbort)
+		err = failure("", ErrProtocol, errors.New("abor was not answered by 226"))
 	}
 	return last, err
 }
-
-var errAbort = errors.New("abor was not answered by 226")
 
 // last reads a command's final reply; an offer may come before it.
 func (c *control) last() (codec.Event, error) {
@@ -269,7 +265,7 @@ func (c *control) expect(ctx context.Context, q codec.Request, ev codec.Event, w
 // unexpected ends the session because of a reply that does not answer the command.
 func (c *control) unexpected(ctx context.Context, verb codec.Verb, ev codec.Event) error {
 	return c.lose(ctx, failure("", ErrProtocol,
-		errors.New("a reply "+codeText(ev.N)+" that does not answer "+verb.String())))
+		fmt.Errorf("a reply %d that does not answer %s", ev.N, verb)))
 }
 
 // firstWord is a text up to its first space: later versions may add words.

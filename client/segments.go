@@ -27,9 +27,10 @@ func (c *Client) GetSegments(
 ) (Moved, error) {
 	switch {
 	case segments < 1 || segments > SegmentsMax:
-		return Moved{}, failure(name, ErrLocal, errSegments)
+		return Moved{}, failure(name, ErrLocal, wording("segments are 1 to 32"))
 	case c.exchange == Status && !c.features.Allows(codec.VerbSum):
-		return Moved{}, failure(name, ErrUnsupported, errSumsNeeded)
+		return Moved{}, failure(name, ErrUnsupported,
+			wording("this server computes no checksums, by which segments are compared"))
 	}
 	old, info, err := c.startPieces(ctx, name, local)
 	if err != nil {
@@ -48,11 +49,6 @@ func (c *Client) GetSegments(
 	}
 	return Moved{Size: info.Size, Segments: int(n)}, d.commit()
 }
-
-const (
-	errSegments   = wording("segments are 1 to 32")
-	errSumsNeeded = wording("this server computes no checksums, by which segments are compared")
-)
 
 // inSegments fills the file and compares it.
 func (c *Client) inSegments(
@@ -100,11 +96,6 @@ func (c *Client) further(ctx context.Context, all *segmented, s span) error {
 	}
 	defer func() { _ = other.Close() }()
 	other.pieceMax = c.pieceMax
-	if c.folder != "" {
-		if _, err := other.Cd(ctx, c.folder); err != nil {
-			return err
-		}
-	}
 	return other.within(ctx, func() error { return all.fetch(ctx, other, s) })
 }
 

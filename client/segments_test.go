@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,22 +32,6 @@ func TestSegmentsMakeTheWholeFile(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestSegmentsFollowTheFolder(t *testing.T) {
-	r := newResuming(t, 100)
-	r.set(r.data)
-	c := r.session(300)
-	if _, err := c.Cd(t.Context(), "/some where"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.GetSegments(t.Context(), "a", r.local, 3); err != nil {
-		t.Fatal(err)
-	}
-	if cds := r.asked("cd"); len(cds) != 3 || slices.Contains(cds, "cd a") {
-		t.Errorf("asked %q", cds)
-	}
-	r.wantGot(t)
 }
 
 // TestSegmentThatFailsFailsTheFile: whichever it is, and nothing is left.

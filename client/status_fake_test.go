@@ -2,7 +2,7 @@ package client
 
 import (
 	"bytes"
-	"encoding/hex"
+	"context"
 	"io"
 	"math"
 	"net"
@@ -218,8 +218,6 @@ func (k *keeper) command(s *session, command string) {
 		s.reply(226, "")
 	case codec.VerbNoop:
 		s.reply(200, "")
-	case codec.VerbCd:
-		s.reply(250, string(q.Name))
 	default:
 		k.answer(s, q)
 	}
@@ -263,11 +261,8 @@ func (k *keeper) answer(s *session, q codec.Request) {
 			}
 			data = data[q.Offset:end]
 		}
-		h := newHash(q.Algo)
-		_, _ = h.Write(data)
-		s.reply(213, string(codec.AppendSum(nil, codec.Sum{
-			Hex: hex.EncodeToString(h.Sum(nil)), Size: int64(len(data)),
-		})))
+		sum, _ := LocalSum(context.Background(), q.Algo, bytes.NewReader(data))
+		s.reply(213, string(codec.AppendSum(nil, sum)))
 	}
 }
 

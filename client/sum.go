@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"hash"
 	"io"
 
 	"github.com/zeebo/xxh3"
@@ -32,17 +31,6 @@ func (c *Client) Sum(ctx context.Context, algo Algo, name string) (Sum, error) {
 	return c.parseSum(ctx, q, ev, err)
 }
 
-// SumPart is Sum of length bytes from offset on; a length of 0 reaches to the file's end.
-func (c *Client) SumPart(
-	ctx context.Context, algo Algo, name string, offset, length int64,
-) (Sum, error) {
-	q := codec.Request{
-		Verb: codec.VerbSumPart, Algo: algo, Offset: offset, Length: length, Name: []byte(name),
-	}
-	ev, err := c.call(ctx, q, codec.CodeStatus)
-	return c.parseSum(ctx, q, ev, err)
-}
-
 // parseSum reads the checksum in a reply.
 func (c *control) parseSum(
 	ctx context.Context, q codec.Request, ev codec.Event, err error,
@@ -57,30 +45,23 @@ func (c *control) parseSum(
 	return sum, nil
 }
 
-// newHash returns what computes a checksum as a server does.
-func newHash(algo Algo) hash.Hash {
+// newHash computes a checksum as a server does. As a hash.Hash, xxh3 gives only 64 of 128 bits.
+func newHash(algo Algo) (w io.Writer, sum func() []byte) {
 	if algo == SHA256 {
-		return sha256.New()
+		h := sha256.New()
+		return h, func() []byte { return h.Sum(nil) }
 	}
-	return hash128{xxh3.New()}
+	h := xxh3.New()
+	return h, func() []byte {
+		sum := h.Sum128().Bytes()
+		return sum[:]
+	}
 }
-
-// hash128 is xxh3 with all its 128 bits, which the package's hash.Hash gives but 64 of.
-type hash128 struct{ *xxh3.Hasher }
-
-// Sum appends the checksum in its canonical order, the highest byte first.
-func (h hash128) Sum(dst []byte) []byte {
-	sum := h.Sum128().Bytes()
-	return append(dst, sum[:]...)
-}
-
-// Size is the checksum's length in bytes.
-func (h hash128) Size() int { return 16 }
 
 // LocalSum is the checksum of what r holds, as [Client.Sum] gives it of a file. It ends with the
 // context.
 func LocalSum(ctx context.Context, algo Algo, r io.Reader) (Sum, error) {
-	h := newHash(algo)
+	h, sum := newHash(algo)
 	b := make([]byte, sumBuffer)
 	var size int64
 	for {
@@ -91,7 +72,7 @@ func LocalSum(ctx context.Context, algo Algo, r io.Reader) (Sum, error) {
 		_, _ = h.Write(b[:n])
 		size += int64(n)
 		if err == io.EOF {
-			return Sum{Hex: hex.EncodeToString(h.Sum(nil)), Size: size}, nil
+			return Sum{Hex: hex.EncodeToString(sum()), Size: size}, nil
 		}
 		if err != nil {
 			return Sum{}, failure("", ErrLocal, err)

@@ -57,34 +57,41 @@ func (d *Decoder) collectLine(in []byte) {
 	d.state = inLine
 }
 
-// ClassicPorts are the ports of the classic exchange: for commands, for files, and for messages.
-type ClassicPorts struct{ Control, Files, Messages uint16 }
+// ClassicPorts are the ports of the classic exchange, as the value of a flag. What 0 means is for
+// its user to say.
+type ClassicPorts struct {
+	// Control carries commands, Files one file a connection, Messages one message each.
+	Control, Files, Messages uint16
+}
 
 // DefaultClassicPorts returns the ports that clients of the classic exchange know.
 func DefaultClassicPorts() ClassicPorts { return ClassicPorts{20021, 20020, 20023} }
 
-// String returns the ports as ParseClassicPorts reads them.
+// String returns the ports as Set reads them.
 func (p ClassicPorts) String() string {
 	return fmt.Sprintf("%d,%d,%d", p.Control, p.Files, p.Messages)
 }
 
-// ParseClassicPorts reads three port numbers with commas between them. 0 is accepted.
-func ParseClassicPorts(text string) (ClassicPorts, error) {
-	var p ClassicPorts
-	to := []*uint16{&p.Control, &p.Files, &p.Messages}
+// Set reads three port numbers with commas between them. After an error the ports are as they were.
+func (p *ClassicPorts) Set(text string) error {
+	var ports [3]uint16
 	words := strings.Split(text, ",")
-	if len(words) != len(to) {
-		return ClassicPorts{}, errClassicPorts
+	if len(words) != len(ports) {
+		return errClassicPorts
 	}
 	for i, word := range words {
 		n, err := strconv.ParseUint(word, 10, 16)
 		if err != nil {
-			return ClassicPorts{}, errClassicPorts
+			return errClassicPorts
 		}
-		*to[i] = uint16(n)
+		ports[i] = uint16(n)
 	}
-	return p, nil
+	*p = ClassicPorts{ports[0], ports[1], ports[2]}
+	return nil
 }
+
+// Type is the flag's value in help.
+func (p ClassicPorts) Type() string { return "C,D,M" }
 
 var errClassicPorts = errors.New("give three ports, such as 20021,20020,20023")
 

@@ -129,12 +129,14 @@ func TestClassicPortsGoBothWays(t *testing.T) {
 	for text, want := range map[string]ClassicPorts{
 		"20021,20020,20023": DefaultClassicPorts(), "0,0,65535": {0, 0, 65535},
 	} {
-		if got, err := ParseClassicPorts(text); err != nil || got != want || got.String() != text {
+		var got ClassicPorts
+		if err := got.Set(text); err != nil || got != want || got.String() != text {
 			t.Errorf("%s became %v, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "1,2", "1,2,3,4", "1,2,65536", "1,2,x", "1, 2,3", "-1,2,3"} {
-		if got, err := ParseClassicPorts(text); err == nil || got != (ClassicPorts{}) {
+		var got ClassicPorts
+		if err := got.Set(text); err == nil || got != (ClassicPorts{}) {
 			t.Errorf("%s became %v, %v", text, got, err)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"ferry/codec"
 )
 
 func TestDrainFinishesClassicTransfers(t *testing.T) {
@@ -117,17 +119,17 @@ func TestManyClassicSessionsLeaveNothing(t *testing.T) {
 func TestClassicPortsDiffer(t *testing.T) {
 	for _, c := range []struct {
 		port    int
-		classic ClassicPorts
+		classic codec.ClassicPorts
 		good    bool
 	}{
-		{0, ClassicPorts{21001, 21001, 21003}, false},
-		{0, ClassicPorts{21001, 21002, 21001}, false},
-		{0, ClassicPorts{21001, 21002, 21002}, false},
-		{21001, ClassicPorts{21001, 21002, 21003}, false},
-		{21003, ClassicPorts{0, 0, 21003}, false},
-		{21000, ClassicPorts{21001, 21002, 21003}, true},
-		{0, ClassicPorts{}, true},
-		{NoPort, DefaultClassicPorts(), true},
+		{0, codec.ClassicPorts{Control: 21001, Files: 21001, Messages: 21003}, false},
+		{0, codec.ClassicPorts{Control: 21001, Files: 21002, Messages: 21001}, false},
+		{0, codec.ClassicPorts{Control: 21001, Files: 21002, Messages: 21002}, false},
+		{21001, codec.ClassicPorts{Control: 21001, Files: 21002, Messages: 21003}, false},
+		{21003, codec.ClassicPorts{Control: 0, Files: 0, Messages: 21003}, false},
+		{21000, codec.ClassicPorts{Control: 21001, Files: 21002, Messages: 21003}, true},
+		{0, codec.ClassicPorts{}, true},
+		{NoPort, codec.DefaultClassicPorts(), true},
 	} {
 		o := testOptions(t.TempDir())
 		o.Port, o.Classic, o.ClassicPorts = c.port, true, c.classic
@@ -140,7 +142,7 @@ func TestClassicPortsDiffer(t *testing.T) {
 // Classic alone lets nobody write: there is nothing to warn of.
 func TestDescriptionOfClassicAlone(t *testing.T) {
 	o := testOptions(t.TempDir())
-	o.Port, o.Classic, o.ClassicPorts, o.Listen = NoPort, true, ClassicPorts{}, ""
+	o.Port, o.Classic, o.ClassicPorts, o.Listen = NoPort, true, codec.ClassicPorts{}, ""
 	s, err := New(o)
 	check(t, err)
 	defer s.Close()

@@ -112,7 +112,7 @@ func (s *Server) connect(d *Description) string {
 		return "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
 	case d.FTPS != NoPort:
 		return "curl -k ftps://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTPS)) + "/"
-	case d.Classic != int(DefaultClassicPorts().Control):
+	case d.Classic != int(codec.DefaultClassicPorts().Control):
 		return "ferry --classic " + s.host() + " " + strconv.Itoa(d.Classic)
 	default:
 		return "ferry --classic " + s.host()

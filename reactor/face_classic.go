@@ -2,7 +2,6 @@ package reactor
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"ferry/codec"
@@ -137,22 +136,8 @@ func (classicFace) closed(*session) {}
 // classicTime is how a message tells the server's local time.
 const classicTime = "2006-01-02 15:04:05"
 
-// ClassicPorts are the fixed ports of the classic exchange; 0 picks a free one.
-type ClassicPorts struct {
-	// Control carries commands, Files one file a connection, Messages one message each.
-	Control, Files, Messages uint16
-}
-
-// DefaultClassicPorts are the ports that clients of the classic exchange know.
-func DefaultClassicPorts() ClassicPorts { return ClassicPorts{20021, 20020, 20023} }
-
-// String is the ports as the flag takes them.
-func (p ClassicPorts) String() string {
-	return fmt.Sprintf("%d,%d,%d", p.Control, p.Files, p.Messages)
-}
-
-// differ reports whether no port is named twice, that of base among them.
-func (p ClassicPorts) differ(base int) bool {
+// portsDiffer reports whether no port is named twice, that of base among them; 0 picks a free one.
+func portsDiffer(p codec.ClassicPorts, base int) bool {
 	named := map[int]bool{base: base > 0}
 	for _, port := range []uint16{p.Control, p.Files, p.Messages} {
 		if port != 0 && named[int(port)] {

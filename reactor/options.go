@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ferry/codec"
 	"ferry/fsio"
 	"ferry/fsio/dir"
 	"ferry/reactor/limit"
@@ -25,7 +26,7 @@ type Options struct {
 	Port int
 	// Classic serves the classic exchange as well, on ClassicPorts.
 	Classic      bool
-	ClassicPorts ClassicPorts
+	ClassicPorts codec.ClassicPorts
 	// FTP serves FTP as well.
 	FTP FTPOptions
 	// Root is the folder that is served, with everything beneath it.
@@ -97,7 +98,7 @@ func DefaultOptions() Options {
 		Durability:   DurabilityNone,
 		TLS:          TLSOptions{Mode: TLSOff, MinVersion: "1.2"},
 		PartLifetime: 24 * time.Hour,
-		ClassicPorts: DefaultClassicPorts(),
+		ClassicPorts: codec.DefaultClassicPorts(),
 		FTP:          FTPOptions{Port: NoPort, ImplicitPort: NoPort, Resume: ResumePrefer},
 		Machine:      Machine{Reactors: 1, FileWorkers: 8, SumWorkers: 2},
 		Log:          zerolog.Nop(),
@@ -143,7 +144,7 @@ func (o *Options) validate() error {
 	// Classic's data ports belong to the first reactor.
 	bad(o.Port != NoPort || o.FTP.Serves() || o.Reactors == 1,
 		"--reactors %d: the classic exchange alone has one reactor", o.Reactors)
-	bad(!o.Classic || o.ClassicPorts.differ(o.Port),
+	bad(!o.Classic || portsDiffer(o.ClassicPorts, o.Port),
 		"--classic-ports %s: give three ports that differ, from each other and from PORT",
 		o.ClassicPorts)
 	bad(o.Reactors >= 1 && o.Reactors <= reactorsMax,

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"ferry/codec"
 )
 
 // A block of data ports that meets one in use is given up whole, and leaves nothing open.
@@ -52,7 +54,9 @@ func TestDataPortsNeverLieOnClassicPorts(t *testing.T) {
 		o := testOptions(t.TempDir())
 		o.DataPorts.Count = 2000 // a tenth of the range
 		o.Classic = true
-		o.ClassicPorts = ClassicPorts{uint16(first), uint16(first + 1), uint16(first + 2)}
+		o.ClassicPorts = codec.ClassicPorts{
+			Control: uint16(first), Files: uint16(first + 1), Messages: uint16(first + 2),
+		}
 		s, err := New(o)
 		if err != nil && !free(first) {
 			continue // somebody else has taken one meanwhile

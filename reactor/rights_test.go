@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ferry/codec"
 )
 
 // serveUsers serves a small tree with a users file.
@@ -174,7 +176,7 @@ func TestFlagsBoundTheRightsOfUsers(t *testing.T) {
 
 // Exchanges without a login are closed where the server demands one.
 func TestExchangesWithoutLoginAreClosed(t *testing.T) {
-	ts := serveUsers(t, "", func(o *Options) { o.Classic, o.ClassicPorts = true, ClassicPorts{} })
+	ts := serveUsers(t, "", func(o *Options) { o.Classic, o.ClassicPorts = true, codec.ClassicPorts{} })
 	b := ts.dial()
 	b.command("get a")
 	b.wantEOF()

@@ -41,7 +41,7 @@ Scenarios, which flags change in part:
 
 func long() string {
 	text := loadLong
-	for _, s := range bench.Scenarios() {
+	for _, s := range bench.Scenarios {
 		text += fmt.Sprintf("  %-9s %s\n", s.Name, s.About)
 	}
 	text += "\nProtocols:\n"
@@ -60,12 +60,6 @@ type load struct {
 	output   output
 }
 
-// scenarioFlags change the scenario.
-var scenarioFlags = []string{
-	"get", "put", "ls", "files", "names", "churn", "storm", "idle", "slow-readers",
-	"slow-senders", "slow-rate",
-}
-
 func (l *load) addFlags(f *pflag.FlagSet) {
 	f.SortFlags = false
 	p, s := &l.plan, &l.plan.Scenario
@@ -78,7 +72,6 @@ func (l *load) addFlags(f *pflag.FlagSet) {
 	f.DurationVar(&p.Duration, "duration", 10*time.Second,
 		"how long transfers start in a turn; long enough for steady figures")
 	f.DurationVar(&p.WarmUp, "warm-up", time.Second, "time before each turn that is in no figure")
-	f.DurationVar(&p.Ramp, "ramp", 0, "time over which sessions are opened")
 	f.IntVar(&p.Turns, "turns", 1, "measurements of each load; ten show the role of chance")
 	f.Int64Var(&p.Transfers, "transfers", 0,
 		"transfers of a turn, instead of a duration or in addition to it; 0: no limit")
@@ -89,19 +82,15 @@ func (l *load) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&s.Puts, "put", 0, "weight of puts"+own)
 	f.IntVar(&s.Lists, "ls", 0, "weight of listings"+own)
 	f.StringVar(&l.size, "size", "",
-		"`SIZES` of files in turn, or lognormal:MEDIAN,SIGMA[,MAX], as on disks"+own)
+		"`SIZES` of files in turn, such as 4KiB,1MiB"+own)
 	f.IntVar(&s.Files, "files", 0, "files that all clients get"+own)
 	f.IntVar(&s.Names, "names", 0, "names that each client puts to in turn"+own)
 	f.BoolVar(&s.Churn, "churn", false, "a session for each transfer")
-	f.BoolVar(&s.Storm, "storm", false, "only sessions, without transfers")
 	f.IntVar(&s.Idle, "idle", 0, "further sessions that do nothing")
-	f.IntVar(&s.SlowReaders, "slow-readers", 0, "further clients that get at --slow-rate")
-	f.IntVar(&s.SlowSenders, "slow-senders", 0, "further clients that put at --slow-rate")
-	f.Int64Var(&s.SlowRate, "slow-rate", 1024, "bytes a second of each slow client")
 	f.IntVar(&p.Sources, "sources", 0,
 		"client addresses from 127.0.0.1 on (default: one for every 50 clients)")
-	f.IntVar(&p.Processes, "processes", 0,
-		"processes that drive clients (default: as descriptors and processors ask for)")
+	f.IntVar(&p.Loops, "loops", 0,
+		"event loops that drive clients, each on a processor (default: one for four processors)")
 	f.DurationVar(&p.Timeout, "timeout", 30*time.Second,
 		"how long a client waits for an answer or the next byte")
 	f.Int64Var(&p.ErrorsMax, "max-errors", 1000, "errors that end a turn; 0: no limit")
@@ -111,8 +100,6 @@ func (l *load) addFlags(f *pflag.FlagSet) {
 		"`NAME` of the ferryd's protocol: base or status")
 	f.StringArrayVar(&p.Own.Arguments, "server-arg", nil,
 		"a further argument for the ferryd that is started; repeatable")
-	f.StringVar(&p.Own.Scratch, "scratch", "",
-		"`DIR` for the started server's folder (default: the system's temporary folder)")
 	f.StringVarP(&l.output.save, "output", "o", "", "`FILE` that keeps the result")
 	l.output.addFlags(f)
 }
@@ -129,11 +116,7 @@ func (l *load) run(cmd *cobra.Command, args []string) error {
 	if l.output.format != "text" {
 		notes = cmd.ErrOrStderr() // stdout is for a program
 	}
-	if l.plan.Live = liveLine(cmd.ErrOrStderr()); l.plan.Live != nil {
-		notes = above{notes}
-	}
 	result, err := l.plan.Run(cmd.Context(), notes)
-	_, _ = notes.Write(nil) // clears the line
 	if result == nil || err != nil && !result.Measured() {
 		return &runError{err}
 	}
@@ -148,19 +131,14 @@ func (l *load) run(cmd *cobra.Command, args []string) error {
 func (l *load) read(f *pflag.FlagSet, args []string) error {
 	p := &l.plan
 	p.Command = append([]string{"ferrybench"}, withoutPasswords(os.Args[1:])...)
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	p.WorkerCommand = []string{self, workerName}
 	if f.Changed("transfers") && !f.Changed("duration") && len(p.Rates) == 0 {
 		p.Duration = 0
 	}
-	if err = l.readScenario(f); err != nil {
+	if err := l.readScenario(f); err != nil {
 		return err
 	}
 	p.Own.Start = len(args) == 0
-	for _, name := range []string{"server", "server-arg", "scratch", "proto"} {
+	for _, name := range []string{"server", "server-arg", "proto"} {
 		if !p.Own.Start && f.Changed(name) {
 			return fmt.Errorf("--%s belongs to a ferryd that is started, and HOST:PORT names a "+
 				"running one", name)
@@ -184,29 +162,30 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 	return p.Validate()
 }
 
-// readScenario starts from the named scenario and sets the flags that were given once more.
-func (l *load) readScenario(f *pflag.FlagSet) error {
-	given := map[string]string{}
-	f.Visit(func(flag *pflag.Flag) { given[flag.Name] = flag.Value.String() })
-	s := &l.plan.Scenario
-	var err error
+// readScenario takes the named scenario and changes what flags say otherwise.
+func (l *load) readScenario(f *pflag.FlagSet) (err error) {
+	given, s := l.plan.Scenario, &l.plan.Scenario
 	if *s, err = bench.ScenarioOf(l.scenario); err != nil {
 		return fmt.Errorf("--scenario: %w", err)
 	}
-	// Weights that are not given become 0: --get 1 only gets.
-	if f.Changed("get") || f.Changed("put") || f.Changed("ls") {
-		s.Gets, s.Puts, s.Lists, s.Storm = 0, 0, 0, false
-	}
-	for _, name := range scenarioFlags {
-		if value, ok := given[name]; ok {
-			err = errors.Join(err, f.Set(name, value))
+	f.Visit(func(flag *pflag.Flag) {
+		switch flag.Name {
+		case "get", "put", "ls": // weights that are not given become 0: --get 1 only gets
+			s.Gets, s.Puts, s.Lists, s.Storm = given.Gets, given.Puts, given.Lists, false
+		case "size":
+			if s.Sizes, err = bench.ParseSizes(l.size); err != nil {
+				err = fmt.Errorf("--size: %w", err)
+			}
+		case "files":
+			s.Files = given.Files
+		case "names":
+			s.Names = given.Names
+		case "churn":
+			s.Churn = given.Churn
+		case "idle":
+			s.Idle = given.Idle
 		}
-	}
-	if l.size != "" || f.Changed("size") {
-		if s.Sizes, err = bench.ParseSizes(l.size); err != nil {
-			return fmt.Errorf("--size: %w", err)
-		}
-	}
+	})
 	return err
 }
 

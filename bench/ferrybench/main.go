@@ -9,15 +9,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"syscall"
-	"unicode"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
-	"ferry/bench"
 )
 
 // Exit statuses: of a run with errors, and of wrong use.
@@ -64,55 +59,16 @@ func command() *cobra.Command {
 		Long:          long(),
 		Example:       examples,
 		Args:          cobra.MaximumNArgs(1),
-		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          l.run,
 	}
+	if build, ok := debug.ReadBuildInfo(); ok {
+		cmd.Version = build.Main.Version + " " + build.GoVersion
+	}
 	cmd.SetVersionTemplate("ferrybench {{.Version}}\n")
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	l.addFlags(cmd.Flags())
-	cmd.AddCommand(showCommand(), reportCommand(), diffCommand(), workerCommand())
+	cmd.AddCommand(showCommand(), reportCommand(), diffCommand())
 	return cmd
-}
-
-// flagError reports an invalid value as "--flag value: reason". The built-in types of flags, whose
-// names are in lower case, have only the words of a parser as a reason.
-func flagError(err error) error {
-	var invalid *pflag.InvalidValueError
-	if !errors.As(err, &invalid) {
-		return err
-	}
-	f, reason := invalid.GetFlag(), invalid.Unwrap()
-	if t := f.Value.Type(); unicode.IsLower(rune(t[0])) {
-		reason = fmt.Errorf("not a valid %s", t)
-	}
-	return fmt.Errorf("--%s %s: %w", f.Name, invalid.GetValue(), reason)
-}
-
-// version names the build for --version: the module's version or revision, and the Go release.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return runtime.Version()
-	}
-	return info.Main.Version + " " + info.GoVersion
-}
-
-// workerName is the hidden command of worker processes.
-const workerName = "worker"
-
-func workerCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    workerName,
-		Short:  "Be a worker process: orders on stdin, answers on stdout",
-		Args:   cobra.NoArgs,
-		Hidden: true,
-		RunE: func(*cobra.Command, []string) error {
-			// Ctrl-C reaches every process of a terminal; the main one decides.
-			signal.Ignore(os.Interrupt)
-			return bench.ServeWorker(os.Stdin, os.Stdout)
-		},
-	}
 }

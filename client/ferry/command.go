@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -12,6 +10,7 @@ import (
 
 	"ferry/client"
 	"ferry/client/shell"
+	"ferry/codec"
 )
 
 const (
@@ -54,7 +53,8 @@ type flags struct {
 	silence, connect, confirm, kept time.Duration
 
 	securityFlags
-	ports      classicPorts
+	// ports of files and messages are 0 unless given: then they lie beside control's.
+	ports      codec.ClassicPorts
 	config     string
 	noProgress bool
 	classic    bool
@@ -63,19 +63,17 @@ type flags struct {
 func (p *program) command() *cobra.Command {
 	// A double click starts it unconnected, as the bare command does.
 	cobra.MousetrapHelpText = ""
-	p.flags.ports = classicPorts{control: client.ClassicPort}
+	p.flags.ports.Control = client.ClassicPort
 	cmd := &cobra.Command{
 		Use:           "ferry [FLAGS] [HOST PORT [COMMAND [ARG...]]]",
 		Long:          long,
 		Example:       example,
-		Version:       version(),
 		Args:          cobra.ArbitraryArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
 		DisableFlagsInUseLine: true,
 		ValidArgsFunction:     p.candidates,
-		CompletionOptions:     cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			args, err := lateFlags(cmd, args)
 			if err != nil {
@@ -90,30 +88,23 @@ func (p *program) command() *cobra.Command {
 			return p.start(cmd.Context(), args)
 		},
 	}
+	if build, ok := debug.ReadBuildInfo(); ok {
+		cmd.Version = build.Main.Version + " " + build.GoVersion
+	}
 	cmd.SetVersionTemplate("ferry {{.Version}}\n")
 	cmd.SetUsageTemplate(strings.NewReplacer(
-		"Available Commands:", "Beside servers:",
+		"Available Commands:", "Without a server:",
 		`
 
 Use "{{.CommandPath}} [command] --help" for more information about a command.`, "",
 	).Replace(cmd.UsageTemplate()))
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	cmd.SetHelpCommand(p.helpCommand())
-	cmd.AddCommand(completionCommand(), manualCommand(cmd))
+	cmd.AddCommand(manualCommand(cmd))
 	p.addFlags(cmd.Flags())
 	_ = cmd.MarkFlagDirname("dir")
 	_ = cmd.RegisterFlagCompletionFunc("exchange", cobra.FixedCompletions(
 		[]string{"auto", "base", "status"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
-}
-
-// version names the build for --version: the module's version or revision, and the Go release.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return runtime.Version()
-	}
-	return info.Main.Version + " " + info.GoVersion
 }
 
 func (p *program) addFlags(to *pflag.FlagSet) {
@@ -134,8 +125,6 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 		"show no progress bars")
 	to.IntVar(&s.Parallel, "parallel", 1,
 		"transfer `N` files at once in batches, each over its own session")
-	to.IntVar(&s.Segments, "segments", 1,
-		"get a large file in `N` pieces at once, each over its own session")
 	to.IntVar(&s.Retries, "retries", 0,
 		"retry `N` times after a failure, after about 0.4 s, then 0.8 s, up to 30 s;\n"+
 			"half of each wait is random, so that clients do not return all at once")
@@ -151,8 +140,8 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.DurationVar(&p.flags.kept, "kept-lifetime", 30*24*time.Hour,
 		"remove partial downloads from a folder after `TIME`, 0 never;\n"+
 			"until then get -c resumes them")
-	to.Var((*exchangeFlag)(&s.Options.Exchange), "exchange",
-		"speak status or base; auto finds out what the server speaks;\n"+
+	to.TextVar(&s.Options.Exchange, "exchange", client.Auto,
+		"speak the exchange `WHICH`: status, base, or auto, which finds out;\n"+
 			"every server understands base, which has get, put and ls")
 	to.BoolVar(&p.flags.classic, "classic", false,
 		"speak the classic exchange, which has only get and quit")
@@ -160,6 +149,7 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 		"the classic server's ports for control, files and messages;\n"+
 			"otherwise 20021,20020,20023, or the neighbours of PORT")
 	p.flags.add(to, s)
+	to.Lookup("classic-ports").DefValue = ""
 	to.StringVar(&p.flags.config, "config", configFile(),
 		"`FILE` of settings and bookmarks")
 	to.Lookup("config").DefValue = "ferry/config in the user's config folder"
@@ -175,40 +165,17 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 		return args, nil
 	}
 	if err := cmd.Flags().Parse(args[at:]); err != nil {
-		return nil, flagError(err)
+		return nil, err
 	}
 	return append(args[:at:at], cmd.Flags().Args()...), nil
 }
 
-// helpCommand shows the shell's own help.
 func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",
 		Short: "the commands, or more about one",
 		Run: func(_ *cobra.Command, args []string) {
 			p.status = p.shell.Help(args)
-		},
-	}
-}
-
-func completionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:       "completion bash|zsh|fish|powershell",
-		Short:     "a script that completes names for ferry in a shell",
-		Example:   "  source <(ferry completion bash)\n  ferry completion fish | source",
-		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			switch root := cmd.Root(); args[0] {
-			case "bash":
-				return root.GenBashCompletionV2(os.Stdout, true)
-			case "zsh":
-				return root.GenZshCompletion(os.Stdout)
-			case "fish":
-				return root.GenFishCompletion(os.Stdout, true)
-			default:
-				return root.GenPowerShellCompletionWithDesc(os.Stdout)
-			}
 		},
 	}
 }

@@ -10,13 +10,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"syscall"
 
+	"github.com/mattn/go-colorable"
 	"github.com/mattn/go-isatty"
-	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
+	"ferry/client"
 	"ferry/client/shell"
 )
 
@@ -30,9 +30,6 @@ func run(args []string) int {
 	p := newProgram()
 	cmd := p.command()
 	cmd.SetArgs(args)
-	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		plainDescriptions(cmd.Flags())
-	}
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(os.Stderr, "ferry: %v; ferry --help lists the flags\n", err)
 		return shell.StatusWrongUse
@@ -67,7 +64,6 @@ func newProgram() *program {
 	return p
 }
 
-// dumb reports that the terminal knows no escapes.
 func dumb() bool { return os.Getenv("TERM") == "dumb" }
 
 // start runs the shell with the arguments after the flags.
@@ -77,11 +73,10 @@ func (p *program) start(ctx context.Context, args []string) error {
 		return err
 	}
 	if s.Prompt && !p.flags.noProgress && !s.Quiet && !s.JSON && isTerminal(os.Stderr) && !dumb() {
-		s.Columns = func() int { return columns(os.Stderr) }
-		showEscapes(os.Stderr)
+		s.Columns = columns
 	}
 	if s.Terminal {
-		showEscapes(os.Stdout)
+		colorable.EnableColorsStdout(nil) // consoles of Windows must be asked
 	}
 	if s.Prompt && s.Terminal && !dumb() && len(s.Commands)+len(s.Scripts) == 0 {
 		if editor, err := shell.NewEditor(historyFile()); err == nil {
@@ -91,6 +86,14 @@ func (p *program) start(ctx context.Context, args []string) error {
 	}
 	p.status = s.Run(ctx, args)
 	return nil
+}
+
+// columns is the width of the terminal that shows progress.
+func columns() int {
+	if width, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil && width > 0 {
+		return width
+	}
+	return 80
 }
 
 func checkFolder(dir string) error {
@@ -104,7 +107,6 @@ func checkFolder(dir string) error {
 	return nil
 }
 
-// pathCause is an error without its path and operation.
 func pathCause(err error) error {
 	var cause *fs.PathError
 	if errors.As(err, &cause) {
@@ -129,22 +131,10 @@ func besideConfig(name string) string {
 	return filepath.Join(folder, "ferry", name)
 }
 
-// historyFile is the file of typed lines: by XDG's rule in the state folder, and with the settings
-// on systems that have no such folder.
+// historyFile is the file of typed lines, "" for none.
 func historyFile() string {
-	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-		if config := configFile(); config != "" {
-			return filepath.Join(filepath.Dir(config), "history")
-		}
-		return ""
+	if folder := client.StateFolder(); folder != "" {
+		return filepath.Join(folder, "history")
 	}
-	folder := os.Getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(folder) {
-		home, err := os.UserHomeDir()
-		if err != nil || !filepath.IsAbs(home) {
-			return ""
-		}
-		folder = filepath.Join(home, ".local", "state")
-	}
-	return filepath.Join(folder, "ferry", "history")
+	return ""
 }

@@ -49,17 +49,7 @@ func writeManual(w io.Writer, root *cobra.Command) error {
 			b.WriteString(".br\n.nf\n" + roff(strings.TrimRight(h.Text, "\n")) + "\n.fi\n")
 		}
 	}
-	b.WriteString(".SH EXIT STATUS\n")
-	for _, s := range statuses {
-		fmt.Fprintf(&b, ".TP\n.B %d\n%s\n", s.status, roff(s.says))
-	}
-	b.WriteString(".SH ENVIRONMENT\n")
-	root.Flags().VisitAll(func(f *pflag.Flag) {
-		if !notSet[f.Name] {
-			fmt.Fprintf(&b, ".TP\n.B %s\n%s\n", roff(variable(f.Name)), roff("as --"+f.Name))
-		}
-	})
-	b.WriteString(".TP\n.B FERRY_PASSWORD\nthe password of whoever logs in\n" +
+	b.WriteString(".SH ENVIRONMENT\n.TP\n.B FERRY_PASSWORD\nthe password of whoever logs in\n" +
 		".TP\n.B NETRC\nanother file than .netrc\n")
 	b.WriteString(".SH FILES\n.TP\n.B ferry/config\n" +
 		"in the user's config folder (XDG_CONFIG_HOME): settings, NAME = VALUE, and below\n" +
@@ -71,19 +61,6 @@ func writeManual(w io.Writer, root *cobra.Command) error {
 	b.WriteString(".SH EXAMPLES\n.nf\n" + roff(example) + "\n.fi\n")
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// statuses are the program's statuses in the manual.
-var statuses = []struct {
-	status int
-	says   string
-}{
-	{shell.StatusDone, "all done"},
-	{shell.StatusFailed, "a command failed"},
-	{shell.StatusWrongUse, "wrong use"},
-	{shell.StatusNoServer, "could not connect or log in"},
-	{shell.StatusLost, "the connection was lost"},
-	{shell.StatusInterrupted, "interrupted"},
 }
 
 // roff escapes text for the formatter, so that no line is a request.

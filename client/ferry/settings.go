@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/pflag"
 
@@ -47,25 +46,25 @@ func (p *program) applySettings(from *pflag.FlagSet) error {
 	if s.Parallel < 1 || s.Parallel > parallelMost {
 		return fmt.Errorf("--parallel %d: give a number from 1 to %d", s.Parallel, parallelMost)
 	}
-	if s.Segments < 1 || s.Segments > client.SegmentsMax {
-		return fmt.Errorf("--segments %d: give a number from 1 to %d", s.Segments,
-			client.SegmentsMax)
-	}
 	if s.Retries < 0 {
 		return fmt.Errorf("--retries %d: give 0 or more", s.Retries)
-	}
-	if p.flags.classic {
-		s.Options.Exchange = client.Classic
 	}
 	s.Options.ReplyTimeout = bound(p.flags.silence)
 	s.Options.StallTimeout = bound(p.flags.silence)
 	s.Options.DialTimeout = bound(p.flags.connect)
 	s.Options.ConfirmWait = bound(p.flags.confirm)
 	s.Options.KeptLifetime = bound(p.flags.kept)
-	if err := p.flags.securityFlags.apply(s); err != nil {
-		return err
+	ports := p.flags.ports
+	if p.flags.classic {
+		s.Options.Exchange = client.Classic
 	}
-	return p.flags.ports.apply(s)
+	if s.Options.Exchange == client.Classic {
+		s.Port = ports.Control
+		s.Options.ClassicFiles, s.Options.ClassicMessages = ports.Files, ports.Messages
+	} else if from.Changed("classic-ports") {
+		return errors.New("--classic-ports goes with --classic")
+	}
+	return p.flags.securityFlags.apply(s)
 }
 
 // parallelMost keeps a typing error from becoming an attack.
@@ -79,8 +78,7 @@ func fromEnvironment(to *pflag.FlagSet) error {
 			return
 		}
 		if err := to.Set(f.Name, value); err != nil {
-			faults = append(faults, fmt.Errorf("%s=%s: %w", variable(f.Name), value,
-				reason(err)))
+			faults = append(faults, fmt.Errorf("%s: %w", variable(f.Name), err))
 		}
 	})
 	return errors.Join(faults...)
@@ -99,50 +97,10 @@ func fromConfig(to *pflag.FlagSet, config *shell.Config) error {
 			continue
 		}
 		if err := to.Set(name, value); err != nil {
-			faults = append(faults, fmt.Errorf("%s:%d: %s = %s: %w", config.Path,
-				config.Lines[name], name, value, reason(err)))
+			faults = append(faults, fmt.Errorf("%s:%d: %w", config.Path, config.Lines[name], err))
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// flagError explains invalid flags.
-func flagError(err error) error {
-	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
-		return fmt.Errorf("--%s %s: %w", invalid.GetFlag().Name, invalid.GetValue(), reason(err))
-	}
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
-		return err
-	}
-	name := "--" + unknown.GetSpecifiedName()
-	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
-		name = "-" + unknown.GetSpecifiedName()
-	}
-	return fmt.Errorf("%s: no such flag", name)
-}
-
-// reason returns why a flag's value is invalid. The built-in types of flags, whose names are in
-// lower case, have only the words of a parser as a reason.
-func reason(err error) error {
-	var invalid *pflag.InvalidValueError
-	if !errors.As(err, &invalid) {
-		return err
-	}
-	if t := invalid.GetFlag().Value.Type(); unicode.IsLower(rune(t[0])) {
-		return fmt.Errorf("not a valid %s", t)
-	}
-	return invalid.Unwrap()
-}
-
-// plainDescriptions removes the quotes around value names from the descriptions of flags, for
-// completion.
-func plainDescriptions(of *pflag.FlagSet) {
-	of.VisitAll(func(f *pflag.Flag) {
-		_, f.Usage = pflag.UnquoteUsage(f)
-		f.Usage, _, _ = strings.Cut(f.Usage, "\n")
-	})
 }
 
 // bound turns a flag's 0, which means none, into an option's negative value.

@@ -13,22 +13,19 @@ import (
 
 // tally is the outcome of a batch. The shell's report lock guards it while sessions share it.
 type tally struct {
-	shell               *Shell
-	done, same, skipped int
-	unconfirmed         int
-	bytes               int64
-	// removed counts what a mirror deleted. planned, folders and gone are what a dry run found to
-	// move, to make and to delete; unsized counts files of unknown size.
-	removed                         int
-	planned, unsized, folders, gone int
-	failed                          []string
+	shell *Shell
+	// The counts are of what was done, in a dry run of what would be: files and their bytes, files
+	// that both sides have, folders that were made and names that a mirror deleted.
+	done, same, skipped, made, removed int
+	unconfirmed                        int
+	bytes                              int64
+	failed                             []string
 	// tried counts the finished jobs.
 	tried int
 	// first is the first failure; last the one that ended the batch.
 	first, last error
 }
 
-// failuresShown is how many failed files the summary names.
 const failuresShown = 5
 
 // batch moves files over as many sessions as the shell may have, and reports each and all. After a
@@ -92,7 +89,6 @@ func sizes(jobs []job) (sum int64) {
 	return sum
 }
 
-// count reports the result of a job and adds it.
 func (t *tally) count(r *result) {
 	t.shell.report.Lock()
 	defer t.shell.report.Unlock()
@@ -118,9 +114,8 @@ func (t *tally) add(r *result) {
 		t.same++
 	case r.Outcome == outcomeSkipped:
 		t.skipped++
-	case r.Outcome == outcomePlanned:
-		t.plans(r)
 	case r.err == nil && r.Command == "mkdir":
+		t.made++
 	case r.err == nil && r.removes():
 		t.removed++
 	case r.err == nil:
@@ -152,7 +147,7 @@ func (t *tally) verdict() error {
 // sum reports the outcome of a batch, and returns an error if it was not all that was wanted.
 func (t *tally) sum(ctx context.Context, files int, took time.Duration) error {
 	s := t.shell
-	text := countText(t.done, "file", "files") + ", " + bytesText(t.bytes)
+	text := countText(t.done, "file") + ", " + bytesText(t.bytes)
 	if t.done > 0 {
 		text += " " + paceText(t.bytes, took)
 	}
@@ -195,37 +190,20 @@ func (t *tally) sum(ctx context.Context, files int, took time.Duration) error {
 	return t.verdict()
 }
 
-// plans adds a result of a dry run.
-func (t *tally) plans(r *result) {
-	switch {
-	case r.removes():
-		t.gone++
-	case r.Command == "mkdir":
-		t.folders++
-	default:
-		t.planned++
-		t.bytes += r.Bytes
-		if r.unsized {
-			t.unsized++
-		}
-	}
-}
-
-// plan is the summary of a dry run.
 func (t *tally) plan() string {
 	var would []string
-	if t.folders > 0 {
-		would = append(would, "make "+countText(t.folders, "folder", "folders"))
+	if t.made > 0 {
+		would = append(would, "make "+countText(t.made, "folder"))
 	}
-	if t.planned > 0 {
-		move := "move " + countText(t.planned, "file", "files")
-		if t.unsized == 0 {
+	if t.done > 0 {
+		move := "move " + countText(t.done, "file")
+		if t.bytes > 0 {
 			move += " of " + bytesText(t.bytes)
 		}
 		would = append(would, move)
 	}
-	if t.gone > 0 {
-		would = append(would, "remove "+countText(t.gone, "name", "names"))
+	if t.removed > 0 {
+		would = append(would, "remove "+countText(t.removed, "name"))
 	}
 	text := "nothing to do"
 	if len(would) > 0 {
@@ -237,9 +215,9 @@ func (t *tally) plan() string {
 	return text
 }
 
-func countText(n int, one, more string) string {
+func countText(n int, what string) string {
 	if n == 1 {
-		return "1 " + one
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d %s", n, more)
+	return fmt.Sprintf("%d %ss", n, what)
 }

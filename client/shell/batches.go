@@ -50,15 +50,15 @@ func (s *Shell) getTree(ctx context.Context, c *command) error {
 }
 
 // putTree stores a folder: into REMOTE/NAME where REMOTE is a folder, as REMOTE otherwise.
-func (s *Shell) putTree(ctx context.Context, c *command, words []string) error {
-	root := s.local(words[0])
+func (s *Shell) putTree(ctx context.Context, c *command) error {
+	root := s.local(c.words[0])
 	if !isFolder(root) {
-		return failure(words[0], client.ErrLocal, errNotFolder)
+		return failure(c.words[0], client.ErrLocal, errNotFolder)
 	}
 	name := baseName(root)
 	remote := name
-	if len(words) > 1 {
-		remote = strings.TrimRight(words[1], "/")
+	if len(c.words) > 1 {
+		remote = strings.TrimRight(c.words[1], "/")
 		if _, err := (&tally{shell: s}).entries(ctx, s.remote(remote), ""); err == nil {
 			remote = join(remote, name)
 		} else if endsAll(err) {
@@ -192,7 +192,7 @@ const notPlainNote = "neither a plain file nor a folder"
 func (y *treeCopy) sayHidden(from *tree, does string) {
 	if hidden := from.hidden(); hidden > 0 && !y.all {
 		y.say("left out %s beginning with a dot; -a %s such names too",
-			countText(hidden, "name", "names"), does)
+			countText(hidden, "name"), does)
 	}
 }
 
@@ -208,7 +208,7 @@ func (y *treeCopy) addJob(j job, same bool) {
 		}
 		y.tally.same++
 	case y.dry:
-		r.Outcome, r.unsized = outcomePlanned, j.size < 0
+		r.Outcome = outcomePlanned
 		y.tally.add(&r)
 	default:
 		j.resume = y.resume
@@ -233,7 +233,7 @@ func (y *treeCopy) finish(ctx context.Context, remove func() error) error {
 	case y.dry:
 		y.say("%s", t.plan())
 	case t.removed > 0:
-		y.say("removed %s", countText(t.removed, "name", "names"))
+		y.say("removed %s", countText(t.removed, "name"))
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,7 +13,8 @@ import (
 
 func runBookmark(_ context.Context, s *Shell, c *command) error {
 	if s.Config == nil || s.Config.Path == "" {
-		return failure("bookmark", client.ErrLocal, errNoConfig)
+		return failure("bookmark", client.ErrLocal,
+			errors.New("there is no folder for settings: set HOME or XDG_CONFIG_HOME"))
 	}
 	if len(c.words) == 0 {
 		var b strings.Builder

@@ -23,7 +23,6 @@ func (s *Shell) change(ctx context.Context, r result, f func(c *client.Client) e
 	return err
 }
 
-// runFolder is mkdir and rmdir.
 func runFolder(ctx context.Context, s *Shell, c *command) error {
 	verb, name := c.verb.words[0], c.words[0]
 	return s.change(ctx, result{Command: verb, Remote: name}, func(c *client.Client) error {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
 // completeWait bounds how long Tab waits for the server.
@@ -71,7 +72,6 @@ func lastWord(text string) (start int, word string, isQuoted bool) {
 	}
 }
 
-// verbNames are all names of commands.
 func verbNames() (names []string) {
 	for _, v := range verbs() {
 		for _, w := range v.words {
@@ -84,12 +84,11 @@ func verbNames() (names []string) {
 	return names
 }
 
-// completer finds names for a word.
 type completer struct{ *Shell }
 
 // candidates are the names that a verb's next word may become: full ones, folders with a slash.
 func (s completer) candidates(v *verb, follows *typed, word string) []string {
-	c, _, _, _ := v.parse(follows)
+	c, _ := v.parse(follows)
 	takes := v.takes
 	if c.has["reverse"] {
 		takes = []kind{localFolder, remoteFolder}
@@ -129,7 +128,7 @@ func matching(folder, word string, foldersOnly bool, names []string) (list []str
 	for _, name := range names {
 		whole := folder + name
 		if strings.HasPrefix(whole, word) && utf8.ValidString(name) &&
-			client.Printable(name) == name && (!foldersOnly || strings.HasSuffix(name, "/")) {
+			codec.Printable(name) == name && (!foldersOnly || strings.HasSuffix(name, "/")) {
 			list = append(list, whole)
 		}
 	}

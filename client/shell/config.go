@@ -144,36 +144,27 @@ func (c *Config) SetBookmark(name, place string) error {
 	if err != nil {
 		return err
 	}
-	pair := ""
-	if place != "" {
-		pair = fmt.Sprintf("%s = %s\n", name, place)
-	}
 	var b strings.Builder
-	within, set := false, false
+	within := false
 	for line := range strings.Lines(text) {
 		key, _, _ := configLine(line)
 		within = within || key == bookmarksHead
 		if !within || key != name {
 			b.WriteString(strings.TrimRight(line, "\r\n") + "\n")
-		} else if !set {
-			b.WriteString(pair)
-			set = true
 		}
 	}
-	if !set && place != "" {
+	delete(now.Bookmarks, name)
+	if place != "" {
 		if !within {
 			b.WriteString(bookmarksHead + "\n")
 		}
-		b.WriteString(pair)
+		fmt.Fprintf(&b, "%s = %s\n", name, place)
+		now.Bookmarks[name] = place
 	}
 	if err := writeWhole(c.Path, b.String()); err != nil {
 		return err
 	}
 	c.Bookmarks = now.Bookmarks
-	delete(c.Bookmarks, name)
-	if place != "" {
-		c.Bookmarks[name] = place
-	}
 	return nil
 }
 

@@ -61,7 +61,7 @@ func TestBookmarkKeepsRestOfFile(t *testing.T) {
 	}
 	set("far", "h:23", "# mine\ntimeout = 3s\n[bookmarks]\n# old\nlab = h:21\nlab = h:22\n"+
 		"far = h:23\n")
-	set("lab", "h:24", "# mine\ntimeout = 3s\n[bookmarks]\n# old\nlab = h:24\nfar = h:23\n")
+	set("lab", "h:24", "# mine\ntimeout = 3s\n[bookmarks]\n# old\nfar = h:23\nlab = h:24\n")
 	set("lab", "", "# mine\ntimeout = 3s\n[bookmarks]\n# old\nfar = h:23\n")
 	c, err := ReadConfig(path)
 	if err != nil {

@@ -3,15 +3,12 @@ package shell
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"strings"
-	"syscall"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
-// failure is an error of the client's kinds.
 func failure(name string, kind, err error) *client.Error {
 	return &client.Error{Name: name, Kind: kind, Err: err}
 }
@@ -19,13 +16,11 @@ func failure(name string, kind, err error) *client.Error {
 // usageError is an invalid command or argument.
 type usageError struct{ error }
 
-// Unwrap gives the cause.
 func (e *usageError) Unwrap() error { return e.error }
 
 // reportedError is an error that was reported already; only the status counts.
 type reportedError struct{ error }
 
-// Unwrap gives the error.
 func (e *reportedError) Unwrap() error { return e.error }
 
 // typedError is an error in the words of the command that a person typed.
@@ -34,10 +29,8 @@ type typedError struct {
 	text string
 }
 
-// Error is the error's one line.
 func (e *typedError) Error() string { return e.text }
 
-// Unwrap gives the error.
 func (e *typedError) Unwrap() error { return e.error }
 
 // asTyped names a command in its error as it was typed: the protocol has other words, and the name
@@ -67,7 +60,6 @@ func (s *Shell) asTyped(c *command, err error) error {
 
 const forcedBase = ": not by --exchange base, which knows get, put and ls alone"
 
-// withOptions is a command's word with its options.
 func (c *command) withOptions() string {
 	text := c.verb.words[0]
 	for _, o := range c.verb.options {
@@ -87,7 +79,7 @@ func (s *Shell) complain(err error) {
 	if errors.As(err, &told) {
 		return
 	}
-	s.screen.err(client.Printable(errorText(err)) + "\n")
+	s.screen.err(codec.Printable(errorText(err)) + "\n")
 }
 
 // errorText is an error for people: a local one needs no kind.
@@ -121,7 +113,6 @@ func (s *Shell) tellFailure(r result, err error) {
 	}
 }
 
-// failing is the result of a command that failed.
 func (c *command) failing() result {
 	r := result{Command: c.verb.words[0]}
 	if len(c.words) == 0 || len(c.verb.takes) == 0 {
@@ -137,23 +128,4 @@ func (c *command) failing() result {
 		r.Remote = strings.Join(c.words, " ")
 	}
 	return r
-}
-
-// classicHint helps whoever reaches a classic server in another exchange.
-const classicHint = "; a server of the classic exchange needs ferry --classic"
-
-// hinted adds the classic hint to an error at the classic port: such a server closes or stays
-// silent in another exchange.
-func (l *link) hinted(err error) error {
-	if l == nil || l.status || l.shell.Options.Exchange == client.Classic ||
-		!strings.HasSuffix(l.addr, ":"+strconv.Itoa(client.ClassicPort)) ||
-		strings.HasSuffix(err.Error(), classicHint) || errors.Is(err, syscall.ECONNREFUSED) {
-		return err
-	}
-	var told *reportedError
-	if !errors.As(err, &told) && isAny(err, client.ErrConnect, client.ErrLost, client.ErrStalled,
-		client.ErrNoData, client.ErrProtocol, client.ErrGivenUp) {
-		return fmt.Errorf("%w%s", err, classicHint)
-	}
-	return err
 }

@@ -16,10 +16,8 @@ import (
 )
 
 var (
-	errPattern = errors.New("a pattern has * ? [a-z] {a,b} within names and ** for any folders")
 	errNoMatch = errors.New("nothing matches")
 	errTaken   = errors.New("another file of this command has that name")
-	errFolders = errors.New("only folders match; get -r and put -r move a folder")
 )
 
 // matches are the files that patterns found, each once.
@@ -42,7 +40,8 @@ func matchAll(patterns []string, beneath func(folder string) finder) (*matches, 
 	for _, text := range patterns {
 		text = filepath.ToSlash(text)
 		if !doublestar.ValidatePattern(text) {
-			return nil, &usageError{failure(text, client.ErrName, errPattern)}
+			return nil, &usageError{failure(text, client.ErrName,
+				errors.New("a pattern has * ? [a-z] {a,b} within names and ** for any folders"))}
 		}
 		folder, below := doublestar.SplitPattern(text)
 		if folder == "." {
@@ -91,7 +90,7 @@ func (m *matches) add(j match) {
 func noMatch(text string, folders int) error {
 	err := errNoMatch
 	if folders > 0 {
-		err = errFolders
+		err = errors.New("only folders match; get -r and put -r move a folder")
 	}
 	failed := failure(text, client.ErrNotFound, err)
 	return &typedError{failed, text + ": " + err.Error()}
@@ -190,7 +189,7 @@ func runMget(ctx context.Context, s *Shell, c *command) error {
 		return err
 	}
 	if m.folders > 0 {
-		s.say("left out %s; get -r fetches a folder", countText(m.folders, "folder", "folders"))
+		s.say("left out %s; get -r fetches a folder", countText(m.folders, "folder"))
 	}
 	root, here := s.local("."), make(map[string]bool)
 	for _, f := range makeFolders(root, m.tree(), "", t) {

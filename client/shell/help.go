@@ -29,8 +29,8 @@ func (v *verb) help() Help {
 	}
 	for _, o := range v.options {
 		name := "--" + o.name
-		if o.letter != 0 {
-			name = "-" + string(o.letter) + ", " + name
+		if o.letter != "" {
+			name = "-" + o.letter + ", " + name
 		}
 		h.Text += fmt.Sprintf("  %-17s %s\n", strings.TrimSpace(name+" "+o.value), o.says)
 	}

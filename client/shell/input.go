@@ -32,10 +32,10 @@ func (s *Shell) input() lineSource {
 	}
 	next := readLines(s.In)
 	return func(ctx context.Context) (string, error) {
-		s.screen.prompt(prompt)
+		s.screen.out(prompt)
 		line, err := next(ctx)
 		if errors.Is(err, io.EOF) {
-			s.screen.prompt("\n")
+			s.screen.out("\n")
 		}
 		return line, err
 	}
@@ -53,7 +53,7 @@ func (s *Shell) typed(ctx context.Context) (string, error) {
 			_ = s.Editor.Close()
 		}
 		if errors.Is(err, io.EOF) {
-			s.screen.prompt("\n")
+			s.screen.out("\n")
 		}
 		return line, err
 	}
@@ -88,18 +88,6 @@ func readLines(r io.Reader) lineSource {
 			}
 			return "", cmp.Or(scanner.Err(), io.EOF)
 		})
-	}
-}
-
-// lineList returns the lines of a list.
-func lineList(lines []string) lineSource {
-	return func(context.Context) (string, error) {
-		if len(lines) == 0 {
-			return "", io.EOF
-		}
-		line := lines[0]
-		lines = lines[1:]
-		return line, nil
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 
 func keptVerb() verb {
 	return verb{
-		words: []string{"kept"}, usage: "[FOLDER]", most: 1, bare: true,
-		options: []option{{letter: 'd', name: "delete", says: "remove it"}},
+		words: []string{"kept"}, usage: "[FOLDER]", most: 1,
+		options: []option{{letter: "d", name: "delete", says: "remove it"}},
 		says:    "list partial downloads in a local folder",
 		more: "An interrupted get of 1 MiB or more keeps what it received in a hidden file in\n" +
 			"the same folder, and get -c resumes it. After --kept-lifetime, by default 30\n" +

@@ -14,14 +14,14 @@ import (
 func localVerbs() []verb {
 	return []verb{
 		{
-			words: []string{"lcd"}, usage: "[FOLDER]", most: 1, bare: true,
+			words: []string{"lcd"}, usage: "[FOLDER]", most: 1,
 			says:     "change the local folder; without FOLDER, to your home",
 			examples: []string{"lcd Downloads"},
 			takes:    []kind{localFolder}, run: runLocalCd,
 		},
 		{
-			words: []string{"lls"}, usage: "[PATH]", most: 1, bare: true,
-			options: []option{{letter: 'l', name: "long", says: "with sizes and times"}, all},
+			words: []string{"lls"}, usage: "[PATH]", most: 1,
+			options: []option{{letter: "l", name: "long", says: "with sizes and times"}, all},
 			says:    "list a local folder",
 			takes:   []kind{localFolder}, run: runLocalList,
 		},
@@ -30,7 +30,7 @@ func localVerbs() []verb {
 		},
 		keptVerb(),
 		{
-			words: []string{"!"}, usage: "[COMMAND]",
+			words: []string{"!"}, usage: "[COMMAND]", most: 1,
 			says:     "run a command in this machine's shell, or the shell",
 			examples: []string{"!date", "! df -h ."},
 			run:      runSystem,
@@ -99,7 +99,8 @@ func runLocalList(_ context.Context, s *Shell, c *command) error {
 // runSystem runs a line of the system's shell in the local folder. Ctrl-C is for that, while this
 // program waits.
 func runSystem(_ context.Context, s *Shell, c *command) error {
-	cmd := systemShell(c.bare)
+	line := c.word(0, "")
+	cmd := systemShell(line)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.local("."), s.Out, s.Err
 	if s.Prompt {
 		// Lines on a pipe are this program's own.
@@ -108,17 +109,10 @@ func runSystem(_ context.Context, s *Shell, c *command) error {
 	err := cmd.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return failure("!"+c.bare, client.ErrLocal, errors.New(ended.String()))
+		return failure("!"+line, client.ErrLocal, errors.New(ended.String()))
 	}
 	if err != nil {
-		return failure("!"+c.bare, client.ErrLocal, err)
+		return failure("!"+line, client.ErrLocal, err)
 	}
 	return nil
-}
-
-func envOr(name, otherwise string) string {
-	if value := os.Getenv(name); value != "" {
-		return value
-	}
-	return otherwise
 }

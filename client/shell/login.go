@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
 // Security says as whom sessions log in, and which servers they trust.
@@ -98,7 +99,7 @@ func (s *Shell) askPassword(ctx context.Context, who string) (string, error) {
 	if s.Ask == nil {
 		return "", failure(who, client.ErrConnect, errNoPassword)
 	}
-	return s.Ask(ctx, client.Printable("password of "+who)+": ", true)
+	return s.Ask(ctx, codec.Printable("password of "+who)+": ", true)
 }
 
 // trust asks whether a server is to be trusted that err says is unknown. It returns nil if it is
@@ -112,7 +113,7 @@ func (s *Shell) trust(ctx context.Context, err error) error {
 		return fmt.Errorf("%w; if that is what the server printed at its start, give it by "+
 			"--tls-fingerprint, or connect at a terminal, where ferry asks", err)
 	}
-	answer, asked := s.Ask(ctx, client.Printable(fmt.Sprintf(
+	answer, asked := s.Ask(ctx, codec.Printable(fmt.Sprintf(
 		"%s is not known here (%v).\nIts certificate has the SHA-256\n  %v\n"+
 			"Compare that with what the server printed at its start. Trust it from now on? [y/N] ",
 		c.Addr, c.Err, c.Seen)), false)

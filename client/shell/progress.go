@@ -10,7 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-runewidth"
 
-	"ferry/client"
+	"ferry/codec"
 )
 
 // gauge measures one file. The transfer sets the numbers, the screen reads them.
@@ -21,7 +21,6 @@ type gauge struct {
 	pace        pace
 }
 
-// set records a transfer's progress.
 func (g *gauge) set(moved, size int64) {
 	g.moved.Store(moved)
 	g.size.Store(size)
@@ -43,12 +42,6 @@ type progress struct {
 	total   pace
 }
 
-// newProgress starts to measure.
-func newProgress(files int, bytes int64) *progress {
-	return &progress{began: time.Now(), files: files, bytes: bytes}
-}
-
-// begin adds a file.
 func (p *progress) begin(name string, size int64) *gauge {
 	g := &gauge{name: name}
 	g.size.Store(size)
@@ -81,7 +74,6 @@ func (p *progress) now() int64 {
 	return moved
 }
 
-// pace samples the rates.
 func (p *progress) pace(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,7 +137,7 @@ func barLine(columns int, name string, moved, size int64, rate float64) string {
 		}
 	}
 	columns = max(columns-1, 10)
-	name = client.Printable(name)
+	name = codec.Printable(name)
 	room := columns - runewidth.StringWidth(figures) - len("  ")
 	bar := ""
 	if size > 0 {
@@ -166,7 +158,6 @@ func barLine(columns int, name string, moved, size int64, rate float64) string {
 	return name + "  " + bar + figures
 }
 
-// clockText is a duration as on a clock.
 func clockText(d time.Duration) string {
 	seconds := int64(min(max(d.Seconds(), 0), 359_999))
 	if seconds >= 3600 {

@@ -42,7 +42,7 @@ func TestBarLineNeverWraps(t *testing.T) {
 }
 
 func TestProgressCountsEndedFiles(t *testing.T) {
-	p := newProgress(3, 300)
+	p := &progress{began: time.Now(), files: 3, bytes: 300}
 	now := p.began
 	a, b := p.begin("a", 100), p.begin("b", 100)
 	for i := range 20 {
@@ -83,7 +83,7 @@ func TestShortProgressStops(t *testing.T) {
 	var x screen
 	x.begin(new(strings.Builder), new(strings.Builder), func() int { return 40 })
 	for range 1000 {
-		x.show(newProgress(0, -1))
+		x.show(&progress{began: time.Now(), bytes: -1})
 		x.clear()
 	}
 	if x.drawn != 0 || x.progress != nil {
@@ -95,7 +95,7 @@ func TestLinesStandAboveTheBars(t *testing.T) {
 	var out, errs strings.Builder
 	var x screen
 	x.begin(&out, &errs, func() int { return 40 })
-	x.progress = newProgress(2, -1)
+	x.progress = &progress{began: time.Now(), files: 2, bytes: -1}
 	x.progress.begin("a", -1)
 	x.draw(x.progress.began)
 	if x.drawn != 2 || strings.Count(errs.String(), "\n") != 1 {

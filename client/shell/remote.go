@@ -13,17 +13,17 @@ import (
 func remoteVerbs() []verb {
 	return []verb{
 		{
-			words: []string{"mkdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
+			words: []string{"mkdir"}, usage: "FOLDER", least: 1, most: 1,
 			says: "make a remote folder", takes: []kind{remoteFolder},
 			connected: true, base: true, run: runFolder,
 		},
 		{
-			words: []string{"rmdir"}, usage: "FOLDER", least: 1, most: 1, bare: true,
+			words: []string{"rmdir"}, usage: "FOLDER", least: 1, most: 1,
 			says: "remove an empty remote folder", takes: []kind{remoteFolder},
 			connected: true, base: true, run: runFolder,
 		},
 		{
-			words: []string{"rm", "delete"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			words: []string{"rm", "delete"}, usage: "REMOTE", least: 1, most: 1,
 			says: "remove a remote file", takes: []kind{remoteName},
 			connected: true, base: true, run: runRm,
 		},
@@ -34,14 +34,14 @@ func remoteVerbs() []verb {
 			takes:    []kind{remoteName}, connected: true, base: true, run: runMv,
 		},
 		{
-			words: []string{"stat"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			words: []string{"stat"}, usage: "REMOTE", least: 1, most: 1,
 			says: "show type, size and time of a remote name", takes: []kind{remoteName},
 			connected: true, base: true, run: runStat,
 		},
 		{
-			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1, bare: true,
+			words: []string{"sum"}, usage: "REMOTE", least: 1, most: 1,
 			options: []option{
-				{letter: 'x', name: "xxh3", says: "a fast one instead, XXH3 with 128 bits"},
+				{letter: "x", name: "xxh3", says: "a fast one instead, XXH3 with 128 bits"},
 			},
 			says:  "show the SHA-256 of a remote file",
 			more:  "The server computes it; sha256sum or shasum -a 256 compute it here.",
@@ -54,7 +54,7 @@ func runOpen(ctx context.Context, s *Shell, c *command) error {
 	to := target{}
 	if len(c.words) == 0 {
 		if s.last.addr == "" {
-			return errNoneYet
+			return &usageError{errors.New("no server yet: open HOST PORT")}
 		}
 		to = s.last
 		if s.main != nil {
@@ -70,7 +70,7 @@ func runOpen(ctx context.Context, s *Shell, c *command) error {
 		case len(rest) > 0:
 			return noServer(strings.Join(c.words, " "))
 		case to.file != "":
-			return errFileURL
+			return &usageError{errors.New("open takes a folder's URL, which ends with /")}
 		}
 	}
 	if err := s.open(ctx, to); err != nil {
@@ -160,9 +160,6 @@ func runPwd(_ context.Context, s *Shell, _ *command) error {
 }
 
 var (
-	errFileURL    = &usageError{errors.New("open takes a folder's URL, which ends with /")}
-	errNoneYet    = &usageError{errors.New("no server yet: open HOST PORT")}
 	errNoPlace    = errors.New("not connected: a bookmark keeps the server that is open")
-	errNoConfig   = errors.New("there is no folder for settings: set HOME or XDG_CONFIG_HOME")
 	errNoBookmark = errors.New("no such bookmark")
 )

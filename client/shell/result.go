@@ -49,8 +49,8 @@ type internal struct {
 	// as is how the person named the other side, "" if nobody did.
 	as  string
 	err error
-	// unsized means that the size is unknown; keeps that an interrupted transfer can be resumed.
-	unsized, keeps bool
+	// keeps means that an interrupted transfer can be resumed.
+	keeps bool
 }
 
 // The outcomes.
@@ -94,12 +94,10 @@ var kindWords = []struct {
 	{client.ErrNotAllowed, "not-allowed"},
 	{client.ErrNotDone, "not-done"},
 	{client.ErrMismatch, "mismatch"},
-	// These come last: in status they accompany another kind, which says more.
 	{client.ErrNothingSent, "nothing-sent"},
 	{client.ErrRefused, "refused"},
 }
 
-// fail makes a result a failure.
 func (r *result) fail(err error) {
 	r.err, r.Error, r.Outcome = err, errorText(err), outcomeFailed
 	if errors.Is(err, client.ErrGivenUp) {
@@ -114,7 +112,6 @@ func (r *result) fail(err error) {
 	r.Kind = "other"
 }
 
-// took notes the duration of a transfer.
 func (r *result) took(d time.Duration) {
 	r.Seconds = d.Seconds()
 	// Below a microsecond the clock says nothing about a rate.
@@ -151,7 +148,6 @@ func (s *Shell) object(v any) {
 	}
 }
 
-// text is the line for people.
 func (r *result) text() string {
 	name, as := r.Remote, ""
 	if r.as != "" {
@@ -162,7 +158,7 @@ func (r *result) text() string {
 		pace = " " + paceText(r.Bytes-r.Kept, time.Duration(r.Seconds*float64(time.Second)))
 	}
 	if r.Segments > 0 {
-		pace = " by " + countText(r.Segments, "segment", "segments") + pace
+		pace = " by " + countText(r.Segments, "segment") + pace
 	}
 	if r.Kept > 0 {
 		pace = " (" + humanize.Comma(r.Kept) + " were there)" + pace
@@ -196,7 +192,6 @@ func (r *result) text() string {
 	return ""
 }
 
-// removes reports whether a result is of a deletion.
 func (r *result) removes() bool { return r.Command == "rm" || r.Command == "rmdir" }
 
 // shown is the name that a result is about.
@@ -207,7 +202,6 @@ func (r *result) shown() string {
 	return r.Local
 }
 
-// plan is the result in a dry run.
 func (r *result) plan() string {
 	switch {
 	case r.Command == "get" && r.Local != "":

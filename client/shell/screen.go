@@ -34,27 +34,23 @@ func (x *screen) begin(stdout, stderr io.Writer, columns func() int) {
 	x.stdout, x.stderr, x.columns = stdout, stderr, columns
 }
 
-// out writes whole lines to the output.
-func (x *screen) out(text string) { x.write(x.stdout, text) }
+func (x *screen) out(text string) { _ = x.write(x.stdout, text) }
 
-// err writes whole lines to the error output.
-func (x *screen) err(text string) { x.write(x.stderr, text) }
+func (x *screen) err(text string) { _ = x.write(x.stderr, text) }
 
-// prompt writes a prompt, which is no line.
-func (x *screen) prompt(text string) { x.write(x.stdout, text) }
-
-func (x *screen) write(w io.Writer, text string) {
+// write writes whole lines, or a prompt, and returns an error if they did not arrive.
+func (x *screen) write(w io.Writer, text string) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	again := x.drawn > 0
 	x.erase()
-	_, _ = io.WriteString(w, text)
+	_, err := io.WriteString(w, text)
 	if again {
 		x.draw(time.Now())
 	}
+	return err
 }
 
-// erase removes the bars from the terminal.
 func (x *screen) erase() {
 	if x.drawn == 0 {
 		return
@@ -64,7 +60,6 @@ func (x *screen) erase() {
 	_, _ = io.WriteString(x.stderr, text)
 }
 
-// show shows progress until clear.
 func (x *screen) show(p *progress) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -77,7 +72,6 @@ func (x *screen) show(p *progress) {
 	x.stopped.Go(func() { x.tick(stop) })
 }
 
-// clear stops showing progress.
 func (x *screen) clear() {
 	x.mu.Lock()
 	x.progress = nil
@@ -129,13 +123,4 @@ func (x *screen) draw(now time.Time) {
 		strings.Join(lines, "\x1b[K\n") + "\x1b[K"
 	x.drawn = len(lines)
 	_, _ = io.WriteString(x.stderr, text)
-}
-
-// ask writes the output of a command, and returns an error if it did not arrive.
-func (x *screen) ask(text string) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.erase()
-	_, err := io.WriteString(x.stdout, text)
-	return err
 }

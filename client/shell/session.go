@@ -22,8 +22,6 @@ type link struct {
 	as *client.Credentials
 	// exchange is what the session speaks, Auto to find out.
 	exchange client.Exchange
-	// status means that the server has spoken the status exchange.
-	status bool
 	// gauge measures the file that is moving, nil between files.
 	gauge atomic.Pointer[gauge]
 	// used is when the last command on it ended.
@@ -41,7 +39,6 @@ const (
 	retryWaitMost  = 30 * time.Second
 )
 
-// over reports whether the session has ended by itself.
 func (l *link) over() bool { return l.client != nil && l.client.Err() != nil }
 
 // do calls f with a live session, and again while it fails in a way that may pass and tries are
@@ -94,14 +91,13 @@ func (l *link) try(ctx context.Context, f func(*client.Client) error, again bool
 	}
 }
 
-// once calls f with a live session.
 func (l *link) once(ctx context.Context, f func(*client.Client) error) error {
 	if l.client == nil || l.over() {
 		c, err := l.dial(ctx)
 		if err != nil {
 			return err
 		}
-		l.client, l.status = c, c.Exchange() == client.Status
+		l.client = c
 	}
 	return f(l.client)
 }
@@ -113,7 +109,6 @@ func retryWait(try int) time.Duration {
 	return wait/2 + rand.N(wait/2)
 }
 
-// mayPass reports whether another try may succeed.
 func mayPass(err error) bool {
 	return isAny(err, client.ErrConnect, client.ErrLost, client.ErrBroken, client.ErrStalled,
 		client.ErrNoData, client.ErrBusy) &&
@@ -137,7 +132,6 @@ func (l *link) leave(ctx context.Context) {
 	l.client = nil
 }
 
-// options are those of a link's session.
 func (l *link) options() client.Options {
 	o := l.shell.Options
 	o.Credentials = l.as
@@ -169,7 +163,7 @@ func (s *Shell) open(ctx context.Context, to target) error {
 		}
 	}
 	if err != nil {
-		return l.hinted(err)
+		return err
 	}
 	s.leave(ctx)
 	s.main, s.last = l, to
@@ -182,7 +176,7 @@ func (s *Shell) open(ctx context.Context, to target) error {
 // connected reconnects a session that was lost.
 func (s *Shell) connected(ctx context.Context) error {
 	if s.main == nil {
-		return errNotConnected
+		return errors.New("not connected: open HOST PORT first")
 	}
 	if s.main.client != nil {
 		return nil

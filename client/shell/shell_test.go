@@ -39,7 +39,7 @@ func TestShellFetchesAndStores(t *testing.T) {
 		"two words": "two", "up/old": "",
 	}
 	f := newFake(t, files)
-	f.run(&Shell{}, dir, "HOST PORT", "GET a/b\nget my last file\r\nget \"\"\"q\"\"\"\n"+
+	f.run(&Shell{}, dir, "HOST PORT", "GET a/b\nget \"my last file\"\r\nget \"\"\"q\"\"\"\n"+
 		"get ../../x\nGet a/b copy\nget \"two words\"\nexit\nnever read\n").want(t, 0,
 		"got a/b: 4 bytes PACE\ngot my last file: 6 bytes PACE\ngot \"q\": 6 bytes PACE\n"+
 			"got ../../x: 7 bytes PACE\ngot a/b as copy: 4 bytes PACE\n"+
@@ -53,8 +53,9 @@ func TestShellFetchesAndStores(t *testing.T) {
 	writeFile(t, dir, "sub/c", strings.Repeat("a", 1234567))
 	writeFile(t, dir, "the c", "c")
 	writeFile(t, dir, "empty", "")
-	f.run(&Shell{}, dir, "HOST PORT", "put sub/c\nput sub/c up/\nput the c\nput empty e\n").want(
-		t, 0, "stored c: 1,234,567 bytes PACE\nstored up/c: 1,234,567 bytes PACE\n"+
+	f.run(&Shell{}, dir, "HOST PORT", "put sub/c\nput sub/c up/\nput \"the c\"\n"+
+		"put empty e\n").want(t, 0,
+		"stored c: 1,234,567 bytes PACE\nstored up/c: 1,234,567 bytes PACE\n"+
 			"stored the c: 1 byte PACE\nstored e: 0 bytes PACE\n", "")
 	if len(files["c"]) != 1234567 || files["the c"] != "c" || files["c"] != files["up/c"] {
 		t.Error("the server got something else")
@@ -130,7 +131,7 @@ func TestShellStopsAtTheFirstError(t *testing.T) {
 
 func TestShellRunsScripts(t *testing.T) {
 	dir := t.TempDir()
-	writeFile(t, dir, "script", "get a from file\n-get missing\nlpwd\n")
+	writeFile(t, dir, "script", "get \"a from file\"\n-get missing\nlpwd\n")
 	f := newFake(t, map[string]string{"a": "text", "b": "other", "a from file": "x"})
 	s := &Shell{Commands: []string{"get a; get b", "-get gone;ls"}, Quiet: true}
 	r := f.run(s, dir, "HOST PORT", "never read\n")
@@ -140,7 +141,7 @@ func TestShellRunsScripts(t *testing.T) {
 	s = &Shell{Scripts: []string{filepath.Join(dir, "script"), "-"}, Trace: true, Quiet: true}
 	r = f.run(s, dir, "HOST PORT", "ls\nget missing\nls\n")
 	if r.status != StatusFailed || !strings.HasSuffix(r.out, dir+"\na\na from file\nb\n") ||
-		!strings.HasPrefix(r.err, "+ get a from file\n+ get missing\nmissing: nothing sent") ||
+		!strings.HasPrefix(r.err, "+ get \"a from file\"\n+ get missing\nmissing: nothing sent") ||
 		!strings.Contains(r.err, "\n+ lpwd\n+ ls\n+ get missing\n") {
 		t.Errorf("-f: %+v", r)
 	}

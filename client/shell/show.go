@@ -8,14 +8,13 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"ferry/client"
+	"ferry/codec"
 )
 
-// timeShown is how listings show a time.
 const timeShown = "2006-01-02 15:04"
 
-// put prints the output of a command.
 func (s *Shell) put(text string) error {
-	if err := s.screen.ask(text); err != nil {
+	if err := s.screen.write(s.Out, text); err != nil {
 		return failure("output", client.ErrLocal, err)
 	}
 	return nil
@@ -26,7 +25,7 @@ func (s *Shell) paint(name string) string {
 	if !s.Terminal {
 		return name
 	}
-	shown := client.Printable(name)
+	shown := codec.Printable(name)
 	if s.Colour && strings.HasSuffix(name, "/") {
 		return "\x1b[1;34m" + shown + "\x1b[0m"
 	}
@@ -88,7 +87,6 @@ func (r *result) describe(info client.Info) {
 	r.Modified = info.Modified.UTC().Format(time.RFC3339)
 }
 
-// bytesText is a number of bytes as people read it.
 func bytesText(n int64) string {
 	if n == 1 {
 		return "1 byte"
@@ -96,7 +94,6 @@ func bytesText(n int64) string {
 	return humanize.Comma(n) + " bytes"
 }
 
-// paceText is how long a transfer took and how fast it was.
 func paceText(n int64, took time.Duration) string {
 	// Below a microsecond the clock says nothing about a rate.
 	seconds := max(took, time.Microsecond).Seconds()

@@ -51,13 +51,11 @@ func (s *server) place(folder string) string {
 	return u.String()
 }
 
-// noServer is an error about a word that is no server.
 func noServer(word string) error {
 	return &usageError{fmt.Errorf("%q has no port, and is no bookmark; a server is HOST PORT, "+
 		"HOST:PORT, PORT on this machine, or ferry://HOST:PORT/PATH; USER@ before the host logs in", word)}
 }
 
-// badPort is an error about a word that is no port.
 func badPort(word string) error {
 	return &usageError{fmt.Errorf("%q: no port; one is a number from 1 to 65535", word)}
 }
@@ -221,7 +219,6 @@ func notServer(words []string) error {
 	return noServer(first)
 }
 
-// isNumber reports whether a word was meant as a number.
 func isNumber(word string) bool {
 	return strings.Trim(word, "0123456789") == "" && word != ""
 }

@@ -27,8 +27,6 @@ type remoteCopy struct {
 	blocked map[string]bool
 }
 
-var errNoMkdir = errors.New("there is no such folder on the server, and it cannot make one")
-
 // prepare reads the remote folder, deletes what conflicts with a mirror, and makes the folders that
 // the source needs.
 func (r *remoteCopy) prepare(ctx context.Context, source *tree) error {
@@ -111,7 +109,6 @@ func (r *remoteCopy) read(ctx context.Context, source *tree) error {
 	return nil
 }
 
-// isMissing reports whether an error means that there is no such folder.
 func isMissing(err error) bool {
 	return errors.Is(err, client.ErrNoFolder) || errors.Is(err, client.ErrNotFound)
 }
@@ -124,7 +121,8 @@ func (r *remoteCopy) makeFolder(ctx context.Context, name string) error {
 			return c.Mkdir(ctx, r.shell.remote(name))
 		})
 		if errors.Is(err, client.ErrUnsupported) {
-			return &client.Error{Name: name, Kind: errNoMkdir}
+			err = errors.New("there is no such folder on the server, and it cannot make one")
+			return &client.Error{Name: name, Kind: err}
 		}
 		if err != nil {
 			return err
@@ -137,17 +135,13 @@ func (r *remoteCopy) makeFolder(ctx context.Context, name string) error {
 // remove deletes names of the copy, contents first.
 func (r *remoteCopy) remove(ctx context.Context, list []found) error {
 	return r.tally.remove(list, r.dry, func(f found) (result, func() error) {
-		name := join(r.root, f.path)
+		done, remove := result{Command: "rm", Remote: join(r.root, f.path)}, (*client.Client).Remove
 		if f.folder {
-			return result{Command: "rmdir", Remote: name}, func() error {
-				return r.shell.main.change(ctx, func(c *client.Client) error {
-					return c.Rmdir(ctx, r.shell.remote(name))
-				})
-			}
+			done.Command, remove = "rmdir", (*client.Client).Rmdir
 		}
-		return result{Command: "rm", Remote: name}, func() error {
+		return done, func() error {
 			return r.shell.main.change(ctx, func(c *client.Client) error {
-				return c.Remove(ctx, r.shell.remote(name))
+				return remove(c, ctx, r.shell.remote(done.Remote))
 			})
 		}
 	})

@@ -13,7 +13,6 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"ferry/client"
-	"ferry/codec"
 )
 
 // job is one file to move.
@@ -30,15 +29,14 @@ type job struct {
 	time time.Time
 	// resume continues an interrupted transfer.
 	resume bool
-	// segments is how many pieces to fetch at once; asked means that the person insists on them.
+	// segments is how many pieces to fetch at once.
 	segments int
-	asked    bool
 }
 
 // watch shows the progress of a command's transfers until the screen is cleared: of so many files,
 // 0 for a single transfer, with so many bytes, -1 if unknown.
 func (s *Shell) watch(files int, bytes int64) *progress {
-	p := newProgress(files, bytes)
+	p := &progress{began: time.Now(), files: files, bytes: bytes}
 	s.screen.show(p)
 	return p
 }
@@ -89,7 +87,6 @@ func interrupted(err error, command string, moved int64) error {
 	return &typedError{err, fmt.Sprintf("%v; %s kept; get -c resumes", err, size)}
 }
 
-// fetch gets one file.
 func (l *link) fetch(ctx context.Context, j job, r *result) error {
 	r.Outcome = outcomeDone
 	return l.do(ctx, func(c *client.Client) error {
@@ -129,7 +126,7 @@ func (j job) get(ctx context.Context, c *client.Client, r *result) (client.Moved
 	}
 	r.keeps = status && j.size >= keepMin
 	switch {
-	case j.asked || j.segments > 1 && j.size >= segmentsMin && c.Features().Has(needed):
+	case j.segments > 1:
 		r.keeps = false
 		return c.GetSegments(ctx, j.remote, j.local, j.segments)
 	case r.keeps || j.resume:
@@ -139,16 +136,9 @@ func (j job) get(ctx context.Context, c *client.Client, r *result) (client.Moved
 	return client.Moved{Size: n}, err
 }
 
-const (
-	// segmentsMin is the size of files that are worth two sessions by default, from servers with
-	// the needed features.
-	segmentsMin = 2 << 20
-	needed      = codec.FeatureGet | codec.FeatureSum
-	// keepMin is the size of files that are worth resuming: less moves faster than it is compared.
-	keepMin = 1 << 20
-)
+// keepMin is the size of files that are worth resuming: less moves faster than it is compared.
+const keepMin = 1 << 20
 
-// store puts one file.
 func (l *link) store(ctx context.Context, j job, r *result) error {
 	info, err := os.Stat(j.local)
 	if err == nil && !info.Mode().IsRegular() {
@@ -178,7 +168,6 @@ func (l *link) store(ctx context.Context, j job, r *result) error {
 
 var errNotPlain = errors.New("not a plain file")
 
-// alone runs the one transfer of a command.
 func (s *Shell) alone(ctx context.Context, j job) error {
 	r := s.main.transfer(ctx, s.watch(0, -1), j)
 	s.screen.clear()
@@ -188,7 +177,8 @@ func (s *Shell) alone(ctx context.Context, j job) error {
 
 func runGet(ctx context.Context, s *Shell, c *command) error {
 	if c.has[segmented.name] && (c.has[recursive.name] || c.has[resume.name]) {
-		return errSegmentsAlone
+		return &usageError{errors.New("get -s: segments are for one file, and start over: " +
+			"-r takes --parallel N before the server, and -c resumes with one piece")}
 	}
 	if c.has[recursive.name] {
 		err := s.getTree(ctx, c)
@@ -222,29 +212,16 @@ func (s *Shell) getOne(ctx context.Context, c *command) error {
 		command: "get", remote: s.remote(name), local: local, name: name, as: as, size: -1,
 		resume: c.has[resume.name],
 	}
-	if j.segments, err = s.segments(c); err != nil {
+	if j.segments, err = c.segments(); err != nil {
 		return err
 	}
-	j.asked = c.has[segmented.name] && j.segments > 1
-	err = s.alone(ctx, j)
-	if errors.Is(err, client.ErrNotFound) && as != "" && s.isRemoteFile(ctx, c.bare) {
-		return &typedError{err, fmt.Sprintf("%v; a name with spaces stands in quotes: get %s",
-			err, quoted(c.bare))}
-	}
-	return err
+	return s.alone(ctx, j)
 }
 
-var errSegmentsAlone = &usageError{errors.New(
-	"get -s: segments are for one file, and start over: " +
-		"-r takes --parallel N before the server, and -c resumes with one piece")}
-
 // segments is in how many pieces a get fetches a file.
-func (s *Shell) segments(c *command) (int, error) {
-	switch {
-	case c.has[resume.name]:
+func (c *command) segments() (int, error) {
+	if !c.has[segmented.name] {
 		return 1, nil
-	case !c.has[segmented.name]:
-		return s.Segments, nil
 	}
 	text := c.values[segmented.name]
 	n, err := strconv.Atoi(text)
@@ -282,33 +259,20 @@ func (s *Shell) local(word string) string {
 }
 
 func runPut(ctx context.Context, s *Shell, c *command) error {
-	words := c.words
-	if len(words) == 2 && c.bare != "" && !s.isThere(words[0]) && s.isThere(c.bare) {
-		// Treat "a b" as one name if that file exists and "a" does not.
-		words = []string{c.bare}
+	if c.has[recursive.name] {
+		return s.putTree(ctx, c)
 	}
-	if c.has["recursive"] {
-		return s.putTree(ctx, c, words)
-	}
-	path := s.local(words[0])
+	path := s.local(c.words[0])
 	if isFolder(path) {
-		return failure(words[0], client.ErrLocal, errFolderHere)
+		return failure(c.words[0], client.ErrLocal,
+			errors.New("not a plain file; put -r stores a folder"))
 	}
-	remote := filepath.Base(path)
-	if len(words) > 1 {
-		if remote = words[1]; strings.HasSuffix(remote, "/") {
-			remote += filepath.Base(path)
-		}
+	remote := c.word(1, filepath.Base(path))
+	if strings.HasSuffix(remote, "/") {
+		remote += filepath.Base(path)
 	}
 	return s.alone(ctx, job{
-		command: "put", remote: s.remote(remote), local: path, name: remote, as: words[0],
-		size: -1, resume: c.has["continue"],
+		command: "put", remote: s.remote(remote), local: path, name: remote, as: c.words[0],
+		size: -1, resume: c.has[resume.name],
 	})
-}
-
-var errFolderHere = errors.New("not a plain file; put -r stores a folder")
-
-func (s *Shell) isThere(word string) bool {
-	_, err := os.Stat(s.local(word))
-	return err == nil
 }

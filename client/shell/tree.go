@@ -59,7 +59,6 @@ const (
 var (
 	errTooDeep = fmt.Errorf("more than %d folders within each other", depthMax)
 	errTooMany = fmt.Errorf("more than %d names", namesMax)
-	errNotHere = errors.New("a listing may not name it")
 )
 
 // entries lists a folder beneath a remote root. Names that no listing may hold are left out and
@@ -83,7 +82,7 @@ func (t *tally) entries(ctx context.Context, root, relative string) (list []entr
 		if e.name == "" || e.name == "." || e.name == ".." || strings.ContainsAny(e.name, "/\x00") {
 			name := join(folder, e.name)
 			t.fail(result{Command: "ls", Remote: name},
-				failure(name, client.ErrName, errNotHere))
+				failure(name, client.ErrName, errors.New("a listing may not name it")))
 			continue
 		}
 		kept = append(kept, e)
@@ -237,9 +236,7 @@ func localPath(root, relative string) (string, error) {
 }
 
 var (
-	errLink      = errors.New("a symbolic link, which a fetch does not follow")
 	errNotFolder = errors.New("not a folder")
-	errTwins     = errors.New("another name differs only in case")
 )
 
 // makeFolders makes the folders of a remote tree beneath root, and returns the files that can be
@@ -264,7 +261,8 @@ func makeFolders(root string, from *tree, remote string, t *tally) []found {
 		_, err := localPath(root, f.path)
 		if folded := strings.ToLower(f.path); err == nil && foldsCase {
 			if seen[folded] {
-				err = failure(f.path, client.ErrName, errTwins)
+				err = failure(f.path, client.ErrName,
+					errors.New("another name differs only in case"))
 			}
 			seen[folded] = true
 		}
@@ -294,7 +292,8 @@ func makeFolder(root, relative string) error {
 	case seen != nil:
 		return failure(local, client.ErrLocal, err)
 	case info.Mode()&os.ModeSymlink != 0:
-		return failure(local, client.ErrLocal, errLink)
+		return failure(local, client.ErrLocal,
+			errors.New("a symbolic link, which a fetch does not follow"))
 	case !info.IsDir():
 		return failure(local, client.ErrLocal, errNotFolder)
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 )
 
-// verb is a command of the shell.
 type verb struct {
 	// words are its names; help shows the first.
 	words []string
@@ -19,8 +18,6 @@ type verb struct {
 	// least and most bound the number of words; most is -1 for no bound.
 	least, most int
 	options     []option
-	// bare takes the rest of a line for one name if there are more words than most.
-	bare bool
 	// connected means that it needs a session.
 	connected bool
 	// base means that the classic exchange has no such command.
@@ -30,7 +27,6 @@ type verb struct {
 	run   func(ctx context.Context, s *Shell, c *command) error
 }
 
-// kind is what a word may be.
 type kind uint8
 
 const (
@@ -44,13 +40,13 @@ const (
 )
 
 var (
-	recursive = option{letter: 'r', name: "recursive", says: "a folder with everything in it"}
+	recursive = option{letter: "r", name: "recursive", says: "a folder with everything in it"}
 	resume    = option{
-		letter: 'c', name: "continue", says: "resume an interrupted transfer",
+		letter: "c", name: "continue", says: "resume an interrupted transfer",
 	}
-	all       = option{letter: 'a', name: "all", says: "include names that begin with a dot"}
+	all       = option{letter: "a", name: "all", says: "include names that begin with a dot"}
 	segmented = option{
-		letter: 's', name: "segments", value: "N",
+		letter: "s", name: "segments", value: "N",
 		says: "a large file in N pieces at once, each over its own session",
 	}
 )
@@ -83,7 +79,7 @@ func sessionVerbs() []verb {
 		},
 		{
 			words: []string{"bookmark"}, usage: "[NAME]", most: 1,
-			options: []option{{letter: 'd', name: "delete", says: "forget NAME"}},
+			options: []option{{letter: "d", name: "delete", says: "forget NAME"}},
 			says:    "list bookmarks, or save this server and folder as NAME",
 			more:    "open NAME and ferry NAME go there.", examples: []string{"bookmark lab"},
 			takes: []kind{serverName}, run: runBookmark,
@@ -99,20 +95,20 @@ func sessionVerbs() []verb {
 func fileVerbs() []verb {
 	return []verb{
 		{
-			words: []string{"get"}, usage: "REMOTE [LOCAL]", least: 1, most: 2, bare: true,
+			words: []string{"get"}, usage: "REMOTE [LOCAL]", least: 1, most: 2,
 			options: []option{recursive, resume, segmented, all},
 			says:    "fetch a file: a/b is saved as b, or as LOCAL",
 			more: "A file appears only once it is complete. LOCAL may be a folder. get -r\n" +
 				"fetches a folder to a folder of its name. Segments are faster if one\n" +
 				"connection is slower than the network; they cannot be resumed.\n" + spacesHelp,
 			examples: []string{
-				"get report.txt", `get "the report.txt" old.txt`, "get the last report.txt",
-				"get -r music", "get -c big.iso", "get -s 4 big.iso",
+				"get report.txt", `get "the report.txt" old.txt`, "get -r music", "get -c big.iso",
+				"get -s 4 big.iso",
 			},
 			takes: []kind{remoteName, localName}, connected: true, run: runGet,
 		},
 		{
-			words: []string{"put"}, usage: "LOCAL [REMOTE]", least: 1, most: 2, bare: true,
+			words: []string{"put"}, usage: "LOCAL [REMOTE]", least: 1, most: 2,
 			options: []option{recursive, resume, all},
 			says:    "store a file: a/b is stored as b, or as REMOTE",
 			more: "\"stored\" means that the server has the file. \"sent, not confirmed\" means\n" +
@@ -127,14 +123,14 @@ func fileVerbs() []verb {
 			run: runPut,
 		},
 		{
-			words: []string{"ls", "dir"}, usage: "[PATH]", most: 1, bare: true,
-			options:  []option{{letter: 'l', name: "long", says: "with sizes and times"}},
+			words: []string{"ls", "dir"}, usage: "[PATH]", most: 1,
+			options:  []option{{letter: "l", name: "long", says: "with sizes and times"}},
 			says:     "list a folder; folders end with /",
 			examples: []string{"ls", "ls -l music"},
 			takes:    []kind{remoteFolder}, connected: true, base: true, run: runList,
 		},
 		{
-			words: []string{"cd"}, usage: "[FOLDER]", most: 1, bare: true,
+			words: []string{"cd"}, usage: "[FOLDER]", most: 1,
 			says: "change the remote folder; .. is the parent",
 			more: "Remote names are relative to it. cd without FOLDER goes to the top.",
 
@@ -168,10 +164,10 @@ func batchVerbs() []verb {
 			takes:    []kind{localName}, connected: true, base: true, run: runMput,
 		},
 		{
-			words: []string{"mirror"}, usage: "[REMOTE [LOCAL]]", most: 2, bare: true,
+			words: []string{"mirror"}, usage: "[REMOTE [LOCAL]]", most: 2,
 			options: []option{
-				{letter: 'R', name: "reverse", says: "the other way: mirror -R [LOCAL [REMOTE]]"},
-				{letter: 'n', name: "dry-run", says: "say what would be done, and do nothing"},
+				{letter: "R", name: "reverse", says: "the other way: mirror -R [LOCAL [REMOTE]]"},
+				{letter: "n", name: "dry-run", says: "say what would be done, and do nothing"},
 				{name: "delete", says: "delete what only the copy has"},
 				all,
 			},
@@ -189,8 +185,7 @@ func batchVerbs() []verb {
 	}
 }
 
-const spacesHelp = `Put names with spaces in double quotes, with "" for a quote inside. Three words
-or more without quotes are one name; two words are two names. Quote a name that
-begins with a dash, too.`
+const spacesHelp = `Put names with spaces, or with a dash at the beginning, in double quotes, with
+"" for a quote inside.`
 
 var errNoHelp = errors.New("no such command; help lists the commands")

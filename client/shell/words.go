@@ -8,13 +8,8 @@ import (
 // typed is what follows a command's word.
 type typed struct {
 	words []string
-	// quoted marks words that were quoted, and so are no options; at is where each began in rest.
+	// quoted marks words that were quoted, and so are no options.
 	quoted []bool
-	at     []int
-	// rest is all of it as it was typed; bare is false if a part was quoted. It may be a name with
-	// spaces.
-	rest string
-	bare bool
 }
 
 // add appends a word of a command line, which is split already.
@@ -25,11 +20,6 @@ func (t *typed) add(word string, quoted bool) {
 // blanks separate words; some systems end lines with a carriage return.
 const blanks = " \t\r"
 
-var (
-	errQuoteOpen  = errors.New(`a quote was opened and not closed: "a name"`)
-	errQuoteStuck = errors.New(`a space must follow a closing quote; "" inside quotes is one "`)
-)
-
 // splitLine splits a typed line into the command's word, in lower case, and what follows it. Blanks
 // separate words. A word in double quotes may hold blanks; two double quotes inside mean one.
 // Nothing else is special, so that Windows' backslashes and apostrophes need no care. A line after
@@ -37,30 +27,29 @@ var (
 func splitLine(line string) (word string, follows typed, err error) {
 	line = strings.Trim(line, blanks)
 	if system, ok := strings.CutPrefix(line, "!"); ok {
-		return "!", typed{rest: strings.Trim(system, blanks), bare: true}, nil
+		return "!", wholeLine(system), nil
 	}
 	end := strings.IndexAny(line, blanks)
 	if end < 0 {
-		return strings.ToLower(line), typed{bare: true}, nil
+		return strings.ToLower(line), typed{}, nil
 	}
-	follows, err = splitWords(strings.TrimLeft(line[end:], blanks))
-	return strings.ToLower(line[:end]), follows, err
-}
-
-// splitWords splits what follows a command's word.
-func splitWords(text string) (typed, error) {
-	t := typed{rest: text, bare: true}
-	for text = strings.TrimLeft(text, blanks); text != ""; {
-		word, rest, quoted, err := nextWord(text)
+	for text := strings.TrimLeft(line[end:], blanks); text != ""; {
+		name, rest, quoted, err := nextWord(text)
 		if err != nil {
-			return typed{}, err
+			return strings.ToLower(line[:end]), typed{}, err
 		}
-		t.bare = t.bare && !quoted
-		t.at = append(t.at, len(t.rest)-len(text))
-		t.add(word, quoted)
+		follows.add(name, quoted)
 		text = strings.TrimLeft(rest, blanks)
 	}
-	return t, nil
+	return strings.ToLower(line[:end]), follows, nil
+}
+
+// wholeLine is a line for the system's shell, which is one word.
+func wholeLine(line string) (follows typed) {
+	if line = strings.Trim(line, blanks); line != "" {
+		follows.add(line, true)
+	}
+	return follows
 }
 
 // nextWord splits off the first word of a text that begins with one.
@@ -78,14 +67,15 @@ func nextWord(text string) (word, rest string, quoted bool, err error) {
 		b.WriteString(before)
 		switch {
 		case !closed:
-			return "", "", true, errQuoteOpen
+			return "", "", true, errors.New(`a quote was opened and not closed: "a name"`)
 		case strings.HasPrefix(after, `"`):
 			b.WriteByte('"')
 			text = after[1:]
 		case after == "" || strings.ContainsRune(blanks, rune(after[0])):
 			return b.String(), after, true, nil
 		default:
-			return "", "", true, errQuoteStuck
+			return "", "", true,
+				errors.New(`a space must follow a closing quote; "" inside quotes is one "`)
 		}
 	}
 }

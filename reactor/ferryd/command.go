@@ -6,16 +6,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
-	"unicode"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"ferry/reactor"
 )
@@ -51,7 +48,6 @@ wrong flags, a root that is no folder or a port in use.`,
 			"  ferryd --ftp 2121 --root /srv/files\n" +
 			"  ferryd --classic --root /srv/files\n" +
 			"  ferryd 2121 --tls require",
-		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -83,9 +79,12 @@ wrong flags, a root that is no folder or a port in use.`,
 	c.SetArgs(args)
 	c.SetOut(stdout)
 	c.SetErr(stderr)
+	if build, ok := debug.ReadBuildInfo(); ok {
+		c.Version = build.Main.Version + " " + build.GoVersion
+	}
 	c.SetVersionTemplate("ferryd {{.Version}}\n")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return usageError{flagError(err)}
+		return usageError{err}
 	})
 	c.CompletionOptions.DisableDefaultCmd = true
 	addFlags(c.Flags(), &o, &l)
@@ -109,29 +108,6 @@ func exitStatus(err error, stderr io.Writer) int {
 		_, _ = fmt.Fprintf(stderr, "ferryd: %v\n", err)
 	}
 	return statusFailed
-}
-
-// flagError reports an invalid value as "--flag value: reason". The built-in types of flags, whose
-// names are in lower case, have only the words of a parser as a reason.
-func flagError(err error) error {
-	var invalid *pflag.InvalidValueError
-	if !errors.As(err, &invalid) {
-		return err
-	}
-	f, reason := invalid.GetFlag(), invalid.Unwrap()
-	if t := f.Value.Type(); unicode.IsLower(rune(t[0])) {
-		reason = fmt.Errorf("not a valid %s", t)
-	}
-	return fmt.Errorf("--%s %s: %w", f.Name, invalid.GetValue(), reason)
-}
-
-// version names the build for --version: the module's version or revision, and the Go release.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return runtime.Version()
-	}
-	return info.Main.Version + " " + info.GoVersion
 }
 
 // serve runs a server until a signal ends it.

@@ -43,7 +43,7 @@ func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
 		"turn clients in this range away, even if --allow admits them, repeatable")
 	f.BoolVar(&o.Classic, "classic", o.Classic,
 		"serve the classic exchange (CONN, RETR, GOODBYE SERVER) too, or alone without PORT")
-	f.Var((*classicPorts)(&o.ClassicPorts), "classic-ports",
+	f.Var(&o.ClassicPorts, "classic-ports",
 		"its ports for control, files and messages; 0 picks a free one")
 	f.Var((*portNumber)(&o.FTP.Port), "ftp",
 		"serve FTP on this port too, or alone without PORT; 0 picks a free one")
@@ -139,29 +139,6 @@ func (p *prefixes) Type() string { return "CIDR" }
 
 // mappedBits is how many bits go before an IPv4 address that is mapped into IPv6.
 const mappedBits = 96
-
-// classicPorts is a flag that takes three ports.
-type classicPorts reactor.ClassicPorts
-
-func (p *classicPorts) String() string { return reactor.ClassicPorts(*p).String() }
-
-func (p *classicPorts) Set(text string) error {
-	parts := strings.Split(text, ",")
-	to := []*uint16{&p.Control, &p.Files, &p.Messages}
-	if len(parts) != len(to) {
-		return errors.New("give three ports, such as 20021,20020,20023")
-	}
-	for i, part := range parts {
-		n, err := strconv.ParseUint(part, 10, 16)
-		if err != nil {
-			return errors.New("give three ports, such as 20021,20020,20023")
-		}
-		*to[i] = uint16(n)
-	}
-	return nil
-}
-
-func (p *classicPorts) Type() string { return "C,D,M" }
 
 // portNumber is a flag that takes a port; without it there is none.
 type portNumber int

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"ferry/codec"
 	"ferry/reactor/limit"
 )
 
@@ -22,7 +23,7 @@ func FuzzFlags(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		flagPrefixes(t, text)
-		var ports, again classicPorts
+		var ports, again codec.ClassicPorts
 		if err := ports.Set(text); err == nil {
 			if err := again.Set(ports.String()); err != nil || again != ports {
 				t.Errorf("%q became %v, and that %v, %v", text, ports, again, err)

@@ -191,7 +191,7 @@ func (w *networkRun) transfer(ctx context.Context) error {
 	defer func() { _ = f.Close() }()
 	stored, err := c.Put(ctx, "f", f, networkSize)
 	if err == nil && stored != client.Confirmed {
-		err = errors.New(stored.String())
+		err = errors.New("not confirmed")
 	}
 	return err
 }

@@ -226,9 +226,6 @@ var statusDeeds = append([]deed{
 	{"rmdir", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
 		return c.Rmdir(ctx, fmt.Sprint("d", rand.IntN(4)))
 	}},
-	{"abor", func(_ *load, ctx context.Context, c *client.Client, _ int) error {
-		return c.Abort(ctx)
-	}},
 }, baseDeeds...)
 
 func sharedName() string {

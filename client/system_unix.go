@@ -1,8 +1,9 @@
-//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+//go:build !windows
 
 package client
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -18,3 +19,12 @@ const renameClosed = false
 func lockFile(f *os.File) error {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }
+
+// isReset reports whether the peer broke the connection.
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, syscall.ECONNABORTED)
+}
+
+// isRefused reports whether nobody listens on the port.
+func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"math"
 	"os"
 
@@ -20,3 +21,12 @@ func lockFile(f *os.File) error {
 	beyond := windows.Overlapped{Offset: math.MaxUint32, OffsetHigh: math.MaxInt32}
 	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &beyond)
 }
+
+// isReset reports whether the peer broke the connection.
+func isReset(err error) bool {
+	return errors.Is(err, windows.WSAECONNRESET) || errors.Is(err, windows.WSAECONNABORTED) ||
+		errors.Is(err, windows.WSAESHUTDOWN)
+}
+
+// isRefused reports whether nobody listens on the port.
+func isRefused(err error) bool { return errors.Is(err, windows.WSAECONNREFUSED) }
