@@ -98,7 +98,7 @@ func (*putting) done(int, *job, error) {}
 // contendPuts is clients that put at a ferryd of their own, in a folder of FERRY_FLOOR_DIR.
 func contendPuts(t testing.TB, program, name string, names int) *contender {
 	t.Helper()
-	//nolint:usetesting // The folder of t.TempDir is on whatever filesystem it is on.
+	//nolint:usetesting // The folder of t.TempDir may be on another filesystem.
 	folder, err := os.MkdirTemp(cmp.Or(os.Getenv("FERRY_FLOOR_DIR"), "/var/tmp"), "ferry-put-")
 	if err != nil {
 		t.Fatal(err)

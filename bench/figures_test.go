@@ -84,7 +84,7 @@ func TestFiguresAgreeWithAHandCalculation(t *testing.T) {
 }
 
 // TestPauseShowsInAnOpenLoop has a server stand still once. In a closed loop the four clients wait,
-// and nobody else is there to be delayed; by the clock hundreds should have begun meanwhile. Where
+// and no other client is delayed; by the clock hundreds should have started meanwhile. Where
 // other work on the machine makes as great delays, the pause is made longer.
 func TestPauseShowsInAnOpenLoop(t *testing.T) {
 	const longest = 16

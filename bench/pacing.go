@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// starts is the plan of an open loop: evenly spaced starts, whatever the server does. It has no
+// starts is the plan of an open loop: evenly spaced starts, regardless of the server. It has no
 // clock: times count from the begin of the span. Of stride loops each takes every stride-th start,
 // beginning with first.
 type starts struct {

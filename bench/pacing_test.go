@@ -86,7 +86,7 @@ func TestStarts(t *testing.T) {
 	if got := s.missed(); got != 4 {
 		t.Errorf("%d starts are still to come, not 4", got)
 	}
-	// Nobody was free until the end: those are missed, and said so.
+	// No client was free until the end: those starts are missed.
 	want(99*ms, 99*ms, 60*ms, 0)
 	if got := s.missed(); got != 3 {
 		t.Errorf("%d starts missed, not 3", got)

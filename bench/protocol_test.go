@@ -168,7 +168,7 @@ func TestHTTPAnswerInPieces(t *testing.T) {
 // TestSilentServerTimesOut holds the timeout: an FTP server that never
 // greets.
 func TestSilentServerTimesOut(t *testing.T) {
-	f := startFakeHTTP(t, false) // waits for a request, and so greets nobody
+	f := startFakeHTTP(t, false) // waits for a request and sends no greeting
 	p := spoken(t, "ftp://"+f)
 	p.Scenario.Gets, p.Scenario.Lists, p.Timeout = 0, 0, 50*time.Millisecond
 	p.Transfers, p.Clients = 1, []int{1}

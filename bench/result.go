@@ -36,7 +36,7 @@ type Target struct {
 	Steps   []*Step `json:"steps"`
 }
 
-// Step is one load: a closed loop of so many clients, or an open one of so many starts a second.
+// Step is one load: a number of clients in a closed loop, or starts a second in an open one.
 type Step struct {
 	Clients int     `json:"clients"`        // sessions that make transfers, at least 1
 	Rate    float64 `json:"rate,omitempty"` // starts a second; 0 means a closed loop

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -234,6 +236,32 @@ func TestCancelledRunReportsNoErrors(t *testing.T) {
 	}
 }
 
+// TestCancelEndsConnecting cancels while clients wait for a server that never greets them.
+func TestCancelEndsConnecting(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var server sync.WaitGroup
+	server.Go(func() {
+		conn, err := silent.Accept()
+		if err != nil {
+			return
+		}
+		cancel()
+		_, _ = io.Copy(io.Discard, conn)
+		conn.Close()
+	})
+	p := small(silent.Addr().String())
+	p.Sites[0].Proto, p.Scenario.Gets, p.Clients, p.Timeout = ProtoFTP, 0, []int{1}, time.Hour
+	if _, err = p.Run(ctx, io.Discard); err == nil || err.Error() != "interrupted" {
+		t.Errorf("error %v", err)
+	}
+	silent.Close()
+	server.Wait()
+}
+
 func TestClientsSpreadOverSources(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has all of 127.0.0.0/8 by itself")
@@ -242,7 +270,7 @@ func TestClientsSpreadOverSources(t *testing.T) {
 	p := small(f.address())
 	p.Sources = 3
 	mustRun(t, p)
-	f.close() // nobody writes them any more
+	f.close() // no goroutine writes them any more
 	for _, want := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
 		if !f.sources[want] {
 			t.Errorf("no client came from %s", want)

@@ -13,7 +13,7 @@ import (
 	"ferry/codec"
 )
 
-// Scenario is what clients do, whatever their number or rate.
+// Scenario is what clients do, regardless of their number or rate.
 type Scenario struct {
 	Name, About string
 	// Gets, Puts and Lists are weights: the shares of transfers that get a file, put one or list

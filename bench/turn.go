@@ -51,8 +51,8 @@ type Turn struct {
 // Usage is what one or several processes used.
 type Usage struct {
 	CPU float64 `json:"cpu_seconds"` // user and system
-	// PSS is memory in bytes, shared pages divided among those who share them. It, Descriptors and
-	// Threads are the highest sample, 0 if unknown.
+	// PSS is memory in bytes, with shared pages divided among the processes that share them. It,
+	// Descriptors and Threads are the highest sample, 0 if unknown.
 	PSS         int64 `json:"pss_bytes,omitempty"`
 	Descriptors int64 `json:"descriptors,omitempty"`
 	Threads     int64 `json:"threads,omitempty"`

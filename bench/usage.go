@@ -98,8 +98,8 @@ func familyUsage(pid int) *Usage {
 	return u
 }
 
-// memory is a process's memory in bytes, shared pages divided among those who share them. 0 if
-// unknown.
+// memory is a process's memory in bytes, with shared pages divided among the processes that share
+// them. 0 if unknown.
 func memory(pid int) int64 {
 	kib, _, _ := bytes.Cut([]byte(procValue(procFile(pid, "smaps_rollup"), "Pss")), []byte(" "))
 	n, _ := strconv.ParseInt(string(kib), 10, 64) // 0 for anything else

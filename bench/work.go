@@ -90,7 +90,7 @@ func (w works) done(client int, j *job, err error) {
 	}
 }
 
-// kept are gets of the last puts that were not fetched yet, at most so many.
+// kept are gets of the last puts that were not fetched yet, limited to a number.
 func (w works) kept(most int) *jobList {
 	var gets jobList
 	for i := range w {

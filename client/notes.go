@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path"
@@ -92,10 +93,7 @@ func StateFolder() string {
 }
 
 func (n notes) path(about note) string {
-	key := strings.Join([]string{
-		about.Server, about.Name,
-		strconv.FormatInt(about.Size, 10), strconv.FormatInt(about.Modified, 10),
-	}, "\x00")
+	key := fmt.Sprintf("%s\x00%s\x00%d\x00%d", about.Server, about.Name, about.Size, about.Modified)
 	return filepath.Join(n.folder, hashName(key)+noteEnd)
 }
 

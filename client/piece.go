@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -120,7 +121,8 @@ func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error)
 	if err != nil {
 		return codec.PartID{}, err
 	}
-	part, ok := codec.ParsePartID(firstWord(ev.Data))
+	word, _, _ := bytes.Cut(ev.Data, []byte{' '}) // later versions may add words
+	part, ok := codec.ParsePartID(word)
 	if !ok {
 		return part, c.unexpected(ctx, q.Verb, ev)
 	}

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -74,11 +73,7 @@ func (c *control) call(ctx context.Context, q codec.Request, want int64) (codec.
 		return codec.Event{}, err
 	}
 	defer c.end()
-	ev, err := c.simple(ctx, q, want)
-	if err != nil {
-		return codec.Event{}, err
-	}
-	return ev, nil
+	return c.simple(ctx, q, want)
 }
 
 // simple runs a command that one reply answers, and returns that reply, which has the wanted code.
@@ -266,10 +261,4 @@ func (c *control) expect(ctx context.Context, q codec.Request, ev codec.Event, w
 func (c *control) unexpected(ctx context.Context, verb codec.Verb, ev codec.Event) error {
 	return c.lose(ctx, failure("", ErrProtocol,
 		fmt.Errorf("a reply %d that does not answer %s", ev.N, verb)))
-}
-
-// firstWord is a text up to its first space: later versions may add words.
-func firstWord(text []byte) []byte {
-	word, _, _ := bytes.Cut(text, []byte{' '})
-	return word
 }

@@ -35,10 +35,6 @@ type Cacher interface {
 	ReadCached(f *File, p []byte, off int64) (int, error)
 	Cached(f *File, off, n int64) bool
 	ReadAhead(f *File, off, n int64, scratch []byte) error
-	// Cold reports whether none of the n bytes at off is in memory, as far as the store can say.
-	Cold(f *File, off, n int64) bool
-	// Advise asks for the n bytes at off, or says that they are not needed any more.
-	Advise(f *File, off, n int64, need bool)
 	// Identify tells one content of a file from another.
 	Identify(f *File) (Identity, error)
 }

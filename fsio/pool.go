@@ -17,22 +17,23 @@ type Pool struct {
 	ready sync.Cond
 	done  sync.WaitGroup
 
-	// Guarded by mu. The queue is a ring whose length is a power of two: jobs[first] is next.
+	// Guarded by mu. The queue is a part of room, which is used from its beginning again whenever
+	// the queue is empty: then no job costs an allocation.
 	jobs    []Job
-	first   int
-	count   int
+	room    []Job
 	idle    int // Workers that wait.
 	live    int // Workers that have not ended.
 	closing bool
 }
 
-// queueLengthMin is the ring's first length: 1 KiB of memory.
-const queueLengthMin = 64
+// queueRoom is 1 KiB of memory.
+const queueRoom = 64
 
 // NewPool starts the workers, at least one.
 func NewPool(workers int) *Pool {
 	workers = max(workers, 1)
-	p := &Pool{jobs: make([]Job, queueLengthMin), live: workers}
+	p := &Pool{room: make([]Job, 0, queueRoom), live: workers}
+	p.jobs = p.room
 	p.ready.L = &p.mu
 	for range workers {
 		p.done.Go(p.work)
@@ -48,7 +49,7 @@ func (p *Pool) Submit(j Job) {
 		p.mu.Unlock()
 		panic("fsio: Submit to a closed Pool")
 	}
-	p.put(j)
+	p.jobs = append(p.jobs, j)
 	wake := p.idle > 0
 	p.mu.Unlock()
 	if wake {
@@ -56,26 +57,17 @@ func (p *Pool) Submit(j Job) {
 	}
 }
 
-// put stores a job at the queue's end. The caller holds mu.
-func (p *Pool) put(j Job) {
-	if p.count == len(p.jobs) {
-		p.grow()
-	}
-	p.jobs[(p.first+p.count)&(len(p.jobs)-1)] = j
-	p.count++
-}
-
 // Yield lets what is queued run before the job that calls it goes on, in its turn behind all of
 // that. It returns at once if nothing waits. The job keeps its goroutine, and all that it holds,
 // while another goroutine is a worker in its place: so many may have yielded as there are jobs.
 func (p *Pool) Yield() {
 	p.mu.Lock()
-	if p.count == 0 {
+	if len(p.jobs) == 0 {
 		p.mu.Unlock()
 		return
 	}
 	next := make(turn)
-	p.put(next)
+	p.jobs = append(p.jobs, next)
 	p.mu.Unlock()
 	p.done.Go(p.work)
 	<-next
@@ -87,14 +79,6 @@ type turn chan struct{}
 
 // Run implements Job.
 func (t turn) Run() { close(t) }
-
-// grow doubles the ring, in order.
-func (p *Pool) grow() {
-	jobs := make([]Job, 2*len(p.jobs))
-	n := copy(jobs, p.jobs[p.first:])
-	copy(jobs[n:], p.jobs[:p.first])
-	p.jobs, p.first = jobs, 0
-}
 
 // Close runs everything that is queued, jobs that these submit included, and waits for the
 // workers to end. A second Close waits too.
@@ -110,7 +94,8 @@ func (p *Pool) Close() {
 func (p *Pool) work() {
 	p.mu.Lock()
 	for {
-		for p.count == 0 {
+		for len(p.jobs) == 0 {
+			p.jobs = p.room
 			if p.closing {
 				p.live--
 				p.mu.Unlock()
@@ -120,10 +105,9 @@ func (p *Pool) work() {
 			p.ready.Wait()
 			p.idle--
 		}
-		j := p.jobs[p.first]
-		p.jobs[p.first] = nil // The job may be the last hold on its transfer.
-		p.first = (p.first + 1) & (len(p.jobs) - 1)
-		p.count--
+		j := p.jobs[0]
+		p.jobs[0] = nil // The job may be the last hold on its transfer.
+		p.jobs = p.jobs[1:]
 		p.mu.Unlock()
 		j.Run()
 		if _, replaced := j.(turn); replaced {

@@ -19,8 +19,8 @@ func TestPoolRunsJobsInOrder(t *testing.T) {
 	var got []int
 	begun, gate := make(chan struct{}), make(chan struct{})
 	p.Submit(jobFunc(func() { close(begun); <-gate }))
-	<-begun               // From here on the ring does not begin at its first slot.
-	for i := range 1000 { // More than the ring's first length, so that it grows while in use.
+	<-begun
+	for i := range 1000 { // More than the first room, so that it grows while in use.
 		p.Submit(jobFunc(func() { got = append(got, i) }))
 	}
 	close(gate)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"hash"
 	"io"
-	"strconv"
 	"sync"
 
 	"github.com/zeebo/xxh3"
@@ -20,16 +19,6 @@ const (
 	AlgoXXH3   Algo = iota + 1 // XXH3 with 128 bits: some 10 GB a second, no proof against malice.
 	AlgoSHA256                 // SHA-256: some 1.5 GB a second where the processor helps.
 )
-
-var algoNames = [...]string{AlgoXXH3: "xxh3", AlgoSHA256: "sha256"}
-
-// String returns the word of the protocol.
-func (a Algo) String() string {
-	if a >= AlgoXXH3 && int(a) < len(algoNames) {
-		return algoNames[a]
-	}
-	return "algo " + strconv.Itoa(int(a))
-}
 
 // Digest is a sum of bytes. It is compared with ==.
 type Digest struct {
@@ -67,78 +56,50 @@ var sumPieces = sync.Pool{New: func() any {
 
 // Sum returns the checksum of n bytes at off of the file, or of all that follow off if n is
 // negative. It takes long and belongs on a worker; before each piece of 512 KiB it asks stop,
-// unless that is nil, and returns ErrStopped if that says so. What it had to bring into memory it
-// gives up again, so that the sum of a large file does not push out what others read. It does not
-// notice that the file changes meanwhile. Errors are those of File.ReadAt.
+// unless that is nil, and returns ErrStopped if that says so. It does not notice that the file
+// changes meanwhile. Errors are those of File.ReadAt.
 func Sum(stop func() bool, f *File, a Algo, off, n int64) (Digest, error) {
-	s := summing{read: f.ReadAt}
-	if c, ok := f.by.(Cacher); ok {
-		s.cold = func(off int64) bool { return c.Cold(f, off, SumPiece) }
-		s.advise = func(off, n int64, need bool) { c.Advise(f, off, n, need) }
-	}
-	return s.run(stop, a, off, n)
+	return sum(stop, f, a, off, n)
 }
 
 // SumPart returns the checksum of all that is kept of a part, as Sum does. The part's holder calls
 // it.
 func SumPart(stop func() bool, p Part, a Algo) (Digest, error) {
-	s := summing{read: p.ReadAt}
-	return s.run(stop, a, 0, p.Size())
+	return sum(stop, p, a, 0, p.Size())
 }
 
-// summing is a sum that runs.
-type summing struct {
-	read   func(p []byte, off int64) (int, error)
-	cold   func(off int64) bool // Nil where nothing is known of memory, and then advise, too.
-	advise func(off, n int64, need bool)
-}
-
-func (s *summing) run(stop func() bool, a Algo, off, n int64) (Digest, error) {
+func sum(stop func() bool, r io.ReaderAt, a Algo, off, n int64) (Digest, error) {
 	state, err := newHash(a)
 	if err != nil {
 		return Digest{}, err
 	}
 	d := Digest{Algo: a}
-	cold := s.cold != nil && s.cold(off)
 	for n < 0 || d.Size < n {
 		if stop != nil && stop() {
-			if cold {
-				s.advise(off, SumPiece, false) // It was asked for already.
-			}
 			return Digest{}, ErrStopped
 		}
 		length := int64(SumPiece)
 		if n >= 0 {
 			length = min(length, n-d.Size)
 		}
-		// The next piece is looked at first: reading this one brings in some of it.
-		next := off + SumPiece
-		nextCold := s.cold != nil && s.cold(next)
-		if nextCold && (n < 0 || d.Size+SumPiece < n) {
-			s.advise(next, SumPiece, true) // The disk works while we do.
-		}
-		got, err := s.add(state, off, length)
+		got, err := add(state, r, off+d.Size, length)
 		d.Size += int64(got)
-		if cold {
-			s.advise(off, int64(got), false)
-		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return Digest{}, err
 		}
-		off, cold = next, nextCold
 	}
 	finishHash(state, &d)
 	return d, nil
 }
 
 // add adds a piece of n bytes.
-func (s *summing) add(state hash.Hash, off, n int64) (got int, err error) {
+func add(state hash.Hash, r io.ReaderAt, off, n int64) (got int, err error) {
 	buffer := sumPieces.Get().(*[]byte)
 	defer sumPieces.Put(buffer)
-	got, err = s.read((*buffer)[:n], off)
+	got, err = r.ReadAt((*buffer)[:n], off)
 	_, _ = state.Write((*buffer)[:got]) // A hash never fails.
 	return got, err
 }

@@ -1,7 +1,6 @@
 package fsio
 
 import (
-	"container/list"
 	"sync"
 	"time"
 )
@@ -18,21 +17,15 @@ type SumCache struct {
 	// Now is the clock; tests put another in its place.
 	Now func() time.Time
 
-	mu      sync.Mutex
-	max     int
-	entries map[sumKey]*list.Element // Of *sumEntry.
-	recent  list.List                // The most recently used first.
+	mu   sync.Mutex
+	max  int
+	sums map[sumKey]Digest
 }
 
 type sumKey struct {
 	identity Identity
 	algo     Algo
 	off, n   int64
-}
-
-type sumEntry struct {
-	key    sumKey
-	digest Digest
 }
 
 // sumsMaxDefault is 4,096 sums, 1 MiB of memory.
@@ -43,7 +36,7 @@ func NewSumCache(sumsMax int) *SumCache {
 	if sumsMax <= 0 {
 		sumsMax = sumsMaxDefault
 	}
-	return &SumCache{Now: time.Now, max: sumsMax, entries: map[sumKey]*list.Element{}}
+	return &SumCache{Now: time.Now, max: sumsMax, sums: map[sumKey]Digest{}}
 }
 
 // Sum does as the function of that name, or answers at once what it knows.
@@ -78,24 +71,15 @@ func (c *SumCache) Known(f *File, a Algo, off, n int64) (Digest, bool) {
 func (c *SumCache) get(key sumKey) (Digest, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := c.entries[key]
-	if e == nil {
-		return Digest{}, false
-	}
-	c.recent.MoveToFront(e)
-	return e.Value.(*sumEntry).digest, true
+	d, ok := c.sums[key]
+	return d, ok
 }
 
 func (c *SumCache) put(key sumKey, d Digest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.entries[key] != nil {
-		return
+	if len(c.sums) >= c.max {
+		clear(c.sums) // A sum that is asked for again is soon back.
 	}
-	if len(c.entries) >= c.max {
-		last := c.recent.Back()
-		delete(c.entries, last.Value.(*sumEntry).key)
-		c.recent.Remove(last)
-	}
-	c.entries[key] = c.recent.PushFront(&sumEntry{key, d})
+	c.sums[key] = d
 }

@@ -54,9 +54,7 @@ func TestFlagsChangeAScenario(t *testing.T) {
 	read := func(args ...string) bench.Scenario {
 		t.Helper()
 		var l load
-		cmd := command()
-		cmd.ResetFlags()
-		l.addFlags(cmd.Flags())
+		cmd := command(&l)
 		if err := cmd.ParseFlags(args); err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -30,6 +31,13 @@ func (a *asker) ask(ctx context.Context, question string, secret bool) (string, 
 			io.Reader
 			io.Writer
 		}{a.in, a.out}, "")
+	}
+	// The editor of lines knows prompts of one line only.
+	if at := strings.LastIndexByte(question, '\n') + 1; at > 0 {
+		if _, err := io.WriteString(a.screen, question[:at]); err != nil {
+			return "", &client.Error{Kind: client.ErrLocal, Err: err}
+		}
+		question = question[at:]
 	}
 	var answer string
 	done := make(chan error, 1)

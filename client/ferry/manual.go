@@ -15,7 +15,8 @@ import (
 func manualCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:     "man",
-		Short:   "the manual page of ferry",
+		Short:   "Print the manual page of ferry",
+		Hidden:  true,
 		Example: "  ferry man >ferry.1; man ./ferry.1",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -27,7 +28,7 @@ func manualCommand(root *cobra.Command) *cobra.Command {
 // writeManual writes ferry(1), made from the help.
 func writeManual(w io.Writer, root *cobra.Command) error {
 	var b strings.Builder
-	b.WriteString(".TH FERRY 1\n.SH NAME\nferry \\- fetch and store files on a ferry server\n")
+	b.WriteString(".TH FERRY 1\n.SH NAME\nferry \\- download and upload files\n")
 	b.WriteString(".SH SYNOPSIS\n" + roff(root.Use) + "\n")
 	b.WriteString(".SH DESCRIPTION\n.nf\n" + roff(long) + "\n.fi\n")
 	b.WriteString(".SH OPTIONS\n")

@@ -21,18 +21,15 @@ import (
 type securityFlags struct{ fingerprint, ca, min, passwordFile string }
 
 func (f *securityFlags) add(to *pflag.FlagSet, s *shell.Shell) {
-	to.StringVar(&s.User, "user", "",
-		"log in as `NAME`, unless the address has USER@")
+	to.StringVar(&s.User, "user", "", "log in as `NAME`, unless the address has USER@")
 	to.StringVar(&f.passwordFile, "password-file", "",
-		"the first line of `FILE` is the password; otherwise it comes from\n"+
-			"FERRY_PASSWORD, from .netrc, or is asked for")
+		"read the password from the first line of `FILE`")
 	to.BoolVar(&s.TLS, "tls", false,
-		"encrypt every connection, as ferrys:// does; so do the flags below")
+		"encrypt all connections, as ferrys:// and the next three flags do")
 	to.StringVar(&f.fingerprint, "tls-fingerprint", "",
 		"trust only the certificate with this `SHA256`")
-	to.StringVar(&f.ca, "ca", "",
-		"trust only certificates signed by those in the PEM `FILE`")
-	to.StringVar(&f.min, "tls-min", "", "the oldest `VERSION` of TLS to speak, 1.2 or 1.3")
+	to.StringVar(&f.ca, "ca", "", "trust only certificates signed by those in the PEM `FILE`")
+	to.StringVar(&f.min, "tls-min", "", "lowest `VERSION` of TLS, 1.2 or 1.3")
 	to.Lookup("tls-min").DefValue = "1.2"
 }
 

@@ -59,7 +59,7 @@ func runMv(ctx context.Context, s *Shell, c *command) error {
 	if strings.HasSuffix(to, "/") {
 		to += path.Base(from)
 	}
-	r := result{Command: "mv", Remote: from, To: to, internal: internal{as: to}}
+	r := result{Command: "mv", Remote: from, To: to, as: to}
 	return s.change(ctx, r, func(c *client.Client) error {
 		return c.Rename(ctx, s.remote(from), s.remote(to))
 	})

@@ -226,6 +226,7 @@ func (s *Shell) Candidates(ctx context.Context, words []string, word string) []s
 	for _, w := range rest[1:] {
 		follows.add(w, false)
 	}
+	s.Options.DialTimeout, s.Options.ReplyTimeout = completeWait, completeWait
 	l := &link{shell: s, server: to.server}
 	if l.once(ctx, func(*client.Client) error { return nil }) == nil {
 		s.main = l

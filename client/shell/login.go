@@ -113,10 +113,10 @@ func (s *Shell) trust(ctx context.Context, err error) error {
 		return fmt.Errorf("%w; if that is what the server printed at its start, give it by "+
 			"--tls-fingerprint, or connect at a terminal, where ferry asks", err)
 	}
-	answer, asked := s.Ask(ctx, codec.Printable(fmt.Sprintf(
-		"%s is not known here (%v).\nIts certificate has the SHA-256\n  %v\n"+
+	answer, asked := s.Ask(ctx, fmt.Sprintf(
+		"%s is not known here (%s).\nIts certificate has the SHA-256\n  %v\n"+
 			"Compare that with what the server printed at its start. Trust it from now on? [y/N] ",
-		c.Addr, c.Err, c.Seen)), false)
+		codec.Printable(c.Addr), codec.Printable(c.Err.Error()), c.Seen), false)
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	switch {
 	case asked != nil:

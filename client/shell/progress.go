@@ -2,6 +2,7 @@ package shell
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,12 +56,7 @@ func (p *progress) begin(name string, size int64) *gauge {
 func (p *progress) end(g *gauge, bytes int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, r := range p.running {
-		if r == g {
-			p.running = append(p.running[:i], p.running[i+1:]...)
-			break
-		}
-	}
+	p.running = slices.DeleteFunc(p.running, func(r *gauge) bool { return r == g })
 	p.done++
 	p.moved += bytes
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // result is the outcome of a command or of one transfer: a line for people, or with --json an
-// object, whose fields the README documents.
+// object, whose fields client/ferry/README.md describes.
 type result struct {
 	Command string `json:"command"`
 	// Name is a bookmark's, whose place is Remote.
@@ -41,12 +41,7 @@ type result struct {
 	Error string `json:"error,omitempty"`
 	Kind  string `json:"kind,omitempty"`
 
-	internal
-}
-
-// internal is the part of a result that scripts do not see.
-type internal struct {
-	// as is how the person named the other side, "" if nobody did.
+	// Scripts do not see the rest. as is how the person named the other side, "" if nobody did.
 	as  string
 	err error
 	// keeps means that an interrupted transfer can be resumed.

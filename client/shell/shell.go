@@ -136,7 +136,7 @@ func (s *Shell) Run(ctx context.Context, args []string) int {
 		return s.status(err)
 	}
 	if only != nil {
-		s.trace(joined(rest))
+		s.trace(strings.Join(rest, " "))
 		return s.one(ctx, only)
 	}
 	if s.Prompt && !scripted {

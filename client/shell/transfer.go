@@ -46,7 +46,7 @@ func (l *link) transfer(ctx context.Context, p *progress, j job) result {
 	g := p.begin(j.name, j.size)
 	l.gauge.Store(g)
 	defer l.gauge.Store(nil)
-	r := result{Command: j.command, Remote: j.name, Local: j.local, internal: internal{as: j.as}}
+	r := result{Command: j.command, Remote: j.name, Local: j.local, as: j.as}
 	move := l.fetch
 	if j.command == "put" {
 		move = l.store

@@ -235,9 +235,7 @@ func localPath(root, relative string) (string, error) {
 	return filepath.Join(root, filepath.FromSlash(relative)), nil
 }
 
-var (
-	errNotFolder = errors.New("not a folder")
-)
+var errNotFolder = errors.New("not a folder")
 
 // makeFolders makes the folders of a remote tree beneath root, and returns the files that can be
 // fetched. It follows no symbolic link beneath root: that may lead anywhere.

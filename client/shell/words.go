@@ -88,18 +88,6 @@ func quoted(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-// joined is words as a line that could be typed.
-func joined(words []string) string {
-	line := make([]string, len(words))
-	for i, word := range words {
-		line[i] = quoted(word)
-		if strings.HasPrefix(word, "-") {
-			line[i] = word // an option, as a rule
-		}
-	}
-	return strings.Join(line, " ")
-}
-
 // splitCommands splits commands at semicolons outside quotes and at line ends. A quote only opens
 // at the start of a word; one that is not closed goes to the end, and is an error when its command
 // is split.

@@ -44,32 +44,18 @@ func readNoWait(fd int, p []byte, off int64) (int, error) {
 func pagesCached(fd int, off, n int64) (bool, error) {
 	page := int64(unix.Getpagesize())
 	first, last := off/page, (off+n-1)/page
-	pages, err := pagesInMemory(fd, off, n)
-	if err != nil {
-		if errors.Is(err, unix.ENOSYS) {
-			return false, errUnsupported
-		}
-		return false, nil
-	}
-	return pages >= uint64(last-first+1), nil
-}
-
-// pagesInMemory asks cachestat how many pages of the range are in memory.
-func pagesInMemory(fd int, off, n int64) (uint64, error) {
 	area := unix.CachestatRange{Off: uint64(off), Len: uint64(n)}
 	var stat unix.Cachestat_t
 	err := unix.Cachestat(uint(fd), &area, &stat, 0)
-	return stat.Cache, err
+	if errors.Is(err, unix.ENOSYS) {
+		return false, errUnsupported
+	}
+	return err == nil && stat.Cache >= uint64(last-first+1), nil
 }
 
 // adviseWillNeed asks for a range. The answer does not matter: reading it comes next.
 func adviseWillNeed(fd int, off, n int64) {
 	_ = unix.Fadvise(fd, off, n, unix.FADV_WILLNEED)
-}
-
-// adviseDontNeed puts a range out of memory, what is still to be written aside.
-func adviseDontNeed(fd int, off, n int64) {
-	_ = unix.Fadvise(fd, off, n, unix.FADV_DONTNEED)
 }
 
 func spliceTo(fd, pipe int, off int64, n int) (int, error) {

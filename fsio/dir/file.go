@@ -192,35 +192,6 @@ func (r reader) ReadAhead(f *fsio.File, off, n int64, scratch []byte) error {
 	return nil
 }
 
-func (r reader) Cold(f *fsio.File, off, n int64) bool {
-	if r.options.Portable || off >= f.Bytes {
-		return false
-	}
-	if !r.noCachestat.Load() {
-		pages, err := pagesInMemory(f.Descriptor, off, min(n, f.Bytes-off))
-		if err == nil {
-			return pages == 0
-		}
-	}
-	// The system does not say, or not to this user. The first byte tells, nearly.
-	var first [1]byte
-	if r.noWait.Load() == f.Device {
-		return false
-	}
-	_, err := readNoWait(f.Descriptor, first[:], off)
-	return wouldBlock(err)
-}
-
-func (r reader) Advise(f *fsio.File, off, n int64, need bool) {
-	switch {
-	case r.options.Portable:
-	case need:
-		adviseWillNeed(f.Descriptor, off, n)
-	default:
-		adviseDontNeed(f.Descriptor, off, n)
-	}
-}
-
 func (r reader) Identify(f *fsio.File) (fsio.Identity, error) {
 	if err := r.fault(fsio.OpStat, f.Name()); err != nil {
 		return fsio.Identity{}, err

@@ -116,3 +116,87 @@ func TestPartsAndSweepsMeet(t *testing.T) {
 		}
 	})
 }
+
+// TestPartWithoutWholeNoteIsRemoved cuts notes short, as a full disk or a power cut may.
+func TestPartWithoutWholeNoteIsRemoved(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		r := open(t, dir, Options{})
+		whole := content(t, partPath(dir, keep(t, r, "a\xff\"", "x"))+noteSuffix)
+		for n := range len(whole) {
+			id := keep(t, r, "b", "x")
+			write(t, partPath(dir, id)+noteSuffix, whole[:n])
+		}
+		again := open(t, dir, Options{})
+		removed, err := again.Sweep()
+		if kept, _ := again.Parts(); removed != len(whole) || kept != 1 || err != nil {
+			t.Fatalf("%d removed, %d kept, %v", removed, kept, err)
+		}
+		finish(t, again, partIDs(again)[0], "x", "y")
+		if got := content(t, dir+"/a\xff\""); got != "xy" {
+			t.Fatalf("got %q", got)
+		}
+		if _, err := os.Lstat(dir + "/.ferry-parts"); !os.IsNotExist(err) {
+			t.Errorf("the folder of parts stayed: %v", err)
+		}
+	})
+}
+
+func TestOwnersAreKnownAfterARestart(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		o := Options{PartsMax: 4}
+		r := open(t, dir, o)
+		mine := fsio.PartOptions{Owner: "a \"b\"\n"}
+		for range 2 {
+			_, err := r.NewPart(name(t, r, "x"), mine)
+			check(t, err)
+		}
+		again := open(t, dir, o)
+		_, err := again.Sweep()
+		check(t, err)
+		_, err = again.NewPart(name(t, r, "x"), mine)
+		wantKind(t, err, fsio.KindTooMany)
+		_, err = again.NewPart(name(t, r, "x"), fsio.PartOptions{Owner: "c"})
+		check(t, err)
+	})
+}
+
+// TestPartsCommittedByHalfAreEnded is about filesystems that cannot rename without replacing: a
+// server was killed when the file had both names.
+func TestPartsCommittedByHalfAreEnded(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		r := open(t, dir, Options{})
+		id := keep(t, r, "a", "whole")
+		check(t, os.Link(partPath(dir, id), dir+"/a"))
+		_, err := r.OpenPart(id)
+		wantKind(t, err, fsio.KindNotFound)
+		if got := content(t, dir+"/a"); got != "whole" {
+			t.Fatalf("got %q", got)
+		}
+		wantNoParts(t, dir)
+	})
+}
+
+// TestLookingAtAPartDoesNotKeepIt: its lifetime counts from the last byte that came, also for one
+// of which a killed server left blocks that nothing was written to.
+func TestLookingAtAPartDoesNotKeepIt(t *testing.T) {
+	eachWay(t, func(t *testing.T, open openFunc) {
+		dir := scratch(t)
+		r := open(t, dir, Options{PartLifetime: time.Hour})
+		id := keep(t, r, "a", "abc")
+		file := partPath(dir, id)
+		long := time.Now().Add(-2 * time.Hour)
+		check(t, os.Chtimes(file, long, long))
+		p, err := r.OpenPart(id)
+		check(t, err)
+		check(t, p.Close())
+		if info, err := os.Stat(file); err != nil || info.ModTime().After(long.Add(time.Second)) {
+			t.Errorf("%v, %v", info, err)
+		}
+		if n, err := r.SweepParts(); n != 1 || err != nil {
+			t.Errorf("%d parts went, %v", n, err)
+		}
+	})
+}

@@ -20,16 +20,12 @@ func (*kernel) stat(fsio.Name) (fsio.Entry, error)      { return fsio.Entry{}, e
 func (*kernel) setMeta(fsio.Name, fsio.Meta) error      { return errUnsupported }
 func (*kernel) open(fsio.Name, bool) (fsio.Held, error) { return fsio.Held{}, errUnsupported }
 
-func closeDescriptor(int) error                       { return errUnsupported }
-func readNoWait(int, []byte, int64) (int, error)      { return 0, errUnsupported }
-func readFull(int, []byte, int64) (int, error)        { return 0, errUnsupported }
-func pagesCached(int, int64, int64) (bool, error)     { return false, errUnsupported }
-func pagesInMemory(int, int64, int64) (uint64, error) { return 0, errUnsupported }
-func adviseDontNeed(int, int64, int64)                {}
-func adviseWillNeed(int, int64, int64)                {}
-func spliceTo(int, int, int64, int) (int, error)      { return 0, errUnsupported }
-func allocate(int, int64, int64) error                { return errUnsupported }
-func syncFilesystem(*os.File) error                   { return errUnsupported }
-func (u *upload) storeUnnamed([]byte) (bool, error)   { return false, nil }
-func (u *upload) storeOver([]byte) (bool, error)      { return false, nil }
-func renameNoReplace(int, string, int, string) error  { return errUnsupported }
+func readNoWait(int, []byte, int64) (int, error)     { return 0, errUnsupported }
+func pagesCached(int, int64, int64) (bool, error)    { return false, errUnsupported }
+func adviseWillNeed(int, int64, int64)               {}
+func spliceTo(int, int, int64, int) (int, error)     { return 0, errUnsupported }
+func allocate(int, int64, int64) error               { return errUnsupported }
+func syncFilesystem(*os.File) error                  { return errUnsupported }
+func (u *upload) storeUnnamed([]byte) (bool, error)  { return false, nil }
+func (u *upload) storeOver([]byte) (bool, error)     { return false, nil }
+func renameNoReplace(int, string, int, string) error { return errUnsupported }

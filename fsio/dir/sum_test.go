@@ -56,10 +56,6 @@ func TestSumsOfTheEmptyFileAreTheOnesThatEverybodyKnows(t *testing.T) {
 			t.Errorf("%v: got %s of %d bytes, %v; want %s", a, d.Hex(), d.Size, err, want)
 		}
 	}
-	if fsio.AlgoXXH3.String() != "xxh3" || fsio.AlgoSHA256.String() != "sha256" ||
-		fsio.Algo(9).String() != "algo 9" {
-		t.Errorf("called %v, %v, %v", fsio.AlgoXXH3, fsio.AlgoSHA256, fsio.Algo(9))
-	}
 	_, err := fsio.Sum(nil, openFile(t, r), 9, 0, -1)
 	wantKind(t, err, fsio.KindUnsupported)
 }
@@ -323,13 +319,16 @@ func TestSumCachesAreBounded(t *testing.T) {
 		_, err := c.Sum(nil, f, fsio.AlgoXXH3, off, 1)
 		check(t, err)
 	}
-	for off := range int64(4) {
+	for off := range int64(10) {
 		sum(off)
-		sum(0) // Used all the time.
-	}
-	for off, want := range []bool{true, false, true, true} {
-		if _, ok := c.Known(f, fsio.AlgoXXH3, int64(off), 1); ok != want {
-			t.Errorf("sum %d: known is %t", off, ok)
+		known := 0
+		for k := range off + 1 {
+			if _, ok := c.Known(f, fsio.AlgoXXH3, k, 1); ok {
+				known++
+			}
+		}
+		if _, ok := c.Known(f, fsio.AlgoXXH3, off, 1); !ok || known > 3 {
+			t.Errorf("after sum %d: %t, %d are known", off, ok, known)
 		}
 	}
 	var askers sync.WaitGroup
@@ -359,8 +358,8 @@ func BenchmarkSum(b *testing.B) {
 	write(b, dir+"/a", string(noise(size)))
 	r := openDefault(b, dir, Options{})
 	f := openFile(b, r)
-	for _, a := range []fsio.Algo{fsio.AlgoXXH3, fsio.AlgoSHA256} {
-		b.Run(a.String(), func(b *testing.B) {
+	for name, a := range map[string]fsio.Algo{"xxh3": fsio.AlgoXXH3, "sha256": fsio.AlgoSHA256} {
+		b.Run(name, func(b *testing.B) {
 			b.SetBytes(size)
 			for b.Loop() {
 				_, err := fsio.Sum(nil, f, a, 0, -1)

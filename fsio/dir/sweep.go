@@ -15,9 +15,6 @@ import (
 // Sweep removes temporary files of ours anywhere beneath the root that nobody has locked, and what
 // SweepParts removes. Links are not followed. It walks the whole tree, and may take as long. On a
 // read-only root it does nothing.
-//
-// Servers before this version kept a part next to its target, as a hidden folder with one file.
-// Such a part cannot be resumed; it is removed once it is older than Options.PartLifetime.
 func (r *store) Sweep() (removed int, err error) {
 	if r.options.ReadOnly {
 		return 0, nil
@@ -56,8 +53,6 @@ func (s *sweep) folder(n fsio.Name) (inner []fsio.Name) {
 	defer d.close()
 	s.each(d, n, func(e fsio.Entry) {
 		switch {
-		case e.Kind == fsio.EntryFolder && isOldPart(e.Name):
-			s.oldPart(d, n, e.Name)
 		case e.Kind == fsio.EntryFolder && len(n.String())+1+len(e.Name) <= fsio.NameMax &&
 			e.Name != fsio.ReservedParts:
 			inner = append(inner, n.Join(e.Name))
@@ -131,30 +126,6 @@ func (s *sweep) file(d folder, n fsio.Name, base string, due func(changed time.T
 	return err == nil
 }
 
-// oldPart removes a part of a server before this version, if it is past its lifetime. A folder
-// that holds anything else is not ours.
-func (s *sweep) oldPart(home folder, n fsio.Name, base string) {
-	kept, err := home.inner(base)
-	if err != nil {
-		s.note(fsio.OpFolder, n, err)
-		return
-	}
-	defer kept.close()
-	var found []fsio.Entry
-	read := s.each(kept, n, func(e fsio.Entry) { found = append(found, e) })
-	if !read || len(found) > 1 || len(found) == 1 && found[0].Kind != fsio.EntryFile {
-		return
-	}
-	if len(found) == 1 && !s.file(kept, n.Join(base), found[0].Name, s.root.expired) {
-		return
-	}
-	err = s.root.do(fsio.OpRmdir, n, func() error { return home.removeFolder(base) })
-	if err == nil {
-		s.removed++
-	}
-	s.note(fsio.OpRmdir, n, err)
-}
-
 // gone reports whether an error only says that somebody else was faster.
 func gone(err error) bool {
 	kind := fsio.KindOf(err)
@@ -164,11 +135,6 @@ func gone(err error) bool {
 // isTemporary tells the names of our temporary files: random, so that servers may share a folder.
 func isTemporary(base string) bool {
 	return fsio.IsReserved(base) && strings.EqualFold(filepath.Ext(base), temporarySuffix)
-}
-
-// isOldPart tells the names of the folders that servers before this version kept parts in.
-func isOldPart(base string) bool {
-	return fsio.IsReserved(base) && strings.EqualFold(filepath.Ext(base), ".part")
 }
 
 const temporarySuffix = ".tmp"

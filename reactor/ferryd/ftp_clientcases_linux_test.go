@@ -123,17 +123,18 @@ func withWget(s *ftpScene) {
 }
 
 func withLftp(s *ftpScene) {
+	// Without a file of its own it reads all of the system's certificates for each connection.
+	const secure = "set ssl:verify-certificate no; set ftp:ssl-force yes; " +
+		"set ftp:ssl-protect-data yes; set ssl:ca-file "
 	encrypt := map[ftpSecurity]string{
-		inClear:     "set ftp:ssl-allow no",
-		explicitTLS: "set ftp:ssl-force yes; set ftp:ssl-protect-data yes",
-		explicit12: "set ftp:ssl-force yes; set ftp:ssl-protect-data yes; " +
-			"set ssl:priority NORMAL:-VERS-TLS1.3",
-		implicitTLS: "set ftp:ssl-protect-data yes",
+		inClear: "set ftp:ssl-allow no", explicitTLS: secure + s.certificate,
+		explicit12:  secure + s.certificate + "; set ssl:priority NORMAL:-VERS-TLS1.3",
+		implicitTLS: secure + s.certificate,
 	}[s.security]
 	lftp := func(lines ...string) string {
 		begin := []string{
 			"set cmd:fail-exit yes", "set net:max-retries 1", "set net:timeout 20",
-			"set ssl:verify-certificate no", encrypt,
+			encrypt,
 			fmt.Sprintf("open -u anonymous,x %s://%s:%s", s.scheme, s.host, s.port),
 			"cd " + s.folder,
 		}

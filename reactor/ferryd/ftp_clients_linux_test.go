@@ -82,6 +82,7 @@ func (server *ftpServer) meet(t *testing.T, c ftpClient, security ftpSecurity) {
 	s := &ftpScene{
 		T: t, host: host, port: port, scheme: "ftp", security: security, folder: folder,
 		disk: filepath.Join(server.root, folder), local: t.TempDir(),
+		certificate: filepath.Join(filepath.Dir(server.root), "state", "cert.pem"),
 	}
 	s.check(err)
 	if security == implicitTLS {
@@ -127,6 +128,7 @@ type ftpScene struct {
 	*testing.T
 	host, port, scheme string
 	security           ftpSecurity
+	certificate        string
 	// folder is the client's own on the server, disk is where it lies.
 	folder, disk string
 	local        string
