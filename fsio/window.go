@@ -16,7 +16,6 @@ type Window struct {
 	taken     bool
 }
 
-// flight is a read in flight.
 type flight struct {
 	buffer []byte
 	n      int

@@ -10,18 +10,12 @@ import (
 	"ferry/fsio"
 )
 
-// lister reads the names and kinds of a folder's entries, as fsio.Entries does.
-type lister interface {
-	next(page []fsio.Entry) (int, error)
-	close()
-}
-
 func (r *store) Entries(n fsio.Name, details fsio.Details) (fsio.Entries, error) {
 	d, err := r.openFolder(n, useListing)
 	if err != nil {
 		return nil, fsio.NewError(fsio.OpList, n, err)
 	}
-	var l lister
+	var l *lister
 	if err = r.fault(fsio.OpList, n); err == nil {
 		l, err = d.list()
 	}
@@ -37,7 +31,7 @@ type entries struct {
 	root    *store
 	name    fsio.Name
 	folder  folder
-	lister  lister
+	lister  *lister
 	details fsio.Details
 }
 

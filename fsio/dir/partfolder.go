@@ -113,7 +113,6 @@ func (r *store) removeNote(n fsio.Name, kept folder, id string) {
 	r.removePartsFolder(n)
 }
 
-// removePartsFolder removes the folder of parts if it is empty.
 func (r *store) removePartsFolder(n fsio.Name) {
 	if r.fault(fsio.OpRmdir, n) != nil {
 		return
