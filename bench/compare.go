@@ -55,13 +55,12 @@ type Change struct {
 	// Old and New are the medians over turns with their intervals at 95 % confidence.
 	Old, New benchmath.Summary
 	// P is the probability that turns of the same distribution differ so much, by the Mann-Whitney
-	// U test, corrected for the number of figures after Holm.
+	// U test, multiplied by the number of figures tested (Bonferroni's correction).
 	P       float64
 	Verdict Verdict
 
 	figure figure
 	turns  int // of the side that has fewer
-	tested bool
 }
 
 // share is the relative change of the median; infinite for a change from 0.
@@ -100,46 +99,31 @@ func Compare(older, newer *Result, o CompareOptions) (*Comparison, error) {
 	c := &Comparison{alpha: cmp.Or(o.Alpha, alphaDefault)}
 	c.warnOfRuns(older, newer)
 	single := len(older.Targets) == 1 && len(newer.Targets) == 1
-	key := func(r *row) string {
-		if single {
-			return r.load()
-		}
-		return r.where()
-	}
-	byKey := map[string]*row{}
-	for _, r := range rowsOf(NamedResult{Result: newer}) {
-		byKey[key(r)] = r
-	}
-	for _, a := range rowsOf(NamedResult{Result: older}) {
-		b := byKey[key(a)]
-		if b == nil {
+	rest := newer.rows()
+	for _, a := range older.rows() {
+		i := slices.IndexFunc(rest, func(b *row) bool {
+			return b.load() == a.load() && (single || b.name == a.name)
+		})
+		if i < 0 {
 			c.warn("%s is in OLD only", a.where())
 			continue
 		}
-		delete(byKey, key(a))
 		where := a.where()
-		if a.name != b.name {
+		if b := rest[i]; b.name != a.name {
 			where = a.name + " → " + b.where()
 		}
-		c.compareTurns(where, a, b, figures)
+		c.compareRows(where, a, rest[i], figures)
+		rest = slices.Delete(rest, i, i+1)
 	}
-	for _, name := range slices.Sorted(maps.Keys(byKey)) {
-		c.warn("%s is in NEW only", byKey[name].where())
+	for _, b := range rest {
+		c.warn("%s is in NEW only", b.where())
 	}
 	if len(c.Changes) == 0 {
 		return nil, errors.New("nothing to compare: no figure of the same target and load is in " +
 			"both" + strings.Join(append([]string{""}, c.Warnings...), "; "))
 	}
-	c.finish(o.ChangeMin)
+	c.judge(o.ChangeMin)
 	return c, nil
-}
-
-// finish corrects the probabilities and judges every change.
-func (c *Comparison) finish(changeMin float64) {
-	c.correct()
-	for i := range c.Changes {
-		c.judge(&c.Changes[i], changeMin)
-	}
 }
 
 func (c *Comparison) warn(format string, args ...any) {
@@ -166,9 +150,10 @@ func (c *Comparison) warnOfRuns(older, newer *Result) {
 	}
 }
 
-func (c *Comparison) compareTurns(where string, older, newer *row, figures []figure) {
+// compareRows adds the changes of two rows. They are judged once all are there.
+func (c *Comparison) compareRows(where string, older, newer *row, figures []figure) {
 	for _, f := range figures {
-		if older.merged.storm() && strings.HasPrefix(f.name, string(KindConnect)) {
+		if older.storm() && strings.HasPrefix(f.name, string(KindConnect)) {
 			continue // a storm's connects are its transfers too
 		}
 		a, b := older.perTurn(f), newer.perTurn(f)
@@ -185,42 +170,31 @@ func (c *Comparison) compareTurns(where string, older, newer *row, figures []fig
 		all := slices.Concat(a, b)
 		if !f.lasting() && slices.Min(all) != slices.Max(all) {
 			c.tested++
-			change.tested = true
 			change.P = benchmath.AssumeNothing.Compare(sample(a), sample(b)).P
 		}
 		c.Changes = append(c.Changes, change)
 	}
 }
 
-// correct applies Holm's correction: of twenty figures one would show a difference by chance.
-func (c *Comparison) correct() {
-	var tested []*Change
+// judge corrects the probabilities, since of twenty figures one would differ by chance, and gives
+// every change its verdict.
+func (c *Comparison) judge(changeMin float64) {
 	for i := range c.Changes {
-		if c.Changes[i].tested {
-			tested = append(tested, &c.Changes[i])
+		change := &c.Changes[i]
+		change.P = min(1, change.P*float64(max(c.tested, 1)))
+		switch {
+		case change.figure.lasting():
+			change.Verdict = Untested
+		case change.turns < c.TurnsMin():
+			change.Verdict = TooFew
+		case change.P > c.alpha, math.Abs(change.share()) <= changeMin,
+			change.figure.better == betterNeither:
+			change.Verdict = NoDifference
+		case (change.New.Center > change.Old.Center) == (change.figure.better == betterMore):
+			change.Verdict = Better
+		default:
+			change.Verdict = Worse
 		}
-	}
-	slices.SortStableFunc(tested, func(a, b *Change) int { return cmp.Compare(a.P, b.P) })
-	least := 0.0
-	for i, change := range tested {
-		least = max(least, min(1, change.P*float64(len(tested)-i)))
-		change.P = least
-	}
-}
-
-func (c *Comparison) judge(change *Change, changeMin float64) {
-	switch {
-	case change.figure.lasting():
-		change.Verdict = Untested
-	case change.turns < c.TurnsMin():
-		change.Verdict = TooFew
-	case change.P > c.alpha, math.Abs(change.share()) <= changeMin,
-		change.figure.better == betterNeither:
-		change.Verdict = NoDifference
-	case (change.New.Center > change.Old.Center) == (change.figure.better == betterMore):
-		change.Verdict = Better
-	default:
-		change.Verdict = Worse
 	}
 }
 
@@ -254,23 +228,39 @@ func (c *Comparison) Err() error {
 		c.Changes[0].turns, c.TurnsMin())
 }
 
-// cells are the change in the columns of a table: old, its interval, new, its interval, change,
-// verdict.
-func (c *Change) cells() []string {
+// tables are the changes, a table for each target and load.
+func (c *Comparison) tables() (tables []table) {
+	for i := range c.Changes {
+		change := &c.Changes[i]
+		if n := len(tables); n == 0 || tables[n-1].Title != change.Where {
+			tables = append(tables, table{
+				Title: change.Where, Words: 1, Tail: 1,
+				Head: []string{"", "old", "±", "new", "±", "change", ""},
+			})
+		}
+		t := &tables[len(tables)-1]
+		t.Rows = append(t.Rows, change.line())
+	}
+	return tables
+}
+
+// line is the change in a table.
+func (c *Change) line() []string {
 	share, verdict := fmt.Sprintf("%+.1f%%", 100*c.share()), string(c.Verdict)
 	if math.IsInf(c.share(), 0) {
 		share = "from 0"
 	}
-	if c.Verdict != TooFew && c.Verdict != Untested {
-		p := fmt.Sprintf("p=%.2g", c.P)
-		if c.P < 0.001 {
-			p = "p<0.001"
-		}
-		verdict += ", " + p
+	switch {
+	case c.Verdict == TooFew, c.Verdict == Untested:
+	case c.P < 0.001:
+		verdict += ", p<0.001"
+	default:
+		verdict += fmt.Sprintf(", p=%.2g", c.P)
 	}
 	show := c.figure.unit.show
 	return []string{
-		show(c.Old.Center), interval(c.Old), show(c.New.Center), interval(c.New), share, verdict,
+		c.Figure, show(c.Old.Center), interval(c.Old), show(c.New.Center), interval(c.New), share,
+		verdict,
 	}
 }
 
@@ -280,16 +270,11 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 	for _, warning := range c.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", plain(warning))
 	}
-	for i := 0; i < len(c.Changes); {
-		t := table{Head: []string{"", "old", "±", "new", "±", "change", ""}, Words: 1, Tail: 1}
-		where := c.Changes[i].Where
-		for ; i < len(c.Changes) && c.Changes[i].Where == where; i++ {
-			t.Rows = append(t.Rows, append([]string{c.Changes[i].Figure}, c.Changes[i].cells()...))
-		}
+	for _, t := range c.tables() {
 		if b.Len() > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintln(&b, where)
+		fmt.Fprintln(&b, t.Title)
 		t.writeText(&b, "    ")
 	}
 	fmt.Fprintf(&b, "\n%d better, %d worse", c.Count(Better), c.Count(Worse))
@@ -299,14 +284,10 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 		}
 	}
 	fmt.Fprintf(&b, " (%s of each).\n", plural(int64(c.Changes[0].turns), "turn"))
-	if c.Count(TooFew) > 0 {
-		writeWrapped(&b, fmt.Sprintf("So few turns cannot show a difference, however large: take "+
-			"%d or more of each.", c.TurnsMin()))
-	}
 	if c.tested > 0 {
 		writeWrapped(&b, fmt.Sprintf("old and new are medians over turns. p is the probability of "+
-			"such a difference between turns of the same server (Mann-Whitney U test, corrected "+
-			"for %s after Holm). Above %.2g no difference counts as shown, which does not mean "+
+			"such a difference between turns of the same server (Mann-Whitney U test, multiplied "+
+			"by the %s tested). Above %.2g no difference counts as shown, which does not mean "+
 			"that there is none. Memory, descriptors and threads are not tested, since a process "+
 			"keeps them from turn to turn.", plural(int64(c.tested), "figure"), c.alpha))
 	}

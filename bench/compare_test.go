@@ -196,13 +196,13 @@ func TestTargetsOfOneRunAreCompared(t *testing.T) {
 	}
 }
 
-func TestCorrectionIsHolms(t *testing.T) {
-	c := Comparison{}
-	for _, p := range []float64{0.03, 0.01, 0.04, 0.5} {
-		c.Changes = append(c.Changes, Change{P: p, tested: true})
+func TestProbabilitiesAreMultipliedByTheFiguresTested(t *testing.T) {
+	c := Comparison{tested: 4}
+	for _, p := range []float64{0.03, 0.01, 0.5} {
+		c.Changes = append(c.Changes, Change{P: p})
 	}
-	c.correct()
-	for i, want := range []float64{0.09, 0.04, 0.09, 0.5} {
+	c.judge(0)
+	for i, want := range []float64{0.12, 0.04, 1} {
 		if got := c.Changes[i].P; math.Abs(got-want) > 1e-12 {
 			t.Errorf("p %d is %v, not %v", i, got, want)
 		}

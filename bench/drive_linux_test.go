@@ -43,7 +43,7 @@ func driverOf(proto, address string, clients int, jobs jobSource) (*driver, erro
 		Site:     Site{Proto: proto, Address: address},
 		Scenario: Scenario{Gets: 1}.withDefaults(), Clients: clients, Timeout: 15 * time.Second,
 	}
-	l, err := newLoop(s, &mix{})
+	l, err := newLoop(s)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (d *driver) close() { d.loop.close(context.Background()) }
 // turn has every client work for a while and finish, and returns how many transfers succeeded and
 // how long it took.
 func (d *driver) turn(length time.Duration) (transfers int64, took time.Duration) {
-	r := d.loop.do(context.Background(), d.jobs, span{Length: length}, &progress{})
+	r := d.loop.do(context.Background(), d.jobs, span{length: length})
 	for _, kind := range r.turn.Kinds {
 		transfers += kind.Count
 	}
@@ -98,7 +98,7 @@ func (*putting) done(int, *job, error) {}
 // contendPuts is clients that put at a ferryd of their own, in a folder of FERRY_FLOOR_DIR.
 func contendPuts(t testing.TB, program, name string, names int) *contender {
 	t.Helper()
-	//nolint:usetesting // The folder of t.TempDir is on whatever filesystem it is on.
+	//nolint:usetesting // The folder of t.TempDir may be on another filesystem.
 	folder, err := os.MkdirTemp(cmp.Or(os.Getenv("FERRY_FLOOR_DIR"), "/var/tmp"), "ferry-put-")
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -66,21 +65,22 @@ func ParseExpectation(text string) (Expectation, error) {
 // was not measured never meets one.
 func (r *Result) Check(expectations []Expectation) error {
 	var unmet []error
-	rows := rowsOf(NamedResult{Result: r})
 	for _, e := range expectations {
-		some := only(rows, func(r *row) bool {
-			return e.target == "" || e.target == r.target.Name
-		})
-		for _, row := range some {
+		measured := false
+		for _, row := range r.rows() {
+			if e.target != "" && e.target != row.target.Name {
+				continue
+			}
+			measured = true
 			if what := e.check(row); what != "" {
 				unmet = append(unmet, fmt.Errorf("expected %s; %s: %s", e.text, row.where(), what))
 			}
 		}
-		if len(some) == 0 {
+		if !measured {
 			unmet = append(unmet, fmt.Errorf("expected %s; nothing was measured", e.text))
 		}
 	}
-	return errors.Join(slices.Clip(unmet)...)
+	return errors.Join(unmet...)
 }
 
 // check is empty if the row meets e, and otherwise says what was measured.

@@ -133,7 +133,7 @@ func (f *fakeFTP) transfer(passive net.Listener, verb, name string, say func(str
 		if f.cut {
 			file = file[:len(file)/2]
 		}
-		_, _ = data.Write(file)
+		sendAndEnd(data, file)
 	}
 	data.Close()
 	say("226 done")

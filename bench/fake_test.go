@@ -21,7 +21,7 @@ const (
 	faultReset         // resets the data connection of a put, after its field
 	faultCut           // ends half-way through the bytes
 	faultField         // sends no field
-	faultPort          // tells a port that nobody listens on
+	faultPort          // sends a port that refuses connections
 	faultControl       // ends control
 )
 
@@ -160,7 +160,7 @@ func (f *fake) session(conn net.Conn) {
 	}
 }
 
-// transfer answers one command, and says whether the session goes on.
+// transfer answers one command, and says whether the session continues.
 func (f *fake) transfer(control net.Conn, port net.Listener, c codec.Command) bool {
 	if c.Verb == codec.VerbQuit {
 		_, _ = control.Write(codec.AppendField(nil, 1024))
@@ -172,7 +172,7 @@ func (f *fake) transfer(control net.Conn, port net.Listener, c codec.Command) bo
 	case faultControl:
 		return false
 	case faultPort:
-		// The client's own port is in use, so that nobody else comes to listen on it.
+		// The client's own port is in use, so no other program can listen on it.
 		_, err := control.Write(portField(control.RemoteAddr()))
 		return err == nil
 	default:
@@ -257,7 +257,15 @@ func (f *fake) send(data net.Conn, name string, wrong fault) {
 		answer = []byte("no number!")
 	default:
 	}
-	_, _ = data.Write(append(answer, file...))
+	sendAndEnd(data, append(answer, file...))
+}
+
+// sendAndEnd sends everything and waits for the client to close. If this side closed first, a
+// system that is short of TCP memory could reset the connection with bytes unsent.
+func sendAndEnd(data net.Conn, content []byte) {
+	_, _ = data.Write(content)
+	_ = data.(*net.TCPConn).CloseWrite()
+	_, _ = io.Copy(io.Discard, data)
 }
 
 func (f *fake) receive(data net.Conn, name string) {

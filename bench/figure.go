@@ -19,214 +19,241 @@ const (
 	betterMore
 )
 
+// combine says how a load's figure comes from those of its turns.
+type combine uint8
+
+const (
+	byMedian combine = iota
+	bySum
+	byMax
+)
+
+// measure takes a figure from a measured turn and its jobs, in seconds, bytes or plain numbers. It
+// is NaN if the figure is unknown.
+type measure func(t *Turn, jobs *Tally) float64
+
 // figure is a number of a turn, under the name that tables, expectations and comparisons use.
 type figure struct {
-	name   string
-	unit   unit
-	better better
-	about  string
-	// total means that a load's figure is a sum or a maximum over its turns. All other figures of
-	// a load are the median over its turns.
-	total bool
-	// of is the figure of a turn, in seconds, bytes or plain; NaN if it was not measured.
-	of func(t *Turn) float64
+	name    string
+	unit    unit
+	better  better
+	combine combine
+	about   string
+	of      measure
 }
 
 var unknown = math.NaN()
 
-// lasting says that a process keeps the figure from turn to turn, so that turns are not
-// independent measurements of it.
-func (f figure) lasting() bool {
-	return strings.HasSuffix(f.name, "-pss") || strings.HasSuffix(f.name, "-descriptors") ||
-		strings.HasSuffix(f.name, "-threads")
-}
-
-// jobFigures are the figures of one kind, or of all jobs if kind is empty.
-func jobFigures(kind Kind) []figure {
-	prefix, whose := "", "all transfers"
-	if kind != "" {
-		prefix, whose = string(kind)+".", string(kind)
-	}
-	fig := func(name string, u unit, b better, total bool, about string,
-		value func(*Turn, *Tally) float64,
-	) figure {
-		return figure{prefix + name, u, b, about + whose, total, ofTally(kind, value)}
-	}
-	count := func(_ *Turn, y *Tally) float64 { return float64(y.Count) }
-	bytes := func(t *Turn, y *Tally) float64 {
-		if kind == KindConnect || t.storm() {
-			return unknown // connects move no content
-		}
-		return float64(y.Bytes)
-	}
-	rate := func(of func(*Turn, *Tally) float64) func(*Turn, *Tally) float64 {
-		return func(t *Turn, y *Tally) float64 { return of(t, y) / t.Seconds }
-	}
-	mean := func(_ *Turn, y *Tally) float64 { return y.latency(y.Latency.Mean()) }
-	longest := func(_ *Turn, y *Tally) float64 { return y.latency(float64(y.Latency.Max())) }
-	return []figure{
-		fig("transfers", unitCount, betterNeither, true, "number of ", count),
-		fig("transfers/s", unitRate, betterMore, false, "number a second of ", rate(count)),
-		fig("bytes", unitBytes, betterNeither, true, "content of ", bytes),
-		fig("bytes/s", unitSpeed, betterMore, false, "content a second of ", rate(bytes)),
-		fig("mean", unitSeconds, betterLess, false, "average latency of ", mean),
-		percentileFigure(kind, 50), percentileFigure(kind, 90),
-		percentileFigure(kind, 99), percentileFigure(kind, 99.9),
-		fig("max", unitSeconds, betterLess, true, "longest latency of ", longest),
-	}
-}
-
-// ofTally takes a figure from a kind's tally, or from that of all jobs.
-func ofTally(kind Kind, value func(*Turn, *Tally) float64) func(*Turn) float64 {
-	return func(t *Turn) float64 {
-		if y := t.tally(kind); y != nil && t.Seconds > 0 {
-			return value(t, y)
-		}
-		return unknown
-	}
-}
-
-// latency is a histogram's microseconds in seconds, unknown if it holds no times.
-func (y *Tally) latency(micros float64) float64 {
-	if y.Count == 0 {
-		return unknown
-	}
-	return micros / 1e6
-}
-
-// percentileFigure is the latency that p percent do not exceed.
-func percentileFigure(kind Kind, p float64) figure {
-	name, whose := "p"+strconv.FormatFloat(p, 'f', -1, 64), "transfers"
-	about := fmt.Sprintf("latency that %s%% of ", name[1:])
-	if kind != "" {
-		name, whose = string(kind)+"."+name, string(kind)
-	}
-	return figure{
-		name, unitSeconds, betterLess, about + whose + " do not exceed", false,
-		ofTally(kind, func(_ *Turn, y *Tally) float64 {
-			return y.latency(float64(y.Latency.Percentile(p)))
-		}),
-	}
-}
-
-// cpuFigures are the processor time of the server or of the harness.
-func cpuFigures(prefix, whose string, b better, of func(*Turn) *Usage) []figure {
-	fig := func(name string, u unit, b better, about string, divide func(*Turn) float64) figure {
-		return figure{prefix + name, u, b, whose + about, false, func(t *Turn) float64 {
-			u, by := of(t), divide(t)
-			if u == nil || by == 0 {
-				return unknown
-			}
-			return t.whole(u.CPU / by)
-		}}
-	}
-	return []figure{
-		fig("-cpu", unitCPUs, betterNeither, " processors kept busy", (*Turn).wall),
-		fig("-cpu/transfer", unitSeconds, b, " processor time for a transfer",
-			func(t *Turn) float64 { return float64(t.jobs().Count) }),
-		fig("-cpu/GB", unitSeconds, b, " processor time for 10^9 bytes",
-			func(t *Turn) float64 { return float64(t.jobs().Bytes) / 1e9 }),
-	}
-}
-
-// peakFigure is the most of something that the server had.
-func peakFigure(name string, u unit, about string, of func(*Usage) int64) figure {
-	return figure{name, u, betterLess, about, false, func(t *Turn) float64 {
-		if t.Server == nil || of(t.Server) == 0 {
-			return unknown
-		}
-		return t.whole(float64(of(t.Server)))
-	}}
-}
-
-// runFigures are the figures that belong to neither a kind nor a usage.
-var runFigures = []figure{
-	{"errors", unitCount, betterLess, "errors of every kind", true, func(t *Turn) float64 {
-		return t.whole(float64(t.ErrorCount()))
-	}},
-	{"error-rate", unitShare, betterLess, "errors among all results", true, func(t *Turn) float64 {
-		bad := float64(t.ErrorCount())
-		return t.whole(bad / (bad + float64(t.jobs().Count))) // NaN for 0 of 0
-	}},
-	{"missed", unitCount, betterLess, "planned starts not made", true, func(t *Turn) float64 {
-		return t.whole(float64(t.Missed))
-	}},
-	{"others-cpu", unitCPUs, betterNeither, "processors of other programs", false, othersCPU},
-	lagFigure("lag.p50", "median of how late the harness itself started jobs", 50),
-	lagFigure("lag.p99", "how late it started the latest in a hundred", 99),
-	lagFigure("lag.max", "how late it started one at most", 100),
-}
-
-// othersCPU is the processors that neither server nor harness kept busy.
-func othersCPU(t *Turn) float64 {
-	if t.AllCPU == 0 || t.Own == nil || t.Server == nil {
-		return unknown
-	}
-	return t.whole(max(0, t.AllCPU-t.Own.CPU-t.Server.CPU) / t.wall())
-}
-
-// whole is the value if the turn was measured.
-func (t *Turn) whole(value float64) float64 {
+// value is the figure of a turn, NaN if it was not measured.
+func (f figure) value(t *Turn) float64 {
 	if t.Seconds > 0 {
-		return value
+		return f.of(t, t.jobs())
 	}
 	return unknown
 }
 
-func lagFigure(name, about string, percent float64) figure {
-	return figure{name, unitSeconds, betterNeither, about, percent == 100, func(t *Turn) float64 {
+// lasting says that a process keeps the figure from turn to turn, so that turns are not
+// independent measurements of it.
+func (f figure) lasting() bool {
+	return slices.Contains([]string{"server-pss", "server-descriptors", "server-threads"}, f.name)
+}
+
+// jobFigures exist for all jobs, and with a prefix for those of one kind.
+var jobFigures = []figure{
+	{"transfers", unitCount, betterNeither, bySum, "number of transfers", count},
+	{"transfers/s", unitCount, betterMore, byMedian, "transfers a second", perSecond(count)},
+	{"bytes", unitBytes, betterNeither, bySum, "content of all transfers", content},
+	{"bytes/s", unitSpeed, betterMore, byMedian, "content a second", perSecond(content)},
+	{"mean", unitSeconds, betterLess, byMedian, "average latency", latency((*Histogram).Mean)},
+	percentile(50), percentile(90), percentile(99), percentile(99.9),
+	{"max", unitSeconds, betterLess, byMax, "longest latency", latency(longest)},
+}
+
+// runFigures exist once.
+var runFigures = []figure{
+	{"errors", unitCount, betterLess, bySum, "errors of every kind", errorCount},
+	{"error-rate", unitShare, betterLess, byMax, "errors among all results of a turn", errorRate},
+	{"missed", unitCount, betterLess, bySum, "planned starts not made", missed},
+	{"others-cpu", unitCPUs, betterNeither, byMedian, "processors of other programs", othersCPU},
+	{"lag.p50", unitSeconds, betterNeither, byMedian, "harness's delay of starts: median", lag(50)},
+	{"lag.p99", unitSeconds, betterNeither, byMedian, "99% of them, at most", lag(99)},
+	{"lag.max", unitSeconds, betterNeither, byMax, "all of them, at most", lag(100)},
+	{
+		"server-cpu", unitCPUs, betterNeither, byMedian,
+		"processors that the server kept busy", serverCPU(wall),
+	},
+	{
+		"server-cpu/transfer", unitSeconds, betterLess, byMedian,
+		"the server's processor time for a transfer", serverCPU(count),
+	},
+	{
+		"server-cpu/GB", unitSeconds, betterLess, byMedian,
+		"the server's processor time for 10^9 bytes", serverCPU(gigabytes),
+	},
+	{
+		"server-pss", unitBytes, betterLess, byMedian,
+		"the server's peak memory, shared pages divided",
+		peak(func(u *Usage) int64 { return u.PSS }),
+	},
+	{
+		"server-descriptors", unitCount, betterLess, byMedian,
+		"the server's open descriptors, at most",
+		peak(func(u *Usage) int64 { return u.Descriptors }),
+	},
+	{
+		"server-threads", unitCount, betterLess, byMedian, "the server's threads, at most",
+		peak(func(u *Usage) int64 { return u.Threads }),
+	},
+	{
+		"own-cpu", unitCPUs, betterNeither, byMedian,
+		"processors that the harness kept busy", ownCPU(wall),
+	},
+	{
+		"own-cpu/transfer", unitSeconds, betterNeither, byMedian,
+		"the harness's processor time for a transfer", ownCPU(count),
+	},
+	{
+		"own-busy", unitShare, betterNeither, byMedian,
+		"the time in which the harness had work", ownBusy,
+	},
+}
+
+var allFigures = slices.Concat(jobFigures, runFigures)
+
+func count(_ *Turn, jobs *Tally) float64     { return float64(jobs.Count) }
+func gigabytes(_ *Turn, jobs *Tally) float64 { return float64(jobs.Bytes) / 1e9 }
+func wall(t *Turn, _ *Tally) float64         { return t.Wall }
+func errorCount(t *Turn, _ *Tally) float64   { return float64(t.ErrorCount()) }
+
+// missed is unknown in a closed loop, which plans no starts.
+func missed(t *Turn, _ *Tally) float64 {
+	if t.Lag == nil {
+		return unknown
+	}
+	return float64(t.Missed)
+}
+
+// content is unknown if there was none: connects have no content.
+func content(_ *Turn, jobs *Tally) float64 {
+	if jobs.Bytes == 0 {
+		return unknown
+	}
+	return float64(jobs.Bytes)
+}
+
+func perSecond(of measure) measure {
+	return func(t *Turn, jobs *Tally) float64 { return of(t, jobs) / t.Seconds }
+}
+
+// latency takes a time in microseconds from a histogram, unless that is empty.
+func latency(of func(*Histogram) float64) measure {
+	return func(_ *Turn, jobs *Tally) float64 {
+		if jobs.Count == 0 {
+			return unknown
+		}
+		return of(jobs.Latency) / 1e6
+	}
+}
+
+func longest(h *Histogram) float64 { return float64(h.Max()) }
+
+// percentile is the latency that p percent do not exceed.
+func percentile(p float64) figure {
+	digits := strconv.FormatFloat(p, 'f', -1, 64)
+	return figure{
+		"p" + digits, unitSeconds, betterLess, byMedian,
+		"latency that " + digits + "% of transfers do not exceed",
+		latency(func(h *Histogram) float64 { return float64(h.Percentile(p)) }),
+	}
+}
+
+func errorRate(t *Turn, jobs *Tally) float64 {
+	bad := float64(t.ErrorCount())
+	return bad / (bad + float64(jobs.Count)) // NaN for 0 of 0
+}
+
+// othersCPU is the processors that neither server nor harness kept busy.
+func othersCPU(t *Turn, _ *Tally) float64 {
+	if t.AllCPU == 0 || t.Wall == 0 || t.Own == nil || t.Server == nil {
+		return unknown
+	}
+	return max(0, t.AllCPU-t.Own.CPU-t.Server.CPU) / t.Wall
+}
+
+func lag(percent float64) measure {
+	return func(t *Turn, _ *Tally) float64 {
 		if t.Lag == nil || t.Lag.Count() == 0 {
 			return unknown
 		}
 		return float64(t.Lag.Percentile(percent)) / 1e6
-	}}
+	}
 }
 
-// commonFigures are all figures except those of one kind, in the order of help.
-var commonFigures = slices.Concat(jobFigures(""), runFigures,
-	cpuFigures("server", "the server's", betterLess, func(t *Turn) *Usage { return t.Server }),
-	[]figure{
-		peakFigure("server-pss", unitBytes, "the server's peak memory, shared pages divided",
-			func(u *Usage) int64 { return u.PSS }),
-		peakFigure("server-descriptors", unitCount, "the server's open descriptors, at most",
-			func(u *Usage) int64 { return u.Descriptors }),
-		peakFigure("server-threads", unitCount, "the server's threads, at most",
-			func(u *Usage) int64 { return u.Threads }),
-	},
-	cpuFigures("own", "the harness's own", betterNeither, func(t *Turn) *Usage { return t.Own }))
+func serverCPU(by measure) measure {
+	return func(t *Turn, jobs *Tally) float64 { return t.Server.cpu(by(t, jobs)) }
+}
 
-// allFigures are all figures with a fixed name.
-var allFigures = func() map[string]figure {
-	all := map[string]figure{}
-	for _, f := range commonFigures {
-		all[f.name] = f
+func ownCPU(by measure) measure {
+	return func(t *Turn, jobs *Tally) float64 { return t.Own.cpu(by(t, jobs)) }
+}
+
+// cpu is processor time divided by something.
+func (u *Usage) cpu(by float64) float64 {
+	if u == nil || by == 0 {
+		return unknown
 	}
-	for _, kind := range kinds {
-		for _, f := range jobFigures(kind) {
-			all[f.name] = f
+	return u.CPU / by
+}
+
+func ownBusy(t *Turn, _ *Tally) float64 {
+	if t.Busy == 0 {
+		return unknown
+	}
+	return t.Busy
+}
+
+// peak is the most of something that the server had.
+func peak(of func(*Usage) int64) measure {
+	return func(t *Turn, _ *Tally) float64 {
+		if t.Server == nil || of(t.Server) == 0 {
+			return unknown
+		}
+		return float64(of(t.Server))
+	}
+}
+
+// figureNamed returns the figure of a name: one of allFigures, one of a kind, or a percentile such
+// as put.p99.99.
+func figureNamed(name string) (figure, error) {
+	base, among := name, allFigures
+	kind, rest, _ := strings.Cut(name, ".")
+	ofKind := slices.Contains(kinds, Kind(kind))
+	if ofKind {
+		base, among = rest, jobFigures
+	}
+	digits, isPercentile := strings.CutPrefix(base, "p")
+	p, err := strconv.ParseFloat(digits, 64)
+	var f figure
+	switch i := slices.IndexFunc(among, func(f figure) bool { return f.name == base }); {
+	case i >= 0:
+		f = among[i]
+	case !isPercentile || err != nil || strings.Trim(digits, "0123456789.") != "":
+		return f, fmt.Errorf("no figure is called %q; there are\n%s", name, FigureHelp())
+	case p <= 0 || p >= 100:
+		return f, fmt.Errorf("%s: a percentile is between 0 and 100, as in p99.9", name)
+	default:
+		f = percentile(p)
+	}
+	if of := f.of; ofKind {
+		f.of = func(t *Turn, _ *Tally) float64 {
+			if jobs := t.Kinds[Kind(kind)]; jobs != nil {
+				return of(t, jobs)
+			}
+			return unknown
 		}
 	}
-	return all
-}()
-
-// figureNamed returns the figure of a name: one of allFigures, or a percentile such as put.p99.99.
-func figureNamed(name string) (figure, error) {
-	if f, ok := allFigures[name]; ok {
-		return f, nil
-	}
-	kind, rest := Kind(""), name
-	if before, after, ok := strings.Cut(name, "."); ok && slices.Contains(kinds, Kind(before)) {
-		kind, rest = Kind(before), after
-	}
-	digits, ok := strings.CutPrefix(rest, "p")
-	p, err := strconv.ParseFloat(digits, 64)
-	if !ok || err != nil || strings.Trim(digits, "0123456789.") != "" {
-		return figure{}, fmt.Errorf("no figure is called %q; there are\n%s", name, FigureHelp())
-	}
-	if p <= 0 || p >= 100 {
-		return figure{}, fmt.Errorf("%s: a percentile is between 0 and 100, as in p99.9", name)
-	}
-	return percentileFigure(kind, p), nil
+	f.name = name
+	return f, nil
 }
 
 // mustFigure is figureNamed for names in this package.
@@ -241,19 +268,15 @@ func mustFigure(name string) figure {
 // FigureHelp lists the figures for help, a line each.
 func FigureHelp() string {
 	var b strings.Builder
-	for _, f := range commonFigures {
+	for _, f := range allFigures {
 		fmt.Fprintf(&b, "  %-20s %s\n", f.name, f.about)
 	}
-	return b.String() + "and any percentile, as p95; those up to max with get. put. ls. connect. " +
-		"before.\nA storm has no transfers: there its connects count as such."
+	return b.String() + "Any other percentile works too, such as p95. The figures up to max take " +
+		"a prefix:\nget. put. ls. or connect. The connects of a storm count as its transfers."
 }
 
-const (
-	// confidence is that of intervals.
-	confidence = 0.95
-	// intervalTurnsMin is the smallest number of turns whose median has a finite interval.
-	intervalTurnsMin = 6
-)
+// confidence is that of intervals.
+const confidence = 0.95
 
 // median is the median of values with its interval, which is infinite for few values.
 func median(values []float64) benchmath.Summary {
@@ -267,9 +290,5 @@ func sample(values []float64) *benchmath.Sample {
 
 // interval is how far a median may be off, in percent; empty if unknown.
 func interval(s benchmath.Summary) string {
-	off := max(s.Hi/s.Center-1, 1-s.Lo/s.Center)
-	if s.Center == 0 || off > 1e6 {
-		return ""
-	}
-	return fmt.Sprintf("%.0f%%", 100*off)
+	return strings.Trim(s.PctRangeString(), "?∞")
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -12,22 +11,6 @@ import (
 
 	"ferry/codec"
 )
-
-// asWorker, when set in the environment, makes this test's program a worker process.
-const asWorker = "FERRY_TEST_AS_WORKER"
-
-func init() {
-	plays[asWorker] = func(string) int {
-		if os.Getenv(asPoll) != "" {
-			newPoller = newPollSet
-		}
-		if err := ServeWorker(os.Stdin, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return 0
-	}
-}
 
 // delays is a server's delay, and what the delays in fact were.
 type delays struct {
@@ -55,81 +38,77 @@ func TestFiguresAgreeWithAHandCalculation(t *testing.T) {
 		clients, gets = 10, 100
 		slowest       = 16
 	)
-	eachPoller(t, func(t *testing.T) {
-		var faults []string
-		for slower := time.Duration(1); slower <= slowest; slower *= 2 {
-			short, long := slower*60*time.Millisecond, slower*300*time.Millisecond
-			average := (9*short + long) / 10
-			f, w := startFake(t, nil), &delays{}
-			f.delays(func(nth int64) {
-				if nth%10 == 0 {
-					w.wait(long)
-				} else {
-					w.wait(short)
-				}
-			})
-			p := small(f.address())
-			p.Clients, p.Transfers = []int{clients}, gets
-			p.Scenario.Puts, p.Scenario.Sizes = 0, listed(1000)
-			turn := mustRun(t, p)
-			wantNoErrors(t, turn)
-			get := turn.Tally(KindGet)
-			if get.Count != gets || get.Bytes != gets*1000 {
-				t.Fatalf("%d gets of %d bytes", get.Count, get.Bytes)
+	var faults []string
+	for slower := time.Duration(1); slower <= slowest; slower *= 2 {
+		short, long := slower*60*time.Millisecond, slower*300*time.Millisecond
+		average := (9*short + long) / 10
+		f, w := startFake(t, nil), &delays{}
+		f.delays(func(nth int64) {
+			if nth%10 == 0 {
+				w.wait(long)
+			} else {
+				w.wait(short)
 			}
-			faults = nil
-			near := func(what string, got, byHand float64) {
-				if got < byHand*0.999 {
-					t.Errorf("%s of %g is below %g, which cannot be", what, got, byHand)
-				}
-				if got > byHand*1.2 {
-					faults = append(faults, fmt.Sprintf("%s: %g, by hand %g", what, got, byHand))
-				}
+		})
+		p := small(f.address())
+		p.Clients, p.Transfers = []int{clients}, gets
+		p.Scenario.Puts, p.Scenario.Sizes = 0, []int64{1000}
+		turn := mustRun(t, p)
+		wantNoErrors(t, turn)
+		get := turn.Tally(KindGet)
+		if get.Count != gets || get.Bytes != gets*1000 {
+			t.Fatalf("%d gets of %d bytes", get.Count, get.Bytes)
+		}
+		faults = nil
+		near := func(what string, got, byHand float64) {
+			if got < byHand*0.999 {
+				t.Errorf("%s of %g is below %g, which cannot be", what, got, byHand)
 			}
-			actual := w.sum.Seconds() / float64(w.n)
-			near("average, of the delays as they were", get.Latency.Mean()/1e6, actual)
-			near("average", get.Latency.Mean()/1e6, average.Seconds())
-			near("p50", float64(get.Latency.Percentile(50)), float64(short.Microseconds()))
-			near("p99", float64(get.Latency.Percentile(99)), float64(long.Microseconds()))
-			near("seconds", turn.Seconds, gets/clients*average.Seconds())
-			near("seconds a transfer", turn.Seconds/float64(get.Count),
-				average.Seconds()/clients)
-			if len(faults) == 0 {
-				return
+			if got > byHand*1.2 {
+				faults = append(faults, fmt.Sprintf("%s: %g, by hand %g", what, got, byHand))
 			}
 		}
-		t.Errorf("%d times slower:\n%s", slowest, strings.Join(faults, "\n"))
-	})
+		actual := w.sum.Seconds() / float64(w.n)
+		near("average, of the delays as they were", get.Latency.Mean()/1e6, actual)
+		near("average", get.Latency.Mean()/1e6, average.Seconds())
+		near("p50", float64(get.Latency.Percentile(50)), float64(short.Microseconds()))
+		near("p99", float64(get.Latency.Percentile(99)), float64(long.Microseconds()))
+		near("seconds", turn.Seconds, gets/clients*average.Seconds())
+		near("seconds a transfer", turn.Seconds/float64(get.Count),
+			average.Seconds()/clients)
+		if len(faults) == 0 {
+			return
+		}
+	}
+	t.Errorf("%d times slower:\n%s", slowest, strings.Join(faults, "\n"))
 }
 
 // TestPauseShowsInAnOpenLoop has a server stand still once. In a closed loop the four clients wait,
-// and nobody else is there to be delayed; by the clock hundreds should have begun meanwhile. Where
+// and no other client is delayed; by the clock hundreds should have started meanwhile. Where
 // other work on the machine makes as great delays, the pause is made longer.
 func TestPauseShowsInAnOpenLoop(t *testing.T) {
 	const longest = 16
-	eachPoller(t, func(t *testing.T) {
-		for longer := 1; ; longer *= 2 {
-			pauseLength := time.Duration(longer) * 200 * time.Millisecond
-			half := (pauseLength / 2).Microseconds()
-			closed, open, planned := pausedOnce(t, 800*longer, pauseLength)
-			wantNoErrors(t, closed)
-			wantNoErrors(t, open)
-			if got := closed.Tally(KindGet).Latency.Percentile(99); got >= half {
-				if longer < longest {
-					continue
-				}
-				t.Errorf("closed: p99 is %d µs: the pause does not hide", got)
+	for longer := 1; ; longer *= 2 {
+		pauseLength := time.Duration(longer) * 200 * time.Millisecond
+		half := (pauseLength / 2).Microseconds()
+		closed, open, planned := pausedOnce(t, 800*longer, pauseLength)
+		wantNoErrors(t, closed)
+		wantNoErrors(t, open)
+		if got := closed.Tally(KindGet).Latency.Percentile(99); got >= half {
+			if longer < longest {
+				continue
 			}
-			latency := open.Tally(KindGet).Latency
-			if got := latency.Percentile(99); got < half {
-				t.Errorf("open: p99 is %d µs, where a pause delayed a quarter of all", got)
-			}
-			if got := latency.Count() + open.Missed; got != planned {
-				t.Errorf("%d begun or missed, of %d in the plan", got, planned)
-			}
-			return
+			t.Errorf("closed: p99 is %d µs: the pause does not hide", got)
 		}
-	})
+		latency := open.Tally(KindGet).Latency
+		if got := latency.Percentile(99); got < half {
+			t.Errorf("open: p99 is %d µs, where a pause delayed a quarter of all", got)
+		}
+		if got := latency.Count() + open.Missed; got != planned {
+			t.Errorf("%d begun or missed, of %d in the plan", got, planned)
+		}
+		return
+	}
 }
 
 // pausedOnce runs the same gets in a closed and in an open loop, each against a server that stands
@@ -155,7 +134,7 @@ func pausedOnce(
 	}
 	p := small(paused().address())
 	p.Clients, p.Transfers = []int{4}, int64(gets)
-	p.Scenario.Puts, p.Scenario.Sizes = 0, listed(100)
+	p.Scenario.Puts, p.Scenario.Sizes = 0, []int64{100}
 	closed = mustRun(t, p)
 
 	const perSecond = 1000
@@ -167,74 +146,46 @@ func pausedOnce(
 
 // TestMissedStartsAreReported has one client ask a server that is too slow for the plan.
 func TestMissedStartsAreReported(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
-		p := small(f.address())
-		p.Clients, p.Rates, p.Transfers = []int{1}, []float64{200}, 0
-		p.Duration, p.Scenario.Puts = 250*time.Millisecond, 0
-		turn := mustRun(t, p)
-		n := turn.Tally(KindGet).Count
-		if n+turn.Missed != 50 || n > 6 {
-			t.Errorf("%d begun and %d missed, of 50 in the plan", n, turn.Missed)
-		}
-		if turn.Lag.Count() != n {
-			t.Errorf("a lag for %d of %d starts", turn.Lag.Count(), n)
-		}
-		if turn.Seconds != 0.25 {
-			t.Errorf("%v seconds", turn.Seconds)
-		}
-	})
+	f := startFake(t, nil)
+	f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
+	p := small(f.address())
+	p.Clients, p.Rates, p.Transfers = []int{1}, []float64{200}, 0
+	p.Duration, p.Scenario.Puts = 250*time.Millisecond, 0
+	turn := mustRun(t, p)
+	n := turn.Tally(KindGet).Count
+	if n+turn.Missed != 50 || n > 6 {
+		t.Errorf("%d begun and %d missed, of 50 in the plan", n, turn.Missed)
+	}
+	if turn.Lag.Count() != n {
+		t.Errorf("a lag for %d of %d starts", turn.Lag.Count(), n)
+	}
+	if turn.Seconds != 0.25 {
+		t.Errorf("%v seconds", turn.Seconds)
+	}
 }
 
-// TestProcessesShareATurn spreads clients and rate over processes, whose figures come together.
-func TestProcessesShareATurn(t *testing.T) {
-	self, err := os.Executable()
+// TestLoopsShareATurn divides clients and rate among loops, whose figures come together.
+func TestLoopsShareATurn(t *testing.T) {
+	f := startFake(t, nil)
+	p := small(f.address())
+	p.Loops, p.Clients, p.Transfers = 3, []int{7, 2}, 201
+	r, err := p.Run(t.Context(), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	eachPoller(t, func(t *testing.T) {
-		t.Setenv(asWorker, "yes")
-		f := startFake(t, nil)
-		p := small(f.address())
-		p.Processes, p.WorkerCommand = 3, []string{self}
-		p.Clients, p.Transfers = []int{7, 2}, 201
-		r, err := p.Run(t.Context(), io.Discard)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, step := range r.Targets[0].Steps {
-			turn := step.Merged()
-			wantNoErrors(t, turn)
-			// A process without clients leaves its part of the number undone.
-			if n := turn.Transfers(); n != 201 && (n != 134 || step.Clients != 2) {
-				t.Errorf("%d clients: %d transfers", step.Clients, n)
-			}
-			if turn.Own == nil && turn.Seconds > 0 {
-				t.Log("no processor time of the workers: not known on this system")
-			}
-		}
-		p.Rates, p.Transfers, p.Duration = []float64{300}, 0, 200*time.Millisecond
-		p.Clients = []int{30}
-		turn := mustRun(t, p)
+	for _, step := range r.Targets[0].Steps {
+		turn := step.merged()
 		wantNoErrors(t, turn)
-		if n := turn.Transfers() + turn.Missed; n != 60 {
-			t.Errorf("%d begun or missed, not 60", n)
+		if n := turn.jobs().Count; n != 201 || turn.Own == nil {
+			t.Errorf("%d clients: %d transfers, own usage %v", step.Clients, n, turn.Own)
 		}
-	})
-}
-
-func TestWorkerProcessEndIsReported(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
 	}
-	t.Setenv(asServer, "ends")
-	p := small("127.0.0.1:1")
-	p.Processes, p.WorkerCommand, p.Scenario.Gets = 2, []string{self}, 0
-	if _, err := p.Run(t.Context(), io.Discard); err == nil ||
-		!strings.Contains(err.Error(), "worker process") {
-		t.Errorf("error %v", err)
+	p.Rates, p.Transfers, p.Duration = []float64{300}, 0, 200*time.Millisecond
+	p.Clients = []int{30}
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	if n := turn.jobs().Count + turn.Missed; n != 60 {
+		t.Errorf("%d started or missed, not 60", n)
 	}
 }
 
@@ -271,24 +222,16 @@ func TestTurnsOfServersAlternate(t *testing.T) {
 	}
 }
 
-func TestIdleAndSlowSessionsAreInNoFigure(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		p := small(f.address())
-		s := &p.Scenario
-		s.Puts, s.Sizes = 0, listed(10)
-		s.Idle, s.SlowReaders, s.SlowSenders, s.SlowRate, s.SlowSize = 9, 3, 2, 10, 1000
-		turn := mustRun(t, p)
-		wantNoErrors(t, turn)
-		get := turn.Tally(KindGet)
-		if get.Count != 200 || get.Bytes != 2000 || turn.Kinds[KindPut] != nil {
-			t.Errorf("%d gets of %d bytes in the figures, and kinds %v", get.Count, get.Bytes,
-				turn.Kinds)
-		}
-		if _, gets := f.saw(); gets < 203 {
-			t.Errorf("%d gets: no slow readers came", gets)
-		}
-	})
+func TestIdleSessionsAreInNoFigure(t *testing.T) {
+	f := startFake(t, nil)
+	p := small(f.address())
+	p.Scenario.Puts, p.Scenario.Sizes, p.Scenario.Idle = 0, []int64{10}, 9
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	get := turn.Tally(KindGet)
+	if get.Count != 200 || get.Bytes != 2000 || turn.Kinds[KindConnect] != nil {
+		t.Errorf("%d gets of %d bytes, and kinds %v", get.Count, get.Bytes, turn.Kinds)
+	}
 }
 
 func TestLostIdleSessionIsAnError(t *testing.T) {
@@ -319,68 +262,60 @@ func TestLostIdleSessionIsAnError(t *testing.T) {
 }
 
 func TestStormCountsConnects(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		p := small(f.address())
-		p.Scenario.Storm, p.Scenario.Gets, p.Scenario.Puts = true, 0, 0
-		turn := mustRun(t, p)
-		wantNoErrors(t, turn)
-		puts, gets := f.saw()
-		if n := turn.Tally(KindConnect).Count; n != 200 || puts+gets > 0 {
-			t.Errorf("%d connects, and %d transfers", n, puts+gets)
-		}
-	})
+	f := startFake(t, nil)
+	p := small(f.address())
+	p.Scenario.Storm, p.Scenario.Gets, p.Scenario.Puts = true, 0, 0
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	puts, gets := f.saw()
+	if n := turn.Tally(KindConnect).Count; n != 200 || puts+gets > 0 {
+		t.Errorf("%d connects, and %d transfers", n, puts+gets)
+	}
 }
 
 func TestChurnUsesOneSessionPerTransfer(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		p := small(f.address())
-		p.Scenario.Churn = true
-		turn := mustRun(t, p)
-		wantNoErrors(t, turn)
-		if n := turn.Tally(KindConnect).Count; n != 200 || turn.Transfers() != 200 {
-			t.Errorf("%d connects and %d transfers", n, turn.Transfers())
-		}
-	})
+	f := startFake(t, nil)
+	p := small(f.address())
+	p.Scenario.Churn = true
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	if n := turn.Tally(KindConnect).Count; n != 200 || turn.jobs().Count != 200 {
+		t.Errorf("%d connects and %d transfers", n, turn.jobs().Count)
+	}
 }
 
 // TestOpenChurnMeasuresConnectsFromPlannedStart has one client connect, get and leave, slower than
 // the plan: what waits for it waits to connect as well.
 func TestOpenChurnMeasuresConnectsFromPlannedStart(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
-		p := small(f.address())
-		p.Clients, p.Rates, p.Transfers = []int{1}, []float64{100}, 0
-		p.Duration, p.Scenario.Puts, p.Scenario.Churn = 250*time.Millisecond, 0, true
-		turn := mustRun(t, p)
-		wantNoErrors(t, turn)
-		// The fifth get or so was to begin 40 ms after the first and waits for four of 50 ms.
-		connect, get := turn.Tally(KindConnect).Latency.Max(), turn.Tally(KindGet).Latency.Max()
-		if n := turn.Tally(KindConnect).Count; n < 3 || connect < 60_000 || connect > get {
-			t.Errorf("%d connects, of %d µs at most, before gets of %d µs", n, connect, get)
-		}
-	})
+	f := startFake(t, nil)
+	f.delays(func(int64) { <-time.After(50 * time.Millisecond) })
+	p := small(f.address())
+	p.Clients, p.Rates, p.Transfers = []int{1}, []float64{100}, 0
+	p.Duration, p.Scenario.Puts, p.Scenario.Churn = 250*time.Millisecond, 0, true
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	// The fifth get or so was to begin 40 ms after the first and waits for four of 50 ms.
+	connect, get := turn.Tally(KindConnect).Latency.Max(), turn.Tally(KindGet).Latency.Max()
+	if n := turn.Tally(KindConnect).Count; n < 3 || connect < 60_000 || connect > get {
+		t.Errorf("%d connects, of %d µs at most, before gets of %d µs", n, connect, get)
+	}
 }
 
 func TestWarmUpIsInNoFigure(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, func(verb codec.Verb, nth int64) fault {
-			if verb == codec.VerbGet && nth == 5 {
-				return faultCut // its errors count all the same
-			}
-			return faultNone
-		})
-		p := small(f.address())
-		p.WarmUp, p.Ramp, p.Transfers = 50*time.Millisecond, time.Millisecond, 10
-		p.Scenario.Puts = 0
-		turn := mustRun(t, p)
-		if _, gets := f.saw(); turn.Transfers() != 10 || gets <= 11 {
-			t.Errorf("%d transfers of 10, where the server saw %d", turn.Transfers(), gets)
+	f := startFake(t, func(verb codec.Verb, nth int64) fault {
+		if verb == codec.VerbGet && nth == 5 {
+			return faultCut // its errors count all the same
 		}
-		if turn.ErrorCount() != 1 {
-			t.Errorf("errors %+v: the warm-up's is missing", turn.Errors)
-		}
+		return faultNone
 	})
+	p := small(f.address())
+	p.WarmUp, p.Transfers = 50*time.Millisecond, 10
+	p.Scenario.Puts = 0
+	turn := mustRun(t, p)
+	if _, gets := f.saw(); turn.jobs().Count != 10 || gets <= 11 {
+		t.Errorf("%d transfers of 10, where the server saw %d", turn.jobs().Count, gets)
+	}
+	if turn.ErrorCount() != 1 {
+		t.Errorf("errors %+v: the warm-up's is missing", turn.Errors)
+	}
 }

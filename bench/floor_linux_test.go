@@ -18,7 +18,7 @@ import (
 
 const (
 	floorClients = 64              // as many as the floor has data ports, and ferryd by default
-	floorTurn    = 3 * time.Second // long beside a scheduler's tick, short beside a machine's drift
+	floorTurn    = 3 * time.Second // long for a scheduler's tick, short for a machine's drift
 	floorRatio   = 2.0             // server time a transfer, at most this many times the floor's
 )
 
@@ -115,7 +115,7 @@ func compareFloor(b *testing.B, floor, ferryd *contender, length time.Duration) 
 		100*ratio.Confidence, len(ratios))
 	b.ReportMetric(ratio.Center, "ratio")
 	b.ReportMetric(0, "ns/op") // a turn's length says nothing
-	// A machine that others use slows both down at once: the rate beside the floor's is what tells.
+	// A busy machine slows both down at once, so the rate is compared with the floor's.
 	if trend(out, "transfers/s beside the floor's", beside) {
 		b.Errorf("%s's rate sinks as time goes on", ferryd.name)
 	}

@@ -3,35 +3,31 @@ package bench
 import (
 	"net"
 	"net/url"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// FuzzParseSizes holds that sizes are told in words that read the same, and that what is drawn of
-// them fits a field.
+// FuzzParseSizes holds that sizes, written out, read the same and fit a field.
 func FuzzParseSizes(f *testing.F) {
 	for _, text := range []string{
-		"4096", "64KiB,1MB,0", "lognormal:16KiB,2", "lognormal:1,0.5,1GiB", "lognormal:0,1",
-		"9999999999", "10000000000", "1e3", "-1", ",", "1.5KiB",
-		"lognormal:1,NaN", "lognormal:1,1e308",
+		"4096", "64KiB,1MB,0", "9999999999", "10000000000", "1e3", "-1", ",", "1.5KiB",
 	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := ParseSizes(text)
+		sizes, err := ParseSizes(text)
 		if err != nil {
 			return
 		}
-		again, err := ParseSizes(s.String())
-		if err != nil || !reflect.DeepEqual(again, s) {
-			t.Fatalf("%q became %+v, told as %q, and that %+v, %v", text, s, s, again, err)
+		again, err := ParseSizes(sizesText(sizes))
+		if err != nil || !slices.Equal(again, sizes) {
+			t.Fatalf("%q became %v, written as %q, and that %v, %v", text, sizes,
+				sizesText(sizes), again, err)
 		}
-		for _, size := range s.files(8) {
-			if size < 0 || size > 9_999_999_999 || s.Max > 0 && size > s.Max {
-				t.Errorf("%q has a file of %d bytes", text, size)
-			}
+		if slices.Min(sizes) < 0 || slices.Max(sizes) > 9_999_999_999 {
+			t.Errorf("%q became %v", text, sizes)
 		}
 	})
 }

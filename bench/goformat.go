@@ -20,14 +20,14 @@ func (r *Result) WriteGoFormat(w io.Writer) error {
 		fmt.Fprintf(&b, "scenario-%s: %s\n", strings.ToLower(goWord(name)),
 			strings.TrimSpace(plain(r.Settings[name])))
 	}
-	figures := slices.DeleteFunc(slices.Clone(commonFigures), func(f figure) bool {
+	figures := slices.DeleteFunc(slices.Clone(allFigures), func(f figure) bool {
 		return f.better == betterNeither
 	})
 	for _, f := range figures {
 		fmt.Fprintf(&b, "Unit %s better=%s\n", f.goUnit(),
 			map[better]string{betterLess: "lower", betterMore: "higher"}[f.better])
 	}
-	for _, row := range rowsOf(NamedResult{Result: r}) {
+	for _, row := range r.rows() {
 		for _, turn := range row.step.Turns {
 			n := turn.jobs().Count
 			if n == 0 {
@@ -35,7 +35,7 @@ func (r *Result) WriteGoFormat(w io.Writer) error {
 			}
 			fmt.Fprintf(&b, "Benchmark%s-%d %d", row.goName(), r.Machine.Processors, n)
 			for _, f := range figures {
-				if value := f.of(turn); !math.IsNaN(value) {
+				if value := f.value(turn); !math.IsNaN(value) {
 					fmt.Fprintf(&b, " %.6g %s", value, f.goUnit())
 				}
 			}
@@ -66,13 +66,10 @@ func (f figure) goUnit() string {
 
 // goName is such as Transfers/target=ferryd/proto=base/clients=100.
 func (r *row) goName() string {
-	name := fmt.Sprintf("Transfers/target=%s/proto=%s/clients=%d", goWord(r.name),
+	name := fmt.Sprintf("Transfers/target=%s/proto=%s/clients=%d", goWord(r.target.Name),
 		goWord(r.target.Proto), r.step.Clients)
 	if r.step.Rate > 0 {
 		name += fmt.Sprintf("/rate=%g", r.step.Rate)
-	}
-	if r.step.Idle > 0 {
-		name += fmt.Sprintf("/idle=%d", r.step.Idle)
 	}
 	return name
 }

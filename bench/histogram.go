@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// latencyMax is the longest time that is told from a longer one.
+	// latencyMax is the longest time; longer ones are recorded as this.
 	latencyMax = 10 * time.Minute
 	// latencyDigits is how many digits of a time are kept.
 	latencyDigits = 3
@@ -28,10 +28,10 @@ func (h *Histogram) Record(took time.Duration) {
 	_ = h.RecordValue(max(0, min(took, latencyMax)).Microseconds()) // it is in range
 }
 
-// Merge adds what the other one holds.
+// Merge adds the times of the other one.
 func (h *Histogram) Merge(other *Histogram) { h.Histogram.Merge(other.Histogram) }
 
-// Count is how many times it holds.
+// Count is the number of times recorded.
 func (h *Histogram) Count() int64 { return h.TotalCount() }
 
 // Percentile is the time in microseconds that p percent do not exceed; 0 if empty.

@@ -20,7 +20,7 @@ const (
 	besideFileName = "4k"
 )
 
-// pause lets time pass between two looks at another process, which tells nobody when it changes.
+// pause lets time pass between two looks at another process, which does not announce changes.
 func pause(d time.Duration) { <-time.After(d) }
 
 // TestIdleSessionsStaySmall holds what an idle session costs: a session that idles holds its state
@@ -60,7 +60,7 @@ func TestIdleSessionsStaySmall(t *testing.T) {
 	}
 }
 
-// BenchmarkBesideIdle compares the rate of one client alone with that of the same client beside
+// BenchmarkBesideIdle compares the rate of one client alone with that of the same client among
 // 9,000 idle sessions, in interleaved pairs:
 //
 //	go test ./bench -run '^$' -bench BesideIdle -benchtime 10x

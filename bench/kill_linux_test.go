@@ -35,7 +35,7 @@ type versions struct {
 
 // TestKilledServerLeavesWholeFiles kills the server during uploads, at random moments: under every
 // name there is then the old file or the whole new one, and after the next start no temporary file
-// but parts, with which their uploads can be gone on.
+// but parts, with which their uploads can be resumed.
 //
 //	FERRY_KILLS=100 go test ./bench -run KilledServer -v
 func TestKilledServerLeavesWholeFiles(t *testing.T) {
@@ -173,7 +173,7 @@ func uploadNext(address, scratch string, w, n int, v *versions) error {
 	return nil
 }
 
-// goOnWith uploads a version by a part. One that was broken off is gone on with.
+// goOnWith uploads a version by a part. An interrupted upload is resumed.
 func goOnWith(
 	ctx context.Context, c *client.Client, scratch string, w, n int, v *versions,
 ) error {
@@ -230,7 +230,7 @@ func checkVersion(t *testing.T, root string, w, n int, v *versions) {
 	}
 }
 
-// temporaries are the hidden names under a folder, parts aside: these wait to be gone on with.
+// temporaries are the hidden names under a folder, without the parts, which wait to be resumed.
 func temporaries(t *testing.T, root string) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

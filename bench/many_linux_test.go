@@ -14,8 +14,7 @@ import (
 // FERRY_SECONDS makes it long.
 const manyClients = 500
 
-// TestManyActiveClientsLoseNothing has thousands of clients get and put at once, as many as the
-// descriptors of one process serve, and more in processes of their own.
+// TestManyActiveClientsLoseNothing has thousands of clients get and put at once.
 func TestManyActiveClientsLoseNothing(t *testing.T) {
 	number := func(variable string, otherwise int) int {
 		n, err := strconv.Atoi(os.Getenv(variable))
@@ -25,11 +24,6 @@ func TestManyActiveClientsLoseNothing(t *testing.T) {
 		return n
 	}
 	clients, seconds := number("FERRY_CLIENTS", manyClients), number("FERRY_SECONDS", 1)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv(asWorker, "yes")
 	for _, scenario := range []string{"get", "mixed"} {
 		t.Run(scenario, func(t *testing.T) {
 			s, err := ScenarioOf(scenario)
@@ -37,13 +31,9 @@ func TestManyActiveClientsLoseNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := Plan{
-				Own:      OwnServer{Start: true, Program: buildServer(t), Scratch: t.TempDir()},
-				Scenario: s, Clients: []int{clients},
-				Duration:      time.Duration(seconds) * time.Second,
-				WorkerCommand: []string{self},
-			}
-			if clients == manyClients {
-				p.Processes = 2
+				Own:      OwnServer{Start: true, Program: buildServer(t)},
+				Scenario: s, Clients: []int{clients}, Loops: 2,
+				Duration: time.Duration(seconds) * time.Second,
 			}
 			var out strings.Builder
 			r, err := p.Run(t.Context(), &out)
@@ -54,26 +44,20 @@ func TestManyActiveClientsLoseNothing(t *testing.T) {
 				t.Error(err)
 			}
 			t.Logf("%s", &out)
-			turn := r.Targets[0].Steps[0].Merged()
+			turn := r.Targets[0].Steps[0].merged()
 			wantNoErrors(t, turn)
-			if n := turn.Transfers(); n < int64(clients) {
+			if n := turn.jobs().Count; n < int64(clients) {
 				t.Errorf("%d transfers of %d clients", n, clients)
 			}
 		})
 	}
 }
 
-func TestProcessesAreAsManyAsDescriptorsAskFor(t *testing.T) {
-	p := Plan{Clients: []int{10, 9000}}
-	least := max(runtime.NumCPU()/4, 1)
-	for descriptors, want := range map[int]int{20_000: 1, 10_200: 2, 1200: 18, 100: 18_000} {
-		if got := p.processes(descriptors); got != max(want, least) {
-			t.Errorf("%d processes of %d descriptors, not %d", got, descriptors, want)
-		}
-	}
-	p.Scenario.Idle = 30_000
-	if got := p.processes(20_000); got != max(3, least) {
-		t.Errorf("%d processes for 48,000 descriptors", got)
+func TestTooManyClientsForTheDescriptorsAreRefused(t *testing.T) {
+	p := small("127.0.0.1:1")
+	p.Clients = []int{1, descriptorsMax()/2 + 1}
+	if err := p.Validate(); err == nil || !strings.Contains(err.Error(), "ulimit -n") {
+		t.Errorf("%d clients: %v", p.Clients[1], err)
 	}
 }
 
@@ -85,37 +69,33 @@ func TestTransferAllocatesNothing(t *testing.T) {
 		t.Skip("the race detector takes from pools at random")
 	}
 	h := hold(t)
-	s := Scenario{Name: "get", Gets: 3, Puts: 1, Sizes: listed(4096, 100_000)}.withDefaults()
+	s := Scenario{Name: "get", Gets: 3, Puts: 1, Sizes: []int64{4096, 100_000}}.withDefaults()
 	sh := share{
 		Site: Site{Name: "ferryd", Proto: ProtoBase, Address: h.Address}, Scenario: s,
-		Prefix: "allocates-", Clients: 8, Stride: 1, Sources: 2, Timeout: timeoutDefault,
+		Clients: 8, Stride: 1, Sources: 2, Timeout: timeoutDefault,
 	}
-	one := newService()
 	ctx := context.Background()
-	var r Report
-	if err := one.Do(Order{Seed: &sh}, &r); err != nil || r.Turn.ErrorCount() > 0 {
-		t.Fatal(err, r)
-	}
-	m := one.mixFor(&sh)
-	l, err := newLoop(sh, m)
+	l, err := newLoop(sh)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.close(ctx)
 	l.connect(ctx)
-	w := newWorks(m, &sh)
-	allocated := func(jobs int64) uint64 {
+	m := newMix(s, &sh.Site, "allocates-")
+	allocated := func(jobs jobSource, s span) uint64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		r := l.do(ctx, w, span{Budget: jobs}, &progress{})
+		r := l.do(ctx, jobs, s)
 		runtime.ReadMemStats(&after)
 		if len(r.failures) > 0 {
 			t.Fatalf("%+v", r.failures)
 		}
 		return after.Mallocs - before.Mallocs
 	}
-	allocated(400) // names, buffers and hashers are made once
-	short, long := allocated(200), allocated(2200)
+	allocated(m.puts(), span{})
+	w := newWorks(m, &sh)
+	allocated(w, span{left: limit(400)}) // names, buffers and hashers are made once
+	short, long := allocated(w, span{left: limit(200)}), allocated(w, span{left: limit(2200)})
 	if each := (float64(long) - float64(short)) / 2000; each > 0.05 {
 		t.Errorf("%g allocations a transfer", each)
 	}

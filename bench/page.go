@@ -20,47 +20,34 @@ var (
 
 // page is what the template shows.
 type page struct {
-	Title      string
-	Style      template.CSS
-	Runs       []NamedResult
-	ErrorCount int64
-	Faults     table
-	Notes      []note
-	Tables     []table
-	Sections   []section
+	*Result
+	Title    string
+	Style    template.CSS
+	Faults   table
+	Notes    []note
+	Tables   []table
+	Sections []section
 }
 
-// section is a part of the page with plots, or a table.
+// section is a part of the page with plots or tables.
 type section struct {
 	ID, Title, Text string
 	Plots           []*picture
-	Table           *table
+	Tables          []table
 }
 
-// WritePage writes one HTML page on the results: their tables, latency by percentile, the course
-// over time, the curve over loads and the targets compared. It is self-contained: no script, no
-// other file, no network.
-func WritePage(w io.Writer, results ...NamedResult) error {
-	rows := rowsOf(results...)
-	targets := distinct(rows, func(r *row) string { return plain(r.target.Name) })
-	if len(targets) > 4 {
-		targets = append(targets[:4], "others")
-	}
-	p := page{
-		Title: strings.Join(targets, ", ") + " under load",
-		Style: template.CSS(pageStyle), Runs: results,
-		Faults: faults(rows), Tables: tablesOf(rows), Sections: sections(results, rows),
-	}
-	for i, r := range results {
-		p.ErrorCount += r.Errors()
-		for _, n := range r.notes(only(rows, func(row *row) bool { return row.run == i })) {
-			if !slices.Contains(p.Notes, n) {
-				p.Notes = append(p.Notes, n)
-			}
-		}
-	}
+// WritePage writes one HTML page on the result: tables, latency by percentile, the course over
+// time, the curve over loads and the targets compared. It is self-contained: no script, no other
+// file, no network.
+func (r *Result) WritePage(w io.Writer) error {
+	rows := r.rows()
+	targets := distinct(rows, func(r *row) string { return r.name })
 	var b strings.Builder
-	if err := pageTemplate.Execute(&b, p); err != nil {
+	if err := pageTemplate.Execute(&b, page{
+		Result: r, Title: strings.Join(targets, ", ") + " under load",
+		Style: template.CSS(pageStyle), Faults: faults(rows), Notes: r.notes(rows),
+		Tables: tablesOf(rows), Sections: r.sections(rows),
+	}); err != nil {
 		return err
 	}
 	// Escaping leaves control characters, which a page cannot hold.
@@ -70,34 +57,24 @@ func WritePage(w io.Writer, results ...NamedResult) error {
 }
 
 // sections are the parts of the page that have a plot or a table.
-func sections(results []NamedResult, rows []*row) []section {
-	all := []section{percentileSection(rows)}
-	for i, r := range results {
-		own := only(rows, func(r *row) bool { return r.run == i })
-		s := section{
-			ID: fmt.Sprintf("time-%d", i+1), Title: "Over time", Plots: []*picture{
-				coursePlot("Throughput over time", "transfers/s", r.Result, own),
-				coursePlot("Server CPU over time", "server-cpu", r.Result, own),
-				coursePlot("Server memory over time", "server-pss", r.Result, own),
+func (r *Result) sections(rows []*row) []section {
+	all := []section{
+		percentileSection(rows),
+		{
+			ID: "time", Title: "Over time", Plots: []*picture{
+				r.coursePlot("Throughput over time", "transfers/s"),
+				r.coursePlot("Server CPU over time", "server-cpu"),
+				r.coursePlot("Server memory over time", "server-pss"),
 			},
 			Text: "The course of the run, without warm-up and pauses.",
-		}
-		if len(results) > 1 {
-			s.Title += ": " + r.Name
-		}
-		all = append(all, s)
-	}
-	all = append(all, loadSection(rows))
-	for i, load := range distinct(rows, (*row).load) {
-		all = append(all, targetSection(i, load, only(rows, func(r *row) bool {
-			return r.load() == load
-		})))
+		},
+		loadSection(rows), r.targetSection(),
 	}
 	for i := range all {
 		all[i].Plots = slices.DeleteFunc(all[i].Plots, func(p *picture) bool { return p == nil })
 	}
 	return slices.DeleteFunc(all, func(s section) bool {
-		return len(s.Plots) == 0 && s.Table == nil
+		return len(s.Plots)+len(s.Tables) == 0
 	})
 }
 
@@ -109,21 +86,14 @@ func percentileSection(rows []*row) section {
 			"A line that rises at the right says that some transfers take far longer than most.",
 	}
 	name := func(r *row) string { return r.name }
-	targets, parts := distinct(rows, name), map[string][]*row{}
-	titles := []string{}
-	for _, r := range rows {
-		title := "Latency, " + r.load()
-		if len(targets) == 1 {
-			title, name = "Latency of "+targets[0], (*row).load
-		}
-		if parts[title] == nil {
-			titles = append(titles, title)
-		}
-		parts[title] = append(parts[title], r)
+	title := func(r *row) string { return "Latency, " + r.load() }
+	if targets := distinct(rows, name); len(targets) == 1 {
+		name, title = (*row).load, func(r *row) string { return "Latency of " + r.name }
 	}
-	for _, title := range titles {
-		for part := range slices.Chunk(parts[title], styleCount) {
-			s.Plots = append(s.Plots, percentilePlot(title, part, name))
+	for _, text := range distinct(rows, title) {
+		same := only(rows, func(r *row) bool { return title(r) == text })
+		for part := range slices.Chunk(same, styleCount) {
+			s.Plots = append(s.Plots, percentilePlot(text, part, name))
 		}
 	}
 	return s
@@ -151,36 +121,19 @@ func loadSection(rows []*row) section {
 	return s
 }
 
-// targetSection compares targets at one load with the first of them, as far as the turns show it.
-func targetSection(nth int, load string, rows []*row) section {
-	t := &table{
-		Head:  []string{"figure", "target", rows[0].name, "the target", "change", "difference"},
-		Words: 2, Tail: 1,
-	}
-	var figures []figure
-	for _, name := range comparedFigures {
-		if f := mustFigure(name); !f.total { // totals are in the tables
-			figures = append(figures, f)
-		}
-	}
-	for _, r := range rows[1:] {
-		c := Comparison{alpha: alphaDefault}
-		c.compareTurns("", rows[0], r, figures)
-		c.finish(0)
-		for i := range c.Changes {
-			cells := c.Changes[i].cells()
-			t.Rows = append(t.Rows, []string{
-				c.Changes[i].Figure, r.name, cells[0], cells[2], cells[4], cells[5],
-			})
-		}
-	}
+// targetSection compares each target with the first one, as far as the turns show a difference.
+func (r *Result) targetSection() section {
 	s := section{
-		ID: fmt.Sprintf("targets-%d", nth+1), Title: "Targets compared: " + load,
+		ID: "targets", Title: "Targets compared",
 		Text: fmt.Sprintf("Which differences are more than chance (p at most %g, corrected for "+
 			"the number of figures).", alphaDefault),
 	}
-	if len(t.Rows) > 0 {
-		s.Table = t
+	for i := 1; i < len(r.Targets); i++ {
+		first, other := *r, *r
+		first.Targets, other.Targets = r.Targets[:1], r.Targets[i:i+1]
+		if c, err := Compare(&first, &other, CompareOptions{}); err == nil {
+			s.Tables = append(s.Tables, c.tables()...)
+		}
 	}
 	return s
 }

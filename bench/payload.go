@@ -8,11 +8,11 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// A content is its key in eight bytes, then the block over and over from a place that the key
-// determines.
+// The content of a file is its key in eight bytes, then the block, repeated, from an offset that
+// the key determines.
 
-// blockSize is no multiple of anything a server might cut a file by, so that a piece that is lost,
-// repeated or moved changes the hash.
+// blockSize is not a multiple of any size in which a server may split a file, so a piece that is
+// lost, repeated or moved changes the hash.
 const blockSize = 1<<20 - 3
 
 // block is random bytes from a fixed seed. They do not compress.
@@ -22,8 +22,8 @@ var block = sync.OnceValue(func() []byte {
 	return b
 })
 
-// fill writes the content of key from a place on into b, and returns how many bytes precede the
-// content's end.
+// fill writes the content of key from offset at into b, and returns how many bytes it wrote, fewer
+// than b holds at the content's end.
 func fill(b []byte, key uint64, size, at int64) int {
 	if at >= size {
 		return 0
@@ -42,26 +42,20 @@ func fill(b []byte, key uint64, size, at int64) int {
 	return n
 }
 
-// sums lends what sumOf needs.
-var sums = sync.Pool{New: func() any { return new(summing) }}
-
-type summing struct {
-	digest xxh3.Hasher
-	bytes  [64 << 10]byte
-}
-
 // sumOf is the hash of the content of key.
 func sumOf(key uint64, size int64) xxh3.Uint128 {
-	s := sums.Get().(*summing)
-	defer sums.Put(s)
-	if size <= int64(len(s.bytes)) {
-		return xxh3.Hash128(s.bytes[:fill(s.bytes[:], key, size, 0)])
+	h := hasherPool.Get().(*xxh3.Hasher)
+	defer func() {
+		h.Reset()
+		hasherPool.Put(h)
+	}()
+	var head [8]byte
+	binary.LittleEndian.PutUint64(head[:], key)
+	_, _ = h.Write(head[:min(8, size)]) // a hasher takes everything
+	start := int64((key%blockSize + 8) % blockSize)
+	for left := size - 8; left > 0; start = 0 {
+		n, _ := h.Write(block()[start:min(start+left, blockSize)])
+		left -= int64(n)
 	}
-	s.digest.Reset()
-	for at := int64(0); at < size; {
-		n := fill(s.bytes[:], key, size, at)
-		_, _ = s.digest.Write(s.bytes[:n]) // a hasher takes everything
-		at += int64(n)
-	}
-	return s.digest.Sum128()
+	return h.Sum128()
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,26 +15,22 @@ type Plan struct {
 	Own      OwnServer // a ferryd that is started for the run
 	Sites    []Site    // running servers; turns alternate between all servers
 	Scenario Scenario  // what clients do
-	Clients  []int     // the loads: so many sessions at once, one load after the other
-	// Rates make the loop open: so many starts a second, for each of them and each of Clients.
-	// Empty means a closed loop, in which each client is as fast as it can be.
-	Rates        []float64
-	Turns        int           // measurements of each load; 0 means one
-	Duration     time.Duration // how long jobs start in a turn; 0 means until Transfers
-	WarmUp, Ramp time.Duration // before each turn; time over which sessions are opened
-	Transfers    int64         // the most jobs of a turn; 0 means no limit
+	Clients  []int     // the loads, as numbers of sessions, one after the other
+	// Rates make the loop open, with that many starts a second: a load for each of them and each of
+	// Clients. Empty means a closed loop, in which each client is as fast as it can be.
+	Rates     []float64
+	Turns     int           // measurements of each load; 0 means one
+	Duration  time.Duration // how long jobs start in a turn; 0 means until Transfers
+	WarmUp    time.Duration // before each turn
+	Transfers int64         // the most jobs of a turn; 0 means no limit
 	// Sources is how many addresses from 127.0.0.1 on clients use. 0 means one for every
 	// sourceClients on a loopback server, and the system's choice elsewhere.
 	Sources   int
 	Timeout   time.Duration // for an answer or the next byte; 0 means 30 s
 	ErrorsMax int64         // more end a turn; 0 means no limit
 	Prefix    string        // of the names of stored files; empty means a random one
-	// Processes is how many processes drive clients. 0 means as many as their descriptors require,
-	// and one for every four processors. More than one need WorkerCommand, which calls ServeWorker.
-	Processes     int
-	WorkerCommand []string
-	Live          func(Live) // called with the state of the run now and then, unless nil
-	Command       []string   // the command line, for the result
+	Loops     int           // event loops that drive clients; 0 means one for four processors
+	Command   []string      // the command line, for the result
 }
 
 // OwnServer is a ferryd that a run starts and stops.
@@ -42,7 +39,6 @@ type OwnServer struct {
 	Proto     string   // base or status; empty means base
 	Program   string   // empty means the ferryd that FindServer finds
 	Arguments []string // added to its command line
-	Scratch   string   // where its temporary folder is made; empty means the system's default
 }
 
 // ownName is the name of a server that is started.
@@ -67,15 +63,17 @@ func (p *Plan) Validate() error {
 		}
 	}
 	fault(len(p.Clients) == 0 || slices.Min(p.Clients) < 1, "fewer than one client")
-	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !(r > 0 && r < 1e9) }),
-		"a rate must be above 0")
+	fault(slices.ContainsFunc(p.Rates, func(r float64) bool { return !(r > 0 && r <= 1e6) }),
+		"a rate must be above 0 and at most 1,000,000")
 	fault(repeats(p.Clients) || repeats(p.Rates), "the same load twice")
-	fault(min(p.Duration, p.WarmUp, p.Ramp, p.Timeout) < 0, "a negative duration")
-	fault(min(int64(min(p.Turns, p.Sources, p.Processes)), p.Transfers, p.ErrorsMax) < 0,
+	fault(min(p.Duration, p.WarmUp, p.Timeout) < 0, "a negative duration")
+	fault(min(int64(min(p.Turns, p.Sources, p.Loops)), p.Transfers, p.ErrorsMax) < 0,
 		"a negative number")
+	need := 2*slices.Max(append(p.Clients, 0)) + p.Scenario.Idle + spareDescriptors
+	fault(need > descriptorsMax(), fmt.Sprintf("the clients need %d descriptors, but this process "+
+		"may open only %d (ulimit -n)", need, descriptorsMax()))
 	fault(p.Duration == 0 && p.Transfers == 0, "neither a duration nor a number of transfers")
 	fault(p.Duration == 0 && len(p.Rates) > 0, "a rate needs a duration")
-	fault(p.Sources > sourcesMax, "more sources than 127.0.0.0/8 has addresses")
 	fault(!p.Own.Start && len(p.Sites) == 0, "no server")
 	fault(!slices.Contains([]string{"", ProtoBase, ProtoStatus}, p.Own.Proto),
 		"a ferryd that is started speaks base or status")
@@ -112,18 +110,8 @@ func (p Plan) withDefaults() Plan {
 		p.Own.Proto = ProtoBase
 	}
 	p.Turns = max(p.Turns, 1)
-	if p.Processes == 0 {
-		p.Processes = p.processes(descriptorsMax())
-	}
+	p.Loops = cmp.Or(p.Loops, max(runtime.NumCPU()/4, 1))
 	return p
-}
-
-// processes is how many are needed when each may open so many descriptors.
-func (p *Plan) processes(descriptors int) int {
-	b := &p.Scenario
-	need := 2*slices.Max(p.Clients) + b.Idle + 2*(b.SlowReaders+b.SlowSenders)
-	each := max(descriptors-spareDescriptors, 1)
-	return max((need+each-1)/each, runtime.NumCPU()/4, 1)
 }
 
 // sources is how many addresses the clients of a load come from.
@@ -147,22 +135,31 @@ func (p *Plan) steps() []Step {
 	var steps []Step
 	for _, clients := range p.Clients {
 		for _, rate := range rates {
-			steps = append(steps, Step{Clients: clients, Rate: rate, Idle: p.Scenario.Idle})
+			steps = append(steps, Step{Clients: clients, Rate: rate})
 		}
 	}
 	return steps
 }
 
-// shareOf is the part of a turn that a worker has.
-func (p *Plan) shareOf(s *Site, step *Step, worker int, seed uint64) share {
-	all := p.Processes
-	part := func(n int) int { return (n + all - 1 - worker) / all }
+// share is a loop's part of a turn.
+type share struct {
+	Site     Site
+	Scenario Scenario
+	Seed     uint64 // of every random choice in the turn
+	// Clients is how many make transfers. Client i of the share is number First+i*Stride of all.
+	Clients, First, Stride int
+	Rate                   float64       // of all shares together, 0 in a closed loop
+	Sources                int           // addresses of clients, 0 for the system's choice
+	Timeout                time.Duration // for an answer or the next byte
+}
+
+// shareOf is the part of a turn that a loop has.
+func (p *Plan) shareOf(s *Site, step *Step, loop int, seed uint64) share {
+	part := func(n int) int { return (n + p.Loops - 1 - loop) / p.Loops }
 	b := p.Scenario
-	b.Idle, b.SlowReaders, b.SlowSenders = part(b.Idle), part(b.SlowReaders), part(b.SlowSenders)
+	b.Idle = part(b.Idle)
 	return share{
-		Site: *s, Scenario: b, Prefix: s.prefix(p.Prefix), Seed: seed,
-		Clients: part(step.Clients), First: worker, Stride: all,
-		Rate: step.Rate, Sources: p.sources(s, step.Clients),
-		Timeout: p.Timeout, Ramp: p.Ramp,
+		Site: *s, Scenario: b, Seed: seed, Clients: part(step.Clients), First: loop,
+		Stride: p.Loops, Rate: step.Rate, Sources: p.sources(s, step.Clients), Timeout: p.Timeout,
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// own is a small plan whose server is this test's program, playing a role.
-func own(t *testing.T, role string) Plan {
+// ownPlan is a small plan whose server is this test's program, playing a role.
+func ownPlan(t *testing.T, role string) Plan {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no SIGTERM to end a server with")
@@ -28,12 +28,13 @@ func own(t *testing.T, role string) Plan {
 	}
 	t.Setenv(asServer, role)
 	p := small("")
-	p.Sites, p.Own.Start, p.Own.Program, p.Own.Scratch = nil, true, self, t.TempDir()
+	p.Sites, p.Own.Start, p.Own.Program = nil, true, self
+	t.Setenv("TMPDIR", t.TempDir())
 	return p
 }
 
 func TestOwnServerIsStartedAndStopped(t *testing.T) {
-	p := own(t, "serves")
+	p := ownPlan(t, "serves")
 	var out strings.Builder
 	r, err := p.Run(t.Context(), &out)
 	if err != nil || r.Err() != nil {
@@ -44,16 +45,16 @@ func TestOwnServerIsStartedAndStopped(t *testing.T) {
 			t.Errorf("%q is missing in:\n%s", want, &out)
 		}
 	}
-	if got := r.Targets[0].Steps[0].Merged().Transfers(); got != 200 {
+	if got := r.Targets[0].Steps[0].merged().jobs().Count; got != 200 {
 		t.Errorf("%d transfers", got)
 	}
-	turn := r.Targets[0].Steps[0].Merged()
+	turn := r.Targets[0].Steps[0].merged()
 	if runtime.GOOS == "linux" && (turn.Server == nil || turn.Server.PSS == 0 ||
 		turn.Server.Descriptors == 0 || turn.Server.Threads == 0) {
 		t.Errorf("the server's usage is %+v", turn.Server)
 	}
-	if left, err := os.ReadDir(p.Own.Scratch); err != nil || len(left) > 0 {
-		t.Errorf("left in the scratch folder: %v, %v", left, err)
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v, %v", left, err)
 	}
 }
 
@@ -82,40 +83,30 @@ func buildServer(t testing.TB) string {
 	return program
 }
 
-// TestEveryScenarioOnFerryd runs every scenario small, but the one of a file of 1 GiB, with both
-// pollers and in both exchanges.
+// TestEveryScenarioOnFerryd runs every scenario small, but the one of a file of 1 GiB, in both
+// exchanges.
 func TestEveryScenarioOnFerryd(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("ferryd does not run there")
 	}
 	program := buildServer(t)
-	for _, named := range Scenarios() {
+	for _, named := range Scenarios {
 		name := named.Name
 		if name == "huge" {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			eachPoller(t, func(t *testing.T) {
-				s, err := ScenarioOf(name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				s.Idle, s.Files = min(s.Idle, 50), min(s.Files, 20)
-				s.SlowReaders, s.SlowSenders = min(s.SlowReaders, 5), min(s.SlowSenders, 5)
-				if s.Sizes.Max > 1<<20 {
-					s.Sizes.Max = 1 << 20
-				}
-				for _, proto := range []string{ProtoBase, ProtoStatus} {
-					holdsUp(t, Plan{
-						Own: OwnServer{
-							Start: true, Program: program, Scratch: t.TempDir(), Proto: proto,
-							// An offer of a slow client may remain at the end.
-							Arguments: []string{"--offer-timeout", "2s"},
-						},
-						Scenario: s, Clients: []int{100}, Transfers: 300,
-					})
-				}
-			})
+			s, err := ScenarioOf(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Idle, s.Files = min(s.Idle, 50), min(s.Files, 20)
+			for _, proto := range []string{ProtoBase, ProtoStatus} {
+				holdsUp(t, Plan{
+					Own:      OwnServer{Start: true, Program: program, Proto: proto},
+					Scenario: s, Clients: []int{100}, Transfers: 300,
+				})
+			}
 		})
 	}
 }
@@ -132,8 +123,8 @@ func holdsUp(t *testing.T, p Plan) {
 		t.Fatalf("%s: %v\n%s", p.Own.Proto, err, &out)
 	}
 	var ended int64
-	for kind, tally := range r.Targets[0].Steps[0].Merged().Kinds {
-		if kind.Transfer() || p.Scenario.Storm {
+	for kind, tally := range r.Targets[0].Steps[0].merged().Kinds {
+		if kind != KindConnect || p.Scenario.Storm {
 			ended += tally.Count
 		}
 	}
@@ -143,7 +134,7 @@ func holdsUp(t *testing.T, p Plan) {
 }
 
 func TestFailedStartQuotesTheServer(t *testing.T) {
-	p := own(t, "ends")
+	p := ownPlan(t, "ends")
 	_, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "the root is no folder") {
 		t.Errorf("error %v does not say what the server said", err)
@@ -151,13 +142,13 @@ func TestFailedStartQuotesTheServer(t *testing.T) {
 }
 
 func TestServerFailureIsReported(t *testing.T) {
-	p := own(t, "fails late")
+	p := ownPlan(t, "fails late")
 	r, err := p.Run(t.Context(), io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") ||
 		!strings.Contains(err.Error(), "the drain failed") {
 		t.Errorf("error %v does not say how the server ended", err)
 	}
-	if r == nil || r.Targets[0].Steps[0].Merged().Transfers() != 200 {
+	if r == nil || r.Targets[0].Steps[0].merged().jobs().Count != 200 {
 		t.Error("the figures are missing")
 	}
 }
@@ -178,7 +169,7 @@ func TestNamesArePrintedBeforeTheRun(t *testing.T) {
 }
 
 func TestCancelEndsTheWaitForAServer(t *testing.T) {
-	p := own(t, "serves")
+	p := ownPlan(t, "serves")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := p.Run(ctx, io.Discard); err == nil {

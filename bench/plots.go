@@ -54,7 +54,6 @@ type axis struct {
 
 // linePlot draws series; nil if none has a point.
 func linePlot(title string, x, y axis, all []series) *picture {
-	p := &picture{Title: title}
 	var xs, ys []float64
 	for _, s := range all {
 		for _, at := range slices.Concat(s.pieces...) {
@@ -64,20 +63,19 @@ func linePlot(title string, x, y axis, all []series) *picture {
 	if len(xs) == 0 {
 		return nil
 	}
-	p.X, p.Y = x.fit(xs, plotLeft, plotRight), y.fit(ys, plotBottom, plotTop)
-	for _, s := range all {
-		for _, piece := range s.pieces {
-			var b strings.Builder
-			for i, at := range piece {
-				text := fmt.Sprintf("%.1f,%.1f ", p.X.at(at.x, plotLeft, plotRight),
-					p.Y.at(at.y, plotBottom, plotTop))
-				if b.WriteString(text); len(piece) == 1 && i == 0 {
-					b.WriteString(text) // a line to itself is a dot
-				}
+	p := &picture{title, x.fit(xs, plotLeft, plotRight), y.fit(ys, plotBottom, plotTop), all}
+	for i := range all {
+		for _, piece := range all[i].pieces {
+			if len(piece) == 1 {
+				piece = append(piece, piece[0]) // a line to itself is a dot
 			}
-			s.Points = append(s.Points, b.String())
+			var b strings.Builder
+			for _, at := range piece {
+				fmt.Fprintf(&b, "%.1f,%.1f ", p.X.at(at.x, plotLeft, plotRight),
+					p.Y.at(at.y, plotBottom, plotTop))
+			}
+			all[i].Points = append(all[i].Points, b.String())
 		}
-		p.Lines = append(p.Lines, s)
 	}
 	return p
 }
@@ -90,12 +88,10 @@ func (a axis) fit(values []float64, from, to float64) axis {
 	} else if !(a.most > 0) {
 		a.most = 1
 	}
-	switch {
-	case a.Ticks != nil:
-	case a.log:
-		a.Ticks = a.logTicks()
-	default:
-		a.Ticks = a.linearTicks()
+	if a.Ticks == nil {
+		for _, v := range a.roundValues() {
+			a.Ticks = append(a.Ticks, tick{value: v, Label: a.unit.tick(v)})
+		}
 	}
 	for i := range a.Ticks {
 		t := &a.Ticks[i]
@@ -113,39 +109,38 @@ func (a axis) at(value, from, to float64) float64 {
 	return from + share*(to-from)
 }
 
-// linearTicks are at most seven round values from 0. Bytes are round in their own unit.
-func (a axis) linearTicks() (ticks []tick) {
-	one := 1.0
-	for a.unit == unitBytes && a.most/one >= 1024 {
-		one *= 1024
-	}
-	step := one * math.Pow(10, math.Floor(math.Log10(a.most/one)))
-	for _, part := range []float64{0.2, 0.5, 1, 2} {
-		if a.most <= 7*step*part {
-			step *= part
-			break
+// roundValues are at most seven from 0 on a linear axis, where bytes are round in their own unit.
+// On a logarithmic one they are 1, 2 and 5 of each decade, or 1 alone for many decades.
+func (a axis) roundValues() (values []float64) {
+	if !a.log {
+		one := 1.0
+		for a.unit == unitBytes && a.most/one >= 1024 {
+			one *= 1024
 		}
+		step := one * math.Pow(10, math.Floor(math.Log10(a.most/one)))
+		for _, part := range []float64{0.2, 0.5, 1, 2} {
+			if a.most <= 7*step*part {
+				step *= part
+				break
+			}
+		}
+		for v := 0.0; v <= a.most; v += step {
+			values = append(values, v)
+		}
+		return values
 	}
-	for v := 0.0; v <= a.most; v += step {
-		ticks = append(ticks, tick{value: v, Label: a.unit.tick(v)})
-	}
-	return ticks
-}
-
-// logTicks are at 1, 2 and 5 of each decade, or at 1 if there are many decades.
-func (a axis) logTicks() (ticks []tick) {
 	factors := []float64{1, 2, 5}
 	if a.most/a.least > 2000 {
 		factors = factors[:1]
 	}
-	for decade := math.Floor(math.Log10(a.least)); math.Pow(10, decade) <= a.most; decade++ {
+	for decade := math.Pow(10, math.Floor(math.Log10(a.least))); decade <= a.most; decade *= 10 {
 		for _, f := range factors {
-			if v := f * math.Pow(10, decade); v >= a.least && v <= a.most {
-				ticks = append(ticks, tick{value: v, Label: a.unit.tick(v)})
+			if v := f * decade; v >= a.least && v <= a.most {
+				values = append(values, v)
 			}
 		}
 	}
-	return ticks
+	return values
 }
 
 // notedPercentiles have a tick.
@@ -161,12 +156,9 @@ func percentilePlot(title string, rows []*row, name func(*row) string) *picture 
 		for _, t := range r.step.Turns {
 			n = min(n, t.jobs().Count)
 		}
-		if n == 0 {
-			continue
-		}
 		var line []point
 		for x := 0.0; x <= math.Log10(float64(n)); x += 0.1 {
-			v := r.value(percentileFigure("", 100*(1-math.Pow(10, -x))))
+			v := r.value(percentile(100 * (1 - math.Pow(10, -x))))
 			line = append(line, point{x, max(v, 1e-6)})
 			end = max(end, x)
 		}
@@ -210,16 +202,15 @@ func loadPlot(title string, f figure, rows []*row, byRate bool) *picture {
 	return linePlot(title, x, axis{Label: f.name, unit: f.unit}, all)
 }
 
-// coursePlot draws a figure of each second over a run.
-func coursePlot(title, name string, from *Result, rows []*row) *picture {
+// coursePlot draws a figure of each second over the run.
+func (r *Result) coursePlot(title, name string) *picture {
 	f := mustFigure(name)
 	var all []series
-	for _, target := range distinct(rows, func(r *row) string { return r.name }) {
-		own := only(rows, func(r *row) bool { return r.name == target })
-		s := series{Name: target, style: own[0].style}
-		for _, r := range own {
-			for _, t := range r.step.Turns {
-				s.pieces = append(s.pieces, course(t, f, t.Began.Sub(from.Began).Seconds()))
+	for i, target := range r.Targets {
+		s := series{Name: plain(target.Name), style: i}
+		for _, step := range target.Steps {
+			for _, t := range step.Turns {
+				s.pieces = append(s.pieces, course(t, f, t.Began.Sub(r.Began).Seconds()))
 			}
 		}
 		all = append(all, s)
@@ -232,7 +223,7 @@ func coursePlot(title, name string, from *Result, rows []*row) *picture {
 // without samples is one level.
 func course(t *Turn, f figure, from float64) (points []point) {
 	level := func(begin, seconds float64, part *Turn) {
-		if v := f.of(part); !math.IsNaN(v) {
+		if v := f.value(part); !math.IsNaN(v) {
 			points = append(points, point{max(0, from+begin), v},
 				point{max(0, from+begin+seconds), v})
 		}
@@ -254,7 +245,7 @@ func course(t *Turn, f figure, from float64) (points []point) {
 // turn is a sample as a turn, for its figures.
 func (s *Sample) turn(seconds float64) *Turn {
 	t := NewTurn()
-	t.Seconds, t.Server = seconds, s.Server
+	t.Seconds, t.Wall, t.Server = seconds, seconds, s.Server
 	t.Tally(KindGet).Count = s.Transfers
 	return t
 }

@@ -20,73 +20,67 @@ func spoken(t *testing.T, site string) Plan {
 }
 
 func TestEveryProtocolDoesTheSameWork(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		for name, site := range map[string]func(t *testing.T) string{
-			"ftp": func(t *testing.T) string {
-				return "ftp://" + startFakeFTP(t, nil).listener.Addr().String() + "/in"
-			},
-			"http": func(t *testing.T) string {
-				return "http://" + startFakeHTTP(t, false) + "/in"
-			},
-			"http that closes": func(t *testing.T) string {
-				return "http://" + startFakeHTTP(t, true) + "/in"
-			},
-			"http-new": func(t *testing.T) string {
-				return "http-new://" + startFakeHTTP(t, false) + "/in"
-			},
-		} {
-			t.Run(name, func(t *testing.T) {
-				p := spoken(t, site(t))
-				turn := mustRun(t, p)
-				wantNoErrors(t, turn)
-				for _, kind := range []Kind{KindGet, KindPut, KindList} {
-					if turn.Kinds[kind] == nil {
-						t.Errorf("no %s was made", kind)
-					}
+	for name, site := range map[string]func(t *testing.T) string{
+		"ftp": func(t *testing.T) string {
+			return "ftp://" + startFakeFTP(t, nil).listener.Addr().String() + "/in"
+		},
+		"http": func(t *testing.T) string {
+			return "http://" + startFakeHTTP(t, false) + "/in"
+		},
+		"http that closes": func(t *testing.T) string {
+			return "http://" + startFakeHTTP(t, true) + "/in"
+		},
+		"http-new": func(t *testing.T) string {
+			return "http-new://" + startFakeHTTP(t, false) + "/in"
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := spoken(t, site(t))
+			turn := mustRun(t, p)
+			wantNoErrors(t, turn)
+			for _, kind := range []Kind{KindGet, KindPut, KindList} {
+				if turn.Kinds[kind] == nil {
+					t.Errorf("no %s was made", kind)
 				}
-				if got := turn.Transfers(); got != 200 {
-					t.Errorf("%d transfers, not 200", got)
-				}
-			})
-		}
-	})
+			}
+			if got := turn.jobs().Count; got != 200 {
+				t.Errorf("%d transfers, not 200", got)
+			}
+		})
+	}
 }
 
 func TestFTPSessionsAreReusedUnlessChurn(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFakeFTP(t, nil)
-		p := spoken(t, "ftp://"+f.listener.Addr().String())
-		turn := mustRun(t, p)
-		wantNoErrors(t, turn)
-		// The clients, and those that put the files.
-		if n := f.loggedIn(); n > 8+seedClients {
-			t.Errorf("%d logins of 8 clients", n)
-		}
-		p.Scenario.Churn = true
-		turn = mustRun(t, p)
-		wantNoErrors(t, turn)
-		if n := turn.Tally(KindConnect).Count; n != 200 || f.loggedIn() < 200 {
-			t.Errorf("%d connects and %d logins for 200 transfers", n, f.loggedIn())
-		}
-	})
+	f := startFakeFTP(t, nil)
+	p := spoken(t, "ftp://"+f.listener.Addr().String())
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	// The clients, and those that put the files.
+	if n := f.loggedIn(); n > 8+seedClients {
+		t.Errorf("%d logins of 8 clients", n)
+	}
+	p.Scenario.Churn = true
+	turn = mustRun(t, p)
+	wantNoErrors(t, turn)
+	if n := turn.Tally(KindConnect).Count; n != 200 || f.loggedIn() < 200 {
+		t.Errorf("%d connects and %d logins for 200 transfers", n, f.loggedIn())
+	}
 }
 
 func TestErrorsQuoteTheServer(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFakeFTP(t, func(f *fakeFTP) { f.refuses = "550 not today" })
-		p := spoken(t, "ftp://"+f.listener.Addr().String())
-		p.Scenario.Puts, p.Scenario.Lists, p.Transfers = 0, 0, 4
-		p.Scenario.Sizes = listed(100)
-		turn := mustRun(t, p)
-		if len(turn.Errors) != 1 || !strings.Contains(turn.Errors[0].First, "550 not today") {
-			t.Errorf("errors %+v", turn.Errors)
-		}
-		f = startFakeFTP(t, func(f *fakeFTP) { f.cut = true })
-		p.Sites[0].Address = f.listener.Addr().String()
-		if turn = mustRun(t, p); len(turn.Errors) == 0 || turn.Errors[0].Kind != "mismatch" {
-			t.Errorf("files that were cut: %+v", turn.Errors)
-		}
-	})
+	f := startFakeFTP(t, func(f *fakeFTP) { f.refuses = "550 not today" })
+	p := spoken(t, "ftp://"+f.listener.Addr().String())
+	p.Scenario.Puts, p.Scenario.Lists, p.Transfers = 0, 0, 4
+	p.Scenario.Sizes = []int64{100}
+	turn := mustRun(t, p)
+	if len(turn.Errors) != 1 || !strings.Contains(turn.Errors[0].First, "550 not today") {
+		t.Errorf("errors %+v", turn.Errors)
+	}
+	f = startFakeFTP(t, func(f *fakeFTP) { f.cut = true })
+	p.Sites[0].Address = f.listener.Addr().String()
+	if turn = mustRun(t, p); len(turn.Errors) == 0 || turn.Errors[0].Kind != "mismatch" {
+		t.Errorf("files that were cut: %+v", turn.Errors)
+	}
 }
 
 func TestFTPReplies(t *testing.T) {
@@ -174,14 +168,12 @@ func TestHTTPAnswerInPieces(t *testing.T) {
 // TestSilentServerTimesOut holds the timeout: an FTP server that never
 // greets.
 func TestSilentServerTimesOut(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFakeHTTP(t, false) // waits for a request, and so greets nobody
-		p := spoken(t, "ftp://"+f)
-		p.Scenario.Gets, p.Scenario.Lists, p.Timeout = 0, 0, 50*time.Millisecond
-		p.Transfers, p.Clients = 1, []int{1}
-		turn := mustRun(t, p)
-		if len(turn.Errors) != 1 || turn.Errors[0].Kind != "connection lost" {
-			t.Errorf("errors %+v", turn.Errors)
-		}
-	})
+	f := startFakeHTTP(t, false) // waits for a request and sends no greeting
+	p := spoken(t, "ftp://"+f)
+	p.Scenario.Gets, p.Scenario.Lists, p.Timeout = 0, 0, 50*time.Millisecond
+	p.Transfers, p.Clients = 1, []int{1}
+	turn := mustRun(t, p)
+	if len(turn.Errors) != 1 || turn.Errors[0].Kind != "connection lost" {
+		t.Errorf("errors %+v", turn.Errors)
+	}
 }

@@ -22,13 +22,10 @@ type record struct {
 	clients int
 	// took is the span with its last transfers, waited how much of that the loop was idle.
 	took, waited time.Duration
-	storm        bool
 }
 
-// newRecord makes room for everything at once, so that recording does not allocate.
-func newRecord(s *Scenario, open bool, length time.Duration) *record {
-	r := &record{turn: NewTurn(), failures: failures{}, storm: s.Storm}
-	r.turn.Samples = make([]Sample, 0, min(length, time.Hour)/sampleEvery+60)
+func newRecord(s *Scenario, open bool) *record {
+	r := &record{turn: NewTurn(), failures: failures{}}
 	// A kind without success is there too: a churn whose transfers all failed is no storm.
 	for kind, occurs := range map[Kind]bool{
 		KindGet: s.Gets > 0, KindPut: s.Puts > 0, KindList: s.Lists > 0,
@@ -50,7 +47,7 @@ func (r *record) ended(kind Kind, now, took time.Duration, bytes int64) {
 	k.Count++
 	k.Bytes += bytes
 	k.Latency.Record(took)
-	if kind.Transfer() || r.storm {
+	if kind != KindConnect || r.turn.storm() {
 		nth := int(max(now, 0) / sampleEvery)
 		for len(r.turn.Samples) <= nth {
 			r.turn.Samples = append(r.turn.Samples, Sample{})

@@ -13,7 +13,7 @@ import (
 
 // TestFailedAcceptLosesNoTransfer takes the server's descriptors away under it, which no budget
 // foresees: the event loop ends on the failed accept, and is started again. A transfer that runs
-// goes on, and new sessions come in.
+// continues, and new sessions come in.
 func TestFailedAcceptLosesNoTransfer(t *testing.T) {
 	h := hold(t)
 	large := bytes.Repeat([]byte("large"), 2<<20)

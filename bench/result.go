@@ -36,11 +36,10 @@ type Target struct {
 	Steps   []*Step `json:"steps"`
 }
 
-// Step is one load: a closed loop of so many clients, or an open one of so many starts a second.
+// Step is one load: a number of clients in a closed loop, or starts a second in an open one.
 type Step struct {
 	Clients int     `json:"clients"`        // sessions that make transfers, at least 1
 	Rate    float64 `json:"rate,omitempty"` // starts a second; 0 means a closed loop
-	Idle    int     `json:"idle,omitempty"` // further sessions that do nothing
 	Turns   []*Turn `json:"turns"`
 }
 
@@ -49,9 +48,6 @@ func (s *Step) Label() string {
 	text := plural(int64(s.Clients), "client")
 	if s.Rate > 0 {
 		text = showDigits(s.Rate) + "/s, " + text
-	}
-	if s.Idle > 0 {
-		text += ", " + unitCount.show(float64(s.Idle)) + " idle"
 	}
 	return text
 }
@@ -96,7 +92,6 @@ type resultFile struct {
 	Result
 }
 
-// resultHead is what every version of the format has.
 const (
 	resultFormat  = "ferrybench result"
 	resultVersion = 1

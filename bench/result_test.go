@@ -74,7 +74,7 @@ func (s synthetic) turn(random *rand.Rand, clients int) *Turn {
 	const bytes = 4 << 10
 	factor := s.slower * (1 + s.noise*random.NormFloat64())
 	t := NewTurn()
-	t.Seconds = s.seconds
+	t.Seconds, t.Wall = s.seconds, s.seconds
 	for range int(s.seconds) {
 		n := int64(s.rate / factor * (1 + s.noise*random.NormFloat64()))
 		t.Samples = append(t.Samples, Sample{Transfers: n, Server: &Usage{
@@ -93,7 +93,7 @@ func (s synthetic) turn(random *rand.Rand, clients int) *Turn {
 		tally.Bytes += bytes
 		tally.Latency.Record(took)
 	}
-	n := float64(t.Transfers())
+	n := float64(t.jobs().Count)
 	t.Own = &Usage{CPU: 20e-6 * n, PSS: 30 << 20, Descriptors: int64(clients) + 20, Threads: 8}
 	t.Server = &Usage{
 		CPU: 30e-6 * n, PSS: 20 << 20, Descriptors: int64(clients) + 70, Threads: 9,
@@ -104,7 +104,7 @@ func (s synthetic) turn(random *rand.Rand, clients int) *Turn {
 func TestResultFileHoldsTheResult(t *testing.T) {
 	r := synthetic{names: []string{"ferryd", "nginx"}, clients: []int{1, 100}, turns: 3}.result()
 	open := r.Targets[0].Steps[1]
-	open.Rate, open.Idle = 500.5, 1000
+	open.Rate = 500.5
 	turn := open.Turns[0]
 	turn.Errors = []Failure{{"broken off", 3, "x: transfer broken off"}, {"other", 1, "odd"}}
 	turn.Missed, turn.Lag = 7, NewHistogram()
@@ -157,7 +157,7 @@ func histograms(turn *Turn) []*Histogram {
 	return all
 }
 
-func TestProcessesOfOneTurnAddUp(t *testing.T) {
+func TestLoopsOfOneTurnAddUp(t *testing.T) {
 	step := synthetic{turns: 2, noise: 0.1}.result().Targets[0].Steps[0]
 	one, two := step.Turns[0], step.Turns[1]
 	two.Samples = append(two.Samples, Sample{Transfers: 5})
@@ -167,12 +167,9 @@ func TestProcessesOfOneTurnAddUp(t *testing.T) {
 	sum := NewTurn()
 	sum.Merge(one)
 	sum.Merge(two)
-	if n := one.Transfers() + two.Transfers(); sum.Transfers() != n ||
+	if n := one.jobs().Count + two.jobs().Count; sum.jobs().Count != n ||
 		sum.jobs().Latency.Count() != n {
-		t.Errorf("%d transfers, not %d", sum.Transfers(), n)
-	}
-	if want := one.Own.CPU + two.Own.CPU; sum.Own.CPU != want {
-		t.Errorf("%v s of our own, not %v", sum.Own.CPU, want)
+		t.Errorf("%d transfers, not %d", sum.jobs().Count, n)
 	}
 	if n := one.Samples[1].Transfers + two.Samples[1].Transfers; len(sum.Samples) != 3 ||
 		sum.Samples[1].Transfers != n {
@@ -181,26 +178,6 @@ func TestProcessesOfOneTurnAddUp(t *testing.T) {
 	want := []Failure{{"stalled", 4, "x"}, {"other", 3, "the first"}}
 	if !reflect.DeepEqual(sum.Errors, want) {
 		t.Errorf("errors %v, not %v", sum.Errors, want)
-	}
-}
-
-func TestTurnsOfOneStepFollowEachOther(t *testing.T) {
-	step := synthetic{turns: 4, noise: 0.1}.result().Targets[0].Steps[0]
-	all := step.Merged()
-	var n int64
-	var cpu float64
-	for _, turn := range step.Turns {
-		n += turn.Transfers()
-		cpu += turn.Server.CPU
-	}
-	if all.Seconds != 8 || all.Transfers() != n || all.Server.CPU != cpu ||
-		all.Server.Threads != 9 {
-		t.Errorf("%v s, %d transfers of %d, server %+v", all.Seconds, all.Transfers(), n,
-			all.Server)
-	}
-	step.Turns[2].Server = nil
-	if all = step.Merged(); all.Server != nil || all.Own == nil {
-		t.Errorf("a usage that one turn does not know: %+v", all.Server)
 	}
 }
 

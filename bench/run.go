@@ -8,8 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,12 +29,12 @@ func (p Plan) Run(ctx context.Context, out io.Writer) (*Result, error) {
 	if p.Own.Start {
 		return p.loadOwn(ctx, out)
 	}
-	return p.load(ctx)
+	return p.load(ctx, out)
 }
 
 // loadOwn starts a server, loads it and stops it.
 func (p *Plan) loadOwn(ctx context.Context, out io.Writer) (*Result, error) {
-	folder, err := os.MkdirTemp(p.Own.Scratch, "ferrybench-")
+	folder, err := os.MkdirTemp("", "ferrybench-")
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (p *Plan) loadOwn(ctx context.Context, out io.Writer) (*Result, error) {
 	p.Sites = append([]Site{{
 		Name: ownName, Proto: p.Own.Proto, Address: server.Address, PID: server.PID,
 	}}, p.Sites...)
-	result, loadErr := p.load(ctx)
+	result, loadErr := p.load(ctx, out)
 	stopErr := server.Stop()
 	if stopErr == nil {
 		fmt.Fprintln(out, "ferryd ended with status 0")
@@ -65,36 +65,21 @@ func (p *Plan) loadOwn(ctx context.Context, out io.Writer) (*Result, error) {
 }
 
 // load measures the sites.
-func (p *Plan) load(ctx context.Context) (*Result, error) {
+func (p *Plan) load(ctx context.Context, out io.Writer) (*Result, error) {
 	m := &measurement{Plan: p, random: rand.Uint64()}
-	defer func() {
-		for _, w := range m.workers {
-			w.quit()
-		}
-	}()
-	for range p.Processes {
-		command := p.WorkerCommand
-		if p.Processes == 1 {
-			command = nil
-		}
-		w, err := startWorker(command)
-		if err != nil {
-			return nil, err
-		}
-		m.workers = append(m.workers, w)
-	}
 	result := &Result{
 		Command: p.Command, Machine: ThisMachine(), Began: time.Now(), Scenario: p.Scenario.Name,
 		Settings: p.Scenario.Settings(),
 	}
 	for _, s := range p.Sites {
+		m.mixes = append(m.mixes, newMix(p.Scenario, &s, p.Prefix))
 		target := &Target{Name: s.Name, Proto: s.Proto, Address: s.Address}
 		result.Targets = append(result.Targets, target)
 		for _, step := range p.steps() {
 			target.Steps = append(target.Steps, &step)
 		}
 	}
-	err := m.measure(ctx, result)
+	err := m.measure(ctx, out, result)
 	result.Seconds = time.Since(result.Began).Seconds()
 	if ctx.Err() != nil {
 		return result, errors.New("interrupted") // the turns before are worth showing
@@ -102,31 +87,71 @@ func (p *Plan) load(ctx context.Context) (*Result, error) {
 	return result, err
 }
 
-// measurement has the workers measure one turn after the other.
+// measurement measures one turn after the other.
 type measurement struct {
 	*Plan
-	workers []*worker
-	random  uint64
+	mixes  []*mix // the work on each of Sites
+	random uint64
+}
+
+// part is a loop with the work of its clients.
+type part struct {
+	*loop
+	works works
+}
+
+// together calls f for all parts at once, each on a goroutine of its own, and waits for them.
+func together(parts []part, f func(i int, p part)) {
+	var wg sync.WaitGroup
+	for i, p := range parts {
+		wg.Go(func() { f(i, p) })
+	}
+	wg.Wait()
+}
+
+// span is a part of a turn in which jobs start. All its loops share the counts.
+type span struct {
+	length     time.Duration // how long jobs start; 0 means until none is left
+	open       bool          // jobs start at the share's rate
+	left       *atomic.Int64 // jobs that may still start; nil for no limit
+	errorsLeft *atomic.Int64 // errors that do not yet end the span; nil for no limit
+}
+
+// take says whether one more job may start.
+func (s *span) take() bool { return s.left == nil || s.left.Add(-1) >= 0 }
+
+// failed counts an error and says whether it was one too many.
+func (s *span) failed() bool { return s.errorsLeft != nil && s.errorsLeft.Add(-1) < 0 }
+
+// limit is a counter of what is left, nil for no limit.
+func limit(n int64) *atomic.Int64 {
+	if n == 0 {
+		return nil
+	}
+	left := new(atomic.Int64)
+	left.Store(n)
+	return left
 }
 
 // measure takes the turns, load by load. The turns of all sites alternate.
-func (m *measurement) measure(ctx context.Context, result *Result) error {
-	for i := range m.Sites {
-		if err := m.seed(ctx, &m.Sites[i]); err != nil {
-			return err
+func (m *measurement) measure(ctx context.Context, out io.Writer, result *Result) error {
+	for i, s := range m.Sites {
+		if err := m.seed(ctx, i); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
 		}
 	}
 	for n, step := range m.steps() {
+		fmt.Fprintf(out, "measuring %s, %s\n", step.Label(), plural(int64(m.Turns), "turn"))
 		for nth := range m.Turns {
 			for i := range m.Sites {
 				i = (i + nth) % len(m.Sites) // a different first each time: later ones run warmer
-				turn, err := m.turn(ctx, &m.Sites[i], &step, nth, n)
+				turn, err := m.turn(ctx, i, &step, nth, n)
 				if turn != nil && turn.Seconds > 0 {
 					to := result.Targets[i].Steps[n]
 					to.Turns = append(to.Turns, turn)
 				}
 				if err != nil {
-					return err
+					return fmt.Errorf("%s: %w", m.Sites[i].Name, err)
 				}
 			}
 		}
@@ -134,99 +159,118 @@ func (m *measurement) measure(ctx context.Context, result *Result) error {
 	return nil
 }
 
+// seedClients is how many sessions store the files that all clients get.
+const seedClients = 8
+
 // seed stores the files that all clients of a site get.
-func (m *measurement) seed(ctx context.Context, s *Site) error {
+func (m *measurement) seed(ctx context.Context, site int) error {
 	b := &m.Scenario
-	if b.Storm || b.Gets+b.Lists == 0 && b.SlowReaders == 0 {
+	if b.Storm || b.Gets+b.Lists == 0 {
 		return nil
 	}
-	m.tell(Live{Site: s.Name, Phase: "storing the files to get"})
-	first := m.shareOf(s, &Step{Clients: 1}, 0, m.random)
-	r, err := m.workers[0].do(ctx, Order{Seed: &first})
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", s.Name, err)
-	case r != nil && r.Turn.ErrorCount() > 0:
-		return fmt.Errorf("%s: cannot store the files to get: %s", s.Name, r.Turn.Errors[0].First)
-	default:
-		return nil
+	puts := m.mixes[site].puts()
+	s := m.shareOf(&m.Sites[site], &Step{}, 0, 0)
+	s.Clients, s.Scenario = min(seedClients, len(puts.jobs)), Scenario{Puts: 1}
+	l, err := newLoop(s)
+	if err != nil {
+		return err
 	}
+	defer l.close(ctx)
+	l.connect(ctx)
+	rec := l.do(ctx, puts, span{errorsLeft: new(atomic.Int64)})
+	if len(rec.turn.Errors) > 0 {
+		return fmt.Errorf("cannot store the files to get: %s", rec.turn.Errors[0].First)
+	}
+	return ctx.Err()
+}
+
+// open makes the loops of a turn and their sessions. The caller closes them.
+func (m *measurement) open(
+	ctx context.Context, site int, step *Step, seed uint64,
+) (parts []part, err error) {
+	for i := range m.Loops {
+		s := m.shareOf(&m.Sites[site], step, i, seed)
+		l, err := newLoop(s)
+		if err != nil {
+			return parts, err
+		}
+		parts = append(parts, part{l, newWorks(m.mixes[site], &s)})
+	}
+	together(parts, func(_ int, p part) { p.connect(ctx) })
+	return parts, ctx.Err()
 }
 
 // turn measures one site once.
 func (m *measurement) turn(
-	ctx context.Context, s *Site, step *Step, nth, stepNth int,
+	ctx context.Context, site int, step *Step, nth, stepNth int,
 ) (*Turn, error) {
-	live := Live{
-		Site: s.Name, Step: step.Label(), Turn: nth + 1, Turns: m.Turns, Phase: "connecting",
-	}
-	m.tell(live)
 	// All sites have the same seed in a turn, and so the same work.
 	seed := spread(m.random + uint64(nth)<<20 + uint64(stepNth))
-	_, err := m.all(ctx, func(i int) Order {
-		own := m.shareOf(s, step, i, seed)
-		return Order{Connect: &own}
-	})
-	defer func() { _, _ = m.all(ctx, func(int) Order { return Order{HangUp: true} }) }()
+	parts, err := m.open(ctx, site, step, seed)
+	defer together(parts, func(_ int, p part) { p.close(ctx) })
 	if err != nil {
 		return nil, err
 	}
 	turn := NewTurn()
-	// addErrors counts errors alone, of parts that are in no figure.
-	addErrors := func(reports []*Report) {
-		for _, r := range reports {
-			turn.addCounts(&Turn{Errors: r.Turn.Errors})
+	// addErrors adds the errors of spans that are in no figure.
+	addErrors := func(records []*record) {
+		for _, r := range records {
+			turn.addCounts(&Turn{Errors: r.turn.Errors})
 		}
 	}
+	open := step.Rate > 0
 	if m.WarmUp > 0 {
-		live.Phase = "warming up"
 		began := time.Now()
-		reports, err := m.spans(ctx, span{Length: m.WarmUp}, step, live)
-		if err != nil {
-			return nil, err
-		}
-		if addErrors(reports); m.ErrorsMax > 0 && turn.ErrorCount() > m.ErrorsMax {
+		addErrors(m.run(ctx, parts, span{length: m.WarmUp, open: open}))
+		if m.ErrorsMax > 0 && turn.ErrorCount() > m.ErrorsMax {
 			turn.Seconds = time.Since(began).Seconds()
 			return turn, nil
 		}
 	}
-	live.Phase = ""
-	err = m.measured(ctx, s, turn, step, live)
-	if err != nil || nth < m.Turns-1 || ctx.Err() != nil {
-		return turn, err
+	m.measured(ctx, parts, span{length: m.Duration, open: open, left: limit(m.Transfers)}, turn,
+		m.Sites[site].PID)
+	if nth == m.Turns-1 {
+		// Fetch the last puts, which no get has checked yet.
+		records := make([]*record, len(parts))
+		together(parts, func(i int, p part) {
+			records[i] = p.do(ctx, p.works.kept(verifyMax/len(parts)), span{})
+		})
+		addErrors(records)
 	}
-	// Fetch the last puts, which no get has checked yet.
-	each := max(verifyMax/len(m.workers), 1)
-	reports, err := m.all(ctx, func(int) Order { return Order{Verify: each} })
-	addErrors(reports)
-	return turn, err
+	return turn, ctx.Err()
 }
 
-// measured runs the part of a turn that is measured.
+// run has all clients work for a span.
+func (m *measurement) run(ctx context.Context, parts []part, s span) []*record {
+	s.errorsLeft = limit(m.ErrorsMax)
+	records := make([]*record, len(parts))
+	together(parts, func(i int, p part) { records[i] = p.do(ctx, p.works, s) })
+	return records
+}
+
+// measured runs the span of a turn that is measured.
 func (m *measurement) measured(
-	ctx context.Context, s *Site, turn *Turn, step *Step, live Live,
-) error {
-	usage := watchUsage(s.PID)
-	machine, unknown := MachineCPU()
+	ctx context.Context, parts []part, s span, turn *Turn, serverPID int,
+) {
+	usage := watchUsage(serverPID)
+	own, _ := CPU(os.Getpid()) // known wherever a load runs
+	all, _ := MachineCPU()
 	turn.Began = time.Now()
-	reports, err := m.spans(ctx, span{Length: m.Duration, Budget: m.Transfers}, step, live)
+	records := m.run(ctx, parts, s)
 	turn.Wall = time.Since(turn.Began).Seconds()
+	ownEnd, _ := CPU(os.Getpid())
+	allEnd, _ := MachineCPU()
+	turn.Own, turn.AllCPU = &Usage{CPU: (ownEnd - own).Seconds()}, (allEnd - all).Seconds()
 	server, samples := usage()
 	turn.Server = server
-	if now, err := MachineCPU(); err == nil && unknown == nil {
-		turn.AllCPU = (now - machine).Seconds()
-	}
-	if err != nil || len(reports) == 0 {
-		return err
-	}
 	var busy, took, waited time.Duration
 	clients := 0
-	for _, r := range reports {
-		turn.Merge(r.Turn)
-		busy += r.Busy
-		clients += r.Clients
-		took = max(took, r.Took)
-		waited += r.Waited
+	for _, r := range records {
+		turn.Merge(r.turn)
+		busy += r.busy
+		clients += r.clients
+		took = max(took, r.took)
+		waited += r.waited
 	}
 	for i := range min(len(samples), len(turn.Samples)) {
 		turn.Samples[i].Server = &samples[i]
@@ -235,41 +279,10 @@ func (m *measurement) measured(
 	// waits for a last answer would count as if all had waited.
 	turn.Seconds = took.Seconds()
 	switch {
-	case step.Rate > 0:
+	case s.open:
 		turn.Seconds = m.Duration.Seconds()
 	case clients > 0 && busy > 0:
 		turn.Seconds = busy.Seconds() / float64(clients)
 	}
-	turn.Busy = max(0, 1-waited.Seconds()/took.Seconds()/float64(len(reports)))
-	return nil
-}
-
-// spans has all workers run at once and tells the progress.
-func (m *measurement) spans(ctx context.Context, s span, step *Step, live Live) ([]*Report, error) {
-	defer m.watchLive(live, s.Length)()
-	n := int64(len(m.workers))
-	s.Open, s.ErrorsMax = step.Rate > 0, (m.ErrorsMax+n-1)/n
-	return m.all(ctx, func(i int) Order {
-		own := s
-		if s.Budget > 0 {
-			if own.Budget = (s.Budget + n - 1 - int64(i)) / n; own.Budget == 0 {
-				return Order{} // nothing to do
-			}
-		}
-		return Order{Run: &own}
-	})
-}
-
-// all gives every worker an order at once, and waits. Reports that are nil are left out.
-func (m *measurement) all(ctx context.Context, of func(int) Order) ([]*Report, error) {
-	reports, errs := make([]*Report, len(m.workers)), make([]error, len(m.workers))
-	var wg sync.WaitGroup
-	for i, w := range m.workers {
-		if o := of(i); o != (Order{}) {
-			wg.Go(func() { reports[i], errs[i] = w.do(ctx, o) })
-		}
-	}
-	wg.Wait()
-	return slices.DeleteFunc(reports, func(r *Report) bool { return r == nil }),
-		errors.Join(errs...)
+	turn.Busy = max(0, 1-waited.Seconds()/took.Seconds()/float64(len(records)))
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +19,7 @@ func small(address string) Plan {
 	return Plan{
 		Sites: []Site{{Name: "fake", Proto: ProtoBase, Address: address}},
 		Scenario: Scenario{
-			Name: "small", Gets: 3, Puts: 1, Sizes: listed(1, 100, 70_000),
+			Name: "small", Gets: 3, Puts: 1, Sizes: []int64{1, 100, 70_000},
 		},
 		Clients:   []int{8},
 		Transfers: 200,
@@ -28,21 +30,6 @@ func small(address string) Plan {
 // seeds is how many files a small plan puts before its turn.
 const seeds = 3
 
-// eachPoller tests a law with the poller of this system and with poll.
-func eachPoller(t *testing.T, law func(t *testing.T)) {
-	t.Run("system", law)
-	t.Run("poll", func(t *testing.T) {
-		t.Setenv(asPoll, "yes") // for worker processes
-		system := newPoller
-		newPoller = newPollSet
-		defer func() { newPoller = system }()
-		law(t)
-	})
-}
-
-// asPoll, when set in the environment, has worker processes use poll.
-const asPoll = "FERRY_TEST_POLL"
-
 // mustRun runs a plan of one server and one step, and gives what its turns showed.
 func mustRun(t *testing.T, p Plan) *Turn {
 	t.Helper()
@@ -50,7 +37,18 @@ func mustRun(t *testing.T, p Plan) *Turn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.Targets[0].Steps[0].Merged()
+	return r.Targets[0].Steps[0].merged()
+}
+
+// merged is what the turns of a load counted together.
+func (s *Step) merged() *Turn {
+	all := NewTurn()
+	for _, t := range s.Turns {
+		all.Seconds += t.Seconds
+		all.Own, all.Server = t.Own, t.Server
+		all.addCounts(t)
+	}
+	return all
 }
 
 func wantNoErrors(t *testing.T, turn *Turn) {
@@ -61,42 +59,38 @@ func wantNoErrors(t *testing.T, turn *Turn) {
 }
 
 func TestFiguresMatchTheServer(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		p := small(f.address())
-		turn := mustRun(t, p)
-		wantNoErrors(t, turn)
-		if got := turn.Transfers(); got != 200 {
-			t.Errorf("%d transfers, not the 200 asked for", got)
+	f := startFake(t, nil)
+	p := small(f.address())
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	if got := turn.jobs().Count; got != 200 {
+		t.Errorf("%d transfers, not the 200 asked for", got)
+	}
+	put, get := turn.Tally(KindPut), turn.Tally(KindGet)
+	puts, gets := f.saw()
+	if put.Count+seeds != puts || get.Count > gets || get.Count+8 < gets {
+		t.Errorf("%d puts and %d gets, where the server saw %d and %d", put.Count, get.Count,
+			puts, gets)
+	}
+	for kind, tally := range turn.Kinds {
+		if n := tally.Latency.Count(); n != tally.Count {
+			t.Errorf("%s: the histogram holds %d of %d transfers", kind, n, tally.Count)
 		}
-		put, get := turn.Tally(KindPut), turn.Tally(KindGet)
-		puts, gets := f.saw()
-		if put.Count+seeds != puts || get.Count > gets || get.Count+8 < gets {
-			t.Errorf("%d puts and %d gets, where the server saw %d and %d", put.Count, get.Count,
-				puts, gets)
-		}
-		for kind, tally := range turn.Kinds {
-			if n := tally.Latency.Count(); n != tally.Count {
-				t.Errorf("%s: the histogram holds %d of %d transfers", kind, n, tally.Count)
-			}
-		}
-		if turn.Seconds <= 0 || get.Latency.Max() > 1e6*60 {
-			t.Errorf("the slowest get took %d µs, the run %v s", get.Latency.Max(), turn.Seconds)
-		}
-	})
+	}
+	if turn.Seconds <= 0 || get.Latency.Max() > 1e6*60 {
+		t.Errorf("the slowest get took %d µs, the run %v s", get.Latency.Max(), turn.Seconds)
+	}
 }
 
 func TestBytesCountFileContent(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		p := small(f.address())
-		p.Scenario.Gets, p.Scenario.Sizes = 0, listed(70_000)
-		turn := mustRun(t, p)
-		wantNoErrors(t, turn)
-		if got := turn.Tally(KindPut).Bytes; got != 200*70_000 {
-			t.Errorf("%d bytes in 200 puts of 70,000", got)
-		}
-	})
+	f := startFake(t, nil)
+	p := small(f.address())
+	p.Scenario.Gets, p.Scenario.Sizes = 0, []int64{70_000}
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	if got := turn.Tally(KindPut).Bytes; got != 200*70_000 {
+		t.Errorf("%d bytes in 200 puts of 70,000", got)
+	}
 }
 
 func TestErrorsAreCountedByKind(t *testing.T) {
@@ -115,28 +109,26 @@ func TestErrorsAreCountedByKind(t *testing.T) {
 		{codec.VerbPut, faultControl, "connection lost"},
 	} {
 		t.Run(c.verb.String()+" "+c.kind, func(t *testing.T) {
-			eachPoller(t, func(t *testing.T) {
-				f := startFake(t, func(verb codec.Verb, nth int64) fault {
-					if verb == c.verb && nth == seeds+1 {
-						return c.fault
-					}
-					return faultNone
-				})
-				p := small(f.address())
-				p.Clients, p.Transfers = []int{2}, 40
-				p.Scenario.Gets = 1
-				turn := mustRun(t, p)
-				if len(turn.Errors) != 1 || turn.Errors[0].Kind != c.kind ||
-					turn.ErrorCount() != 1 {
-					t.Fatalf("errors %+v, not one of kind %q", turn.Errors, c.kind)
+			f := startFake(t, func(verb codec.Verb, nth int64) fault {
+				if verb == c.verb && nth == seeds+1 {
+					return c.fault
 				}
-				if turn.Errors[0].First == "" {
-					t.Error("an error without a trace")
-				}
-				if got := turn.Transfers(); got != 39 {
-					t.Errorf("%d transfers went well, not 39: the run must go on", got)
-				}
+				return faultNone
 			})
+			p := small(f.address())
+			p.Clients, p.Transfers = []int{2}, 40
+			p.Scenario.Gets = 1
+			turn := mustRun(t, p)
+			if len(turn.Errors) != 1 || turn.Errors[0].Kind != c.kind ||
+				turn.ErrorCount() != 1 {
+				t.Fatalf("errors %+v, not one of kind %q", turn.Errors, c.kind)
+			}
+			if turn.Errors[0].First == "" {
+				t.Error("an error without a trace")
+			}
+			if got := turn.jobs().Count; got != 39 {
+				t.Errorf("%d transfers went well, not 39: the run must go on", got)
+			}
 		})
 	}
 }
@@ -161,7 +153,7 @@ func TestContentDiffersBetweenRuns(t *testing.T) {
 	f := startFake(t, nil)
 	p := small(f.address())
 	p.Clients, p.Scenario.Gets, p.Transfers, p.Prefix = []int{1}, 0, 2, "same-"
-	p.Scenario.Sizes = listed(100)
+	p.Scenario.Sizes = []int64{100}
 	mustRun(t, p)
 	old := map[string][]byte{}
 	for name, file := range f.kept() {
@@ -176,111 +168,125 @@ func TestContentDiffersBetweenRuns(t *testing.T) {
 }
 
 func TestManyErrorsEndTheRun(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, func(verb codec.Verb, _ int64) fault {
-			if verb == codec.VerbGet {
-				return faultControl
-			}
-			return faultNone
-		})
-		p := small(f.address())
-		p.Transfers, p.Duration, p.ErrorsMax = 0, time.Hour, 3
-		p.Scenario.Puts = 0
-		n := mustRun(t, p).ErrorCount()
-		if n <= p.ErrorsMax || n > p.ErrorsMax+int64(p.Clients[0]) {
-			t.Errorf("%d errors, where the run was to end after %d", n, p.ErrorsMax)
+	f := startFake(t, func(verb codec.Verb, _ int64) fault {
+		if verb == codec.VerbGet {
+			return faultControl
 		}
+		return faultNone
 	})
+	p := small(f.address())
+	p.Transfers, p.Duration, p.ErrorsMax = 0, time.Hour, 3
+	p.Scenario.Puts = 0
+	n := mustRun(t, p).ErrorCount()
+	if n <= p.ErrorsMax || n > p.ErrorsMax+int64(p.Clients[0]) {
+		t.Errorf("%d errors, where the run was to end after %d", n, p.ErrorsMax)
+	}
 }
 
 func TestConnectionRefused(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		f.close()
-		p := small(f.address())
-		if _, err := p.Run(t.Context(), io.Discard); err == nil ||
-			!strings.Contains(err.Error(), "connect") {
-			t.Errorf("error %v of a server that is not there", err)
-		}
-		p.Scenario.Gets, p.ErrorsMax = 0, 2
-		turn := mustRun(t, p)
-		if len(turn.Errors) != 1 || turn.Errors[0].Kind != "connect" {
-			t.Errorf("errors %+v", turn.Errors)
-		}
-	})
+	f := startFake(t, nil)
+	f.close()
+	p := small(f.address())
+	if _, err := p.Run(t.Context(), io.Discard); err == nil ||
+		!strings.Contains(err.Error(), "connect") {
+		t.Errorf("error %v of a server that is not there", err)
+	}
+	p.Scenario.Gets, p.ErrorsMax = 0, 2
+	turn := mustRun(t, p)
+	if len(turn.Errors) != 1 || turn.Errors[0].Kind != "connect" {
+		t.Errorf("errors %+v", turn.Errors)
+	}
 }
 
 func TestEmptyFilesAreNoErrors(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		p := small(f.address())
-		p.Scenario.Sizes = listed(0)
-		turn := mustRun(t, p)
-		wantNoErrors(t, turn)
-		if turn.Tally(KindGet).Count == 0 {
-			t.Error("no gets")
-		}
-	})
+	f := startFake(t, nil)
+	p := small(f.address())
+	p.Scenario.Sizes = []int64{0}
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	if turn.Tally(KindGet).Count == 0 {
+		t.Error("no gets")
+	}
 }
 
 func TestDurationEndsTheRun(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		p := small(f.address())
-		p.Transfers, p.Duration = 0, 50*time.Millisecond
-		turn := mustRun(t, p)
-		wantNoErrors(t, turn)
-		if turn.Seconds < p.Duration.Seconds() || turn.Transfers() == 0 {
-			t.Errorf("%d transfers in %v s", turn.Transfers(), turn.Seconds)
-		}
-	})
+	f := startFake(t, nil)
+	p := small(f.address())
+	p.Transfers, p.Duration = 0, 50*time.Millisecond
+	turn := mustRun(t, p)
+	wantNoErrors(t, turn)
+	if turn.Seconds < p.Duration.Seconds() || turn.jobs().Count == 0 {
+		t.Errorf("%d transfers in %v s", turn.jobs().Count, turn.Seconds)
+	}
 }
 
 func TestCancelledRunReportsNoErrors(t *testing.T) {
-	eachPoller(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		f := startFake(t, func(_ codec.Verb, nth int64) fault {
-			if nth == 20 {
-				cancel()
-			}
-			return faultNone
-		})
-		p := small(f.address())
-		p.Transfers, p.Duration = 0, time.Hour
-		r, err := p.Run(ctx, io.Discard)
-		if err == nil || r == nil || r.Errors() > 0 {
-			t.Errorf("%v, result %+v", err, r)
+	ctx, cancel := context.WithCancel(t.Context())
+	f := startFake(t, func(_ codec.Verb, nth int64) fault {
+		if nth == 20 {
+			cancel()
 		}
+		return faultNone
 	})
+	p := small(f.address())
+	p.Transfers, p.Duration = 0, time.Hour
+	r, err := p.Run(ctx, io.Discard)
+	if err == nil || r == nil || r.Errors() > 0 {
+		t.Errorf("%v, result %+v", err, r)
+	}
+}
+
+// TestCancelEndsConnecting cancels while clients wait for a server that never greets them.
+func TestCancelEndsConnecting(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var server sync.WaitGroup
+	server.Go(func() {
+		conn, err := silent.Accept()
+		if err != nil {
+			return
+		}
+		cancel()
+		_, _ = io.Copy(io.Discard, conn)
+		conn.Close()
+	})
+	p := small(silent.Addr().String())
+	p.Sites[0].Proto, p.Scenario.Gets, p.Clients, p.Timeout = ProtoFTP, 0, []int{1}, time.Hour
+	if _, err = p.Run(ctx, io.Discard); err == nil || err.Error() != "interrupted" {
+		t.Errorf("error %v", err)
+	}
+	silent.Close()
+	server.Wait()
 }
 
 func TestClientsSpreadOverSources(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has all of 127.0.0.0/8 by itself")
 	}
-	eachPoller(t, func(t *testing.T) {
-		f := startFake(t, nil)
-		p := small(f.address())
-		p.Sources = 3
-		mustRun(t, p)
-		f.close() // nobody writes them any more
-		for _, want := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
-			if !f.sources[want] {
-				t.Errorf("no client came from %s", want)
-			}
+	f := startFake(t, nil)
+	p := small(f.address())
+	p.Sources = 3
+	mustRun(t, p)
+	f.close() // no goroutine writes them any more
+	for _, want := range []string{"127.0.0.1", "127.0.0.2", "127.0.0.3"} {
+		if !f.sources[want] {
+			t.Errorf("no client came from %s", want)
 		}
-		if len(f.sources) != 3 {
-			t.Errorf("clients came from %v", f.sources)
-		}
-	})
+	}
+	if len(f.sources) != 3 {
+		t.Errorf("clients came from %v", f.sources)
+	}
 }
 
 func TestSourceAddresses(t *testing.T) {
 	for client, want := range map[int]string{
-		0: "127.0.0.1", 254: "127.0.0.255", 255: "127.0.1.0", sourcesMax - 1: "127.255.255.254",
-		sourcesMax: "127.0.0.1",
+		0: "127.0.0.1", 254: "127.0.0.255", 255: "127.0.1.0", 65535: "127.1.0.0",
+		100_000: "127.0.0.1",
 	} {
-		if got := sourceAddress(client, sourcesMax).String(); got != want {
+		if got := sourceAddress(client, 100_000).String(); got != want {
 			t.Errorf("client %d comes from %s, not %s", client, got, want)
 		}
 	}
@@ -296,10 +302,10 @@ func TestValidateReportsEveryFault(t *testing.T) {
 			{Name: "a", Proto: "gopher", Address: "127.0.0.1:1"},
 		},
 		Scenario: Scenario{
-			Gets: -1, Sizes: listed(-1), Idle: -1, SlowReaders: -1, Files: -1, Names: -1,
+			Gets: -1, Sizes: []int64{-1}, Idle: -1, Files: -1, Names: -1,
 		},
 		Clients: []int{0}, Rates: []float64{-1}, Turns: -1, Duration: -1, Transfers: -1,
-		Sources: 2, Timeout: -1, ErrorsMax: -1, Processes: -1, Own: OwnServer{Proto: "ftp"},
+		Sources: 2, Timeout: -1, ErrorsMax: -1, Loops: -1, Own: OwnServer{Proto: "ftp"},
 	}
 	_, err := p.Run(t.Context(), io.Discard)
 	if err == nil {

@@ -66,7 +66,7 @@ func FindServer(ctx context.Context, scratch string) (string, error) {
 // output in folder/ferryd.log, and returns once it listens. The caller calls Stop.
 func StartServer(ctx context.Context, program, folder string, args ...string) (*Server, error) {
 	root, announced := filepath.Join(folder, "files"), filepath.Join(folder, "address")
-	// An earlier server's address would be taken for this one's.
+	// Remove an earlier server's address, which would be taken for this one's.
 	if err := os.RemoveAll(announced); err != nil {
 		return nil, err
 	}

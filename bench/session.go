@@ -27,8 +27,8 @@ type protocol interface {
 	start(s *session) error
 	// quit ends a session in order. The session is idle once the server has answered.
 	quit(s *session)
-	// control takes input of the control connection and returns how much it used. The rest is
-	// passed again together with what follows.
+	// control takes input of the control connection and returns how much it used. The rest comes
+	// again, together with what follows.
 	control(s *session, in []byte) (int, error)
 	// data takes all input of the data connection.
 	data(s *session, in []byte) error
@@ -93,7 +93,7 @@ type incoming struct {
 	sum       xxh3.Uint128
 }
 
-// hasherPool lends hashers: one takes over a kilobyte, and most contents come in one piece without.
+// hasherPool saves memory: a hasher takes over 1 KiB, and files that come in one piece need none.
 var hasherPool = sync.Pool{New: func() any { return xxh3.New() }}
 
 // reset makes s the state of a new connection.
@@ -120,7 +120,7 @@ func (in *incoming) giveBack() {
 // idle makes the session idle: its transfer or its login is complete.
 func (s *session) idle() { s.state, s.wait = 0, waitNothing }
 
-// await says one thing on control, if anything, and waits for the answer in a state.
+// await waits for an answer on control in a state, once s.say is sent.
 func (s *session) await(state uint8) { s.state, s.wait = state, waitControl }
 
 // connectTo asks for the data connection.

@@ -131,19 +131,8 @@ func (s *Site) loopback() bool {
 	return err == nil && at.Addr().Unmap().Is4() && at.Addr().IsLoopback()
 }
 
-// resolved is the site with a numeric host.
-func (s *Site) resolved() (Site, error) {
-	at, err := net.ResolveTCPAddr("tcp", s.Address)
-	if err != nil {
-		return Site{}, err
-	}
-	r := *s
-	r.Address = at.AddrPort().String()
-	return r, nil
-}
-
-// sourceAddress is where a client connects from: one of so many addresses from 127.0.0.1 on. With
-// 0 sources the system chooses.
+// sourceAddress is the address that a client connects from, one of 127.0.0.1 and the following.
+// With 0 sources the system chooses.
 func sourceAddress(client, sources int) netip.Addr {
 	if sources == 0 {
 		return netip.Addr{}
@@ -151,6 +140,3 @@ func sourceAddress(client, sources int) netip.Addr {
 	n := uint32(127)<<24 + 1 + uint32(client%sources)
 	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
 }
-
-// sourcesMax is the number of addresses in 127.0.0.0/8 without network and broadcast.
-const sourcesMax = 1<<24 - 2

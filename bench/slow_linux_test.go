@@ -121,7 +121,7 @@ func openData(t testing.TB, h *held, from string, control int, v codec.Verb, nam
 	return fd
 }
 
-// TestSlowClientsChangeNothing: beside clients that read or send a byte a second others get what
+// TestSlowClientsChangeNothing: among clients that read or send a byte a second others get what
 // they ask for, and nothing grows; once the slow ones are gone nothing of them is left.
 func TestSlowClientsChangeNothing(t *testing.T) {
 	h := hold(t)
@@ -150,7 +150,7 @@ func TestSlowClientsChangeNothing(t *testing.T) {
 		}
 		return same > 10
 	})
-	for rest := 0; rest < 2; { // the heap takes the size that the load beside gives it
+	for rest := 0; rest < 2; { // the heap takes the size that the other load needs
 		last := memory
 		for range slowRounds {
 			others(t, h)
@@ -169,7 +169,7 @@ func TestSlowClientsChangeNothing(t *testing.T) {
 		func() bool { return h.descriptors(t) <= descriptors })
 }
 
-// others are clients beside the slow ones: each gets and puts a file.
+// others are clients that are not slow: each gets and puts a file.
 func others(t *testing.T, h *held) {
 	t.Helper()
 	ctx := context.Background()
@@ -191,7 +191,7 @@ func others(t *testing.T, h *held) {
 	}
 }
 
-// BenchmarkBesideSlow compares the rate of one client alone with that of the same client beside 200
+// BenchmarkBesideSlow compares the rate of one client alone with that of the same client among 200
 // readers and 200 senders of a byte a second, in interleaved pairs:
 //
 //	go test ./bench -run '^$' -bench BesideSlow -benchtime 10x

@@ -59,63 +59,50 @@ func plain(text string) string {
 // spreadColumn is the interval of the figure before it.
 const spreadColumn = "±"
 
-// figureTables are the figures of each table. Columns omit "server-".
+// figureTables are the figures of each table, for all jobs or by kind. Columns omit "server-".
 var figureTables = []struct {
 	title   string
+	kinds   []Kind
 	figures []string
 }{
-	{"Speed", []string{
+	{"Speed", []Kind{""}, []string{
 		"transfers/s", spreadColumn, "bytes/s", "p50", "p90", "p99", "p99.9", "max", "errors",
 	}},
-	{planTitle, []string{"missed", "lag.p50", "lag.p99", "lag.max"}},
-	{"Cost of the server, and CPUs that others kept busy", []string{
+	{"Planned starts", []Kind{""}, []string{"missed", "lag.p50", "lag.p99", "lag.max"}},
+	{"Cost of the server, and CPUs that others kept busy", []Kind{""}, []string{
 		"server-cpu/transfer", "server-cpu/GB", "server-cpu", "server-pss", "server-descriptors",
 		"server-threads", "own-cpu/transfer", "own-cpu", "others-cpu",
 	}},
-}
-
-// planTitle is the title of the table that only loads with a rate have.
-const planTitle = "Planned starts"
-
-// kindFigures are the columns of the table by kind.
-var kindFigures = []string{
-	"transfers", "transfers/s", "bytes", "mean", "p50", "p90", "p99", "p99.9", "max",
+	{"By kind", kinds, []string{
+		"transfers", "transfers/s", "bytes", "mean", "p50", "p90", "p99", "p99.9", "max",
+	}},
 }
 
 // tablesOf are the tables of these rows.
-func tablesOf(rows []*row) []table {
-	var tables []table
-	rated := slices.ContainsFunc(rows, func(r *row) bool { return r.step.Rate > 0 })
+func tablesOf(rows []*row) (tables []table) {
 	for _, part := range figureTables {
-		if part.title == planTitle && !rated {
-			continue
-		}
-		t := table{Title: part.title, Head: []string{"target", "load"}, Words: 2}
+		t := table{Title: part.title, Head: []string{"target", "load", "kind"}, Words: 3}
 		for _, r := range rows {
-			t.addRow(r, "", part.figures, r.name, r.load())
-		}
-		t.Head = append(t.Head, part.figures...)
-		tables = append(tables, t)
-	}
-	t := table{Title: "By kind", Head: []string{"target", "load", "kind"}, Words: 3}
-	for _, r := range rows {
-		for _, kind := range kinds {
-			if r.merged.Kinds[kind] != nil && len(r.merged.Kinds) > 1 {
-				t.addRow(r, string(kind)+".", kindFigures, r.name, r.load(), string(kind))
+			had := r.step.Turns[0].Kinds // those of the scenario, as in every turn
+			for _, kind := range part.kinds {
+				if kind == "" || len(had) > 1 && had[kind] != nil {
+					t.addRow(r, kind, part.figures)
+				}
 			}
 		}
+		t.Head = append(t.Head, part.figures...)
+		if t.tidy(); len(t.Rows) > 0 {
+			tables = append(tables, t)
+		}
 	}
-	t.Head = append(t.Head, kindFigures...)
-	tables = append(tables, t)
-	for i := range tables {
-		tables[i].tidy()
-	}
-	return slices.DeleteFunc(tables, func(t table) bool { return len(t.Rows) == 0 })
+	return tables
 }
 
-// addRow adds a line of words and figures, whose names start with a prefix.
-func (t *table) addRow(r *row, prefix string, figures []string, words ...string) {
-	line := slices.Clone(words)
+func (t *table) addRow(r *row, kind Kind, figures []string) {
+	line, prefix := []string{r.name, r.load(), string(kind)}, ""
+	if kind != "" {
+		prefix = string(kind) + "."
+	}
 	for i, name := range figures {
 		if name == spreadColumn {
 			line = append(line, r.spread(prefix+figures[i-1]))
@@ -126,17 +113,21 @@ func (t *table) addRow(r *row, prefix string, figures []string, words ...string)
 	t.Rows = append(t.Rows, line)
 }
 
-// tidy removes columns without any figure, and all rows if none are left.
+// tidy removes columns that show nothing, and all rows if only words are left.
 func (t *table) tidy() {
-	for i := len(t.Head) - 1; i >= t.Words; i-- {
-		empty := func(line []string) bool { return line[i] == "" || line[i] == noFigure }
+	for i := len(t.Head) - 1; i > 0; i-- {
 		t.Head[i] = strings.TrimPrefix(t.Head[i], "server-")
-		if slices.ContainsFunc(t.Rows, func(line []string) bool { return !empty(line) }) {
+		if slices.ContainsFunc(t.Rows, func(line []string) bool {
+			return line[i] != "" && line[i] != noFigure
+		}) {
 			continue
 		}
 		t.Head = slices.Delete(t.Head, i, i+1)
 		for n := range t.Rows {
 			t.Rows[n] = slices.Delete(t.Rows[n], i, i+1)
+		}
+		if i < t.Words {
+			t.Words--
 		}
 	}
 	if len(t.Head) == t.Words {
@@ -148,7 +139,11 @@ func (t *table) tidy() {
 func faults(rows []*row) table {
 	t := table{Head: []string{"where", "number", "kind", "the first"}, Words: 1, Tail: 2}
 	for _, r := range rows {
-		for _, f := range r.merged.Errors {
+		all := failures{}
+		for _, turn := range r.step.Turns {
+			all.merge(turn.Errors)
+		}
+		for _, f := range all.sorted() {
 			t.Rows = append(t.Rows, []string{
 				r.where(), showDigits(float64(f.Count)), plain(f.Kind), plain(f.First),
 			})
@@ -161,7 +156,7 @@ func faults(rows []*row) table {
 // mean.
 func (r *Result) WriteTable(w io.Writer) error {
 	var b strings.Builder
-	rows := rowsOf(NamedResult{Result: r})
+	rows := r.rows()
 	if n := r.Errors(); n == 0 {
 		b.WriteString("errors: none\n")
 	} else {

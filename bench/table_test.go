@@ -30,7 +30,7 @@ func TestTableShowsWhatWasMeasured(t *testing.T) {
 	for _, want := range []string{
 		"transfers/s", "±", "60", "57.2 MiB/s", "100 ms", "cpu/transfer", "10.0 ms", "11",
 		"4.17 ms", "get", "put", "connect", "1.00 s",
-		"4 starts", "± is the interval", "7 turns of 2.00 s",
+		"4 planned starts never came", "± is the interval", "7 turns of 2.00 s",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is missing in\n%s", want, text)
@@ -84,8 +84,8 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 		{"own", 1.9, 0.1, 0, "THE HARNESS WAS THE LIMIT"},
 		{"shared", 1.1, 0.9, 0, "THE MACHINE WAS THE LIMIT"},
 		{"server", 0.6, 1.4, 0, "The machine was the limit: 2.00 of 2 processors were busy"},
-		{"loop", 0.9, 0.3, 0, "THE HARNESS WAS THE LIMIT: its processes had work for 97%"},
-		{"others", 0.3, 0.3, 0, "THE MACHINE WAS THE LIMIT: 1.80 of 2 processors were busy, the " +
+		{"loop", 0.9, 0.3, 0, "THE HARNESS WAS THE LIMIT: it had work for 97%"},
+		{"others", 0.3, 0.3, 0, "THE MACHINE WAS THE LIMIT: 1.80 of 2 processors were busy: the " +
 			"harness used 0.30, the server 0.30, other programs 1.20."},
 		{"a little late", 0.2, 0.3, 900 * time.Microsecond, ""},
 		{"late", 0.2, 0.3, 11 * time.Millisecond, "THE HARNESS WAS LATE"},
@@ -100,7 +100,7 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 		case "loop":
 			turn.Busy = 0.97
 		}
-		got := two.limit(turn)
+		got := two.limit(&row{step: &Step{Turns: []*Turn{turn}}})
 		if c.want == "" && got.Text != "" || !strings.HasPrefix(got.Text, c.want) ||
 			got.Loud != (c.want != "" && c.name != "server") {
 			t.Errorf("%s: %+v, not %q", c.name, got, c.want)
@@ -122,7 +122,7 @@ func TestFiguresOfALoadAreMedians(t *testing.T) {
 		}
 		step.Turns = append(step.Turns, turn)
 	}
-	r := row{name: "x", step: step, merged: step.Merged()}
+	r := row{name: "x", step: step}
 	for name, want := range map[string]string{
 		"transfers/s": "100", "p99": "100 ms", "max": "400 ms", "errors": "12", "transfers": "900",
 	} {
@@ -142,10 +142,12 @@ func TestOpenLoopSaysWhatItsLatencyIs(t *testing.T) {
 		t.Errorf("closed:\n%s", text)
 	}
 	r.Targets[0].Steps[0].Rate = 1000
-	r.Targets[0].Steps[0].Turns[0].Missed = 40
+	for _, turn := range r.turns() {
+		turn.Lag, turn.Missed = NewHistogram(), 20
+	}
 	text := textOf(t, r)
 	for _, want := range []string{
-		"from the planned start", "missed", "40 starts of about 4,000",
+		"from the planned start", "missed", "40 planned starts never came",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
 			t.Errorf("%q is missing in\n%s", want, text)
@@ -156,7 +158,7 @@ func TestOpenLoopSaysWhatItsLatencyIs(t *testing.T) {
 func TestGoFormatIsReadByItsParser(t *testing.T) {
 	r := synthetic{names: []string{"ferryd", "odd name/x=1-3"}, turns: 3, noise: 0.1}.result()
 	r.Settings["Odd: key"] = "two\nlines"
-	r.Targets[1].Steps[0].Rate, r.Targets[1].Steps[0].Idle = 500, 9
+	r.Targets[1].Steps[0].Rate = 500
 	r.Targets[1].Steps[0].Turns[2].Server = nil
 	r.Targets[0].Steps[0].Turns = append(r.Targets[0].Steps[0].Turns, &Turn{Seconds: 1})
 	var b bytes.Buffer
@@ -190,17 +192,17 @@ func checkGoLine(t *testing.T, r *Result, line int, got *benchfmt.Result) {
 	t.Helper()
 	name := "Transfers/target=ferryd/proto=base/clients=100-%d"
 	if line >= 3 {
-		name = "Transfers/target=odd_name_x_1-3/proto=base/clients=100/rate=500/idle=9-%d"
+		name = "Transfers/target=odd_name_x_1-3/proto=base/clients=100/rate=500-%d"
 	}
 	name = strings.Replace(name, "%d", unitCount.show(float64(r.Machine.Processors)), 1)
 	if string(got.Name) != name {
 		t.Errorf("line %d: %s, not %s", line, got.Name, name)
 	}
 	turn := r.Targets[line/3].Steps[0].Turns[line%3]
-	if int64(got.Iters) != turn.Transfers() {
-		t.Errorf("line %d: %d iterations of %d", line, got.Iters, turn.Transfers())
+	if int64(got.Iters) != turn.jobs().Count {
+		t.Errorf("line %d: %d iterations of %d", line, got.Iters, turn.jobs().Count)
 	}
-	if v, ok := got.Value("transfers/s"); !ok || v != float64(turn.Transfers())/2 {
+	if v, ok := got.Value("transfers/s"); !ok || v != float64(turn.jobs().Count)/2 {
 		t.Errorf("line %d: %v transfers/s", line, v)
 	}
 	want := float64(turn.jobs().Latency.Percentile(99)) / 1e6
@@ -219,7 +221,7 @@ func checkGoLine(t *testing.T, r *Result, line int, got *benchfmt.Result) {
 func stormResult(turns int) *Result {
 	r := synthetic{turns: 1}.result()
 	turn := NewTurn()
-	turn.Seconds = 2
+	turn.Seconds, turn.Wall = 2, 2
 	turn.Server = &Usage{CPU: 0.04, PSS: 1 << 20}
 	turn.Samples = []Sample{{Transfers: 1000}, {Transfers: 1000}}
 	connect := turn.Tally(KindConnect)
@@ -261,7 +263,7 @@ func TestConnectsOfAStormCountAsTransfers(t *testing.T) {
 // TestChurnThatOnlyConnectsIsNoStorm has sessions that come and transfers that never do.
 func TestChurnThatOnlyConnectsIsNoStorm(t *testing.T) {
 	s := Scenario{Gets: 1, Churn: true}
-	record := newRecord(&s, false, time.Second)
+	record := newRecord(&s, false)
 	record.ended(KindConnect, 0, time.Millisecond, 0)
 	turn := record.turn
 	if n := turn.jobs().Count; turn.storm() || n != 0 {

@@ -16,9 +16,6 @@ const (
 // kinds are all kinds, in the order in which they are shown.
 var kinds = []Kind{KindGet, KindPut, KindList, KindConnect}
 
-// Transfer says whether it moves a file or a listing. Connects count in no sum of transfers.
-func (k Kind) Transfer() bool { return k != KindConnect }
-
 // Tally counts the successes of one kind.
 type Tally struct {
 	Count int64 `json:"count"`
@@ -32,18 +29,17 @@ type Tally struct {
 type Turn struct {
 	Began   time.Time `json:"began"`
 	Seconds float64   `json:"seconds"` // the measured duration; it is positive
-	// Wall is the time from the begin to the end of the last transfer, to which usage belongs. 0
-	// means Seconds.
-	Wall   float64         `json:"wall_seconds,omitempty"`
+	// Wall is the time from the begin to the end of the last transfer, to which usage belongs.
+	Wall   float64         `json:"wall_seconds"`
 	Kinds  map[Kind]*Tally `json:"kinds"`            // a storm has connects alone
 	Errors []Failure       `json:"errors,omitempty"` // by kind, the most frequent first
 	// Missed are planned starts of an open loop for which no client was idle until the end.
 	Missed int64 `json:"missed,omitempty"`
 	// Lag is how late the harness started jobs that were due and had an idle client, if measured.
 	Lag *Histogram `json:"lag,omitempty"`
-	// Busy is the share of the turn in which the harness's processes had work. 0: unknown.
+	// Busy is the share of the turn in which the harness's loops had work. 0: unknown.
 	Busy float64 `json:"busy,omitempty"`
-	// Own is the usage of the harness's processes, Server of the server's; nil if unknown. AllCPU
+	// Own is the usage of the harness, Server that of the server; nil if unknown. AllCPU
 	// is the processor time of all programs of the machine in seconds, 0 if unknown.
 	Own    *Usage  `json:"own,omitempty"`
 	Server *Usage  `json:"server,omitempty"`
@@ -55,8 +51,8 @@ type Turn struct {
 // Usage is what one or several processes used.
 type Usage struct {
 	CPU float64 `json:"cpu_seconds"` // user and system
-	// PSS is memory in bytes, shared pages divided among those who share them. It, Descriptors and
-	// Threads are the highest sample, 0 if unknown.
+	// PSS is memory in bytes, with shared pages divided among the processes that share them. It,
+	// Descriptors and Threads are the highest sample, 0 if unknown.
 	PSS         int64 `json:"pss_bytes,omitempty"`
 	Descriptors int64 `json:"descriptors,omitempty"`
 	Threads     int64 `json:"threads,omitempty"`
@@ -81,25 +77,6 @@ func (t *Turn) Tally(k Kind) *Tally {
 	return tally
 }
 
-// tally is that of a kind, or of all jobs if kind is empty; nil if there is none.
-func (t *Turn) tally(k Kind) *Tally {
-	if k == "" {
-		return t.jobs()
-	}
-	return t.Kinds[k]
-}
-
-// Transfers is the number of transfers that succeeded.
-func (t *Turn) Transfers() int64 {
-	var n int64
-	for kind, tally := range t.Kinds {
-		if kind.Transfer() {
-			n += tally.Count
-		}
-	}
-	return n
-}
-
 // storm says that clients only opened and ended sessions.
 func (t *Turn) storm() bool { return len(t.Kinds) == 1 && t.Kinds[KindConnect] != nil }
 
@@ -110,7 +87,7 @@ func (t *Turn) jobs() *Tally {
 		switch {
 		case len(t.Kinds) == 1:
 			return tally
-		case kind.Transfer():
+		case kind != KindConnect:
 			sum.add(tally)
 		}
 	}
@@ -126,22 +103,9 @@ func (t *Turn) ErrorCount() int64 {
 	return n
 }
 
-// wall is how long usage was measured.
-func (t *Turn) wall() float64 {
-	if t.Wall > 0 {
-		return t.Wall
-	}
-	return t.Seconds
-}
-
-// Merge adds what another process measured in the same turn: counts add up, time does not.
+// Merge adds what another loop counted in the same turn.
 func (t *Turn) Merge(other *Turn) {
 	t.addCounts(other)
-	if t.Own == nil {
-		t.Own = other.Own
-	} else {
-		t.Own = t.Own.plus(other.Own)
-	}
 	for i, s := range other.Samples {
 		if i == len(t.Samples) {
 			t.Samples = append(t.Samples, Sample{})
@@ -172,38 +136,4 @@ func (t *Tally) add(other *Tally) {
 	t.Count += other.Count
 	t.Bytes += other.Bytes
 	t.Latency.Merge(other.Latency)
-}
-
-// plus adds processor time. The sum is unknown if one part is.
-func (u *Usage) plus(other *Usage) *Usage {
-	if u == nil || other == nil {
-		return nil
-	}
-	return &Usage{
-		CPU: u.CPU + other.CPU, PSS: max(u.PSS, other.PSS),
-		Descriptors: max(u.Descriptors, other.Descriptors),
-		Threads:     max(u.Threads, other.Threads),
-	}
-}
-
-// Merged is the sum of a load's turns, without their course. Usage that one turn does not know is
-// unknown.
-func (s *Step) Merged() *Turn {
-	all := NewTurn()
-	for i, t := range s.Turns {
-		if i == 0 {
-			all.Own, all.Server = t.Own, t.Server
-		} else {
-			all.Own, all.Server = all.Own.plus(t.Own), all.Server.plus(t.Server)
-		}
-		all.AllCPU += t.AllCPU
-		all.Busy += t.Busy * t.Seconds
-		all.Wall += t.wall()
-		all.Seconds += t.Seconds
-		all.addCounts(t)
-	}
-	if all.Seconds > 0 {
-		all.Busy /= all.Seconds
-	}
-	return all
 }

@@ -14,8 +14,7 @@ import (
 type unit uint8
 
 const (
-	unitCount   unit = iota // a number of things
-	unitRate                // things a second
+	unitCount   unit = iota // a number of things, or of things a second
 	unitBytes               // bytes
 	unitSpeed               // bytes a second
 	unitSeconds             // seconds
@@ -39,8 +38,6 @@ func (u unit) show(value float64) string {
 		return showDigits(value*100) + "%"
 	case unitCPUs:
 		return strconv.FormatFloat(value, 'f', 2, 64)
-	case unitCount:
-		return showDigits(math.Round(value))
 	default:
 		return showDigits(value)
 	}
@@ -100,7 +97,7 @@ func plural(n int64, one string) string {
 // parse reads a value with its unit.
 func (u unit) parse(text string) (value float64, err error) {
 	number, want := strings.ReplaceAll(text, " ", ""), "a plain number"
-	if u == unitRate || u == unitSpeed {
+	if u == unitCount || u == unitSpeed {
 		number = strings.TrimSuffix(number, "/s")
 	}
 	switch u {

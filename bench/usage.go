@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -97,8 +98,8 @@ func familyUsage(pid int) *Usage {
 	return u
 }
 
-// memory is a process's memory in bytes, shared pages divided among those who share them. 0 if
-// unknown.
+// memory is a process's memory in bytes, with shared pages divided among the processes that share
+// them. 0 if unknown.
 func memory(pid int) int64 {
 	kib, _, _ := bytes.Cut([]byte(procValue(procFile(pid, "smaps_rollup"), "Pss")), []byte(" "))
 	n, _ := strconv.ParseInt(string(kib), 10, 64) // 0 for anything else
@@ -131,9 +132,23 @@ func watchUsage(pid int) (end func() (*Usage, []Usage)) {
 		}
 		return now
 	}
-	stop := everyTick(sampleEvery, func(time.Time) { sample() })
+	stop := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		second := time.NewTicker(sampleEvery)
+		defer second.Stop()
+		for {
+			select {
+			case <-second.C:
+				sample()
+			case <-stop:
+				return
+			}
+		}
+	})
 	return func() (*Usage, []Usage) {
-		stop()
+		close(stop)
+		watch.Wait()
 		whole := sample()
 		if whole == nil {
 			return nil, samples

@@ -2,7 +2,9 @@ package bench
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/zeebo/xxh3"
 )
@@ -14,47 +16,39 @@ type jobSource interface {
 	done(client int, j *job, err error)
 }
 
-// mix is what all clients of a share have in common.
+// mix is the work on a server that all turns and clients have in common. It does not change, so
+// all loops share it.
 type mix struct {
 	Scenario
 	prefix string // of every name
-	seed   uint64
-	files  []job // that all clients get; the slow readers' file is the last
-	shared int   // files of clients that are not slow
-	folder string
+	folder string // to list
+	files  []job  // that all clients get
 }
 
-func newMix(s Scenario, prefix string, seed uint64) *mix {
-	m := &mix{Scenario: s, prefix: prefix, seed: seed, shared: s.Files}
-	for i, size := range s.Sizes.files(s.Files) {
-		m.files = append(m.files, m.file("f"+strconv.Itoa(i), uint64(i), size))
+// newMix hashes the files. Their content depends on the prefix, not on a turn's seed, so that they
+// are stored once for all turns.
+func newMix(s Scenario, site *Site, prefix string) *mix {
+	m := &mix{
+		Scenario: s, prefix: site.prefix(prefix), folder: strings.TrimSuffix(site.prefix(""), "/"),
 	}
-	if s.SlowReaders > 0 {
-		m.files = append(m.files, m.file("slow", 1<<32, s.SlowSize))
+	for i := range s.Files {
+		j := job{
+			kind: KindGet, name: m.prefix + "f" + strconv.Itoa(i), size: s.Sizes[i%len(s.Sizes)],
+			key: spread(uint64(i) ^ xxh3.HashString(m.prefix)),
+		}
+		j.sum = sumOf(j.key, j.size)
+		m.files = append(m.files, j)
 	}
 	return m
 }
 
-// file is a job that gets a file of all clients. Its content depends on the prefix, not on the
-// turn's seed, so that it is stored once for all turns.
-func (m *mix) file(name string, key uint64, size int64) job {
-	j := job{
-		kind: KindGet, name: m.prefix + name, size: size,
-		key: spread(key ^ xxh3.HashString(m.prefix)),
+// puts store the files that all clients get.
+func (m *mix) puts() *jobList {
+	puts := &jobList{slices.Clone(m.files)}
+	for i := range puts.jobs {
+		puts.jobs[i].kind = KindPut
 	}
-	j.sum = sumOf(j.key, size)
-	return j
-}
-
-// slowFile is the file that slow readers get.
-func (m *mix) slowFile() job { return m.files[len(m.files)-1] }
-
-// slowPut is a slow sender's nth put.
-func (m *mix) slowPut(client int, nth uint64) job {
-	return job{
-		kind: KindPut, name: m.prefix + "s" + strconv.Itoa(client), size: m.SlowSize,
-		key: spread(nth + uint64(client)<<32),
-	}
+	return puts
 }
 
 // work draws one client's jobs from its number and the turn's seed alone, so that every target gets
@@ -62,8 +56,8 @@ func (m *mix) slowPut(client int, nth uint64) job {
 type work struct {
 	mix    *mix
 	client int
+	seed   uint64
 	random rand.PCG
-	nth    int64
 	puts   int64 // that were started
 	// kept is the last put that succeeded and was not fetched yet, as a get.
 	kept  job
@@ -77,8 +71,8 @@ func newWorks(m *mix, s *share) works {
 	all := make(works, s.Clients)
 	for i := range all {
 		w := &all[i]
-		w.mix, w.client = m, s.First+i*max(s.Stride, 1)
-		w.random.Seed(spread(m.seed), spread(uint64(w.client)+1))
+		w.mix, w.client, w.seed = m, s.First+i*max(s.Stride, 1), s.Seed
+		w.random.Seed(spread(w.seed), spread(uint64(w.client)+1))
 	}
 	return all
 }
@@ -96,20 +90,19 @@ func (w works) done(client int, j *job, err error) {
 	}
 }
 
-// kept are gets of the last puts that were not fetched yet, at most so many.
-func (w works) kept(most int) []job {
-	var jobs []job
+// kept are gets of the last puts that were not fetched yet, limited to a number.
+func (w works) kept(most int) *jobList {
+	var gets jobList
 	for i := range w {
-		if j := w[i].kept; j.name != "" && len(jobs) < most {
+		if j := w[i].kept; j.name != "" && len(gets.jobs) < most {
 			j.sum = sumOf(j.key, j.size)
-			jobs = append(jobs, j)
+			gets.jobs = append(gets.jobs, j)
 		}
 	}
-	return jobs
+	return &gets
 }
 
 func (w *work) next() job {
-	w.nth++
 	m := w.mix
 	if m.Storm {
 		return job{kind: KindConnect}
@@ -119,7 +112,7 @@ func (w *work) next() job {
 	case at < m.Gets:
 		return w.get(r)
 	case at < m.Gets+m.Puts:
-		return w.put(r)
+		return w.put()
 	default:
 		return job{kind: KindList, name: m.folder}
 	}
@@ -129,7 +122,7 @@ func (w *work) next() job {
 // file that all clients get.
 func (w *work) get(r *rand.Rand) job {
 	if w.kept.name == "" {
-		return w.mix.files[r.IntN(w.mix.shared)]
+		return w.mix.files[r.IntN(len(w.mix.files))]
 	}
 	j := w.kept
 	w.kept = job{}
@@ -137,30 +130,30 @@ func (w *work) get(r *rand.Rand) job {
 	return j
 }
 
-func (w *work) put(r *rand.Rand) job {
+func (w *work) put() job {
 	slot := int(w.puts % int64(w.mix.Names))
 	if slot == len(w.names) {
 		w.names = append(w.names, w.mix.prefix+"c"+strconv.Itoa(w.client)+"-"+strconv.Itoa(slot))
 	}
 	w.puts++
+	sizes := w.mix.Sizes
 	return job{
-		kind: KindPut, name: w.names[slot], size: w.mix.Sizes.draw(w.client, w.puts, r),
-		key: spread(w.mix.seed + spread(uint64(w.client)<<32+uint64(w.nth))),
+		kind: KindPut, name: w.names[slot],
+		size: sizes[(int64(w.client)+w.puts)%int64(len(sizes))],
+		key:  spread(w.seed + spread(uint64(w.client)<<32+uint64(w.puts))),
 	}
 }
 
 // jobList gives each of its jobs to the client that asks first.
-type jobList struct {
-	jobs []job
-	at   int
-}
+type jobList struct{ jobs []job }
 
 func (l *jobList) next(int) (job, bool) {
-	if l.at == len(l.jobs) {
+	if len(l.jobs) == 0 {
 		return job{}, false
 	}
-	l.at++
-	return l.jobs[l.at-1], true
+	first := l.jobs[0]
+	l.jobs = l.jobs[1:]
+	return first, true
 }
 
 func (*jobList) done(int, *job, error) {}

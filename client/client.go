@@ -70,11 +70,21 @@ func Dial(ctx context.Context, addr string, o Options) (*Client, error) {
 	if o.LocalAddr.IsValid() {
 		c.dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(o.LocalAddr, 0))
 	}
-	if err := c.dial(ctx, asciiHost(addr)); err != nil {
+	addr = asciiHost(addr)
+	if o.TLS != nil {
+		c.tls = c.secure(addr)
+	}
+	if err := c.dial(ctx, addr); err != nil {
 		return nil, err
 	}
 	if o.Exchange == Auto || o.Exchange == Status {
 		if err := c.negotiate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if o.Credentials != nil {
+		if err := c.Login(ctx, o.Credentials); err != nil {
+			_ = c.Close()
 			return nil, err
 		}
 	}

@@ -19,6 +19,7 @@ var codeKinds = map[int64]error{
 	codec.CodeArgument:      ErrArgument,
 	codec.CodeOrder:         ErrArgument,
 	codec.CodeNotAllowed:    ErrNotAllowed,
+	codec.CodeLoginFailed:   ErrLogin,
 	codec.CodeTooLarge:      ErrTooLarge,
 	codec.CodeNameForbidden: ErrName,
 	codec.CodePartSize:      ErrMismatch,

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -18,7 +19,10 @@ type control struct {
 	dialer  net.Dialer
 	// target is the address that Dial was given.
 	target string
-	conn   *net.TCPConn
+	conn   connection
+	// tls is nil without TLS. server is the server's certificate once it was trusted.
+	tls    *tls.Config
+	server *Fingerprint
 
 	exchange Exchange
 	// features is what a status server announced; ports belong to classic.
@@ -31,6 +35,8 @@ type control struct {
 	unread  []byte
 	input   [7 * codec.FieldSize]byte
 	said    []byte
+	// heard means that a command was answered.
+	heard bool
 	// command is reused from call to call.
 	command []byte
 	watch
@@ -38,7 +44,7 @@ type control struct {
 	// mu guards what Close and an ending context share with the running call: its data connection,
 	// and why the session ended, nil while it stands.
 	mu   sync.Mutex
-	data *net.TCPConn
+	data connection
 	over *Error
 }
 
@@ -85,13 +91,13 @@ func (c *control) Close() error {
 
 // dial makes a control connection.
 func (c *control) dial(ctx context.Context, addr string) error {
-	conn, err := c.dialer.DialContext(ctx, "tcp", addr)
+	conn, err := c.dialConn(ctx, addr)
 	if err != nil {
 		return dialError(ctx, addr, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.conn = conn.(*net.TCPConn)
+	c.conn = conn
 	return nil
 }
 
@@ -148,7 +154,7 @@ func (c *control) onInterrupt() {
 
 // allow gives conn time d from now; negative means no bound. It checks the context afterwards: if
 // that ends later, onInterrupt's deadline replaces this one.
-func allow(ctx context.Context, conn *net.TCPConn, d time.Duration) error {
+func allow(ctx context.Context, conn connection, d time.Duration) error {
 	var deadline time.Time
 	if d >= 0 {
 		deadline = time.Now().Add(d)

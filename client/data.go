@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -27,7 +26,7 @@ const (
 
 // open sends a command and makes the data connection that its answer offers. The caller gives the
 // connection to done, and in status reads the final reply with concluded or failed.
-func (c *control) open(ctx context.Context, q codec.Request) (*net.TCPConn, codec.Offer, error) {
+func (c *control) open(ctx context.Context, q codec.Request) (connection, codec.Offer, error) {
 	ev, err := c.request(ctx, q, c.options.ReplyTimeout)
 	if err != nil {
 		return nil, codec.Offer{}, err
@@ -37,7 +36,7 @@ func (c *control) open(ctx context.Context, q codec.Request) (*net.TCPConn, code
 		return nil, offer, err
 	}
 	conn, err := c.reach(ctx, q, offer.Port)
-	if err != nil && c.exchange == Status {
+	if err != nil && c.exchange == Status && c.Err() == nil {
 		err = c.failed(ctx, q, err)
 	}
 	return conn, offer, err
@@ -71,13 +70,15 @@ func (c *control) offered(
 }
 
 // reach makes a command's data connection, and lets Close and the context interrupt it.
-func (c *control) reach(ctx context.Context, q codec.Request, port uint16) (*net.TCPConn, error) {
+func (c *control) reach(ctx context.Context, q codec.Request, port uint16) (connection, error) {
 	name := label(q)
 	conn, err := c.connect(ctx, port)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		return nil, failure(name, ErrGivenUp, ctx.Err())
+	case errors.Is(err, errOther):
+		return nil, c.lose(ctx, err)
 	case isReset(err) && q.Verb == codec.VerbPut && c.exchange == Base:
 		// The reset met the connect; it means what it always means.
 		return nil, failure(name, ErrRefused, nil)
@@ -98,13 +99,13 @@ func (c *control) reach(ctx context.Context, q codec.Request, port uint16) (*net
 }
 
 // connect connects to a port on the address that control reached.
-func (c *control) connect(ctx context.Context, port uint16) (*net.TCPConn, error) {
+func (c *control) connect(ctx context.Context, port uint16) (connection, error) {
 	address := netip.AddrPortFrom(c.peer(), port).String()
 	var first time.Time
 	for wait := retryWaitMin; ; wait = min(2*wait, retryWaitMax) {
-		conn, err := c.dialer.DialContext(ctx, "tcp", address)
+		conn, err := c.dialConn(ctx, address)
 		if err == nil {
-			return conn.(*net.TCPConn), nil
+			return conn, nil
 		}
 		if first.IsZero() {
 			first = time.Now()
@@ -132,7 +133,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // done gives up a data connection: closed in order, or reset if the transfer failed, so that the
 // server neither waits nor mistakes a part for the whole.
-func (c *control) done(conn *net.TCPConn, failed bool) {
+func (c *control) done(conn connection, failed bool) {
 	c.mu.Lock()
 	c.data = nil
 	c.mu.Unlock()

@@ -22,6 +22,12 @@ var (
 	ErrClosed  = errors.New("session closed")
 	ErrGivenUp = errors.New("given up")
 
+	// ErrUntrusted means that the server is not the one it should be, or cannot show it: its
+	// certificate is unknown or another one, or it does not know the user's password. ErrLogin means
+	// that the user's name or password is wrong. Both come with ErrConnect.
+	ErrUntrusted = errors.New("the server is not trusted")
+	ErrLogin     = errors.New("login failed")
+
 	// ErrNothingSent means that a base server announced a size of 0; ErrRefused that it reset an
 	// upload, and stored nothing.
 	ErrNothingSent = errors.New(
@@ -205,10 +211,15 @@ func dialError(ctx context.Context, addr string, err error) error {
 	if done := ctx.Err(); done != nil {
 		return failure(addr, ErrGivenUp, done)
 	}
-	if isRefused(err) {
-		return failure(addr, ErrConnect, &reworded{err, nobodyListens})
-	}
-	if isReset(err) {
+	var untrusted *CertificateError
+	var said *reworded
+	switch {
+	case errors.As(err, &untrusted):
+		return &Error{Name: addr, Kind: ErrConnect, Err: err, also: ErrUntrusted}
+	case errors.As(err, &said):
+	case isRefused(err):
+		err = &reworded{err, nobodyListens}
+	case isReset(err):
 		err = errors.New(errTurnedAway)
 	}
 	return failure(addr, ErrConnect, err)

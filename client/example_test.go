@@ -3,16 +3,13 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
-	"os"
-	"strings"
-	"testing"
-	"time"
 
 	"ferry/client"
 )
 
-// backUp is what the README shows.
+// backUp stores a file, and resumes the upload when the connection is lost.
 func backUp(ctx context.Context, address string) error {
 	c, err := client.Dial(ctx, address, client.Options{})
 	if err != nil {
@@ -26,7 +23,7 @@ func backUp(ctx context.Context, address string) error {
 			return nil
 		}
 		if !errors.Is(err, client.ErrLost) {
-			return err // the server's words are in it, and its code in an *client.Error
+			return err // a *client.Error with the server's code and text
 		}
 		if c, err = client.Dial(ctx, address, client.Options{}); err != nil {
 			return err
@@ -35,27 +32,8 @@ func backUp(ctx context.Context, address string) error {
 	return errors.New("connection lost repeatedly; giving up")
 }
 
-func TestReadmeShowsWhatIsCompiledHere(t *testing.T) {
-	here, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, shown, _ := strings.Cut(string(readme), "```go\n")
-	shown, _, _ = strings.Cut(shown, "```\n")
-	if len(shown) < 100 || !strings.Contains(string(here), shown) {
-		t.Errorf("the README shows this, which is not compiled anywhere:\n%s", shown)
-	}
-}
-
-// TestNobodyToBackUpTo: what the README shows fails as it says.
-func TestNobodyToBackUpTo(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := backUp(ctx, "127.0.0.1:1"); !errors.Is(err, client.ErrConnect) {
-		t.Error(err)
-	}
+func ExampleClient_PutFileContinue() {
+	err := backUp(context.Background(), "127.0.0.1:1") // nobody listens there
+	fmt.Println(errors.Is(err, client.ErrConnect))
+	// Output: true
 }

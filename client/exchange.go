@@ -79,8 +79,19 @@ func (c *control) negotiate(ctx context.Context) error {
 			return nil
 		}
 	}
-	if err == nil && answer.Kind == codec.EventField {
+	switch {
+	case err == nil && isTooBusy(answer) && string(answer.Data) == codec.TLSRequired:
+		_ = c.conn.Close()
+		return &Error{
+			Name: c.target, Kind: ErrConnect, Code: codec.CodeTooBusy, also: ErrNotAllowed,
+			Err: wording(codec.TLSRequired + ": use --tls or ferrys://" + c.target),
+		}
+	case err == nil && answer.Kind == codec.EventField:
 		c.useUp(ctx, answer.N)
+	case errors.Is(err, errCut):
+		// Whoever cut it could want the session to speak base, which has no login.
+		_ = c.conn.Close()
+		return failure(c.target, ErrConnect, err)
 	}
 	left := errors.Is(err, io.EOF) || isReset(err)
 	c.speak(Base)
@@ -107,6 +118,15 @@ const (
 		"or does not admit this address"
 	errLeftStatus = errTurnedAway + ", or does not speak the status exchange"
 )
+
+// leftEarly says why a server may have left at the first command of base, where it cannot say so.
+func (c *control) leftEarly(err error) error {
+	if c.exchange != Base || c.heard || !errors.Is(err, io.EOF) && !isReset(err) {
+		return err
+	}
+	text := " at the first command; it may require TLS (--tls) or a login"
+	return &reworded{err, causeText(err) + text}
+}
 
 // stays checks that a server that closed at hello stays connected without it: a base server waits
 // for a command now; one that is full, or does not admit this address, closes again.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"os"
 	"runtime"
 
@@ -145,7 +144,7 @@ const (
 
 // receiver reads one data connection, owned by the call that fetches.
 type receiver struct {
-	conn    *net.TCPConn
+	conn    connection
 	client  *control
 	name    string
 	decoder codec.Decoder
@@ -229,7 +228,7 @@ func (r *receiver) write(w io.Writer, b []byte) error {
 // io.EOF after a clean close.
 func (r *receiver) more(ctx context.Context, b []byte, w io.Writer) ([]byte, error) {
 	if r.large() && spliceServes {
-		if f, ok := copyable(w); ok {
+		if f, ok := copyable(w, r.conn); ok {
 			return nil, r.splice(ctx, f)
 		}
 	}
@@ -276,17 +275,6 @@ func (r *receiver) cut() ([]byte, error) {
 			humanize.Comma(r.size))
 	}
 	return nil, failure(r.name, ErrBroken, how)
-}
-
-// copyable is w if the system can copy to or from it: a plain file that this program opened. An
-// inherited one may be open for appending, where splice fails.
-func copyable(w any) (*os.File, bool) {
-	f, ok := w.(*os.File)
-	if !ok || f == os.Stdout || f == os.Stderr || f == os.Stdin {
-		return nil, false
-	}
-	info, err := f.Stat()
-	return f, err == nil && info.Mode().IsRegular()
 }
 
 // splice lets the system move bytes from the socket to the file. It returns io.EOF after a clean

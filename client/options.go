@@ -53,6 +53,10 @@ type Options struct {
 	// KeptLifetime is how long a partial download stays in a local folder; the next download into
 	// that folder removes older ones. 0 means 30 days; negative means for ever.
 	KeptLifetime time.Duration
+	// TLS encrypts every connection; nil means none. Classic has no TLS.
+	TLS *TLS
+	// Credentials log in; nil means that nobody does.
+	Credentials *Credentials
 	// ServerName is what notes call the server. "" means the address given to Dial, in lower case.
 	ServerName string
 	// LocalAddr is the address to connect from. Its zero value lets the system choose.
@@ -88,6 +92,9 @@ func (o *Options) validate() error {
 	}
 	if o.Exchange > Classic {
 		faults = append(faults, errors.New("Exchange: none of the package's"))
+	}
+	if o.Exchange == Classic && (o.TLS != nil || o.Credentials != nil) {
+		faults = append(faults, errors.New("the classic exchange has no TLS and no login"))
 	}
 	return errors.Join(faults...)
 }

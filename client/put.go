@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 
 	"ferry/codec"
@@ -124,7 +123,7 @@ func storedBy(err error) Stored {
 // sender sends one record, owned by the call that puts it.
 type sender struct {
 	client *control
-	conn   *net.TCPConn
+	conn   connection
 	from   io.Reader
 	name   string
 	size   int64
@@ -165,7 +164,7 @@ func (s *sender) all(ctx context.Context, first, b []byte) error {
 		return err
 	}
 	if s.left >= spliceMin {
-		if f, ok := copyable(s.from); ok {
+		if f, ok := copyable(s.from, s.conn); ok {
 			if err := s.sendfile(ctx, f); err != nil {
 				return err
 			}
@@ -212,7 +211,7 @@ func (s *sender) sendfile(ctx context.Context, f *os.File) error {
 			return s.failed(ctx, err)
 		}
 		from.N = min(s.left, s.progress.piece())
-		n, err := s.conn.ReadFrom(&from)
+		n, err := io.Copy(s.conn, &from)
 		s.left -= n
 		at += n
 		s.progress.tell(s.size-s.left, s.size)

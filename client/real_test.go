@@ -64,7 +64,7 @@ func newServer(t *testing.T, flags ...string) *server {
 	t.Cleanup(func() {
 		s.kill()
 		if t.Failed() {
-			t.Logf("the log of the last ferryd:\n%s", s.log.text.String())
+			t.Logf("the log of the last ferryd:\n%s", s.log)
 		}
 	})
 	return s
@@ -80,7 +80,7 @@ func (s *server) start() {
 		s.t.Fatal(err)
 	}
 	announced := filepath.Join(s.dir, "address")
-	s.log = &serverLog{started: make(chan struct{})}
+	s.log = &serverLog{changed: make(chan struct{})}
 	s.cmd = exec.Command(program, append([]string{
 		"0", "--root", s.root(), "--listen", "127.0.0.1", "--addr-file", announced,
 		"--log-format", "json",
@@ -89,11 +89,7 @@ func (s *server) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	select {
-	case <-s.log.started:
-	case <-time.After(3 * patience):
-		s.t.Fatalf("ferryd did not start: %s", s.log.text.String())
-	}
+	s.log.await(s.t, "server started")
 	text, err := os.ReadFile(announced)
 	if err != nil {
 		s.t.Fatal(err)
@@ -107,19 +103,45 @@ func (s *server) kill() {
 	_ = s.cmd.Wait()
 }
 
-// serverLog is what a server prints: written by one goroutine, read when that has ended.
+// serverLog is what a server prints.
 type serverLog struct {
+	mu      sync.Mutex
 	text    bytes.Buffer
-	once    sync.Once
-	started chan struct{}
+	changed chan struct{} // closed and replaced when something is printed
 }
 
 func (l *serverLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.text.Write(b)
-	if bytes.Contains(l.text.Bytes(), []byte("server started")) {
-		l.once.Do(func() { close(l.started) })
-	}
+	close(l.changed)
+	l.changed = make(chan struct{})
 	return len(b), nil
+}
+
+func (l *serverLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// await waits until the server has printed a text.
+func (l *serverLog) await(t *testing.T, text string) {
+	t.Helper()
+	limit := time.After(3 * patience)
+	for {
+		l.mu.Lock()
+		changed, found := l.changed, bytes.Contains(l.text.Bytes(), []byte(text))
+		l.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			t.Fatalf("ferryd has not printed %q: %s", text, l)
+		}
+	}
 }
 
 // session is a new one, to which the server is the same whatever port it has.

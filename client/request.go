@@ -179,7 +179,7 @@ func (c *control) reply(
 	if err == nil {
 		var ev codec.Event
 		if ev, err = c.answer(); err == nil {
-			if isTooBusy(ev) {
+			if c.heard = true; isTooBusy(ev) {
 				err = c.closedByServer(ev)
 			}
 			return ev, err
@@ -188,7 +188,7 @@ func (c *control) reply(
 	done := ctx.Err()
 	if c.exchange != Status || done == nil ||
 		!errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, done) {
-		return codec.Event{}, c.lose(ctx, err)
+		return codec.Event{}, c.lose(ctx, c.leftEarly(err))
 	}
 	last, err := c.abandon(ctx)
 	if err == nil && last.N == codec.CodeAborted {

@@ -88,7 +88,7 @@ func (c *Client) inSegments(
 
 // further fetches a segment over a session of its own.
 func (c *Client) further(ctx context.Context, all *segmented, s span) error {
-	o := c.options
+	o := c.sameServer()
 	o.Exchange = Status
 	other, err := Dial(ctx, c.Addr(), o)
 	if err != nil {

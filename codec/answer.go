@@ -46,6 +46,9 @@ const (
 	CodePartSize      = 554 // the part does not have OFFSET bytes
 )
 
+// TLSRequired is the text of the CodeTooBusy that answers hello without TLS. (PROTOCOL.md, TLS.)
+const TLSRequired = "TLS is required"
+
 // AppendReply appends a reply with its length. It replaces control characters in the text with
 // question marks and cuts off a text that is too long. It panics unless code has three digits.
 func AppendReply(dst []byte, code int, text []byte) []byte {

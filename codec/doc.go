@@ -7,7 +7,7 @@
 //   - fields and decoders: ten-byte decimal numbers, and a [Decoder] that turns the bytes of one
 //     direction of one connection into events;
 //   - commands and replies: [Command] for base and classic, [Request] and the reply functions for
-//     the status exchange, each as a pair of functions that write and read;
+//     the status exchange, each as a pair of functions that write and read.
 //
 // The law of the package: the sequence of events, errors included, does not depend on how the input
 // was cut into pieces. Only the boundaries between consecutive [EventBytes] do.

@@ -205,9 +205,7 @@ func TestAFloodOfAborsIsBounded(t *testing.T) {
 // TestWhoseControlIsGoneIsNotAnswered ends control at every state of a command.
 func TestWhoseControlIsGoneIsNotAnswered(t *testing.T) {
 	fault, came, release := blockedOn(fsio.OpMkdir)
-	ts := serveWith(t, func(s *Server) { faults(t, s, fault) }, func(o *Options) {
-		o.Limits.OfferTimeout = 2 * time.Second // the last offer's is waited out
-	})
+	ts := serveWith(t, func(s *Server) { faults(t, s, fault) })
 	check(t, os.WriteFile(filepath.Join(ts.dir, "a"), []byte("abc"), 0o666))
 	c := ts.greet()
 	c.command("mkdir d")
@@ -231,6 +229,7 @@ func TestWhoseControlIsGoneIsNotAnswered(t *testing.T) {
 	eventually(t, "three sessions over", func() bool {
 		return len(ts.log.all("session ended")) == 3
 	})
+	ts.later(ts.limiter.Limits.OfferTimeout) // the last offer stands
 }
 
 // An abor behind a command that is too long is not seen before that command's turn.

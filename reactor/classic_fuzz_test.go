@@ -29,11 +29,8 @@ func FuzzClassicConversation(f *testing.F) {
 	add("RETR ../a\nRETR .\nretr a\n\n\r\nRETR\nRETR \n", "", 5, 0)
 	add("RETR "+strings.Repeat("n", 4091)+"\n"+strings.Repeat("R", 4097)+"\n", "", 900, 2)
 	add("GET / HTTP/1.1\r\n\r\n"+framed("get a"), strings.Repeat("x", 100_000), 5000, 1)
-	ts := serve(f, withClassic, func(o *Options) {
-		o.Limits.OfferTimeout = 100 * time.Millisecond
-		o.Limits.ClassicRest = time.Millisecond
-		o.Limits.StallTimeout = 500 * time.Millisecond
-	})
+	ts := serve(f, withClassic, func(o *Options) { o.Limits.ClassicRest = time.Millisecond })
+	ahead := ts.clockAhead()
 	ts.file("a", classicFuzzed[:7])
 	ts.file("large", classicFuzzed)
 	f.Fuzz(func(t *testing.T, control, data []byte, cut uint16, end uint8) {
@@ -42,6 +39,7 @@ func FuzzClassicConversation(f *testing.F) {
 		c := ts.classicFrom(t, "127.0.0.3")
 		c.ask("a").wantWhole(classicFuzzed[:7])
 		c.goodbye()
+		ts.outlast(ahead)
 		ts.wantQuiet(ts.reactors)
 		if text := ts.limiter.InUse(); text != "" {
 			t.Fatal("still in use: ", text)
@@ -107,7 +105,7 @@ func (ts *testServer) takeLine(t *testing.T, port uint16, data []byte, cut int, 
 		return // refused by a reset
 	}
 	defer func() { _ = d.Close() }()
-	_ = d.SetDeadline(time.Now().Add(time.Second))
+	_ = d.SetDeadline(time.Now().Add(patience))
 	sayInCuts(d, data, cut)
 	if end&1 != 0 {
 		_ = d.(*net.TCPConn).SetLinger(0)

@@ -304,19 +304,26 @@ func TestNextConnFollowsTheConnectBefore(t *testing.T) {
 
 // A session whose file still moves is not idle.
 func TestMovingFileKeepsItsSession(t *testing.T) {
-	ts := serve(t, withClassic, func(o *Options) { o.Limits.IdleTimeout = 100 * time.Millisecond })
+	ts := serve(t, withClassic, func(o *Options) { o.Limits.StallTimeout = time.Hour })
+	timeout := ts.limiter.Limits.IdleTimeout
 	content := pattern(16 << 20)
 	ts.file("file", content)
 	c, idle := ts.classic(), ts.classic()
 	d := c.ask("file")
+	ts.moving(1)
+	ts.later(timeout)
 	idle.wantEOF()
 	ts.wantSession(1, endIdle)
 	// One that connects now is idle for as long again.
 	idle = ts.classic()
+	eventually(t, "its session", func() bool { return ts.counted().controlConnections == 3 })
+	ts.later(timeout)
 	idle.wantEOF()
 	ts.wantSession(2, endIdle)
 	c.ask("missing").wantMessage(notFound)
 	d.wantWhole(content)
+	ts.quiet()
+	ts.later(timeout)
 	c.wantEOF()
 	ts.wantSession(3, endIdle)
 }

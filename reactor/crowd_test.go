@@ -118,18 +118,24 @@ func TestSlowReaderChangesNothingForOthers(t *testing.T) {
 }
 
 func TestIdleSessionEnds(t *testing.T) {
-	ts := serve(t, func(o *Options) { o.Limits.IdleTimeout = 50 * time.Millisecond })
+	ts := serve(t, func(o *Options) { o.Limits.StallTimeout = time.Hour })
 	quiet := ts.dial()
 	slow := ts.dial()
 	slow.say("00000") // a command that never comes whole is silence
 	busy := ts.dial()
 	d := busy.ask("put file")
+	d.say("0000000007con")
+	eventually(t, "the beginning of the file", func() bool { return ts.offset(t) > 0 })
+	idle := ts.limiter.Limits.IdleTimeout
+	ts.later(idle)
 	quiet.wantEOF()
 	slow.wantEOF()
 	ts.wantSession(2, endIdle)
 	// A session with a running transfer is not idle.
-	d.say(record("content"))
+	d.say("tent")
 	d.stored()
+	ts.quiet()
+	ts.later(idle)
 	busy.wantEOF()
 	ts.wantSession(3, endIdle)
 	ts.wantFile("file", []byte("content"))
@@ -137,9 +143,10 @@ func TestIdleSessionEnds(t *testing.T) {
 
 func TestStalledTransferIsReset(t *testing.T) {
 	ts := serve(t, func(o *Options) {
-		o.Limits.StallTimeout = 100 * time.Millisecond
+		o.Limits.StallTimeout = 100 * time.Millisecond // less than recordPause
 		o.Limits.RateBytes = 1000
 	})
+	ts.freeze()
 	ts.file("large", pattern(32<<20))
 	ts.file("file", []byte("old"))
 	get, put, silent := ts.dial(), ts.dial(), ts.dial()
@@ -147,6 +154,7 @@ func TestStalledTransferIsReset(t *testing.T) {
 	up := put.ask("put file")
 	up.say(record("whole"))
 	none := silent.ask("put none")
+	ts.stall()
 	up.wantReset()
 	none.wantReset()
 	ts.wantTransfer(3, outcomeStalled)

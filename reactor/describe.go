@@ -107,7 +107,7 @@ func (s *Server) Describe() Description {
 func (s *Server) connect(d *Description) string {
 	switch {
 	case d.Port != NoPort:
-		return "ferry " + s.host() + " " + strconv.Itoa(d.Port)
+		return s.ferry() + s.host() + " " + strconv.Itoa(d.Port)
 	case d.FTP != NoPort:
 		return "curl ftp://" + net.JoinHostPort(s.host(), strconv.Itoa(d.FTP)) + "/"
 	case d.FTPS != NoPort:
@@ -117,6 +117,18 @@ func (s *Server) connect(d *Description) string {
 	default:
 		return "ferry --classic " + s.host()
 	}
+}
+
+// ferry is how ferry connects, without the address.
+func (s *Server) ferry() string {
+	how := "ferry "
+	if s.tls != nil {
+		how += "--tls "
+	}
+	if a := s.accounts.Load(); a != nil && a.anonymous.closed {
+		how += "NAME@"
+	}
+	return how
 }
 
 // warning says what a server risks, where that is more than its owner may expect. Strangers may

@@ -131,7 +131,7 @@ func (f *ftpFace) pass(s *session, password string) decision {
 		if s.rights != all { // the user before had folders of its own
 			s.rights, f.folder = all, fsio.Name{}
 		}
-		f.login, f.failures = ftpLoggedIn, 0
+		f.login = ftpLoggedIn
 		return say(ftp.ReplyLoggedIn)
 	case s.canLogIn():
 		f.login = ftpNoUser
@@ -168,12 +168,12 @@ func (f *ftpFace) passed(s *session, g *rights, err error) {
 	s.feed(in)
 }
 
-// reinitialize makes the session what it was when it began.
+// reinitialize makes the session what it was when it began. Its failed logins count on.
 func (f *ftpFace) reinitialize(s *session) {
 	s.dropOffer()
 	s.rights = s.r.server.anonymous()
 	fresh := openFTP(f.server).(*ftpFace)
-	fresh.reader, fresh.seen, fresh.summed = f.reader, f.seen, f.summed
+	fresh.reader, fresh.seen, fresh.summed, fresh.failures = f.reader, f.seen, f.summed, f.failures
 	*f = *fresh
 	f.later.deadline.Owner = &f.later
 }

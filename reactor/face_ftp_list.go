@@ -14,8 +14,7 @@ import (
 // ftpLister reads folders for FTP's listings. It runs on a worker, and has all that it needs of the
 // session, which may go on meanwhile.
 type ftpLister struct {
-	store  fsio.Store
-	names  fsio.Parser
+	*rights
 	format ftp.Listing
 	// folder is what names are relative to.
 	folder fsio.Name
@@ -26,29 +25,33 @@ type ftpLister struct {
 // lister returns what lists for a session. It is called on the loop.
 func (f *ftpFace) lister(s *session) *ftpLister {
 	return &ftpLister{
-		store: s.store, names: s.names, folder: f.folder,
-		format: ftp.Listing{
-			Now: f.server.options.FTP.now().Unix(), Facts: f.facts, Rights: ftpRights(s.may),
-		},
+		rights: s.rights, folder: f.folder,
+		format: ftp.Listing{Now: f.server.options.FTP.now().Unix(), Facts: f.facts},
 	}
 }
 
-// ftpRights are a session's rights in FTP's terms.
-func ftpRights(may codec.Features) (r ftp.Right) {
-	for _, row := range []struct {
+// ftpRights are what a session may do at a name, in FTP's terms.
+func (g *rights) ftpRights(n fsio.Name) (r ftp.Right) {
+	rules, guarded := g.store.(*guard)
+	for _, row := range [...]struct {
 		has   codec.Features
+		needs need
 		right ftp.Right
 	}{
-		{codec.FeatureList, ftp.RightList},
-		{codec.FeatureGet, ftp.RightRead},
-		{codec.FeaturePut, ftp.RightWrite},
-		{codec.FeatureMkdir, ftp.RightMkdir},
-		{codec.FeaturePut | codec.FeatureReplace, ftp.RightReplace},
-		{codec.FeatureChange, ftp.RightDelete | ftp.RightRename},
+		{codec.FeatureList, toEnter, ftp.RightList},
+		{codec.FeatureGet, toRead, ftp.RightRead},
+		{codec.FeaturePut, toAdd, ftp.RightWrite},
+		{codec.FeatureMkdir, toAdd, ftp.RightMkdir},
+		{codec.FeaturePut | codec.FeatureReplace, toChange, ftp.RightReplace},
+		{codec.FeatureChange, toChange, ftp.RightPurge},
+		{codec.FeatureChange, toMove, ftp.RightDelete | ftp.RightRename},
 	} {
-		if may.Has(row.has) {
+		if g.may.Has(row.has) && (!guarded || rules.allows(n, row.needs)) {
 			r |= row.right
 		}
+	}
+	if n.IsRoot() {
+		r &^= ftp.RightDelete | ftp.RightRename
 	}
 	return r
 }
@@ -108,7 +111,7 @@ func (x ftpCommand) facts() decision {
 		if err != nil {
 			return nil, err
 		}
-		entry := ftpEntry(&e)
+		entry := l.entry(&e, t.name)
 		entry.Name = string(pathOf(t.name))
 		return l.format.AppendMLST(nil, &entry), nil
 	})
@@ -161,7 +164,7 @@ func (l *ftpLister) list(
 			l.prefix(try.Name)
 			return l.entries(name, nil, appendEntry)
 		default:
-			entry := ftpEntry(&e)
+			entry := l.entry(&e, name)
 			entry.Name = string(try.Name)
 			return appendEntry(nil, &entry), nil
 		}
@@ -222,7 +225,7 @@ func (l *ftpLister) entries(
 			if !l.names.Lists(folder, e.Name) || match != nil && !match(e.Name) {
 				continue
 			}
-			entry, ok := l.entry(folder, e)
+			entry, ok := l.listed(folder, e)
 			if !ok {
 				continue
 			}
@@ -243,28 +246,28 @@ func (l *ftpLister) entries(
 // entryBytes is about what the longest line of a listing has besides names.
 const entryBytes = 160
 
-// entry is what is listed of an entry: of a link, what it leads to.
-func (l *ftpLister) entry(folder fsio.Name, e *fsio.Entry) (ftp.Entry, bool) {
-	found := *e
+// listed is what is listed of an entry: of a link, what it leads to.
+func (l *ftpLister) listed(folder fsio.Name, e *fsio.Entry) (ftp.Entry, bool) {
+	found, name := *e, folder.Join(e.Name)
 	if e.Kind == fsio.EntryLink {
 		var err error
-		if found, err = l.store.Stat(folder.Join(e.Name)); err != nil {
+		if found, err = l.store.Stat(name); err != nil {
 			return ftp.Entry{}, false
 		}
 	}
 	if found.Kind != fsio.EntryFile && found.Kind != fsio.EntryFolder {
 		return ftp.Entry{}, false
 	}
-	entry := ftpEntry(&found)
+	entry := l.entry(&found, name)
 	entry.Name, entry.Target = e.Name, e.Target
 	return entry, true
 }
 
-// ftpEntry is an entry in FTP's terms.
-func ftpEntry(e *fsio.Entry) ftp.Entry {
+// entry is what has a name, in FTP's terms.
+func (l *ftpLister) entry(e *fsio.Entry, n fsio.Name) ftp.Entry {
 	entry := ftp.Entry{
 		Name: e.Name, Size: e.Size, Modified: e.ModTime.Unix(), Mode: uint32(e.Mode.Perm()),
-		Device: e.Device, Inode: e.Inode,
+		Device: e.Device, Inode: e.Inode, Rights: l.ftpRights(n),
 	}
 	if e.Kind == fsio.EntryFolder {
 		entry.Kind = ftp.KindFolder

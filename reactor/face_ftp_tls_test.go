@@ -240,7 +240,7 @@ func TestFTPRequiresTLS(t *testing.T) {
 	c.get(c.encrypted, []byte("hello"))
 }
 
-// On the port of implicit TLS the greeting comes in TLS, and so does all else but data.
+// On the port of implicit TLS the greeting comes in TLS, and so does all else until PROT C.
 func TestFTPBeginsWithTLS(t *testing.T) {
 	ts := serve(t, withFTP)
 	ts.file("file", []byte("hello"))
@@ -250,9 +250,12 @@ func TestFTPBeginsWithTLS(t *testing.T) {
 		c.want(220)
 		c.say(503, "AUTH TLS")
 		c.login()
+		c.get(c.encrypted, []byte("hello"))
 		c.say(200, "PBSZ 0")
 		c.say(200, "PROT P")
 		c.get(c.encrypted, []byte("hello"))
+		c.say(200, "PROT C")
+		c.get(c.plain, []byte("hello"))
 	})
 }
 

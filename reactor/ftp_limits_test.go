@@ -39,6 +39,7 @@ func TestFTPSurplusSessionsAreToldWhy(t *testing.T) {
 
 func TestFTPSessionsAboveTheRateAreToldWhy(t *testing.T) {
 	ts := serveFTP(t, func(o *Options) { o.Limits.SessionsPerAddress, o.Limits.SessionRate = 2, 1 })
+	ts.freeze()
 	ts.ftp().bye()
 	ts.ftp().bye()
 	ts.wantBusy("127.0.0.1")
@@ -107,9 +108,7 @@ func TestFTPStalledTransferIsBroken(t *testing.T) {
 	for _, command := range []string{"RETR large", "STOR f"} {
 		d := c.opens(command)
 		ts.wantState(sessionMoving)
-		for range 3 {
-			ts.later(ts.limiter.Limits.StallTimeout)
-		}
+		ts.stall()
 		c.want("426")
 		wantEndAfterData(t, d)
 	}

@@ -235,6 +235,48 @@ func TestFTPPermFactsFollowTheRights(t *testing.T) {
 	}
 }
 
+// Rules by path narrow the fact perm, and only there.
+func TestFTPPermFactsFollowTheRules(t *testing.T) {
+	ts := serveUsers(t, "* : - : /own:rw /own/secret:r /pub:r /in:w /hidden/deep:r", ftpOptions)
+	ts.file("own/a", nil)
+	c := ts.ftp()
+	for name, want := range map[string]string{
+		"/": "el", "own": "celmp", "own/a": "adfrw", "own/secret": "el", "own/secret/a": "r",
+		"pub": "el", "pub/a": "r", "in": "celm", "hidden": "el",
+	} {
+		lines := strings.Split(c.ask("MLST "+name, "250-"), "\n")
+		if m := factLine.FindStringSubmatch(lines[1][1:]); m == nil || m[3] != want {
+			t.Errorf("MLST %s: %q, want perm=%s", name, lines[1], want)
+		}
+	}
+	perms := map[string]string{}
+	for _, line := range names(c.fetch("MLSD own")) {
+		m := factLine.FindStringSubmatch(line)
+		perms[m[4]] = m[3]
+	}
+	if perms["a"] != "adfrw" || perms["secret"] != "el" {
+		t.Errorf("MLSD has %v", perms)
+	}
+	c.bye()
+}
+
+// A drop box takes new files by every command that stores, and none in place of another.
+func TestFTPDropBoxTakesNewFiles(t *testing.T) {
+	ts := serveUsers(t, "* : - : /:w", ftpOptions)
+	c := ts.ftp()
+	c.store("STOR s", "stored")
+	ts.wantFile("s", []byte("stored"))
+	c.store("APPE p", "appended")
+	ts.wantFile("p", []byte("appended"))
+	c.store("STOU u", "unique")
+	c.refuses("APPE a", "550")
+	c.refuses("APPE p", "550")
+	c.ask("REST 1", "350")
+	c.refuses("STOR a", "550")
+	ts.wantFile("a", []byte("abc"))
+	c.bye()
+}
+
 func TestFTPLongListingsAreWhole(t *testing.T) {
 	ts := serveFTP(t)
 	var want strings.Builder

@@ -96,20 +96,36 @@ func TestFTPThreeFailedLoginsEndSession(t *testing.T) {
 	ts.wantSession(1, endLogin)
 }
 
-// A good login forgives those before.
-func TestFTPLoginResetsFailures(t *testing.T) {
+// An anonymous login, which proves nothing, and REIN do not forgive failed logins: otherwise they
+// would make guessing in one session as fast as the network.
+func TestFTPAnonymousLoginForgivesNoFailures(t *testing.T) {
 	ts := serveFTP(t)
 	c := ts.greetFTP()
-	for range 4 {
+	for i := range loginsMax {
+		c.login()
+		c.ask("REIN", "220")
+		c.ask("USER somebody", "331")
+		c.send("PASS secret")
+		ts.wantState(sessionAsked)
+		ts.later(time.Second << i)
+		c.want("530")
+	}
+	c.wantOver()
+	ts.wantSession(1, endLogin)
+}
+
+// A password that is right forgives those before.
+func TestFTPLoginForgivesFailures(t *testing.T) {
+	ts := serveUsers(t, userLine("ann", "/:rw"), ftpOptions)
+	c := ts.greetFTP()
+	for range 2 {
 		for range loginsMax - 1 {
-			c.ask("USER somebody", "331")
-			c.send("PASS secret")
-			ts.wantState(sessionAsked)
-			ts.later(2 * time.Second)
-			c.want("530")
+			c.ask("USER ann", "331")
+			c.ask("PASS wrong", "530")
+			ts.later(time.Minute) // its address may not wait
 		}
-		c.ask("USER anonymous", "331")
-		c.ask("PASS x", "230")
+		c.ask("USER ann", "331")
+		c.ask("PASS pencil", "230")
 	}
 	c.bye()
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ferry/reactor/loop"
 )
 
 // ftpWire is a control connection that speaks FTP. It says what it sends byte by byte, and demands
@@ -286,6 +288,61 @@ func (c *ftpWire) wantOver() {
 func (ts *testServer) later(d time.Duration) {
 	ts.t.Helper()
 	onLoop(ts.t, ts.reactors[0], func() { skip(ts.reactors[0], d) })
+}
+
+// freeze stops the clock of a server with one reactor: from now on time passes by later alone.
+func (ts *testServer) freeze() {
+	ts.t.Helper()
+	l := ts.reactors[0].loop
+	onLoop(ts.t, ts.reactors[0], func() {
+		now := l.Now
+		l.Clock = func() loop.Instant { return now }
+	})
+}
+
+// stall lets time pass until every transfer of a server with one reactor has stalled. What the
+// sockets still took may excuse one, but each look that leaves it must have found that it moved.
+func (ts *testServer) stall() {
+	ts.t.Helper()
+	r := ts.reactors[0]
+	var marks map[*transfer]int64
+	look := func() (resting bool) {
+		marks = make(map[*transfer]int64)
+		for _, t := range r.transfers {
+			if t.state != transferEnded && !t.atRest() {
+				return false
+			}
+			marks[t] = t.mark
+		}
+		skip(r, ts.limiter.Limits.StallTimeout)
+		return true
+	}
+	for left := -1; left != 0 && !ts.t.Failed(); {
+		eventually(ts.t, "rest of all transfers", func() (resting bool) {
+			onLoop(ts.t, r, func() { resting = look() })
+			return resting
+		})
+		onLoop(ts.t, r, func() { // in the turn after the look
+			left = 0
+			for _, t := range r.transfers {
+				if t.state == transferEnded {
+					continue
+				}
+				if left++; t.mark <= marks[t] {
+					ts.t.Error("a transfer that moved nothing is left")
+				}
+			}
+		})
+	}
+}
+
+// atRest reports whether a transfer waits for its client, and for nothing else.
+func (t *transfer) atRest() bool {
+	ready := t.writable()
+	if t.isPut() {
+		ready = t.readable()
+	}
+	return t.state == transferMoving && !ready && !t.job.busy
 }
 
 // wantState waits until the only session of the server is in a state.

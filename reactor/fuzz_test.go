@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ferry/codec"
+	"ferry/reactor/loop"
 )
 
 // FuzzConversation has a client say anything on control and on every data connection that it is
@@ -26,11 +27,8 @@ func FuzzConversation(f *testing.F) {
 	add("GET / HTTP/1.1\r\n\r\n", "", 5, 0)
 	add(framed("get ../a")+framed("put b/../../c"), record("x"), 1, 2)
 	add("0000004096put "+string(pattern(4092)), record(""), 900, 3)
-	ts := serve(f, func(o *Options) {
-		o.Limits.OfferTimeout = 100 * time.Millisecond
-		o.Limits.LeaseRest = time.Millisecond
-		o.Limits.StallTimeout = 500 * time.Millisecond
-	})
+	ts := serve(f)
+	ahead := ts.clockAhead()
 	ts.file("a", []byte("content"))
 	f.Fuzz(func(t *testing.T, control, data []byte, cut uint16, end uint8) {
 		talk(t, ts, control, data, int(cut)+1, end)
@@ -38,6 +36,7 @@ func FuzzConversation(f *testing.F) {
 		c := ts.dialFrom(t, "127.0.0.3")
 		c.ask("nothing").wantRecord([]byte("500 nothing: unknown command\n"))
 		check(t, c.Close())
+		ts.outlast(ahead)
 		ts.wantQuiet(ts.reactors)
 		if text := ts.limiter.InUse(); text != "" {
 			t.Fatal("still in use: ", text)
@@ -49,6 +48,34 @@ func FuzzConversation(f *testing.F) {
 		}
 	})
 	f.Cleanup(func() { ts.t = f })
+}
+
+// clockAhead sets the clock of a server with one reactor so that it runs ahead by what is returned,
+// which belongs to the loop.
+func (ts *testServer) clockAhead() *time.Duration {
+	ts.t.Helper()
+	ahead := new(time.Duration)
+	l := ts.reactors[0].loop
+	onLoop(ts.t, ts.reactors[0], func() {
+		was := l.Clock
+		l.Clock = func() loop.Instant { return was() + *ahead }
+	})
+	return ahead
+}
+
+// outlast lets time pass until the offers and connections that a client left behind are over.
+func (ts *testServer) outlast(ahead *time.Duration) {
+	ts.t.Helper()
+	r := ts.reactors[0]
+	eventually(ts.t, "the end of what was left behind", func() (over bool) {
+		onLoop(ts.t, r, func() {
+			over = len(r.sessions) == 0 && len(r.transfers) == 0 && r.keys.pending.Len() == 0
+			if !over {
+				*ahead += r.limiter.Limits.OfferTimeout
+			}
+		})
+		return over
+	})
 }
 
 // talk is the client: end chooses how the connections end and whether data goes on behind control.

@@ -38,31 +38,34 @@ const readWrite = login.Read | login.Write
 
 var errNotHere = &refusal{codec.CodeNotAllowed, "not allowed here"}
 
-// needs returns nil where the rules allow a call.
-func (g *guard) needs(op fsio.Op, n fsio.Name, what need) error {
+// allows reports whether the rules allow what a call needs.
+func (g *guard) allows(n fsio.Name, what need) bool {
 	at := n.String()
-	mode, sees := g.rules.At(at), g.rules.Sees(at)
-	allowed := false
+	mode := g.rules.At(at)
 	switch what {
 	case toSee:
-		allowed = sees
+		return g.rules.Sees(at)
 	case toRead:
-		allowed = mode.Has(login.Read)
+		return mode.Has(login.Read)
 	case toEnter:
-		allowed = sees || mode.Has(login.Write)
+		return mode.Has(login.Write) || g.rules.Sees(at)
 	case toAdd:
-		allowed = mode.Has(login.Write)
+		return mode.Has(login.Write)
 	case toChange:
-		allowed = mode.Has(readWrite)
-	case toMove:
+		return mode.Has(readWrite)
+	default:
 		// Otherwise it would take a part of the tree away from its rules.
-		allowed = mode.Has(readWrite) && !g.rules.Divide(at)
+		return mode.Has(readWrite) && !g.rules.Divide(at)
 	}
+}
+
+// needs returns nil where the rules allow a call.
+func (g *guard) needs(op fsio.Op, n fsio.Name, what need) error {
 	folder, _ := n.Split()
 	switch {
-	case allowed:
+	case g.allows(n, what):
 		return nil
-	case sees, what == toAdd && g.rules.Sees(folder.String()):
+	case g.allows(n, toSee), what == toAdd && g.allows(folder, toSee):
 		return errNotHere
 	default:
 		return fsio.NewError(op, n, syscall.ENOENT)
@@ -192,9 +195,10 @@ func (g *guard) Create(n fsio.Name, o fsio.CreateOptions) (fsio.Upload, error) {
 }
 
 func (g *guard) Extend(n fsio.Name, at int64, o fsio.CreateOptions) (fsio.Upload, int64, error) {
-	if err := g.needs(fsio.OpCreate, n, toChange); err != nil {
+	if err := g.needs(fsio.OpCreate, n, toAdd); err != nil {
 		return nil, 0, err
 	}
+	o.NoReplace = g.noReplace(n, o.NoReplace)
 	return g.Store.Extend(n, at, o)
 }
 

@@ -97,13 +97,21 @@ var guardedCalls = map[string]struct {
 	"StoreSmall over": {func(g *guard, n fsio.Name) error {
 		return g.StoreSmall(n, nil, fsio.CommitOptions{})
 	}, refused, refused, done, missing},
+	// A drop box takes a new file by Extend as by Create, and keeps what is there.
 	"Extend": {func(g *guard, n fsio.Name) error {
+		u, _, err := g.Extend(fsio.Name{}.Join(n.String()+"new"), fsio.AtEnd, fsio.CreateOptions{})
+		if err == nil {
+			err = u.Abort()
+		}
+		return err
+	}, refused, done, done, missing},
+	"Extend over": {func(g *guard, n fsio.Name) error {
 		u, _, err := g.Extend(n, fsio.AtEnd, fsio.CreateOptions{})
 		if err == nil {
 			err = u.Abort()
 		}
 		return err
-	}, refused, missing, done, missing},
+	}, refused, refused, done, missing},
 	"NewPart over": {func(g *guard, n fsio.Name) error {
 		_, err := g.NewPart(n, fsio.PartOptions{})
 		return err

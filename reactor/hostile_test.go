@@ -190,8 +190,7 @@ func (s *siege) wantUnread() {
 		for _, r := range s.reactors {
 			onLoop(s.t, r, func() {
 				for _, t := range r.transfers {
-					still := t.state == transferMoving && !t.writable() && !t.job.busy
-					full = full && (t.isPut() || t.waitsForMemory() || still)
+					full = full && (t.waitsForMemory() || t.atRest())
 				}
 			})
 		}

@@ -30,6 +30,11 @@ func TestStrangersGetNoByteAndDisturbNobody(t *testing.T) {
 		}
 	}
 	d := o.take()
+	eventually(t, "the offer to be taken", func() (taken bool) {
+		r := ts.reactors[0]
+		onLoop(t, r, func() { taken = r.keys.offers[o.Key] == nil })
+		return taken
+	})
 	ts.stranger("127.0.0.1", o.Port, o.Key.String()) // used
 	d.wantRecord(content)
 	c.want(226, "")

@@ -186,10 +186,11 @@ func TestOneSessionAtATimeHoldsAPart(t *testing.T) {
 }
 
 func TestAnUntakenOfferFreesItsPart(t *testing.T) {
-	ts := serve(t, func(o *Options) { o.Limits.OfferTimeout = 50 * time.Millisecond })
+	ts := serve(t)
 	c := ts.greet()
 	part := c.begin("a")
 	c.offered("putpart " + part + " 0 3")
+	ts.later(ts.limiter.Limits.OfferTimeout)
 	c.want(425, "")
 	c.ask("partsize "+part, 213, "0")
 	c.offered("putpart " + part + " 0 3")

@@ -231,16 +231,18 @@ func TestGoodbyeWhileOffered(t *testing.T) {
 
 // An offer that nobody takes ends its session, and the next has its turn after the rest.
 func TestUntakenClassicOfferEndsItsSession(t *testing.T) {
-	ts := serve(t, withClassic, func(o *Options) { o.Limits.OfferTimeout = 100 * time.Millisecond })
+	ts := serve(t, withClassic)
 	ts.file("file", []byte("content"))
 	idle, next := ts.classicFrom(t, "127.0.0.1"), ts.classicFrom(t, "127.0.0.1")
 	idle.say("RETR file\n")
 	port := idle.port()
 	next.say("RETR file\n")
+	ts.later(ts.limiter.Limits.OfferTimeout)
 	if rest, err := io.ReadAll(idle.in); len(rest) > 0 || err != nil {
 		t.Errorf("it heard %q, %v", rest, err)
 	}
 	ts.wantSession(1, endUntaken1)
+	ts.later(ts.limiter.Limits.ClassicRest)
 	if got := readAll(t, next.told()); string(got) != "content" {
 		t.Errorf("got %q", got)
 	}

@@ -204,7 +204,8 @@ type sessionTLS struct {
 	settings *loop.TLS
 	// handshake is that of control, nil once it has ended.
 	handshake *handshake
-	// greets: the session began with TLS, and is greeted in it.
+	// greets: the session began with TLS, and is greeted in it. Its data connections are TLS from
+	// the start as well: Perl's Net::FTP takes that for granted.
 	greets bool
 	// control: control is TLS. data: data connections must be. mustResume: they must resume the
 	// session of control.
@@ -250,7 +251,7 @@ func (s *session) startTLS(t sessionTLS, keep bool) {
 func (s *session) handshakeDone(err error) {
 	s.tls.handshake = nil
 	s.tls.control = err == nil
-	s.tls.data = s.tls.control && !s.choosesData
+	s.tls.data = s.tls.control && (!s.choosesData || s.tls.greets)
 	s.heard = s.r.loop.Now
 	if s.tls.greets {
 		s.write(s.face.greeting(s))

@@ -1,6 +1,10 @@
 package reactor
 
-import "time"
+import (
+	"time"
+
+	"ferry/codec"
+)
 
 // The session machine asks instead of doing: an input goes in, an output comes out, and the session
 // performs it. In every exchange a session runs one command at a time:
@@ -101,7 +105,7 @@ const (
 	endLost      endReason = "connection lost"
 	endViolation endReason = "protocol error"
 	endFlood     endReason = "too much sent ahead"
-	endPlain     endReason = "TLS is required"
+	endPlain     endReason = codec.TLSRequired
 	endHandshake endReason = "TLS handshake failed"
 	endUntaken   endReason = "three offers in a row untaken"
 	endUntaken1  endReason = "offer untaken"

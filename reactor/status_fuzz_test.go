@@ -30,12 +30,8 @@ func FuzzStatusConversation(f *testing.F) {
 	add(framed("putpart 0123456789abcdef 0 1")+framed("putpart"), "9999999999", 10, 1)
 	add("GET / HTTP/1.1\r\n\r\n", "", 5, 0)
 	add(framed("hello 1")+framed("rnto x")+framed("get ../a"), record("x"), 1, 2)
-	ts := serve(f, func(o *Options) {
-		o.Limits.OfferTimeout = 100 * time.Millisecond
-		o.Limits.LeaseRest = time.Millisecond
-		o.Limits.StallTimeout = 500 * time.Millisecond
-		o.PartLifetime = time.Second
-	})
+	ts := serve(f, func(o *Options) { o.PartLifetime = time.Second })
+	ahead := ts.clockAhead()
 	f.Fuzz(func(t *testing.T, control, data []byte, cut uint16, end uint8) {
 		ts.t = t
 		ts.file("a", []byte("content"))
@@ -43,6 +39,7 @@ func FuzzStatusConversation(f *testing.F) {
 		c := ts.greet()
 		c.ask("noop", codec.CodeOkay, "")
 		c.bye()
+		ts.outlast(ahead)
 		ts.wantQuiet(ts.reactors)
 		if text := ts.limiter.InUse(); text != "" {
 			t.Fatal("still in use: ", text)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"ferry/codec"
 )
 
@@ -125,6 +127,32 @@ func (c *wire) connect(port uint16) *data {
 func connectFrom(t testing.TB, from netip.Addr, port uint16) *data {
 	t.Helper()
 	return &data{tcp(t, from, netip.AddrPortFrom(loopback, port)), t}
+}
+
+// connectSmall makes a data connection with small segments and a small receive buffer. The kernel
+// keeps megabytes for a loopback connection that nobody reads; a thousand of those use up what it
+// has for all of TCP, and then it resets connections of every process.
+func connectSmall(t testing.TB, from netip.Addr, port uint16) *data {
+	t.Helper()
+	dialer := net.Dialer{
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Timeout: patience,
+		Control: func(_, _ string, raw syscall.RawConn) error {
+			var err error
+			if failed := raw.Control(func(fd uintptr) {
+				err = errors.Join(
+					unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096),
+					unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, 1000))
+			}); failed != nil {
+				return failed
+			}
+			return err
+		},
+	}
+	conn, err := dialer.Dial("tcp4", netip.AddrPortFrom(loopback, port).String())
+	check(t, err)
+	check(t, conn.SetDeadline(time.Now().Add(3*patience)))
+	t.Cleanup(func() { _ = conn.Close() })
+	return &data{conn.(*net.TCPConn), t}
 }
 
 // wantEOF demands that the server ends control and has nothing more to say.

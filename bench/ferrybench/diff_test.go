@@ -12,7 +12,7 @@ func TestDiffTellsWorseFromNoDifferenceAndWrongUse(t *testing.T) {
 	same, slow := saved(t, 10, 0), saved(t, 10, time.Millisecond)
 	few, slowFew := saved(t, 2, 0), saved(t, 2, time.Millisecond)
 	wantRun(t, 0, "0 better, 0 worse", "", "diff", same, same)
-	wantRun(t, 1, "worse, p<0.001", "worse in 4 of 7 figures", "diff", same, slow)
+	wantRun(t, 1, "worse, p<0.001", "worse in 4 of 6 figures", "diff", same, slow)
 	wantRun(t, 0, "better, p<0.001", "", "diff", slow, same)
 	wantRun(t, 0, "0 worse", "", "diff", same, slow, "--figure", "transfers/s")
 	wantRun(t, 0, "0 worse", "", "diff", same, slow, "--min-change", "200")

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,41 +14,6 @@ import (
 
 	"ferry/bench"
 )
-
-const examples = `  ferrybench                    a ferryd of its own, 100 clients, 10 s
-  ferrybench localhost:2121     a running server; files that are put stay there
-  ferrybench --scenario get --clients 1,10,100,1000,9000
-  ferrybench --scenario get --rate 5000 --expect 'p99<20ms' --expect errors=0
-  ferrybench --turns 10 --compare-with vsftpd=ftp://127.0.0.1:21 -o run.json`
-
-const loadLong = `Ferrybench gets, puts and lists files with many clients at once, compares
-downloads by hash, and prints transfers a second, latencies, errors by kind,
-and what server and harness used. It exits with 1 when there were errors.
-
-With HOST:PORT it loads a running server, under names that it prints first; the
-files stay. ?pid=N at the end names the process whose usage is measured.
-Otherwise it starts ferryd in a scratch folder: the one of --server, else one
-next to ferrybench or in PATH, else one that it builds, inside the module.
-Servers to compare with take turns with the first one.
-
-Without --rate the loop is closed: each client starts its next transfer when the
-last one has ended, so a server that pauses is asked less. With it the loop is
-open: transfers start by the clock, and latency counts from the planned start.
-
-Scenarios, which flags change in part:
-`
-
-func long() string {
-	text := loadLong
-	for _, s := range bench.Scenarios() {
-		text += fmt.Sprintf("  %-9s %s\n", s.Name, s.About)
-	}
-	text += "\nProtocols:\n"
-	for _, p := range bench.Protocols {
-		text += fmt.Sprintf("  %-9s %s\n", p.Name, p.About)
-	}
-	return strings.TrimRight(text, "\n")
-}
 
 // load is a run as the command line describes it.
 type load struct {
@@ -60,60 +24,59 @@ type load struct {
 	output   output
 }
 
-// scenarioFlags change the scenario.
-var scenarioFlags = []string{
-	"get", "put", "ls", "files", "names", "churn", "storm", "idle", "slow-readers",
-	"slow-senders", "slow-rate",
-}
-
-func (l *load) addFlags(f *pflag.FlagSet) {
-	f.SortFlags = false
-	p, s := &l.plan, &l.plan.Scenario
-	f.StringVar(&l.scenario, "scenario", "mixed", "`NAME` of what clients do; see above")
+// addLoad declares how much is done, and for how long.
+func (l *load) addLoad(f *pflag.FlagSet) {
+	p := &l.plan
 	f.IntSliceVar(&p.Clients, "clients", []int{100},
-		"`N,...` sessions at once, a load for each; more than a server's 64 data ports")
+		"`N,...` concurrent sessions; a load for each number")
 	f.Float64SliceVar(&p.Rates, "rate", nil,
-		"`N,...` transfers started a second by the clock, a load for each")
+		"start `N,...` transfers per second by the clock; a load for each number")
 	f.Lookup("clients").DefValue, f.Lookup("rate").DefValue = "100", "" // not in brackets
-	f.DurationVar(&p.Duration, "duration", 10*time.Second,
-		"how long transfers start in a turn; long enough for steady figures")
-	f.DurationVar(&p.WarmUp, "warm-up", time.Second, "time before each turn that is in no figure")
-	f.DurationVar(&p.Ramp, "ramp", 0, "time over which sessions are opened")
-	f.IntVar(&p.Turns, "turns", 1, "measurements of each load; ten show the role of chance")
+	f.DurationVar(&p.Duration, "duration", 10*time.Second, "length of a turn")
+	f.DurationVar(&p.WarmUp, "warm-up", time.Second, "time before each turn that is not measured")
+	f.IntVar(&p.Turns, "turns", 1, "turns of each load; ten show how much is chance")
 	f.Int64Var(&p.Transfers, "transfers", 0,
 		"transfers of a turn, instead of a duration or in addition to it; 0: no limit")
-	f.StringArrayVar(&l.compare, "compare-with", nil,
-		"`NAME=PROTO://HOST:PORT` of a server that takes turns; ?pid=N at the end; repeatable")
+	f.DurationVar(&p.Timeout, "timeout", 30*time.Second,
+		"how long a client waits for a reply or the next byte")
+	f.Int64Var(&p.ErrorsMax, "max-errors", 1000, "errors that end a turn; 0: no limit")
+	f.IntVar(&p.Sources, "sources", 0,
+		"client addresses, from 127.0.0.1 up (default: one for every 50 clients)")
+	f.IntVar(&p.Loops, "loops", 0,
+		"event loops that drive clients (default: one for four processors)")
+}
+
+// addScenario declares what clients do.
+func (l *load) addScenario(f *pflag.FlagSet) {
+	s := &l.plan.Scenario
+	f.StringVar(&l.scenario, "scenario", "mixed", "`NAME` of what clients do")
 	const own = " (default: the scenario's)"
-	f.IntVar(&s.Gets, "get", 0, "weight of gets"+own)
-	f.IntVar(&s.Puts, "put", 0, "weight of puts"+own)
+	f.IntVar(&s.Gets, "get", 0, "weight of downloads, 0 if only others are given"+own)
+	f.IntVar(&s.Puts, "put", 0, "weight of uploads"+own)
 	f.IntVar(&s.Lists, "ls", 0, "weight of listings"+own)
 	f.StringVar(&l.size, "size", "",
-		"`SIZES` of files in turn, or lognormal:MEDIAN,SIGMA[,MAX], as on disks"+own)
-	f.IntVar(&s.Files, "files", 0, "files that all clients get"+own)
-	f.IntVar(&s.Names, "names", 0, "names that each client puts to in turn"+own)
-	f.BoolVar(&s.Churn, "churn", false, "a session for each transfer")
-	f.BoolVar(&s.Storm, "storm", false, "only sessions, without transfers")
-	f.IntVar(&s.Idle, "idle", 0, "further sessions that do nothing")
-	f.IntVar(&s.SlowReaders, "slow-readers", 0, "further clients that get at --slow-rate")
-	f.IntVar(&s.SlowSenders, "slow-senders", 0, "further clients that put at --slow-rate")
-	f.Int64Var(&s.SlowRate, "slow-rate", 1024, "bytes a second of each slow client")
-	f.IntVar(&p.Sources, "sources", 0,
-		"client addresses from 127.0.0.1 on (default: one for every 50 clients)")
-	f.IntVar(&p.Processes, "processes", 0,
-		"processes that drive clients (default: as descriptors and processors ask for)")
-	f.DurationVar(&p.Timeout, "timeout", 30*time.Second,
-		"how long a client waits for an answer or the next byte")
-	f.Int64Var(&p.ErrorsMax, "max-errors", 1000, "errors that end a turn; 0: no limit")
+		"`SIZES` of files in turn, such as 4KiB,1MiB"+own)
+	f.IntVar(&s.Files, "files", 0, "files that all clients download"+own)
+	f.IntVar(&s.Names, "names", 0, "names that each client uploads to in turn"+own)
+	f.BoolVar(&s.Churn, "churn", false, "open a session for each transfer")
+	f.IntVar(&s.Idle, "idle", 0, "more sessions, which stay idle")
+}
+
+// addServers declares which servers are loaded.
+func (l *load) addServers(f *pflag.FlagSet) {
+	p := &l.plan
+	f.StringArrayVar(&l.compare, "compare-with", nil,
+		"`NAME=ADDRESS` of a server that takes turns with the first; repeatable")
 	f.StringVar(&p.Own.Program, "server", "",
-		"`PATH` of the ferryd to start (default: next to ferrybench, in PATH, or built)")
+		"ferryd at `PATH` (default: next to ferrybench, in PATH, or built)")
 	f.StringVar(&p.Own.Proto, "proto", bench.ProtoBase,
-		"`NAME` of the ferryd's protocol: base or status")
-	f.StringArrayVar(&p.Own.Arguments, "server-arg", nil,
-		"a further argument for the ferryd that is started; repeatable")
-	f.StringVar(&p.Own.Scratch, "scratch", "",
-		"`DIR` for the started server's folder (default: the system's temporary folder)")
-	f.StringVarP(&l.output.save, "output", "o", "", "`FILE` that keeps the result")
+		"protocol `NAME` for that ferryd: base or status")
+	f.StringArrayVar(&p.Own.Arguments, "server-arg", nil, "an `ARGUMENT` for it; repeatable")
+}
+
+// addResults declares what happens to the result.
+func (l *load) addResults(f *pflag.FlagSet) {
+	f.StringVarP(&l.output.save, "output", "o", "", "keep the result in this `FILE`")
 	l.output.addFlags(f)
 }
 
@@ -129,11 +92,7 @@ func (l *load) run(cmd *cobra.Command, args []string) error {
 	if l.output.format != "text" {
 		notes = cmd.ErrOrStderr() // stdout is for a program
 	}
-	if l.plan.Live = liveLine(cmd.ErrOrStderr()); l.plan.Live != nil {
-		notes = above{notes}
-	}
 	result, err := l.plan.Run(cmd.Context(), notes)
-	_, _ = notes.Write(nil) // clears the line
 	if result == nil || err != nil && !result.Measured() {
 		return &runError{err}
 	}
@@ -148,19 +107,14 @@ func (l *load) run(cmd *cobra.Command, args []string) error {
 func (l *load) read(f *pflag.FlagSet, args []string) error {
 	p := &l.plan
 	p.Command = append([]string{"ferrybench"}, withoutPasswords(os.Args[1:])...)
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	p.WorkerCommand = []string{self, workerName}
 	if f.Changed("transfers") && !f.Changed("duration") && len(p.Rates) == 0 {
 		p.Duration = 0
 	}
-	if err = l.readScenario(f); err != nil {
+	if err := l.readScenario(f); err != nil {
 		return err
 	}
 	p.Own.Start = len(args) == 0
-	for _, name := range []string{"server", "server-arg", "scratch", "proto"} {
+	for _, name := range []string{"server", "server-arg", "proto"} {
 		if !p.Own.Start && f.Changed(name) {
 			return fmt.Errorf("--%s belongs to a ferryd that is started, and HOST:PORT names a "+
 				"running one", name)
@@ -184,29 +138,30 @@ func (l *load) read(f *pflag.FlagSet, args []string) error {
 	return p.Validate()
 }
 
-// readScenario starts from the named scenario and sets the flags that were given once more.
-func (l *load) readScenario(f *pflag.FlagSet) error {
-	given := map[string]string{}
-	f.Visit(func(flag *pflag.Flag) { given[flag.Name] = flag.Value.String() })
-	s := &l.plan.Scenario
-	var err error
+// readScenario takes the named scenario and changes what flags say otherwise.
+func (l *load) readScenario(f *pflag.FlagSet) (err error) {
+	given, s := l.plan.Scenario, &l.plan.Scenario
 	if *s, err = bench.ScenarioOf(l.scenario); err != nil {
 		return fmt.Errorf("--scenario: %w", err)
 	}
-	// Weights that are not given become 0: --get 1 only gets.
-	if f.Changed("get") || f.Changed("put") || f.Changed("ls") {
-		s.Gets, s.Puts, s.Lists, s.Storm = 0, 0, 0, false
-	}
-	for _, name := range scenarioFlags {
-		if value, ok := given[name]; ok {
-			err = errors.Join(err, f.Set(name, value))
+	f.Visit(func(flag *pflag.Flag) {
+		switch flag.Name {
+		case "get", "put", "ls": // weights that are not given become 0: --get 1 only gets
+			s.Gets, s.Puts, s.Lists, s.Storm = given.Gets, given.Puts, given.Lists, false
+		case "size":
+			if s.Sizes, err = bench.ParseSizes(l.size); err != nil {
+				err = fmt.Errorf("--size: %w", err)
+			}
+		case "files":
+			s.Files = given.Files
+		case "names":
+			s.Names = given.Names
+		case "churn":
+			s.Churn = given.Churn
+		case "idle":
+			s.Idle = given.Idle
 		}
-	}
-	if l.size != "" || f.Changed("size") {
-		if s.Sizes, err = bench.ParseSizes(l.size); err != nil {
-			return fmt.Errorf("--size: %w", err)
-		}
-	}
+	})
 	return err
 }
 

@@ -13,8 +13,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"ferry/bench"
 )
 
 // Exit statuses: of a run with errors, and of wrong use.
@@ -29,7 +27,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	cmd := command()
+	cmd := command(new(load))
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
@@ -53,13 +51,9 @@ type runError struct{ error }
 // Unwrap gives the run's error.
 func (e *runError) Unwrap() error { return e.error }
 
-func command() *cobra.Command {
-	var l load
+func command(l *load) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "ferrybench [[PROTO://]HOST:PORT]",
-		Short:         "Load a file server with many clients and report how it performs",
-		Long:          long(),
-		Example:       examples,
 		Args:          cobra.MaximumNArgs(1),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -70,24 +64,7 @@ func command() *cobra.Command {
 	}
 	cmd.SetVersionTemplate("ferrybench {{.Version}}\n")
 	cmd.CompletionOptions.HiddenDefaultCmd = true
-	l.addFlags(cmd.Flags())
-	cmd.AddCommand(showCommand(), reportCommand(), diffCommand(), workerCommand())
+	addTopics(cmd, l.topics())
+	cmd.AddCommand(showCommand(), reportCommand(), diffCommand())
 	return cmd
-}
-
-// workerName is the hidden command of worker processes.
-const workerName = "worker"
-
-func workerCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    workerName,
-		Short:  "Be a worker process: orders on stdin, answers on stdout",
-		Args:   cobra.NoArgs,
-		Hidden: true,
-		RunE: func(*cobra.Command, []string) error {
-			// Ctrl-C reaches every process of a terminal; the main one decides.
-			signal.Ignore(os.Interrupt)
-			return bench.ServeWorker(os.Stdin, os.Stdout)
-		},
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"ferry/bench"
 )
@@ -27,7 +26,7 @@ func TestExitStatus(t *testing.T) {
 		{2, []string{"--compare-with", "x=gopher://127.0.0.1:70"}},
 		{2, []string{"one:1", "two:2"}},
 		{2, []string{"one"}},
-		{2, []string{"--server", "no/such/ferryd", "--scratch", t.TempDir()}},
+		{2, []string{"--server", "no/such/ferryd"}},
 		{2, []string{"--clients", "many"}},
 		{2, []string{"127.0.0.1:1", "--server", os.Args[0]}},
 		{2, []string{"127.0.0.1:1", "--proto", "status"}},
@@ -55,9 +54,7 @@ func TestFlagsChangeAScenario(t *testing.T) {
 	read := func(args ...string) bench.Scenario {
 		t.Helper()
 		var l load
-		cmd := command()
-		cmd.ResetFlags()
-		l.addFlags(cmd.Flags())
+		cmd := command(&l)
 		if err := cmd.ParseFlags(args); err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +66,8 @@ func TestFlagsChangeAScenario(t *testing.T) {
 	if s := read(); s.Name != "mixed" || s.Gets != 4 || s.Puts != 1 {
 		t.Errorf("without flags: %+v", s)
 	}
-	if s := read("--scenario", "small", "--size", "9"); s.Names != 100 || s.Sizes.String() != "9" {
+	if s := read("--scenario", "small", "--size", "9"); s.Names != 100 ||
+		!slices.Equal(s.Sizes, []int64{9}) {
 		t.Errorf("small with another size: %+v", s)
 	}
 	if s := read("--put", "2"); s.Gets != 0 || s.Puts != 2 {
@@ -87,23 +85,5 @@ func TestResultHidesPasswords(t *testing.T) {
 	want := []string{"--compare-with", "x=ftp://ann:***@127.0.0.1:21/a", "h:1", "a:b@c"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
-	}
-}
-
-func TestLiveLine(t *testing.T) {
-	got := liveText(bench.Live{
-		Site: "ferryd", Step: "100 clients", Turn: 2, Turns: 10, Elapsed: 3 * time.Second,
-		Length: 10 * time.Second, TransfersPerSec: 1234.5, BytesPerSec: 5 << 20, Errors: 7,
-	})
-	short := liveText(bench.Live{Elapsed: 510 * time.Millisecond, Length: 500 * time.Millisecond})
-	if !strings.Contains(short, "500ms of 500ms") {
-		t.Errorf("%q", short)
-	}
-	want := "ferryd · 100 clients · turn 2 of 10 · 3s of 10s · 1234/s · 5.0 MiB/s · 7 errors"
-	if got != want {
-		t.Errorf("%q, not %q", got, want)
-	}
-	if n := len([]rune(liveText(bench.Live{Site: strings.Repeat("long ", 40)}))); n != lineMax {
-		t.Errorf("a line of %d characters", n)
 	}
 }

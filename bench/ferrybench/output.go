@@ -29,9 +29,9 @@ type output struct {
 
 func (o *output) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "text",
-		"`FORMAT` of the result: text, go (for benchstat, a line a turn) or json")
+		"print text, json or go, a `FORMAT` for benchstat")
 	f.StringArrayVar(&o.expect, "expect", nil,
-		"a `BOUND` such as 'p99<20ms' or 'errors=0'; status 1 if it is not met; repeatable")
+		"check a `BOUND` such as 'p99<20ms'; status 1 if it is not met; repeatable")
 }
 
 // check reads the flags, before a long run.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -113,33 +111,20 @@ func loadBoth(args, targets []string) (older, newer *bench.Result, err error) {
 func reportCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use:   "report FILE...",
-		Short: "Make one self-contained HTML page with plots of result files",
-		Long: `Report makes one HTML page of one or several result files: the figures, latency
-by percentile, throughput and the server's processor time over time, the curve
-over loads and the targets compared. The page is self-contained.`,
-		Args: cobra.MinimumNArgs(1),
+		Use:   "report FILE",
+		Short: "Make one self-contained HTML page with plots of a result file",
+		Long: `Report makes one HTML page of a result file: the figures, latency by percentile,
+throughput and the server's processor time over time, the curve over loads and
+the targets compared. The page is self-contained.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var results []bench.NamedResult
-			short := map[string]int{}
-			for _, path := range args {
-				r, err := bench.LoadResult(path)
-				if err != nil {
-					return err
-				}
-				name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-				results = append(results, bench.NamedResult{Name: name, Result: r})
-				short[name]++
+			r, err := bench.LoadResult(args[0])
+			if err != nil {
+				return err
 			}
-			for i, path := range args { // files of one name are told apart by their paths
-				if short[results[i].Name] > 1 {
-					results[i].Name = path
-				}
-			}
-			var text bytes.Buffer
-			err := bench.WritePage(&text, results...)
-			if err == nil {
-				err = os.WriteFile(output, text.Bytes(), 0o666)
+			var page bytes.Buffer
+			if err = r.WritePage(&page); err == nil {
+				err = os.WriteFile(output, page.Bytes(), 0o666)
 			}
 			if err != nil {
 				return &runError{err}

@@ -29,7 +29,7 @@ enum {
 	BATCH = 256,
 };
 
-// What a descriptor is, kept beside its number in the epoll event: no look-up finds it.
+// What a descriptor is, kept next to its number in the epoll event: no look-up finds it.
 enum role { CONTROL_LISTENER, DATA_LISTENER, SESSION };
 
 // A session's bytes that are no whole command yet. A client that sends a command and waits for its

@@ -14,40 +14,32 @@ import (
 )
 
 const (
-	long = `Ferry moves files to and from a server, without encryption and without a login.
+	long = `Download files from a ferry server and upload files to it.
 
-Without arguments it starts unconnected. With HOST PORT (or HOST:PORT, or PORT on
-this machine, or a bookmark) it connects and asks for commands; with a command it
-runs that one; ferry://HOST:PORT/PATH downloads a file. From a pipe it reads one
-command a line and stops at the first error; a line that begins with - may fail.
+Without arguments ferry starts unconnected. With a server (HOST PORT, HOST:PORT, PORT on this
+machine, a bookmark or ferry://HOST:PORT/FOLDER/) it reads commands from the terminal or a pipe, and
+with a command it runs that one. ferry://HOST:PORT/FILE downloads a file.
 
-  get REMOTE [LOCAL]    put LOCAL [REMOTE]    ls [PATH]    cd [FOLDER]
-  get -r FOLDER         put -r FOLDER         mirror       quit
-  ferry help            all commands          ferry help get    one of them
+USER@HOST logs in, and ferrys:// or --tls encrypts. At a terminal ferry asks for the password, and
+whether to trust a server that it does not know.
 
-With --classic it speaks the classic exchange (RETR, CONN, GOODBYE SERVER),
-which has get and quit but no ls and no put; HOST alone is port 20021 there.
+ferry help lists all commands, ferry help get the options of get, and ferry man is the manual. Flags
+can also be set as FERRY_TIMEOUT=30s in the environment or timeout = 30s in the settings file.
 
-Flags can also be set in the environment, --timeout as FERRY_TIMEOUT, and in the
-settings file, as timeout = 30s; except --execute and --file, and in the file
---config.
-
-Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect,
+Status: 0 all done, 1 a command failed, 2 wrong use, 3 could not connect or log in,
 4 connection lost, 130 interrupted.`
 
-	example = `  ferry localhost 2121
-  ferry localhost 2121 get report.txt
-  ferry ferry://localhost:2121/music/boat.ogg
-  ferry --dir incoming localhost 2121 get -r music
+	example = `  ferry localhost 2121 get report.txt
+  ferry --tls ann@localhost 2121 get -r music
   ferry -e 'cd music; mget *.ogg' localhost 2121
-  echo ls | ferry localhost 2121
-  ferry --classic localhost get report.txt`
+  echo ls | ferry localhost 2121`
 )
 
 // flags are those that are no fields of the shell.
 type flags struct {
 	silence, connect, confirm, kept time.Duration
 
+	securityFlags
 	// ports of files and messages are 0 unless given: then they lie beside control's.
 	ports      codec.ClassicPorts
 	config     string
@@ -87,12 +79,7 @@ func (p *program) command() *cobra.Command {
 		cmd.Version = build.Main.Version + " " + build.GoVersion
 	}
 	cmd.SetVersionTemplate("ferry {{.Version}}\n")
-	cmd.SetUsageTemplate(strings.NewReplacer(
-		"Available Commands:", "Without a server:",
-		`
-
-Use "{{.CommandPath}} [command] --help" for more information about a command.`, "",
-	).Replace(cmd.UsageTemplate()))
+	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SetHelpCommand(p.helpCommand())
 	cmd.AddCommand(manualCommand(cmd))
 	p.addFlags(cmd.Flags())
@@ -107,46 +94,36 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	// What follows the server is a command, whose words may begin with a dash.
 	to.SetInterspersed(false)
 	to.SortFlags = false
-	to.StringVar(&s.Dir, "dir", ".",
-		"local `FOLDER` to download to and upload from")
+	to.StringVar(&s.Dir, "dir", ".", "local `FOLDER` to download to and upload from")
 	to.StringArrayVarP(&s.Commands, "execute", "e", nil,
 		"run `COMMANDS`, separated by semicolons, and exit")
 	to.StringArrayVarP(&s.Scripts, "file", "f", nil,
 		"run the lines of `FILE`, - for stdin, and exit")
-	to.BoolVar(&s.Trace, "trace", false, "print each command before it runs, on stderr")
+	to.BoolVar(&s.Trace, "trace", false, "print each command on stderr before it runs")
 	to.BoolVarP(&s.Quiet, "quiet", "q", false, "print only errors and what was asked for")
-	to.BoolVar(&s.JSON, "json", false, "report each transfer in JSON, one object a line")
-	to.BoolVar(&p.flags.noProgress, "no-progress", false,
-		"show no progress bars")
-	to.IntVar(&s.Parallel, "parallel", 1,
-		"transfer `N` files at once in batches, each over its own session")
-	to.IntVar(&s.Retries, "retries", 0,
-		"retry `N` times after a failure, after about 0.4 s, then 0.8 s, up to 30 s;\n"+
-			"half of each wait is random, so that clients do not return all at once")
+	to.BoolVar(&s.JSON, "json", false, "report each transfer as JSON, one object per line")
+	to.BoolVar(&p.flags.noProgress, "no-progress", false, "show no progress bars")
+	to.IntVar(&s.Parallel, "parallel", 1, "transfer `N` files of a batch at once")
+	to.IntVar(&s.Retries, "retries", 0, "retry `N` times after a failure, up to 30 s apart")
 	to.DurationVar(&p.flags.silence, "timeout", 2*time.Minute,
-		"give up on a server that is silent for `TIME`, 0 never;\n"+
-			"a busy one may queue commands")
+		"give up on a server silent for `TIME`; 0: never")
 	to.DurationVar(&p.flags.connect, "connect-timeout", 10*time.Second,
-		"give up on connecting after `TIME`, 0 never;\n"+
-			"time for two lost packets on each try")
+		"give up on connecting after `TIME`; 0: never")
 	to.DurationVar(&p.flags.confirm, "confirm-timeout", 5*time.Second,
-		"wait `TIME` for a server to confirm a put, 0 not at all;\n"+
-			"some servers never do")
+		"wait `TIME` for a base server to confirm an upload")
 	to.DurationVar(&p.flags.kept, "kept-lifetime", 30*24*time.Hour,
-		"remove partial downloads from a folder after `TIME`, 0 never;\n"+
-			"until then get -c resumes them")
+		"remove partial downloads after `TIME`; 0: never")
 	to.TextVar(&s.Options.Exchange, "exchange", client.Auto,
-		"speak the exchange `WHICH`: status, base, or auto, which finds out;\n"+
-			"every server understands base, which has get, put and ls")
+		"speak `WHICH`: auto, status or base, which every server knows")
 	to.BoolVar(&p.flags.classic, "classic", false,
 		"speak the classic exchange, which has only get and quit")
 	to.Var(&p.flags.ports, "classic-ports",
-		"the classic server's ports for control, files and messages;\n"+
-			"otherwise 20021,20020,20023, or the neighbours of PORT")
+		"its ports (default 20021,20020,20023, or the neighbours of PORT)")
 	to.Lookup("classic-ports").DefValue = ""
+	p.flags.add(to, s)
 	to.StringVar(&p.flags.config, "config", configFile(),
-		"`FILE` of settings and bookmarks")
-	to.Lookup("config").DefValue = "ferry/config in the user's config folder"
+		"`FILE` of settings (default ferry/config in the user's config folder)")
+	to.Lookup("config").DefValue = ""
 }
 
 // lateFlags parses flags between the server and the command.
@@ -166,8 +143,9 @@ func lateFlags(cmd *cobra.Command, args []string) ([]string, error) {
 
 func (p *program) helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "the commands, or more about one",
+		Use:    "help [COMMAND]",
+		Short:  "Show the commands, or more about one",
+		Hidden: true,
 		Run: func(_ *cobra.Command, args []string) {
 			p.status = p.shell.Help(args)
 		},
@@ -181,6 +159,7 @@ func (p *program) candidates(
 	if err := p.applySettings(cmd.Flags()); err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
+	p.shell.Ask = nil
 	names := p.shell.Candidates(cmd.Context(), args, word)
 	directive := cobra.ShellCompDirectiveNoFileComp
 	if len(names) == 1 && strings.HasSuffix(names[0], "/") {

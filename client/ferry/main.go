@@ -55,6 +55,9 @@ func newProgram() *program {
 		// Ctrl-C ends a command and never the program, even between two commands.
 		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	}
+	if s.Prompt && isTerminal(os.Stderr) {
+		s.Ask = (&asker{in: os.Stdin, out: os.Stderr}).ask
+	}
 	s.Interruptible = func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return signal.NotifyContext(ctx, os.Interrupt)
 	}
@@ -117,12 +120,15 @@ func isTerminal(f *os.File) bool {
 }
 
 // configFile is the file of settings and bookmarks in the user's config folder, "" for none.
-func configFile() string {
+func configFile() string { return besideConfig("config") }
+
+// besideConfig is a file in the program's folder there.
+func besideConfig(name string) string {
 	folder, err := os.UserConfigDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(folder, "ferry", "config")
+	return filepath.Join(folder, "ferry", name)
 }
 
 // historyFile is the file of typed lines, "" for none.

@@ -44,7 +44,7 @@ func (s *Shell) batch(ctx context.Context, jobs []job, t *tally) error {
 	for i := range min(max(s.Parallel, 1), len(jobs)) {
 		l := s.main
 		if i > 0 {
-			l = &link{shell: s, addr: s.main.addr, exchange: spoken}
+			l = &link{shell: s, server: s.main.server, as: s.main.as, exchange: spoken}
 		}
 		workers.Go(func() {
 			for j := range next {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -42,11 +41,7 @@ func runBookmark(_ context.Context, s *Shell, c *command) error {
 	if s.main == nil {
 		return errNoPlace
 	}
-	place := s.main.addr
-	if s.folder != "" {
-		u := url.URL{Path: "/" + s.folder + "/"}
-		place = scheme + s.main.addr + u.EscapedPath()
-	}
+	place := s.main.place(s.folder)
 	if err := checkBookmark(name, place); err != nil {
 		return &usageError{err}
 	}

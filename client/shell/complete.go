@@ -226,11 +226,10 @@ func (s *Shell) Candidates(ctx context.Context, words []string, word string) []s
 	for _, w := range rest[1:] {
 		follows.add(w, false)
 	}
-	o := s.Options
-	o.DialTimeout, o.ReplyTimeout = completeWait, completeWait
-	c, err := client.Dial(ctx, to.addr, o)
-	if err == nil {
-		s.main = &link{shell: s, addr: to.addr, client: c}
+	s.Options.DialTimeout, s.Options.ReplyTimeout = completeWait, completeWait
+	l := &link{shell: s, server: to.server}
+	if l.once(ctx, func(*client.Client) error { return nil }) == nil {
+		s.main = l
 		defer s.leave(ctx)
 	}
 	return completer{s}.candidates(v, &follows, word)

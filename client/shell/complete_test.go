@@ -33,7 +33,7 @@ func TestTabCompletes(t *testing.T) {
 	})
 	s := &Shell{Config: &Config{Bookmarks: map[string]string{"lab": "h:1", "lap": "h:2"}}}
 	f.run(s, dir, "", "")
-	if err := s.open(t.Context(), target{addr: f.addr}); err != nil {
+	if err := s.open(t.Context(), target{server: server{addr: f.addr}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.leave(t.Context())
@@ -100,7 +100,7 @@ func TestTabCachesListings(t *testing.T) {
 	f := newFake(t, map[string]string{"a/b": ""})
 	s := new(Shell)
 	f.run(s, t.TempDir(), "", "")
-	if err := s.open(t.Context(), target{addr: f.addr}); err != nil {
+	if err := s.open(t.Context(), target{server: server{addr: f.addr}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.leave(t.Context())

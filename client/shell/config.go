@@ -49,7 +49,7 @@ func readConfig(path string) (string, error) {
 		return "", nil
 	}
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > configMax) {
-		err = fmt.Errorf("%s: no file of settings", path)
+		err = fmt.Errorf("%s: not a plain file, or over 1 MiB", path)
 	}
 	if err != nil {
 		return "", err
@@ -107,7 +107,8 @@ func configLine(line string) (key, value string, ok bool) {
 var (
 	errBookmarkName = errors.New("a bookmark's name is letters, digits, - and _, " +
 		"and neither a port nor a command of ferry")
-	errBookmarkPlace = errors.New("a bookmark is HOST:PORT or ferry://HOST:PORT/FOLDER/")
+	errBookmarkPlace = errors.New("a bookmark is [USER@]HOST:PORT, or ferry:// or " +
+		"ferrys:// and [USER@]HOST:PORT/FOLDER/")
 )
 
 // checkBookmark reports an invalid name or place.

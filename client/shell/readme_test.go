@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// TestReadmeHasTheObjectsFields holds that the README names every field of --json, every outcome,
-// every kind of failure, and every status.
-func TestReadmeHasTheObjectsFields(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+// The README of ferry names every field of --json, every outcome, every kind of failure, and every
+// exit status.
+func TestReadmeDescribesJSON(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "ferry", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,14 +32,14 @@ func TestReadmeHasTheObjectsFields(t *testing.T) {
 	}
 	for _, word := range words {
 		if !strings.Contains(table, "`"+word+"`") {
-			t.Errorf("the README says nothing of %s", word)
+			t.Errorf("README.md does not describe %s", word)
 		}
 	}
 	for _, status := range []int{
 		StatusDone, StatusFailed, StatusWrongUse, StatusNoServer, StatusLost, StatusInterrupted,
 	} {
 		if !strings.Contains(string(text), "\n| "+strconv.Itoa(status)+" | ") {
-			t.Errorf("the README says nothing of status %d", status)
+			t.Errorf("README.md does not describe status %d", status)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // result is the outcome of a command or of one transfer: a line for people, or with --json an
-// object, whose fields the README documents.
+// object, whose fields client/ferry/README.md describes.
 type result struct {
 	Command string `json:"command"`
 	// Name is a bookmark's, whose place is Remote.
@@ -64,6 +64,8 @@ var kindWords = []struct {
 	kind error
 	word string
 }{
+	{client.ErrUntrusted, "untrusted"},
+	{client.ErrLogin, "login"},
 	{client.ErrConnect, "connect"},
 	{client.ErrLost, "lost"},
 	{client.ErrClosed, "closed"},

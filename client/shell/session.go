@@ -15,9 +15,11 @@ import (
 // link is a session that reconnects when it is used after it was lost. It is owned by the goroutine
 // that uses it.
 type link struct {
-	shell  *Shell
-	addr   string
+	shell *Shell
+	server
 	client *client.Client
+	// as is who is logged in, nil for nobody; a further session logs in again.
+	as *client.Credentials
 	// exchange is what the session speaks, Auto to find out.
 	exchange client.Exchange
 	// gauge measures the file that is moving, nil between files.
@@ -91,7 +93,7 @@ func (l *link) try(ctx context.Context, f func(*client.Client) error, again bool
 
 func (l *link) once(ctx context.Context, f func(*client.Client) error) error {
 	if l.client == nil || l.over() {
-		c, err := client.Dial(ctx, l.addr, l.options())
+		c, err := l.dial(ctx)
 		if err != nil {
 			return err
 		}
@@ -109,7 +111,8 @@ func retryWait(try int) time.Duration {
 
 func mayPass(err error) bool {
 	return isAny(err, client.ErrConnect, client.ErrLost, client.ErrBroken, client.ErrStalled,
-		client.ErrNoData, client.ErrBusy)
+		client.ErrNoData, client.ErrBusy) &&
+		!isAny(err, client.ErrUntrusted, client.ErrLogin, client.ErrNotAllowed)
 }
 
 // isAny reports whether an error is of one of the kinds.
@@ -131,6 +134,13 @@ func (l *link) leave(ctx context.Context) {
 
 func (l *link) options() client.Options {
 	o := l.shell.Options
+	o.Credentials = l.as
+	if l.tls {
+		trust := l.shell.Trust
+		if o.TLS = &trust; l.shell.KnownHosts != "" {
+			trust.Pin = l.shell.pinOf
+		}
+	}
 	if l.exchange != client.Auto {
 		o.Exchange = l.exchange
 	}
@@ -144,8 +154,15 @@ func (l *link) options() client.Options {
 
 // open makes a session and only then leaves the previous one.
 func (s *Shell) open(ctx context.Context, to target) error {
-	l := &link{shell: s, addr: to.addr}
-	if err := l.do(ctx, func(*client.Client) error { return nil }); err != nil {
+	l := &link{shell: s, server: to.server}
+	connect := func() error { return l.do(ctx, func(*client.Client) error { return nil }) }
+	err := connect()
+	if errors.Is(err, client.ErrUntrusted) {
+		if err = s.trust(ctx, err); err == nil {
+			err = connect()
+		}
+	}
+	if err != nil {
 		return err
 	}
 	s.leave(ctx)
@@ -199,7 +216,7 @@ func (s *Shell) lost(err error) error {
 // leave ends the session, if there is one.
 func (s *Shell) leave(ctx context.Context) {
 	if s.main != nil {
-		s.last = target{addr: s.main.addr, folder: s.folder}
+		s.last = target{server: s.main.server, folder: s.folder}
 		s.main.leave(ctx)
 	}
 	s.main, s.folder = nil, ""

@@ -51,6 +51,7 @@ type Shell struct {
 	Parallel int
 	// Config holds bookmarks; nil means none.
 	Config *Config
+	Security
 
 	state
 }
@@ -250,6 +251,7 @@ func (s *Shell) command(ctx context.Context, r result, f func(context.Context) e
 		err = s.lost(err)
 	}
 	if err != nil {
+		err = s.main.refusedAnonymous(err)
 		s.tellFailure(r, err)
 		s.complain(err)
 	}

@@ -1,29 +1,59 @@
 package shell
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+
+	"ferry/client"
 )
+
+// server is where a session goes.
+type server struct {
+	// addr is HOST:PORT.
+	addr string
+	// user logs in; "" means that the address names nobody. tls encrypts the session.
+	user string
+	tls  bool
+}
 
 // target is a server, and a place on it.
 type target struct {
-	// addr is HOST:PORT.
-	addr string
+	server
 	// folder is where names start from, without slashes at its ends; file is one to fetch.
 	folder, file string
 }
 
-// scheme begins a URL: ferry://HOST:PORT/PATH.
-const scheme = "ferry://"
+// schemes begin URLs; the second is encrypted.
+var schemes = [...]string{"ferry", "ferrys"}
+
+// place is a server and a folder as open accepts them.
+func (s *server) place(folder string) string {
+	if folder == "" && s.user == "" && !s.tls {
+		return s.addr
+	}
+	u := url.URL{Scheme: schemes[0], Host: s.addr, Path: "/"}
+	if s.tls {
+		u.Scheme = schemes[1]
+	}
+	if s.user != "" {
+		u.User = url.User(s.user)
+	}
+	if folder != "" {
+		u.Path = "/" + folder + "/"
+	}
+	return u.String()
+}
 
 func noServer(word string) error {
 	return &usageError{fmt.Errorf("%q has no port, and is no bookmark; a server is HOST PORT, "+
-		"HOST:PORT, PORT on this machine, or ferry://HOST:PORT/PATH", word)}
+		"HOST:PORT, PORT on this machine, or ferry://HOST:PORT/PATH; USER@ before the host logs in", word)}
 }
 
 func badPort(word string) error {
@@ -33,6 +63,39 @@ func badPort(word string) error {
 // parseTarget parses a server at the start of words: a URL, a bookmark, HOST:PORT, HOST PORT or
 // PORT, or HOST if there is a standard port.
 func (s *Shell) parseTarget(words []string) (to target, rest []string, err error) {
+	to, rest, err = s.parsePlace(words)
+	switch {
+	case s.Options.Exchange == client.Classic && err == nil && (to.tls || s.TLS || to.user != ""):
+		return to, rest, &usageError{errClassicPlain}
+	case s.Options.Exchange != client.Classic:
+		to.user = cmp.Or(to.user, s.User)
+	}
+	to.tls = to.tls || s.TLS
+	return to, rest, err
+}
+
+var (
+	errClassicPlain = errors.New("the classic exchange has no TLS and no login")
+	errShown        = errors.New("a password is not given before @, where others see it: leave it " +
+		"out, and ferry asks, or takes it from FERRY_PASSWORD, --password-file or .netrc")
+	errNobody = errors.New("a name is missing before @")
+)
+
+// splitUser takes the user off an address.
+func splitUser(address string) (user, rest string, err error) {
+	at := strings.LastIndexByte(address, '@')
+	switch {
+	case at < 0:
+		return "", address, nil
+	case strings.Contains(address[:at], ":"):
+		return "", "", &usageError{errShown}
+	case at == 0:
+		return "", "", &usageError{errNobody}
+	}
+	return address[:at], address[at+1:], nil
+}
+
+func (s *Shell) parsePlace(words []string) (to target, rest []string, err error) {
 	if len(words) > 0 && s.Config != nil && (len(words) == 1 || !IsPort(words[1])) {
 		if place, there := s.Config.Bookmarks[words[0]]; there {
 			to, _, err = parseWords([]string{place}, s.Port)
@@ -50,18 +113,31 @@ func parseWords(words []string, standard uint16) (to target, rest []string, err 
 		to, err = parseURL(words[0], standard)
 		return to, words[1:], err
 	}
+	if len(words) > 0 {
+		var first string
+		if to.user, first, err = splitUser(words[0]); err != nil {
+			return to, nil, err
+		}
+		words = append([]string{first}, words[1:]...)
+	}
 	to.addr, rest, err = parseAddr(words, standard)
 	return to, rest, err
 }
 
 func hasScheme(word string) bool {
-	return len(word) >= len(scheme) && strings.EqualFold(word[:len(scheme)], scheme)
+	before, _, found := strings.Cut(word, "://")
+	return found && slices.Contains(schemes[:], strings.ToLower(before))
 }
 
 // parseURL parses a URL. A path that ends with a slash is a folder.
 func parseURL(word string, standard uint16) (target, error) {
 	bad := func(why string) (target, error) {
 		return target{}, &usageError{errors.New(word + ": " + why)}
+	}
+	_, authority, _ := strings.Cut(word, "://")
+	authority, _, _ = strings.Cut(authority, "/")
+	if _, _, err := splitUser(authority); err != nil {
+		return target{}, err
 	}
 	u, err := url.Parse(word)
 	var broken *url.Error
@@ -70,8 +146,6 @@ func parseURL(word string, standard uint16) (target, error) {
 		return bad(broken.Err.Error())
 	case err != nil:
 		return bad(err.Error())
-	case u.User != nil:
-		return bad("nobody logs in: leave out what stands before @")
 	case strings.ContainsAny(word, "?#"):
 		return bad("a ? in a name is written %3F, a # %23")
 	}
@@ -80,9 +154,11 @@ func parseURL(word string, standard uint16) (target, error) {
 		port = strconv.Itoa(int(standard))
 	}
 	if host == "" || !IsPort(port) {
-		return bad("a URL is ferry://HOST:PORT/PATH")
+		return bad("a URL is ferry://HOST:PORT/PATH or ferrys://HOST:PORT/PATH")
 	}
-	to := target{addr: net.JoinHostPort(host, port)}
+	to := target{server: server{
+		addr: net.JoinHostPort(host, port), user: u.User.Username(), tls: u.Scheme == schemes[1],
+	}}
 	path := strings.TrimPrefix(u.Path, "/")
 	if path == "" || strings.HasSuffix(path, "/") {
 		to.folder = strings.Trim(path, "/")
@@ -98,7 +174,10 @@ func parseAddr(words []string, standard uint16) (addr string, rest []string, err
 		return "", nil, noServer("")
 	}
 	first := words[0]
-	if _, port, err := net.SplitHostPort(first); err == nil && IsPort(port) {
+	if host, port, err := net.SplitHostPort(first); err == nil && IsPort(port) {
+		if host == "" {
+			first = "localhost" + first
+		}
 		return first, words[1:], nil
 	}
 	host := strings.TrimSuffix(strings.TrimPrefix(first, "["), "]")

@@ -48,7 +48,7 @@ func TestHostAloneUsesStandardPort(t *testing.T) {
 
 func TestInvalidServerIsExplained(t *testing.T) {
 	const forms = " has no port, and is no bookmark; a server is HOST PORT, HOST:PORT, " +
-		"PORT on this machine, or ferry://HOST:PORT/PATH"
+		"PORT on this machine, or ferry://HOST:PORT/PATH; USER@ before the host logs in"
 	const port = ": no port; one is a number from 1 to 65535"
 	for words, want := range map[string]string{
 		"lab": `"lab"` + forms, "h ftp": `"ftp"` + port, "h 70000": `"70000"` + port,
@@ -68,21 +68,23 @@ func TestInvalidServerIsExplained(t *testing.T) {
 
 func TestURLIsParsed(t *testing.T) {
 	for text, want := range map[string]target{
-		"ferry://h:21":                {addr: "h:21"},
-		"FERRY://h:21/":               {addr: "h:21"},
-		"ferry://h:21/a/b":            {addr: "h:21", file: "a/b"},
-		"ferry://h:21/a/b/":           {addr: "h:21", folder: "a/b"},
-		"ferry://[::1]:21/the%20a":    {addr: "[::1]:21", file: "the a"},
-		"ferry://h:21/100%25/%3F%23x": {addr: "h:21", file: "100%/?#x"},
-		"ferry://h:21//a":             {addr: "h:21", file: "/a"},
+		"ferry://h:21":                {server: server{addr: "h:21"}},
+		"FERRY://h:21/":               {server: server{addr: "h:21"}},
+		"ferry://h:21/a/b":            {server: server{addr: "h:21"}, file: "a/b"},
+		"ferry://h:21/a/b/":           {server: server{addr: "h:21"}, folder: "a/b"},
+		"ferry://[::1]:21/the%20a":    {server: server{addr: "[::1]:21"}, file: "the a"},
+		"ferry://h:21/100%25/%3F%23x": {server: server{addr: "h:21"}, file: "100%/?#x"},
+		"ferry://h:21//a":             {server: server{addr: "h:21"}, file: "/a"},
+		"ferry://ann@h:21/a":          {server: server{addr: "h:21", user: "ann"}, file: "a"},
+		"Ferrys://a%40b@h:21/":        {server: server{addr: "h:21", user: "a@b", tls: true}},
 	} {
 		if got, err := parseURL(text, 0); err != nil || got != want {
 			t.Errorf("%s: %+v, %v; want %+v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{
-		"ferry://", "ferry://h", "ferry://h:0/", "ferry://:21/", "ferry://u@h:21/",
-		"ferry://h:ftp/",
+		"ferry://", "ferry://h", "ferry://h:0/", "ferry://:21/", "ferry://@h:21/",
+		"ferry://h:ftp/", "ferrys://u:p@h:21/", "ferry://u:@h:21/",
 		"ferry://h:21/a?b", "ferry://h:21/a#b", "ferry://h:21/%zz", "ferry://h:70000/",
 	} {
 		if got, err := parseURL(text, 0); err == nil {
@@ -94,11 +96,44 @@ func TestURLIsParsed(t *testing.T) {
 	}
 }
 
-// FuzzTarget holds that whatever is taken for a server has a port, and that folders have no slash
-// at their ends.
+func TestUserStandsBeforeHost(t *testing.T) {
+	s := Shell{
+		Security: Security{User: "bob"},
+		Config:   &Config{Bookmarks: map[string]string{"lab": "ferrys://ann@h:7/a/", "own": "h:7"}},
+	}
+	for words, want := range map[string]server{
+		"ann@h 21": {addr: "h:21", user: "ann"}, "a@b@[::1]:21": {addr: "[::1]:21", user: "a@b"},
+		"ann@21": {addr: "localhost:21", user: "ann"}, "h:21": {addr: "h:21", user: "bob"},
+		"lab": {addr: "h:7", user: "ann", tls: true}, "own": {addr: "h:7", user: "bob"},
+	} {
+		to, _, err := s.parseTarget(strings.Fields(words))
+		if err != nil || to.server != want {
+			t.Errorf("%s: %+v, %v; want %+v", words, to.server, err, want)
+		}
+	}
+	for _, words := range []string{"ann:secret@h 21", "ferrys://ann:secret@h:21/", "@h:21", "ann@h"} {
+		_, _, err := s.parseTarget(strings.Fields(words))
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
+	s.Options.Exchange = client.Classic
+	for _, words := range []string{"ann@h:21", "ferrys://h:21/"} {
+		if _, _, err := s.parseTarget(strings.Fields(words)); err == nil {
+			t.Errorf("%s was taken in the classic exchange", words)
+		}
+	}
+	if to, _, err := s.parseTarget([]string{"h:21"}); err != nil || to.user != "" {
+		t.Errorf("classic logs in as %q, %v", to.user, err)
+	}
+}
+
+// FuzzTarget holds that whatever is taken for a server has a port, that folders have no slash at
+// their ends, and that a bookmark leads to the same place.
 func FuzzTarget(f *testing.F) {
 	for _, text := range []string{
 		"ferry://h:21/a/b/", "ferry://[::1]:21", "h:21", "[::1]:21", "FERRY://x:1/%41%00", "21",
+		"ferrys://a%40%3a@h:1/b/", "a@b@h:1",
 	} {
 		f.Add(text)
 	}
@@ -116,6 +151,14 @@ func FuzzTarget(f *testing.F) {
 		}
 		if to.file != "" && strings.HasSuffix(to.file, "/") {
 			t.Errorf("%q: the file is %q", text, to.file)
+		}
+		to.file = ""
+		place := to.place(to.folder)
+		if checkBookmark("name", place) != nil {
+			return // its host is none
+		}
+		if again, _, _ := parseWords(strings.Fields(place), 0); again != to {
+			t.Errorf("%q is %+v, and its bookmark %q is %+v", text, to, place, again)
 		}
 	})
 }

@@ -62,9 +62,12 @@ func sessionVerbs() []verb {
 			words: []string{"open"}, usage: "[HOST PORT]", most: 2,
 			says: "connect to a server; alone, to the last one",
 			more: "Also HOST:PORT, PORT on this machine, ferry://HOST:PORT/FOLDER/, or a\n" +
-				"bookmark. Under ferry --classic HOST alone means its port 20021.",
-			examples: []string{"open example.org 2121", "open 2121"},
-			takes:    []kind{serverName, nothing}, run: runOpen,
+				"bookmark. USER@HOST logs in, ferrys:// encrypts. Under ferry --classic HOST\n" +
+				"alone means its port 20021.",
+			examples: []string{
+				"open example.org 2121", "open 2121", "open ferrys://ann@example.org:2121/",
+			},
+			takes: []kind{serverName, nothing}, run: runOpen,
 		},
 		{
 			words: []string{"close"}, says: "disconnect from the server",

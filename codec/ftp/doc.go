@@ -1,11 +1,11 @@
 // Package ftp turns the bytes of an FTP session into values and back.
 //
-// It is pure: it does no I/O, starts nothing, reads no clock and keeps no reference to its caller's
-// memory beyond what each function says. It covers RFC 959, 1123, 2389, 2428, 2640 and 3659, the
-// MFMT and HASH drafts, and the habits of clients that no RFC describes.
+// It is pure: it does no I/O, starts no goroutines, reads no clock and keeps no reference to its
+// caller's memory unless a function says so. It covers RFC 959, 1123, 2389, 2428, 2640 and 3659,
+// the MFMT and HASH drafts, and what common clients do that no RFC describes.
 //
-//   - [Reader] takes control's bytes in whatever pieces they arrive and gives lines without telnet
-//     codes. [NextLine] looks ahead into input whose turn has not come.
+//   - [Reader] takes the bytes of the control connection in any pieces and returns lines without
+//     telnet codes. [NextLine] looks ahead into input that is not to be processed yet.
 //   - [Parse] splits a line into a [Verb] and its argument. [Verb.Properties] is the table of
 //     commands. A Parse function for each kind of argument returns the value and a [Reply]: 0 if
 //     the argument is good, or the reply to send if it is not.

@@ -30,6 +30,8 @@ type Entry struct {
 	Links uint64
 	// Device and Inode together tell two files apart.
 	Device, Inode uint64
+	// Rights are what the session may do with it, for the fact perm.
+	Rights Right
 }
 
 // Facts is a set of the facts of MLSD and MLST.
@@ -58,8 +60,6 @@ type Listing struct {
 	Now int64
 	// Facts are those that MLSD and MLST give.
 	Facts Facts
-	// Rights are the session's, for the fact perm.
-	Rights Right
 }
 
 // halfYear is six months in seconds, as coreutils count them.
@@ -138,7 +138,7 @@ func (l *Listing) appendFacts(dst []byte, e *Entry) []byte {
 		dst = append(appendTime(append(dst, "modify="...), e.Modified), ';')
 	}
 	if l.Facts&FactPerm != 0 {
-		dst = append(l.appendPerm(append(dst, "perm="...), e.Kind), ';')
+		dst = append(appendPerm(append(dst, "perm="...), e), ';')
 	}
 	if l.Facts&FactUnique != 0 {
 		dst = strconv.AppendUint(append(dst, "unique="...), e.Device, 16)
@@ -173,13 +173,13 @@ var perms = [...][]struct {
 		{'f', RightRename},
 		{'l', RightList},
 		{'m', RightMkdir},
-		{'p', RightDelete},
+		{'p', RightPurge},
 	},
 }
 
-func (l *Listing) appendPerm(dst []byte, k Kind) []byte {
-	for _, p := range perms[k] {
-		if l.Rights&p.needs != 0 {
+func appendPerm(dst []byte, e *Entry) []byte {
+	for _, p := range perms[e.Kind] {
+		if e.Rights&p.needs != 0 {
 			dst = append(dst, p.letter)
 		}
 	}

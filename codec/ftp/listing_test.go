@@ -91,13 +91,15 @@ func TestFactsAreWritten(t *testing.T) {
 		{FactPerm, RightRead, &file, "perm=r;  a b"},
 		{FactPerm, RightNone, &file, "perm=;  a b"},
 		{FactPerm, RightList, &folder, "perm=el; d"},
-		{FactPerm, RightDelete | RightMkdir, &folder, "perm=dmp; d"},
+		{FactPerm, RightDelete | RightMkdir, &folder, "perm=dm; d"},
+		{FactPerm, RightPurge, &folder, "perm=p; d"},
 		{FactPerm, RightReplace | RightRename, &file, "perm=afw;  a b"},
 		{FactType | FactSize, RightAll, &folder, "type=dir; d"},
 		{FactModify, RightAll, &file, "modify=20240229123456;  a b"},
 		{0, RightAll, &file, "  a b"},
 	} {
-		l := Listing{Facts: c.facts, Rights: c.rights}
+		l := Listing{Facts: c.facts}
+		c.e.Rights = c.rights
 		if got := string(l.AppendMLSD(nil, c.e)); got != c.want+"\r\n" {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
@@ -134,8 +136,8 @@ func TestNamesWithControlsAreLeftOut(t *testing.T) {
 }
 
 func TestListingAllocatesNothing(t *testing.T) {
-	l := Listing{Now: now, Facts: FactsAll, Rights: RightAll, Prefix: "d/"}
-	e := Entry{Name: "name", Target: "target", Size: 1 << 40, Modified: now, Mode: 0o644}
+	l := Listing{Now: now, Facts: FactsAll, Prefix: "d/"}
+	e := Entry{Name: "name", Target: "target", Size: 1 << 40, Modified: now, Mode: 0o644, Rights: RightAll}
 	dst := make([]byte, 0, 4096)
 	if n := testing.AllocsPerRun(100, func() {
 		out := l.AppendLIST(dst, &e)
@@ -266,7 +268,8 @@ func FuzzMLSD(f *testing.F) {
 		if dir {
 			e.Kind = KindFolder
 		}
-		l := Listing{Facts: Facts(facts) & FactsAll, Rights: Right(rights) & RightAll}
+		e.Rights = Right(rights)
+		l := Listing{Facts: Facts(facts) & FactsAll}
 		line := string(l.AppendMLSD(nil, &e))
 		if hasControl(name) {
 			if line != "" {
@@ -303,7 +306,7 @@ func FuzzMLSD(f *testing.F) {
 			{"r", RightRead}, {"aw", RightReplace}, {"el", RightList}, {"m", RightMkdir},
 		} {
 			if strings.ContainsAny(strings.TrimPrefix(found[4], "perm="), p.letters) &&
-				l.Rights&p.needs == 0 {
+				e.Rights&p.needs == 0 {
 				t.Fatalf("%q without the right %06b", line, p.needs)
 			}
 		}

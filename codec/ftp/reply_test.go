@@ -210,7 +210,7 @@ func FuzzReplies(f *testing.F) {
 		checkReply(t, AppendMDTM(nil, n))
 		checkReply(t, AppendHASH(nil, n, "00", name))
 		checkReply(t, AppendHELPOf(nil, []byte(name), Features{}))
-		l := Listing{Facts: FactsAll, Rights: RightAll}
+		l := Listing{Facts: FactsAll}
 		checkReply(t, l.AppendMLST(nil, &Entry{Name: name, Size: n, Modified: n}))
 		path := AppendPath(nil, name, "text")
 		checkReply(t, path)

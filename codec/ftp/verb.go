@@ -100,11 +100,13 @@ const (
 	RightMkdir
 	// RightReplace allows to write to files that exist already.
 	RightReplace
+	// RightPurge allows to delete what is in a folder, even where the folder itself stays.
+	RightPurge
 
 	// RightNone is needed by verbs that everybody may use.
 	RightNone Right = 0
 	// RightAll is every right.
-	RightAll = RightReplace<<1 - 1
+	RightAll = RightPurge | (RightPurge - 1)
 )
 
 // Work says what a verb costs.

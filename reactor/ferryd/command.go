@@ -32,22 +32,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	o := reactor.DefaultOptions()
 	var l logFlags
 	c := &cobra.Command{
-		Use:   "ferryd [PORT]",
-		Short: "Serve the files of a folder to very many clients at once",
-		Long: `Serve the files of a folder to very many clients at once.
-
-PORT is where clients connect; 0 picks a free one. Only --classic may go without it.
-Without --users whoever can connect may do what the flags allow. Nothing is encrypted without --tls.
-
-SIGINT or SIGTERM let running transfers finish, a second one ends at once. SIGHUP reads the file of
---users and the certificate of --tls again. SIGUSR1 logs counters and every session and transfer.
-Exit status: 0 after a clean end, 1 when transfers were cut off or the server could not go on, 2 for
-wrong flags, a root that is no folder or a port in use.`,
-		Example: "  ferryd 2121\n" +
-			"  ferryd 2121 --root /srv/files --read-only --allow 192.168.0.0/16\n" +
-			"  ferryd --ftp 2121 --root /srv/files\n" +
-			"  ferryd --classic --root /srv/files\n" +
-			"  ferryd 2121 --tls require",
+		Use:           "ferryd [PORT]",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -87,7 +72,7 @@ wrong flags, a root that is no folder or a port in use.`,
 		return usageError{err}
 	})
 	c.CompletionOptions.DisableDefaultCmd = true
-	addFlags(c.Flags(), &o, &l)
+	addTopics(c, newTopics(&o, &l))
 	c.AddCommand(newUserCommand())
 	return exitStatus(c.Execute(), stderr)
 }

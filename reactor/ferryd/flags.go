@@ -16,93 +16,104 @@ import (
 	"ferry/reactor/limit"
 )
 
-// addFlags declares every flag with its default and its reason.
-func addFlags(f *pflag.FlagSet, o *reactor.Options, l *logFlags) {
-	f.SortFlags = false
-	f.StringVar(&o.Root, "root", o.Root, "the `DIR` that is served, with everything beneath it")
+// addServing declares what is served and where.
+func addServing(f *pflag.FlagSet, o *reactor.Options) {
+	f.StringVar(&o.Root, "root", o.Root, "serve this `DIR` and everything below it")
 	f.StringVar(&o.Listen, "listen", o.Listen,
-		"listen on this `HOST` alone (default all addresses, IPv4 and IPv6)")
+		"listen on this `HOST` only (default all addresses, IPv4 and IPv6)")
 	f.StringVar(&o.AddrFile, "addr-file", o.AddrFile,
-		"write HOST:PORT to this `FILE` once clients can connect, for scripts")
-	f.BoolVar(&o.ReadOnly, "read-only", o.ReadOnly, "refuse whatever changes anything")
-	f.BoolVar(&o.NoOverwrite, "no-overwrite", o.NoOverwrite,
-		"refuse what would replace, rename or remove what is there")
-	f.BoolVar(&o.UploadOnly, "upload-only", o.UploadOnly,
-		"a drop box: refuse every get, listing and checksum, and to rename or remove anything")
-	f.BoolVar(&o.NoSum, "no-sum", o.NoSum,
-		"compute no checksums: each reads a whole file for a few bytes of answer")
-	f.BoolVar(&o.Dotfiles, "dotfiles", o.Dotfiles,
-		"list and serve names that begin with a dot; off, since they hold keys and settings")
-	f.StringVar(&o.Users, "users", o.Users,
-		"the `FILE` of those who may log in, see ferryd user --help (default no login)")
-	f.BoolVar(&o.PlainPasswords, "plain-passwords", o.PlainPasswords,
-		"let users log in without TLS: whoever can read the network can guess their passwords")
-	f.Var((*prefixes)(&o.Allow), "allow",
-		"admit clients in this range alone, repeatable (default all)")
-	f.Var((*prefixes)(&o.Deny), "deny",
-		"turn clients in this range away, even if --allow admits them, repeatable")
+		"write HOST:PORT to this `FILE` once clients can connect; for scripts")
 	f.BoolVar(&o.Classic, "classic", o.Classic,
-		"serve the classic exchange (CONN, RETR, GOODBYE SERVER) too, or alone without PORT")
+		"serve the classic exchange too, or only that if there is no PORT")
 	f.Var(&o.ClassicPorts, "classic-ports",
 		"its ports for control, files and messages; 0 picks a free one")
-	f.Var((*portNumber)(&o.FTP.Port), "ftp",
-		"serve FTP on this port too, or alone without PORT; 0 picks a free one")
-	f.Var((*portNumber)(&o.FTP.ImplicitPort), "ftps",
-		"serve FTP clients that begin with TLS on this port; --ftp serves those that send AUTH TLS")
-	f.Var(&o.FTP.Resume, "ftp-resume",
-		"prefer, or require that encrypted data connections of FTP resume the TLS session of "+
-			"control; some clients never do")
-	f.BoolVar(&o.FTP.Active, "ftp-active", o.FTP.Active,
-		"let FTP clients have the server connect to them (PORT, EPRT), at their own address")
-	f.StringVar(&o.FTP.Banner, "ftp-banner", o.FTP.Banner,
-		"greet FTP clients with this `TEXT` (default no name and no version)")
-	f.Var((*advertised)(&o.FTP.Advertise), "advertise",
-		"tell FTP clients to connect to this IPv4 address, for a server behind address "+
-			"translation; CIDR=HOST for the clients of one network, repeatable")
-	f.Var(&o.TLS.Mode, "tls",
-		"off, allow, or require: which connections to encrypt; the classic exchange never is")
-	f.StringVar(&o.TLS.MinVersion, "tls-min", o.TLS.MinVersion,
-		"oldest `VERSION` of TLS, 1.2 or 1.3")
-	f.StringVar(&o.TLS.CertFile, "tls-cert", o.TLS.CertFile,
-		"certificate chain, a PEM `FILE` that SIGHUP reads again (default a self-signed one, made "+
-			"at the first start)")
-	f.StringVar(&o.TLS.KeyFile, "tls-key", o.TLS.KeyFile, "its private key, a PEM `FILE`")
-	f.StringVar(&o.TLS.State, "state", o.TLS.State,
-		"keep the self-signed certificate in this `DIR` (default ~/.local/state/ferryd)")
-	addLimits(f, o)
-	f.IntVar(&o.Reactors, "reactors", o.Reactors,
-		"event loops side by side, `N` of 1 to 64; one serves 20,000 small files a second")
-	f.IntVar(&o.FileWorkers, "file-workers", o.FileWorkers,
-		"goroutines for file work that waits for the disk; 8 keep a disk's queue filled")
-	f.IntVar(&o.SumWorkers, "sum-workers", o.SumWorkers,
-		"goroutines for checksums, each of which may keep a processor busy")
 	f.Var(&o.Durability, "durability",
-		"none, or commit: a put, rename or removal is answered once it is on the disk and "+
-			"outlives a power cut, which takes its time; many puts at once share it")
+		"commit: reply to a put, rename or removal only when it is on the disk; none: reply "+
+			"earlier, so that a power cut may take files of the last seconds")
 	f.DurationVar(&o.PartLifetime, "part-lifetime", o.PartLifetime,
-		"keep the beginning of an upload that broke off this long, to be gone on with")
+		"keep an interrupted upload for this long, so that the client can resume it")
+	f.IntVar(&o.Reactors, "reactors", o.Reactors,
+		"run `N` event loops, 1 to 64; one loop uses one processor")
+	f.IntVar(&o.FileWorkers, "file-workers", o.FileWorkers,
+		"goroutines that wait for the disk; 8 keep its queue filled")
+	f.IntVar(&o.SumWorkers, "sum-workers", o.SumWorkers,
+		"goroutines that compute checksums; each may use one processor")
 	f.BoolVar(&o.LockThread, "lock-thread", o.LockThread,
-		"keep each event loop on its own thread, for tracing; costs a little")
+		"keep each event loop on its own thread, for tracing; slightly slower")
 	f.BoolVar(&o.Portable, "portable", o.Portable,
-		"use only what every system has: no sendfile, splice or openat2")
-	f.StringVar(&l.level, "log-level", "info", "least `LEVEL` logged: debug, info, warn, error")
-	f.StringVar(&l.format, "log-format", "auto",
-		"json, text, or auto: text on a terminal, JSON lines elsewhere")
+		"use no system calls that only Linux has: sendfile, splice, openat2")
 }
 
-// addLimits declares the flags of all limits.
-func addLimits(f *pflag.FlagSet, o *reactor.Options) {
+// addAccess declares who may connect and what they may do.
+func addAccess(f *pflag.FlagSet, o *reactor.Options) {
+	f.StringVar(&o.Users, "users", o.Users,
+		"require a login from this `FILE` of users; see ferryd user --help (default no login)")
+	f.BoolVar(&o.PlainPasswords, "plain-passwords", o.PlainPasswords,
+		"allow logins without TLS; anyone who can read the network can learn the passwords")
+	f.Var((*prefixes)(&o.Allow), "allow",
+		"accept clients from this range only; repeatable (default all)")
+	f.Var((*prefixes)(&o.Deny), "deny",
+		"reject clients from this range, even if --allow accepts them; repeatable")
+	f.BoolVar(&o.ReadOnly, "read-only", o.ReadOnly, "refuse all changes")
+	f.BoolVar(&o.NoOverwrite, "no-overwrite", o.NoOverwrite,
+		"refuse to replace, rename or remove existing files")
+	f.BoolVar(&o.UploadOnly, "upload-only", o.UploadOnly,
+		"be a drop box: refuse downloads, listings, checksums, renames and removals")
+	f.BoolVar(&o.Dotfiles, "dotfiles", o.Dotfiles,
+		"list and serve names that begin with a dot; such files often hold keys")
+	f.BoolVar(&o.NoSum, "no-sum", o.NoSum,
+		"compute no checksums; each reads a whole file for a short reply")
+	f.Var(&o.TLS.Mode, "tls",
+		"off, allow or require encrypted connections; the classic exchange has no TLS")
+	f.StringVar(&o.TLS.CertFile, "tls-cert", o.TLS.CertFile,
+		"certificate chain, a PEM `FILE`; SIGHUP reloads it (default self-signed, made at the "+
+			"first start)")
+	f.StringVar(&o.TLS.KeyFile, "tls-key", o.TLS.KeyFile, "its private key, a PEM `FILE`")
+	f.StringVar(&o.TLS.MinVersion, "tls-min", o.TLS.MinVersion,
+		"lowest `VERSION` of TLS, 1.2 or 1.3")
+	f.StringVar(&o.TLS.State, "state", o.TLS.State,
+		"keep the self-signed certificate in this `DIR` (default ~/.local/state/ferryd)")
+}
+
+// addFTP declares everything about FTP.
+func addFTP(f *pflag.FlagSet, o *reactor.Options) {
+	f.Var((*portNumber)(&o.FTP.Port), "ftp",
+		"serve FTP on this port too, or only FTP if there is no PORT; 0 picks a free one")
+	f.Var((*portNumber)(&o.FTP.ImplicitPort), "ftps",
+		"serve FTP clients that begin with TLS on this port; those of --ftp send AUTH TLS")
+	f.Var(&o.FTP.Resume, "ftp-resume",
+		"require: refuse encrypted data connections that do not resume control's TLS session, "+
+			"and with them clients that never do (Python's ftplib, curl with TLS 1.2); prefer: "+
+			"accept them")
+	f.BoolVar(&o.FTP.Active, "ftp-active", o.FTP.Active,
+		"allow active mode (PORT, EPRT), but only to the client's own address")
+	f.StringVar(&o.FTP.Banner, "ftp-banner", o.FTP.Banner,
+		"greet clients with this `TEXT` (default no name and no version)")
+	f.Var((*advertised)(&o.FTP.Advertise), "advertise",
+		"IPv4 address to announce for passive mode, for a server behind NAT; CIDR=HOST for the "+
+			"clients of one network; repeatable")
+}
+
+// addLogging declares what is logged and how.
+func addLogging(f *pflag.FlagSet, l *logFlags) {
+	f.StringVar(&l.level, "log-level", "info", "log from this `LEVEL` up: debug, info, warn, error")
+	f.StringVar(&l.format, "log-format", "auto",
+		"`FORMAT` of the log: json, text or auto; auto is text on a terminal, JSON lines elsewhere")
+}
+
+// addLimits declares every limit, those of time among timing.
+func addLimits(limits, timing *pflag.FlagSet, o *reactor.Options) {
 	ports := map[string]pflag.Value{"data-ports": &o.DataPorts, "keyed-ports": &o.KeyedPorts}
 	for _, row := range o.Limits.Table() {
 		switch p := row.Value.(type) {
 		case *int:
-			f.IntVar(p, row.Flag, *p, row.Help)
+			limits.IntVar(p, row.Flag, *p, row.Help)
 		case *int64:
-			f.Var((*limit.Size)(p), row.Flag, row.Help)
+			limits.Var((*limit.Size)(p), row.Flag, row.Help)
 		case *time.Duration:
-			f.DurationVar(p, row.Flag, *p, row.Help)
+			timing.DurationVar(p, row.Flag, *p, row.Help)
 		default:
-			f.Var(ports[row.Flag], row.Flag, row.Help)
+			limits.Var(ports[row.Flag], row.Flag, row.Help)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"net"
 	"os"
@@ -54,34 +55,26 @@ func (s *ftpScene) interactive(name string, args ...string) {
 }
 
 func withFtplib(s *ftpScene) {
-	s.run("python3", s.program("python_ftplib.py"), s.host, s.port, s.folder)
-	s.afterProgram()
+	s.program("python3", "python_ftplib.py")
 }
 
 func withNetFTP(s *ftpScene) {
-	s.run("perl", s.program("netftp.pl"), s.host, s.port, s.folder)
-	s.afterProgram()
+	s.program("perl", "netftp.pl")
 }
 
 func withBasicFTP(s *ftpScene) {
-	s.run("node", s.program("basicftp.js"), s.host, s.port, s.folder)
-	s.afterProgram()
+	s.program("node", "basicftp.js")
 	s.sameTree("tree", "tree")
 	s.sameTree("up", "up")
 }
 
-// program is the path of a test program in testdata.
-func (s *ftpScene) program(name string) string {
+// program runs a program of testdata and checks what each of them leaves behind. They check
+// listings and sizes themselves.
+func (s *ftpScene) program(interpreter, name string) {
 	s.Helper()
 	path, err := filepath.Abs(filepath.Join("testdata", "ftp", name))
 	s.check(err)
-	return path
-}
-
-// afterProgram checks what each program of testdata leaves behind. The programs check listings and
-// sizes themselves.
-func (s *ftpScene) afterProgram() {
-	s.Helper()
+	s.run(interpreter, path, s.host, s.port, s.folder, string(s.security))
 	s.downloaded(hardName)
 	s.resumedDown()
 	s.resumedUp()
@@ -91,8 +84,12 @@ func (s *ftpScene) afterProgram() {
 
 func withRclone(s *ftpScene) {
 	password := strings.TrimSpace(s.run("rclone", "obscure", "x"))
+	encrypt := map[ftpSecurity]string{
+		explicitTLS: ",explicit_tls=true,no_check_certificate=true",
+		implicitTLS: ",tls=true,no_check_certificate=true",
+	}[s.security]
 	remote := ":ftp,host=" + s.host + ",port=" + s.port + ",user=anonymous,pass=" + password +
-		":" + s.folder
+		encrypt + ":" + s.folder
 	config := filepath.Join(s.local, "rclone.conf")
 	s.write(config, nil)
 	rclone := func(args ...string) string {
@@ -221,7 +218,19 @@ func withBusybox(s *ftpScene) {
 }
 
 func withJlaffaye(s *ftpScene) {
-	c, err := ftp.Dial(net.JoinHostPort(s.host, s.port), ftp.DialWithTimeout(time.Minute))
+	config := &tls.Config{InsecureSkipVerify: true}
+	if s.security == explicit12 {
+		config.MaxVersion = tls.VersionTLS12
+	}
+	options := []ftp.DialOption{ftp.DialWithTimeout(time.Minute)}
+	switch s.security {
+	case explicitTLS, explicit12:
+		options = append(options, ftp.DialWithExplicitTLS(config))
+	case implicitTLS:
+		options = append(options, ftp.DialWithTLS(config))
+	case inClear:
+	}
+	c, err := ftp.Dial(net.JoinHostPort(s.host, s.port), options...)
 	s.check(err)
 	defer c.Quit()
 	s.check(c.Login("anonymous", "x"), c.ChangeDir(s.folder))

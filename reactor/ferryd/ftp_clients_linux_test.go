@@ -23,7 +23,20 @@ type ftpClient struct {
 	// needs are its programs, and commands that find out whether a library is there.
 	needs []string
 	run   func(*ftpScene)
+	// secure is how it may be told to encrypt its connections.
+	secure []ftpSecurity
 }
+
+// ftpSecurity is how a client encrypts its connections.
+type ftpSecurity string
+
+const (
+	inClear ftpSecurity = ""
+	// explicitTLS begins in clear and sends AUTH TLS, implicitTLS begins with TLS.
+	explicitTLS ftpSecurity = "tls"
+	explicit12  ftpSecurity = "tls1.2"
+	implicitTLS ftpSecurity = "ftps"
+)
 
 // TestRealFTPClients runs the FTP clients that people have, where FERRY_CLIENTS is set:
 //
@@ -33,49 +46,67 @@ type ftpClient struct {
 // FERRY_TEST_FTP_ROOT=FOLDER they meet another server, which must let anonymous write in that
 // folder.
 func TestRealFTPClients(t *testing.T) {
-	address, root := startFTP(t)
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		t.Fatal(err)
+	server := ftpServer{address: os.Getenv("FERRY_TEST_FTP"), root: os.Getenv("FERRY_TEST_FTP_ROOT")}
+	if server.address == "" {
+		server = startFTP(t, "--ftp-active")
 	}
 	for _, c := range ftpClients {
-		t.Run(c.name, func(t *testing.T) {
-			for _, need := range c.needs {
-				out, err := exec.CommandContext(t.Context(), "sh", "-c", need).CombinedOutput()
-				if err == nil {
-					continue
-				}
-				if os.Getenv("FERRY_CLIENTS") == "required" {
-					t.Fatalf("%s is not installed: %v\n%s", c.name, err, out)
-				}
-				t.Skipf("%s is not installed", c.name)
-			}
-			s := &ftpScene{
-				T: t, host: host, port: port, folder: c.name, disk: filepath.Join(root, c.name),
-				local: t.TempDir(),
-			}
-			s.seed()
-			c.run(s)
-		})
+		t.Run(c.name, func(t *testing.T) { server.meet(t, c, inClear) })
 	}
 }
 
-// startFTP returns the address of an FTP server and the folder that it serves. Anonymous may do
-// everything there, and active mode is on.
-func startFTP(t *testing.T) (address, root string) {
-	t.Helper()
-	if address = os.Getenv("FERRY_TEST_FTP"); address != "" {
-		return address, os.Getenv("FERRY_TEST_FTP_ROOT")
+// TestRealFTPClientsOverTLS runs those that can in TLS, with a server that refuses what is not.
+func TestRealFTPClientsOverTLS(t *testing.T) {
+	server := startFTP(t, "--tls", "require", "--state", "state", "--ftps", "0")
+	for _, c := range ftpClients {
+		for _, security := range c.secure {
+			t.Run(c.name+"/"+string(security), func(t *testing.T) { server.meet(t, c, security) })
+		}
 	}
+}
+
+// meet runs a client.
+func (server *ftpServer) meet(t *testing.T, c ftpClient, security ftpSecurity) {
+	for _, need := range c.needs {
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", need).CombinedOutput()
+		if err == nil {
+			continue
+		}
+		if os.Getenv("FERRY_CLIENTS") == "required" {
+			t.Fatalf("%s is not installed: %v\n%s", c.name, err, out)
+		}
+		t.Skipf("%s is not installed", c.name)
+	}
+	host, port, err := net.SplitHostPort(server.address)
+	folder := c.name + string(security)
+	s := &ftpScene{
+		T: t, host: host, port: port, scheme: "ftp", security: security, folder: folder,
+		disk: filepath.Join(server.root, folder), local: t.TempDir(),
+		certificate: filepath.Join(filepath.Dir(server.root), "state", "cert.pem"),
+	}
+	s.check(err)
+	if security == implicitTLS {
+		s.scheme, s.port = "ftps", server.implicit
+	}
+	s.seed()
+	c.run(s)
+}
+
+// ftpServer is an FTP server: its address, its port for implicit TLS, and the folder that it
+// serves. Anonymous may do everything there.
+type ftpServer struct{ address, implicit, root string }
+
+func startFTP(t *testing.T, flags ...string) ftpServer {
+	t.Helper()
 	if os.Getenv("FERRY_CLIENTS") == "" {
 		t.Skip("FERRY_CLIENTS is not set")
 	}
 	dir := t.TempDir()
-	root = filepath.Join(dir, "root")
+	root := filepath.Join(dir, "root")
 	if err := errors.Join(os.Mkdir(root, 0o777), os.Chmod(root, 0o777)); err != nil {
 		t.Fatal(err)
 	}
-	p, err := startServer(dir, "--", "--ftp", "0", "--ftp-active")
+	p, err := startServer(dir, append([]string{"--", "--ftp", "0"}, flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,13 +116,19 @@ func startFTP(t *testing.T) (address, root string) {
 			t.Errorf("ferryd ended with status %d: %v", status, err)
 		}
 	})
-	return p.address, root
+	line, err := p.log.last("server started")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ftpServer{p.address, fmt.Sprint(line["ftps_port"]), root}
 }
 
 // ftpScene is one client's folder on the server and on this side.
 type ftpScene struct {
 	*testing.T
-	host, port string
+	host, port, scheme string
+	security           ftpSecurity
+	certificate        string
 	// folder is the client's own on the server, disk is where it lies.
 	folder, disk string
 	local        string
@@ -171,7 +208,7 @@ func (s *ftpScene) read(path string) []byte {
 
 // url is the URL of a path below the client's folder, whose escapes are already there.
 func (s *ftpScene) url(path string) string {
-	return fmt.Sprintf("ftp://%s:%s/%s/%s", s.host, s.port, s.folder, path)
+	return fmt.Sprintf("%s://%s:%s/%s/%s", s.scheme, s.host, s.port, s.folder, path)
 }
 
 // run runs a client in local and returns its output. It must end with status 0.

@@ -24,11 +24,11 @@ func newUserCommand() *cobra.Command {
 	var u userFlags
 	c := &cobra.Command{
 		Use:   "user",
-		Short: "Edit the file of those who may log in (--users)",
-		Long: `Edit the file of those who may log in, which ferryd reads by --users.
+		Short: "Edit the file of users (--users)",
+		Long: `Edit the file of users that ferryd --users reads.
 
-A password is asked for twice at a terminal, and otherwise read from the first line of standard
-input or of --password-file. A running server reads the file again on SIGHUP.`,
+At a terminal a new password is asked for twice. Otherwise it is the first line of standard input or
+of --password-file. SIGHUP makes a running server reload the file.`,
 		Args: func(*cobra.Command, []string) error {
 			return usageError{errors.New("give one of user add, passwd, rm and list")}
 		},
@@ -50,8 +50,8 @@ input or of --password-file. A running server reads the file again on SIGHUP.`,
 		return login.Add(u.file, name, password, rights)
 	})
 	add.Flags().StringVar(&u.rights, "rights", "/:rw",
-		"what the user may do, as `PATH:MODE` with the modes r, w, rw and -; "+
-			"the longest path decides, w alone is a drop box")
+		"rights as `PATH:MODE`, separated by spaces: r read, rw read and change, w add "+
+			"files only, - nothing; the longest path decides")
 	passwd := userCommand("passwd NAME", "Change a user's password",
 		func(c *cobra.Command, name string) error {
 			password, err := u.readPassword(c)
@@ -68,7 +68,7 @@ input or of --password-file. A running server reads the file again on SIGHUP.`,
 		return login.Remove(u.file, name)
 	})
 	list := &cobra.Command{
-		Use: "list", Short: "List the users with their kind of password and their rights",
+		Use: "list", Short: "List users, kinds of password and rights",
 		Args: func(_ *cobra.Command, args []string) error { return wantArgs(args, 0, "user list") },
 		RunE: func(c *cobra.Command, _ []string) error { return u.list(c.OutOrStdout()) },
 	}

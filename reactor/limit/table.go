@@ -61,8 +61,8 @@ func (c *Counts) table() []Row {
 			"the port reply is delayed, first come, first served; classic has two ports",
 			"nothing: status has its own ports",
 		},
-		"data ports per reactor, or a range for all, for firewalls; a client address has one " +
-			"offer per port at a time, and each takes a millisecond",
+		"data ports per reactor, or a range for all; firewalls need a range, a client address " +
+			"has one offer per port at a time, and each takes a millisecond",
 	}, {
 		nil, "keyed-ports", 4, 0, 4,
 		Seen{"nothing", "nothing; with 0, `hello 1` is answered like any unknown command"},
@@ -70,8 +70,8 @@ func (c *Counts) table() []Row {
 			"range of --data-ports gives it a sixteenth",
 	}, {
 		&c.Sessions, "max-sessions", 0, 0, countMost, refused,
-		"concurrent control connections, each with a descriptor (default 10,000 for 9,000 " +
-			"clients and a reserve, or half the descriptors)",
+		"concurrent control connections; each uses a descriptor, and the default is at most half " +
+			"of them (default up to 10,000)",
 	}, {
 		&c.SessionsPerAddress, "max-sessions-per-address", 9_500, 1, countMost, refused,
 		"the same for one client address; a whole lab may share one behind a router",
@@ -160,7 +160,7 @@ func (s *Sizes) table() []Row {
 	}, {
 		&s.FreeBytes, "min-free", 256 << 20, 0, sizeMost,
 		Seen{"the put is reset", "452, and the data connection is reset"},
-		"disk space that uploads leave free, so that a full disk breaks nothing else; announced " +
+		"disk space that uploads leave free; a full disk breaks other programs, too; announced " +
 			"uploads of one address reserve at most half of the rest",
 	}, {
 		&s.SumBytes, "max-sum", 1 << 40, 0, sizeMost,
@@ -222,6 +222,6 @@ func (t *Times) table() []Row {
 	}, {
 		&t.DrainTimeout, "drain-timeout", int64(30 * time.Second), timeLeast, timeMost,
 		Seen{"the data connection is reset", "421, and the data connection is reset"},
-		"let running transfers finish for this long after SIGTERM; supervisors wait that long",
+		"time for running transfers to finish after SIGTERM; supervisors wait that long",
 	}}
 }

@@ -1,22 +1,9 @@
 package limit
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
-
-// The README has the generated table of limits.
-func TestReadmeHasTableOfLimits(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(text), "\n\n"+Markdown()+"\n") {
-		t.Errorf("the README lacks this table:\n%s", Markdown())
-	}
-}
 
 // Every row is complete and points to a field of its own, and the defaults are valid.
 func TestTableIsComplete(t *testing.T) {

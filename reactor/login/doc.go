@@ -1,6 +1,6 @@
-// Package login knows who may log in: users, their passwords and their rights. It reads and edits
-// users files, checks passwords directly or by SCRAM-SHA-256 (RFC 5802, RFC 7677), and slows down
-// those who guess. It has no connections and no clock.
+// Package login manages users, their passwords and their rights. It reads and edits users files,
+// checks passwords directly or by SCRAM-SHA-256 (RFC 5802, RFC 7677), and delays repeated attempts.
+// It has no connections and no clock.
 //
 // A users file has one user per line:
 //

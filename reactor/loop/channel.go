@@ -33,6 +33,8 @@ type Channel interface {
 	CloseWrite()
 	// SetReset makes Close, and the end of this process, reset the connection or not.
 	SetReset(on bool)
+	// AckSoon has what arrives next acknowledged without delay.
+	AckSoon()
 	// Close ends the connection.
 	Close()
 
@@ -119,6 +121,9 @@ func (c *Plain) SetReset(on bool) {
 	}
 	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &l)
 }
+
+// AckSoon implements Channel.
+func (c *Plain) AckSoon() { ackSoon(c.fd) }
 
 // Empty implements Channel.
 func (c *Plain) Empty() bool {

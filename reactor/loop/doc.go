@@ -1,5 +1,5 @@
-// Package loop is the event loop under ferry's server: one goroutine on which everything that is
-// state lives. It knows nothing of files or protocols.
+// Package loop is the event loop of ferry's server: one goroutine that owns all state. It knows
+// nothing of files or protocols.
 //
 // Control connections belong to a gnet engine and are seen through Control. Listening sockets for
 // data and data connections are plain non-blocking sockets in the loop's own watcher (an epoll
@@ -12,9 +12,9 @@
 //  3. calls the owners of expired deadlines,
 //  4. gives every queued Mover one quantum.
 //
-// TLS is crypto/tls over a connection in memory that belongs to the loop: records go in from the
-// socket and come out to it. A handshake runs on a goroutine of its own, since crypto/tls cannot go
-// on with one after a read of nothing; two compute at once. Afterwards everything is on the loop.
+// TLS is crypto/tls over a connection in memory that belongs to the loop, which moves records
+// between it and the socket. A handshake runs on a goroutine of its own, because crypto/tls cannot
+// resume one after a read without data; two compute at once. After it everything is on the loop.
 //
 // Everything is owned by the loop's goroutine unless its comment says otherwise. Other goroutines
 // may call Post, Order and End.

@@ -50,6 +50,7 @@ func (e *engine) register() error {
 		return err
 	}
 	registered := <-result
+	<-result // it is closed once theirs is
 	if registered.Err != nil {
 		closeDescriptor(ours)
 		return registered.Err

@@ -42,6 +42,8 @@ func makeOurs(fd int) error {
 
 func acceptWithBytes(int) {}
 
+func ackSoon(int) {}
+
 // unsent is not known here, so a reader counts by what the socket takes.
 func unsent(int) int64 { return 0 }
 

@@ -80,6 +80,7 @@ func (c *TLSChannel) Ready(what Readiness) {
 func (c *TLSChannel) sendHandshake(p []byte) {
 	c.loop.sealed = append(c.loop.sealed, p...)
 	c.settle(false)
+	c.under.AckSoon()
 }
 
 // awaitHandshake implements the transport of Handshake.
@@ -279,6 +280,9 @@ func (c *TLSChannel) Splice(*Pipe, int) (int, error) { return 0, ErrNoSplice }
 
 // SetReset implements Channel.
 func (c *TLSChannel) SetReset(on bool) { c.under.SetReset(on) }
+
+// AckSoon implements Channel.
+func (c *TLSChannel) AckSoon() { c.under.AckSoon() }
 
 // Empty implements Channel.
 func (c *TLSChannel) Empty() bool { return c.rests() && c.under.Empty() }

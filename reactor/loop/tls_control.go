@@ -162,6 +162,9 @@ func (s *tlsControl) sendHandshake(p []byte) {
 	if s.c.conn != nil {
 		_, _ = s.c.conn.Write(p)
 	}
+	if s.c.conn != nil { // the write may have failed
+		ackSoon(s.c.conn.Fd())
+	}
 }
 
 // awaitHandshake implements the transport of Handshake. The engine reads by itself.

@@ -1,9 +1,9 @@
-// What basic-ftp does to a server: HOST PORT FOLDER, in the folder of local files.
+// What basic-ftp does to a server: HOST PORT FOLDER SECURITY, in the folder of local files.
 const fs = require("fs")
 const { Readable } = require("stream")
 const ftp = require("basic-ftp")
 
-const [host, port, folder] = process.argv.slice(2)
+const [host, port, folder, security] = process.argv.slice(2)
 const hard = "with space žluť.bin", up = "x with space žluť.bin", part = 100000
 
 function must(good, what) {
@@ -12,7 +12,13 @@ function must(good, what) {
 
 async function main() {
 	const client = new ftp.Client(60000)
-	await client.access({ host, port: Number(port) })
+	await client.access({
+		host, port: Number(port),
+		secure: security === "ftps" ? "implicit" : security !== "",
+		secureOptions: {
+			rejectUnauthorized: false, maxVersion: security === "tls1.2" ? "TLSv1.2" : undefined,
+		},
+	})
 	await client.cd(folder)
 	must(await client.pwd() === "/" + folder, "pwd")
 	const entries = await client.list()

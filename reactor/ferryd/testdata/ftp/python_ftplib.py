@@ -1,5 +1,6 @@
-"""What Python's ftplib does to a server: HOST PORT FOLDER, in the folder of local files."""
+"""What Python's ftplib does to a server: HOST PORT FOLDER SECURITY, in the folder of local files."""
 import ftplib
+import ssl
 import sys
 
 HARD, UP = "with space žluť.bin", "x with space žluť.bin"
@@ -11,9 +12,19 @@ def must(good, *said):
         sys.exit(f"failed: {said!r}")
 
 
-ftp = ftplib.FTP(timeout=20)
+secure = sys.argv[4]
+if secure:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if secure == "tls1.2":
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    ftp = ftplib.FTP_TLS(timeout=20, context=context)
+else:
+    ftp = ftplib.FTP(timeout=20)
 ftp.connect(sys.argv[1], int(sys.argv[2]))
 ftp.login()
+if secure:
+    ftp.prot_p()
 ftp.cwd(sys.argv[3])
 must(ftp.pwd() == "/" + sys.argv[3], ftp.pwd())
 lines = []

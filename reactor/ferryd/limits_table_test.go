@@ -18,7 +18,7 @@ var stagedLimits = map[string]bool{
 	"--lease-rest": true, "--classic-rest": true,
 }
 
-// limitSigns are what the README's words about base look like in a script.
+// limitSigns are what the words of the table about base look like in a script.
 var limitSigns = []struct{ words, sign *regexp.Regexp }{
 	{
 		regexp.MustCompile(`control is closed`),
@@ -34,7 +34,7 @@ var limitSigns = []struct{ words, sign *regexp.Regexp }{
 // What the table says of a limit is what a client saw when a script ran into it, with real
 // programs: each code of the status exchange, and base's signs. This test holds the table to the
 // scripts, which TestScript runs.
-func TestReadmeLimitsAreMet(t *testing.T) {
+func TestLimitsTableMatchesScripts(t *testing.T) {
 	sections := scriptSections(t)
 	shows := func(flag string, status bool, sign *regexp.Regexp) bool {
 		return slices.ContainsFunc(sections, func(section string) bool {

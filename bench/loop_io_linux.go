@@ -2,7 +2,6 @@ package bench
 
 import (
 	"errors"
-	"net/netip"
 	"syscall"
 
 	"ferry/client"
@@ -11,31 +10,18 @@ import (
 // pump does what a client's session asks for, until it has to wait.
 func (l *loop) pump(c *loopClient) {
 	for reads := 0; l.perform(c); {
-		goesOn := false
+		more := false
 		switch c.wait {
 		case waitNothing:
-			goesOn = l.idled(c)
+			more = l.becameIdle(c)
 		case waitControl:
-			if c.isSlow() && l.oneConnection && c.phase == phaseBusy {
-				return // its tick reads
-			}
-			goesOn = l.readControl(c, l.scratch)
+			more = l.readControl(c)
 		case waitData, waitEnd:
-			if c.isSlow() && c.wait == waitData {
-				return // its tick reads
-			}
-			goesOn = l.readData(c, l.scratch)
+			more = l.readData(c)
 		case waitSent:
-			b := l.scratch
-			if c.isSlow() { // the head goes at once: the server waits for it
-				if c.dataFD < 0 || c.written >= int64(c.headLen) {
-					return
-				}
-				b = b[:int64(c.headLen)-c.written]
-			}
-			goesOn = l.send(c, b)
+			more = l.send(c)
 		}
-		if !goesOn {
+		if !more {
 			return
 		}
 		if reads++; reads >= readsMax && c.wait != waitNothing {
@@ -48,7 +34,7 @@ func (l *loop) pump(c *loopClient) {
 	}
 }
 
-// perform carries out the session's requests. It says whether the session goes on.
+// perform carries out the session's requests. It says whether the session is still there.
 func (l *loop) perform(c *loopClient) bool {
 	if c.dropData {
 		c.dropData = false
@@ -61,9 +47,9 @@ func (l *loop) perform(c *loopClient) bool {
 	if len(c.say) == 0 || c.wait == waitSent && c.dataFD < 0 {
 		return true
 	}
-	n, again, err := l.poll.write(c.fd, c.say)
+	n, again, err := l.sockets.write(c.fd, c.say)
 	if again || err == nil && n < len(c.say) {
-		err = errors.New("a command did not fit the socket")
+		err = errNoRoom
 	}
 	if err != nil {
 		l.fail(c, c.lost(err))
@@ -74,8 +60,24 @@ func (l *loop) perform(c *loopClient) bool {
 	return true
 }
 
-// readControl reads control into b and has the protocol take it.
-func (l *loop) readControl(c *loopClient, b []byte) (goesOn bool) {
+var errNoRoom = errors.New("a command did not fit the socket")
+
+// openData makes the data connection that the session asks for.
+func (l *loop) openData(c *loopClient) bool {
+	d := dialing{
+		client: c.index, data: true, port: c.port, from: l.source(c),
+		sends: c.job.kind == KindPut || c.headLen > 0,
+	}
+	c.port, c.dat, c.writable = 0, readiness{}, true
+	fd, err := l.sockets.dial(d)
+	if c.dataFD = fd; err != nil {
+		l.fail(c, c.fault(client.ErrNoData, err))
+	}
+	return err == nil
+}
+
+// readControl reads control and passes the input to the protocol.
+func (l *loop) readControl(c *loopClient) (more bool) {
 	if len(c.part) > 0 {
 		used, err := c.protocol.control(&c.session, c.part)
 		if err != nil {
@@ -90,8 +92,8 @@ func (l *loop) readControl(c *loopClient, b []byte) (goesOn bool) {
 	if !c.ctl.readable {
 		return false
 	}
-	kept := copy(b, c.part)
-	n, again, err := l.poll.read(c.fd, b[kept:])
+	kept := copy(l.scratch, c.part)
+	n, again, err := l.sockets.read(c.fd, l.scratch[kept:])
 	if again {
 		c.ctl.readable = false
 		return false
@@ -104,43 +106,42 @@ func (l *loop) readControl(c *loopClient, b []byte) (goesOn bool) {
 		}
 		return c.wait == waitNothing
 	}
-	if n < len(b)-kept && !c.ctl.hung {
+	if kept+n < len(l.scratch) && !c.ctl.hung {
 		c.ctl.readable = false
 	}
 	c.deadline = l.now + l.Timeout
-	used, err := c.protocol.control(&c.session, b[:kept+n])
+	used, err := c.protocol.control(&c.session, l.scratch[:kept+n])
 	if err != nil {
 		l.fail(c, err)
 		return false
 	}
-	c.part = append(c.part[:0], b[used:kept+n]...)
+	c.part = append(c.part[:0], l.scratch[used:kept+n]...)
 	return true
 }
 
-// readData reads the data connection into b and has the protocol take it.
-func (l *loop) readData(c *loopClient, b []byte) (goesOn bool) {
+// readData reads the data connection and passes the input to the protocol.
+func (l *loop) readData(c *loopClient) (more bool) {
 	if !c.dat.readable {
 		return false
 	}
-	n, again, err := l.poll.read(c.dataFD, b)
+	n, again, err := l.sockets.read(c.dataFD, l.scratch)
 	if again {
 		c.dat.readable = false
 		return false
 	}
 	c.deadline = l.now + l.Timeout
 	if n > 0 {
-		if n < len(b) && !c.dat.hung {
+		if n < len(l.scratch) && !c.dat.hung {
 			c.dat.readable = false
 		}
-		err = c.protocol.data(&c.session, b[:n])
+		err = c.protocol.data(&c.session, l.scratch[:n])
 	} else {
 		err = l.dataEnded(c, err)
 	}
 	if err != nil {
 		l.fail(c, err)
-		return false
 	}
-	return true
+	return err == nil
 }
 
 // dataEnded tells a connection that was never made from one that ended.
@@ -156,12 +157,12 @@ func (l *loop) dataEnded(c *loopClient, cause error) error {
 	return c.protocol.dataEnded(&c.session, cause)
 }
 
-// send writes what comes next of command, head and content, at most as much as b holds.
-func (l *loop) send(c *loopClient, b []byte) (goesOn bool) {
+// send writes what comes next of command, head and content.
+func (l *loop) send(c *loopClient) (more bool) {
 	if !c.writable {
 		return false
 	}
-	fd, said := c.dataFD, 0
+	b, fd, said := l.scratch, c.dataFD, 0
 	if fd < 0 {
 		fd, said = c.fd, copy(b, c.say)
 	}
@@ -175,7 +176,7 @@ func (l *loop) send(c *loopClient, b []byte) (goesOn bool) {
 		total += c.job.size
 	}
 	if n > 0 {
-		wrote, again, err := l.poll.write(fd, b[:n])
+		wrote, again, err := l.sockets.write(fd, b[:n])
 		switch {
 		case err != nil:
 			return l.cutOff(c, err)
@@ -183,7 +184,7 @@ func (l *loop) send(c *loopClient, b []byte) (goesOn bool) {
 			c.writable = false
 			return false
 		case wrote < said:
-			l.fail(c, c.lost(errors.New("a command did not fit the socket")))
+			l.fail(c, c.lost(errNoRoom))
 			return false
 		}
 		c.say = c.say[:0]
@@ -196,13 +197,13 @@ func (l *loop) send(c *loopClient, b []byte) (goesOn bool) {
 	}
 	c.protocol.sent(&c.session)
 	if c.wait == waitEnd {
-		l.poll.closeWrite(c.dataFD) // if the connection ended, the read says so
+		l.sockets.closeWrite(c.dataFD) // if the connection ended, the read says so
 	}
 	return true
 }
 
 // cutOff ends a content that could not be sent.
-func (l *loop) cutOff(c *loopClient, cause error) (goesOn bool) {
+func (l *loop) cutOff(c *loopClient, cause error) (more bool) {
 	c.writable = false
 	err := error(nil)
 	if c.dataFD < 0 {
@@ -214,52 +215,4 @@ func (l *loop) cutOff(c *loopClient, cause error) (goesOn bool) {
 		l.fail(c, err)
 	}
 	return err == nil
-}
-
-// openData makes the data connection that the session asks for.
-func (l *loop) openData(c *loopClient) bool {
-	d := dialing{
-		client: c.index, data: true, port: c.port, from: l.source(c),
-		receiveBuffer: c.receiveBuffer(), sends: c.job.kind == KindPut || c.headLen > 0,
-	}
-	c.port, c.dat, c.writable = 0, readiness{}, true
-	fd, err := l.poll.dial(d)
-	if c.dataFD = fd; err != nil {
-		l.fail(c, c.fault(client.ErrNoData, err))
-	}
-	return err == nil
-}
-
-// source is the address that a client connects from.
-func (l *loop) source(c *loopClient) netip.Addr {
-	return sourceAddress(l.number(c), l.Sources)
-}
-
-// number is a client's number among all clients of the step.
-func (l *loop) number(c *loopClient) int { return l.First + int(c.index)*max(l.Stride, 1) }
-
-func (c *loopClient) receiveBuffer() int {
-	if c.group == groupSlowReader {
-		return slowBuffer
-	}
-	return 0
-}
-
-func (l *loop) closeData(c *loopClient) {
-	if c.dataFD >= 0 {
-		l.poll.close(c.dataFD)
-		c.dataFD = -1
-	}
-}
-
-// hangUp closes a client's connections.
-func (l *loop) hangUp(c *loopClient) {
-	l.closeData(c)
-	if c.fd >= 0 {
-		l.poll.close(c.fd)
-		c.fd = -1
-	}
-	c.in.giveBack()
-	c.phase, c.wait, c.port, c.dropData = phaseAway, waitNothing, 0, false
-	c.say, c.part = c.say[:0], c.part[:0]
 }

@@ -1,8 +1,9 @@
 package bench
 
 import (
-	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"time"
 
 	"ferry/client"
@@ -12,19 +13,18 @@ import (
 type loopClient struct {
 	session
 	index      int32
-	fd, dataFD int32 // handles of control and data connection, -1 if there is none
+	fd, dataFD int32 // of control and data connection, -1 if there is none
 	phase      phase
-	group      group
+	idles      bool // it makes no transfers
 	ctl, dat   readiness
 	writable   bool // of the connection that content is sent to
-	// again means that it is queued to read more; opens, that connect waits for its session.
-	again, opens bool
+	again      bool // it is queued to read more
+	awaited    bool // connect or close waits for it
 	// hasJob means that pending starts once the session is open.
 	hasJob  bool
 	pending job
-	part    []byte // input of control that makes no whole answer yet
+	part    []byte // an incomplete answer on control
 	written int64  // bytes of head and content
-	rest    time.Duration
 
 	intended time.Duration // when the job was due to start
 	deadline time.Duration
@@ -32,13 +32,13 @@ type loopClient struct {
 	ended    time.Duration // when its last job of the run ended, negative for none
 }
 
-// readiness is what events said of a connection and no read has used up. hung means that the end
-// may have come, so that a short read is no sign of emptiness.
+// readiness is what events reported of a connection and no read has consumed yet. hung means that
+// the peer may have closed it, so a short read does not mean that it is empty.
 type readiness struct{ readable, hung bool }
 
 func (r *readiness) add(e event) {
-	r.readable = r.readable || e.readable
-	r.hung = r.hung || e.ended
+	r.readable = r.readable || e.readable()
+	r.hung = r.hung || e.ended()
 }
 
 // phase is the state of a client's connection.
@@ -53,50 +53,6 @@ const (
 	phaseBusy
 	phaseLeaving
 )
-
-// group is what a client is for.
-type group uint8
-
-const (
-	groupLoad group = iota
-	groupIdle
-	groupSlowReader
-	groupSlowSender
-)
-
-func (c *loopClient) isSlow() bool { return c.group >= groupSlowReader }
-
-// connect opens the sessions that outlive transfers. What fails is in the record of the next run.
-func (l *loop) connect(ctx context.Context) {
-	defer l.watch(ctx)()
-	next := 0
-	if !l.keeps {
-		next = l.Clients
-	}
-	begin := l.clock()
-	for (next < len(l.clients) || l.awaited > 0) && !l.cancelled {
-		for next < len(l.clients) && l.awaited < dialsMax {
-			due := l.Ramp * time.Duration(next) / time.Duration(len(l.clients))
-			if due > l.clock()-begin {
-				break
-			}
-			c := &l.clients[next]
-			next++
-			c.opens = true
-			l.awaited++
-			l.dial(c)
-		}
-		l.round(min(l.untilNext(l.clock()), restMin))
-	}
-}
-
-// opened tells connect that it need not wait for the client any more.
-func (l *loop) opened(c *loopClient) {
-	if c.opens {
-		c.opens = false
-		l.awaited--
-	}
-}
 
 // work starts the client's next job, in its session or in a new one.
 func (l *loop) work(c *loopClient, intended time.Duration) {
@@ -118,20 +74,24 @@ func (l *loop) work(c *loopClient, intended time.Duration) {
 func (l *loop) dial(c *loopClient) {
 	c.reset()
 	c.part, c.ctl, c.phase, c.deadline = c.part[:0], readiness{}, phaseDialing, l.clock()+l.Timeout
-	fd, err := l.poll.dial(dialing{
+	fd, err := l.sockets.dial(dialing{
 		client: c.index, port: l.control, from: l.source(c), sends: true,
-		receiveBuffer: c.receiveBuffer(),
 	})
 	if c.fd = fd; err != nil {
 		l.fail(c, l.connectError(err))
 	}
 }
 
+// source is the address that a client connects from.
+func (l *loop) source(c *loopClient) netip.Addr {
+	return sourceAddress(l.First+int(c.index)*max(l.Stride, 1), l.Sources)
+}
+
 func (l *loop) connectError(cause error) error {
 	return &client.Error{Name: l.Site.Address, Kind: client.ErrConnect, Err: cause}
 }
 
-// startJob has the protocol start the pending job.
+// startJob starts the pending job.
 func (l *loop) startJob(c *loopClient) {
 	c.hasJob = false
 	c.take(c.pending)
@@ -145,30 +105,32 @@ func (l *loop) startJob(c *loopClient) {
 	}
 }
 
-// happened notes an event and goes on with the client.
-func (l *loop) happened(c *loopClient, e event) {
+// handle notes an event and continues with its client.
+func (l *loop) handle(e event) {
+	c, data := &l.clients[e.Fd], e.Pad == padData
 	switch {
-	case e.data && c.dataFD < 0, !e.data && c.fd < 0:
+	case data && c.dataFD < 0, !data && c.fd < 0:
 		return // of a connection that was closed since
-	case e.data:
+	case data:
 		c.dat.add(e)
-		c.writable = c.writable || e.writable
-	case c.phase == phaseDialing && e.failed:
-		l.fail(c, l.connectError(l.poll.dialError(c.fd)))
+		c.writable = c.writable || e.writable()
+	case c.phase == phaseDialing && e.failed():
+		l.fail(c, l.connectError(l.sockets.dialError(c.fd)))
 		return
 	case c.phase == phaseDialing:
-		c.phase, c.ctl = phaseOpening, readiness{e.readable, e.ended}
+		c.phase = phaseOpening
+		c.ctl.add(e)
 		c.protocol.open(&c.session)
 	default:
 		c.ctl.add(e)
-		c.writable = c.writable || c.dataFD < 0 && e.writable
+		c.writable = c.writable || c.dataFD < 0 && e.writable()
 	}
 	l.pump(c)
 }
 
-// idled goes on with a client whose session became idle: it was opened, or its transfer is
-// complete, or it was ended.
-func (l *loop) idled(c *loopClient) (goesOn bool) {
+// becameIdle continues with a client whose session was opened, completed its transfer or ended. It
+// says whether the session has more to do.
+func (l *loop) becameIdle(c *loopClient) bool {
 	switch c.phase {
 	case phaseOpening:
 		return l.ready(c)
@@ -177,20 +139,18 @@ func (l *loop) idled(c *loopClient) (goesOn bool) {
 	case phaseLeaving:
 		l.left(c, nil)
 	case phaseReady:
-		l.overhear(c)
+		l.checkIdle(c)
 	default:
 	}
 	return false
 }
 
-// ready has a session that is open do what it is for.
-func (l *loop) ready(c *loopClient) (goesOn bool) {
-	c.phase, c.rest = phaseReady, 0
-	l.opened(c)
+// ready starts the pending job of a client whose session was opened.
+func (l *loop) ready(c *loopClient) (more bool) {
+	c.phase = phaseReady
+	l.settle(c)
 	switch {
-	case c.isSlow():
-		c.pending = l.slow.job(l, c)
-	case c.group == groupIdle:
+	case c.idles:
 		c.say, c.part = nil, nil
 		return false
 	case !c.hasJob:
@@ -203,25 +163,17 @@ func (l *loop) ready(c *loopClient) (goesOn bool) {
 	return c.phase == phaseBusy || c.phase == phaseLeaving
 }
 
-// finish counts a transfer that succeeded and goes on to the next one.
-func (l *loop) finish(c *loopClient) (goesOn bool) {
+// finish counts a transfer that succeeded and continues with the next one.
+func (l *loop) finish(c *loopClient) (more bool) {
 	c.phase = phaseReady
 	if c.over {
 		l.hangUp(c)
-	}
-	switch {
-	case c.isSlow() && c.phase == phaseReady:
-		return l.ready(c)
-	case c.isSlow():
-		l.dial(c)
-		return false
 	}
 	now, bytes := l.clock(), c.job.size
 	if c.job.kind == KindList {
 		bytes = c.in.got
 	}
 	l.count(c, now, bytes)
-	c.rest = 0
 	if l.Scenario.Churn && c.phase == phaseReady {
 		c.protocol.quit(&c.session)
 		c.phase = phaseLeaving
@@ -237,8 +189,6 @@ func (l *loop) count(c *loopClient, now time.Duration, bytes int64) {
 	r.jobs.done(int(c.index), &c.job, nil)
 	r.record.ended(c.job.kind, now-r.begin, now-c.intended, bytes)
 	c.ended = now
-	r.progress.transfers.Add(1)
-	r.progress.bytes.Add(bytes)
 }
 
 // next ends a client's job.
@@ -247,7 +197,7 @@ func (l *loop) next(c *loopClient, now time.Duration) {
 	l.release(c, now)
 }
 
-// left goes on after the end of a session.
+// left continues after the end of a session.
 func (l *loop) left(c *loopClient, err error) {
 	storm := c.job.kind == KindConnect && l.run != nil
 	if storm && err != nil {
@@ -255,8 +205,8 @@ func (l *loop) left(c *loopClient, err error) {
 		return
 	}
 	l.hangUp(c)
+	l.settle(c)
 	if l.run == nil {
-		l.awaited--
 		return
 	}
 	now := l.clock()
@@ -266,12 +216,12 @@ func (l *loop) left(c *loopClient, err error) {
 	l.next(c, now)
 }
 
-// overhear reads an idle session: only its end can come.
-func (l *loop) overhear(c *loopClient) {
+// checkIdle reads from an idle session, where nothing but its end is expected.
+func (l *loop) checkIdle(c *loopClient) {
 	if !c.ctl.readable {
 		return
 	}
-	n, again, err := l.poll.read(c.fd, l.scratch)
+	n, again, err := l.sockets.read(c.fd, l.scratch)
 	switch {
 	case again:
 		c.ctl.readable = false
@@ -283,4 +233,67 @@ func (l *loop) overhear(c *loopClient) {
 		return
 	}
 	l.fail(c, c.lost(err))
+}
+
+// fail counts an error and closes the session, since its state is unknown. A client of the load
+// rests before its next job. Failures caused by the end of the run are not errors.
+func (l *loop) fail(c *loopClient, err error) {
+	leaving, begun := c.phase == phaseLeaving, c.phase == phaseBusy
+	working := c.hasJob || begun || leaving
+	l.hangUp(c)
+	l.settle(c)
+	r := l.run
+	switch {
+	case l.cancelled:
+		return // abandon does the rest
+	case r == nil:
+		if !leaving {
+			l.early.add(err)
+		}
+		return
+	}
+	r.record.failures.add(err)
+	l.cancelled = r.span.failed()
+	if c.idles || !working {
+		return
+	}
+	if begun {
+		r.jobs.done(int(c.index), &c.job, err)
+	}
+	c.hasJob, c.ended = false, l.clock()
+	c.phase, c.deadline = phaseResting, c.ended+restAfterError
+}
+
+// late ends a session that has waited too long.
+func (l *loop) late(c *loopClient) {
+	silence := fmt.Errorf("nothing for %v", l.Timeout)
+	switch {
+	case c.phase == phaseDialing:
+		l.fail(c, l.connectError(silence))
+	case c.phase == phaseLeaving:
+		l.left(c, c.fault(client.ErrLost, silence))
+	case c.wait == waitControl:
+		l.fail(c, c.fault(client.ErrLost, silence))
+	default:
+		l.fail(c, c.fault(client.ErrStalled, silence))
+	}
+}
+
+// hangUp closes a client's connections.
+func (l *loop) hangUp(c *loopClient) {
+	l.closeData(c)
+	if c.fd >= 0 {
+		l.sockets.close(c.fd)
+		c.fd = -1
+	}
+	c.in.giveBack()
+	c.phase, c.wait, c.port, c.dropData = phaseAway, waitNothing, 0, false
+	c.say, c.part = c.say[:0], c.part[:0]
+}
+
+func (l *loop) closeData(c *loopClient) {
+	if c.dataFD >= 0 {
+		l.sockets.close(c.dataFD)
+		c.dataFD = -1
+	}
 }
