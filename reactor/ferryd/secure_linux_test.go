@@ -97,6 +97,22 @@ func TestTerminalAsksForTrustAndPassword(t *testing.T) {
 	if status := p.status(); status != 0 {
 		t.Errorf("status %d", status)
 	}
+	// Every session of a batch logs in, and nobody is asked again.
+	for _, name := range []string{"b/1", "b/2", "b/3"} {
+		path := filepath.Join(p.dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.starts(t, "--parallel 3 ann@127.0.0.1")
+	p.types("", `\Apassword of ann@127.0.0.1:\d+: `)
+	p.types("pencil\r", `connected to .*\nftp> `)
+	p.types("put -r b\r", `\n3 files, .*\nftp> `)
+	p.types("\x04", `\n`)
+	p.end()
 	for _, folder := range []string{p.home, p.dir} {
 		out, _ := exec.CommandContext(t.Context(), "grep", "-r", "pencil", folder).Output()
 		if len(out) > 0 {
