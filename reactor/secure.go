@@ -276,7 +276,7 @@ func (p *dataPort) acceptTLS(
 ) {
 	p.r.secureData(c, ip, settings, early, tickets, func(c loop.Channel) {
 		if c == nil {
-			p.r.count.strangers++
+			p.r.count.unauthorized++
 			return
 		}
 		p.accepted(c, ip)
