@@ -34,7 +34,7 @@ func (c *control) CanLogin() error {
 	switch {
 	case c.exchange != Status:
 		return failure(c.target, ErrUnsupported,
-			wording("this server speaks no exchange that has a login"))
+			wording("a login needs the status exchange, which is not spoken here"))
 	case !c.features.Has(codec.FeatureAuth) && c.tls == nil:
 		return failure(c.target, ErrNotAllowed,
 			wording("this server has no login without TLS; --tls or ferrys:// may help"))

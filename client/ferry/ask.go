@@ -39,6 +39,9 @@ func (a *asker) ask(ctx context.Context, question string, secret bool) (string, 
 		}
 		question = question[at:]
 	}
+	if width, height, err := term.GetSize(int(a.in.Fd())); err == nil {
+		_ = a.screen.SetSize(width, height)
+	}
 	var answer string
 	done := make(chan error, 1)
 	go func() {

@@ -114,7 +114,7 @@ func (p *program) addFlags(to *pflag.FlagSet) {
 	to.DurationVar(&p.flags.kept, "kept-lifetime", 30*24*time.Hour,
 		"remove partial downloads after `TIME`; 0: never")
 	to.TextVar(&s.Options.Exchange, "exchange", client.Auto,
-		"speak `WHICH`: auto, status or base, which every server knows")
+		"speak `WHICH`: auto, status, or base, which all know")
 	to.BoolVar(&p.flags.classic, "classic", false,
 		"speak the classic exchange, which has only get and quit")
 	to.Var(&p.flags.ports, "classic-ports",

@@ -53,7 +53,7 @@ func (s *server) place(folder string) string {
 
 func noServer(word string) error {
 	return &usageError{fmt.Errorf("%q has no port, and is no bookmark; a server is HOST PORT, "+
-		"HOST:PORT, PORT on this machine, or ferry://HOST:PORT/PATH; USER@ before the host logs in", word)}
+		"HOST:PORT, PORT on this machine, or ferry://HOST:PORT/PATH", word)}
 }
 
 func badPort(word string) error {

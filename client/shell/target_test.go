@@ -48,7 +48,7 @@ func TestHostAloneUsesStandardPort(t *testing.T) {
 
 func TestInvalidServerIsExplained(t *testing.T) {
 	const forms = " has no port, and is no bookmark; a server is HOST PORT, HOST:PORT, " +
-		"PORT on this machine, or ferry://HOST:PORT/PATH; USER@ before the host logs in"
+		"PORT on this machine, or ferry://HOST:PORT/PATH"
 	const port = ": no port; one is a number from 1 to 65535"
 	for words, want := range map[string]string{
 		"lab": `"lab"` + forms, "h ftp": `"ftp"` + port, "h 70000": `"70000"` + port,

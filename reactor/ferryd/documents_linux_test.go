@@ -124,7 +124,7 @@ func (p *shownPorts) shown(text string) string { return p.swap(text, p.given, p.
 // playSession runs a session's commands, types what is typed at prompts there, and returns what the
 // terminal shows. Passwords, which do not show, are "secret".
 func playSession(t *testing.T, home, dir, session string, p *shownPorts) string {
-	const prompt = `(?m:^)(?:ftp> |Password: |Again: )`
+	const prompt = `(?m:^)(?:ftp> |Password: |Again: |password of .*: |.*\[y/N\] )`
 	typed := regexp.MustCompile(prompt + `(.*)`)
 	var all strings.Builder
 	commands := regexp.MustCompile(`(?m)^\$ .*\n`).FindAllStringIndex(session, -1)
@@ -163,8 +163,9 @@ var masks = []*regexp.Regexp{
 
 	regexp.MustCompile(`(in )[0-9.]+ s \([^)]*/s\)`),
 	regexp.MustCompile(`(data ports  )[0-9,-]+`),
-	regexp.MustCompile(`(connect     ferry )\S+`),
+	regexp.MustCompile(`(connect     ferry (?:--tls NAME@)?)\S+`),
 	regexp.MustCompile(`(connected to )[^;]+`),
+	regexp.MustCompile(`(\b)[0-9a-f]{64}\b`),
 	regexp.MustCompile(`(on all addresses, IPv4)(?: and IPv6| only)`),
 	regexp.MustCompile(`(?m)^((?:\^C)?)[0-9-]{10} [0-9:]{8} `),
 	regexp.MustCompile(`((?:peer|seconds)=)\S+`),

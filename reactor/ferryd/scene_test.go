@@ -75,6 +75,9 @@ func (s *scene) serve(ts *testscript.TestScript, args []string) error {
 	ts.Setenv("PORT", port)
 	_, classic, _ := net.SplitHostPort(p.classic)
 	ts.Setenv("CLASSIC", classic)
+	line, _ := p.log.last("server started")
+	fingerprint, _ := line["certificate_sha256"].(string)
+	ts.Setenv("SHA256", fingerprint)
 	ts.Logf("%s", p.address)
 	return err
 }
@@ -141,7 +144,9 @@ func (s *scene) endServer(ts *testscript.TestScript, _ []string) error {
 }
 
 // ownVariables are what a script sets for the programs, beside what the test has.
-var ownVariables = []string{"HOME", "XDG_CONFIG_HOME", "FERRY_EXCHANGE"}
+var ownVariables = []string{
+	"HOME", "XDG_CONFIG_HOME", "FERRY_EXCHANGE", "FERRY_PASSWORD", "FERRY_TLS_FINGERPRINT", "FERRY_USER",
+}
 
 func (s *scene) fails(ts *testscript.TestScript, args []string) error {
 	if len(args) < 2 {

@@ -78,7 +78,7 @@ func lookAtSources(t *testing.T) {
 // they have:
 //
 //	serve [FLAG...]           start ferryd on a free port of 127.0.0.1, with the folder root as
-//	                          its root; HOST, PORT and LOG are set. It is ended by SIGTERM when
+//	                          its root; HOST, PORT and SHA256 are set. It is ended by SIGTERM when
 //	                          the script ends, and must have the status 0 then
 //	ports                     set PORTS to three free ports for --classic-ports, which lie as
 //	                          classic's do, and FILES and MESSAGES to the last two of them
