@@ -141,7 +141,7 @@ func (s *siege) pass(d time.Duration) {
 }
 
 // leap lets time pass at once, after what the kernel has taken for the server was met: an offer
-// whose connection is there already must not end untaken. It waits for the workers, whose work
+// whose connection is there already must not end unused. It waits for the workers, whose work
 // excuses a transfer that has stalled.
 func (s *siege) leap(d time.Duration) {
 	s.t.Helper()
@@ -229,7 +229,7 @@ func (s *siege) wantLogged(word string, times int) {
 // state is what a server has and holds.
 type state struct {
 	sessions, transfers, addresses, deadlines, keys, keyless int
-	listing, starving, queued, resting                       int
+	listing, lines, queued, resting                          int
 
 	offers, sums, counted, moving, descriptorsFree int64
 	announced, listings, large                     int64
@@ -253,7 +253,7 @@ func (s *siege) state() (now state) {
 			now.keys += len(r.keys.offers)
 			now.keyless += r.keys.pending.Len()
 			now.listing += r.listingsWaiting()
-			now.starving += len(r.starving)
+			now.lines += len(r.lines)
 			now.queued += r.loop.Queued()
 			pipes += r.loop.Pipes.Kept()
 			for _, a := range r.addresses {

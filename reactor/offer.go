@@ -193,9 +193,9 @@ func (o *offer) Expire(*loop.Deadline) {
 		o.r.loop.Deadlines.Set(&o.deadline, o.r.loop.Now+o.r.limiter.Limits.OfferTimeout)
 		return
 	}
-	o.r.count.untaken++
+	o.r.count.offersUnused++
 	if o.transfer != nil {
-		o.transfer.endAs(outcomeUntaken, nil)
+		o.transfer.endAs(outcomeUnused, nil)
 		return
 	}
 	s, waited := o.session, o.state == offerWaiting

@@ -287,7 +287,7 @@ func (p *dataPort) acceptTLS(
 		case c != nil:
 			c.Close()
 		}
-		p.r.count.strangers++
+		p.r.count.unauthorized++
 	})
 }
 
