@@ -79,13 +79,13 @@ var runFigures = []figure{
 	{"lag.p99", unitSeconds, neither, byMedian, "the same, 99th percentile", lag(99)},
 	{"lag.max", unitSeconds, neither, byMax, "the same, maximum", lag(100)},
 	{"server-cpu", unitCPUs, neither, byMedian, "processors that the server uses", serverCPU(wall)},
-	{"server-cpu/transfer", unitSeconds, lower, byMedian, "CPU time per transfer", serverCPU(count)},
-	{"server-cpu/GB", unitSeconds, lower, byMedian, "CPU time per 10^9 bytes", serverCPU(gigabytes)},
+	{"server-cpu/transfer", unitSeconds, lower, byMedian, "CPU per transfer", serverCPU(count)},
+	{"server-cpu/GB", unitSeconds, lower, byMedian, "CPU per 10^9 bytes", serverCPU(gigabytes)},
 	{"server-pss", unitBytes, lower, byMedian, "its peak memory, shared pages divided", pss},
 	{"server-descriptors", unitCount, lower, byMedian, "its descriptors, at most", descriptors},
 	{"server-threads", unitCount, lower, byMedian, "its threads, at most", threads},
 	{"own-cpu", unitCPUs, neither, byMedian, "processors that the harness uses", ownCPU(wall)},
-	{"own-cpu/transfer", unitSeconds, neither, byMedian, "CPU time per transfer", ownCPU(count)},
+	{"own-cpu/transfer", unitSeconds, neither, byMedian, "CPU per transfer", ownCPU(count)},
 	{"own-busy", unitShare, neither, byMedian, "share of time in which it had work", ownBusy},
 }
 
