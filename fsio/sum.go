@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"hash"
 	"io"
 	"sync"
 
@@ -22,24 +21,12 @@ const (
 
 // Digest is a sum of bytes. It is compared with ==.
 type Digest struct {
-	Algo Algo
 	// Size is how many bytes were summed up: fewer than asked for where the file ends earlier.
 	Size int64
-
-	sum [sha256.Size]byte
+	// Hex is the sum in hexadecimal digits, in lower case: 32 of XXH3, in its canonical order, or
+	// 64.
+	Hex string
 }
-
-// Bytes returns the sum: 16 bytes (XXH3 in its canonical order, the first byte being the most
-// significant one) or 32.
-func (d *Digest) Bytes() []byte {
-	if d.Algo == AlgoXXH3 {
-		return d.sum[:16]
-	}
-	return d.sum[:]
-}
-
-// Hex returns the sum as hexadecimal digits in lower case, twice as many as Bytes.
-func (d *Digest) Hex() string { return hex.EncodeToString(d.Bytes()) }
 
 // ErrStopped is what a sum returns that was told to stop. It comes bare.
 var ErrStopped error = &cause{KindBusy, "told to stop"}
@@ -69,11 +56,11 @@ func SumPart(stop func() bool, p Part, a Algo) (Digest, error) {
 }
 
 func sum(stop func() bool, r io.ReaderAt, a Algo, off, n int64) (Digest, error) {
-	state, err := newHash(a)
+	state, digits, err := newHash(a)
 	if err != nil {
 		return Digest{}, err
 	}
-	d := Digest{Algo: a}
+	var d Digest
 	for n < 0 || d.Size < n {
 		if stop != nil && stop() {
 			return Digest{}, ErrStopped
@@ -91,12 +78,11 @@ func sum(stop func() bool, r io.ReaderAt, a Algo, off, n int64) (Digest, error) 
 			return Digest{}, err
 		}
 	}
-	finishHash(state, &d)
+	d.Hex = digits()
 	return d, nil
 }
 
-// add adds a piece of n bytes.
-func add(state hash.Hash, r io.ReaderAt, off, n int64) (got int, err error) {
+func add(state io.Writer, r io.ReaderAt, off, n int64) (got int, err error) {
 	buffer := sumPieces.Get().(*[]byte)
 	defer sumPieces.Put(buffer)
 	got, err = r.ReadAt((*buffer)[:n], off)
@@ -104,22 +90,18 @@ func add(state hash.Hash, r io.ReaderAt, off, n int64) (got int, err error) {
 	return got, err
 }
 
-func newHash(a Algo) (hash.Hash, error) {
+func newHash(a Algo) (state io.Writer, digits func() string, err error) {
 	switch a {
 	case AlgoXXH3:
-		return xxh3.New(), nil
+		h := xxh3.New()
+		return h, func() string {
+			sum := h.Sum128().Bytes()
+			return hex.EncodeToString(sum[:])
+		}, nil
 	case AlgoSHA256:
-		return sha256.New(), nil
+		h := sha256.New()
+		return h, func() string { return hex.EncodeToString(h.Sum(nil)) }, nil
 	default:
-		return nil, NewError(OpRead, Name{}, errUnsupported)
+		return nil, nil, NewError(OpRead, Name{}, errUnsupported)
 	}
-}
-
-func finishHash(state hash.Hash, d *Digest) {
-	if h, ok := state.(*xxh3.Hasher); ok {
-		sum := h.Sum128().Bytes()
-		copy(d.sum[:], sum[:])
-		return
-	}
-	state.Sum(d.sum[:0])
 }

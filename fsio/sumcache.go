@@ -28,14 +28,8 @@ type sumKey struct {
 	off, n   int64
 }
 
-// sumsMaxDefault is 4,096 sums, 1 MiB of memory.
-const sumsMaxDefault = 4096
-
-// NewSumCache returns a cache of that many sums at most; zero or less: 4,096.
+// NewSumCache returns a cache of that many sums at most. Each takes some 250 bytes of memory.
 func NewSumCache(sumsMax int) *SumCache {
-	if sumsMax <= 0 {
-		sumsMax = sumsMaxDefault
-	}
 	return &SumCache{Now: time.Now, max: sumsMax, sums: map[sumKey]Digest{}}
 }
 

@@ -10,18 +10,16 @@ import (
 // at a time uses it. Close it before the file.
 type Window struct {
 	file      *File
-	next, end int64     // The range that was not asked for yet.
-	flights   []*flight // A ring; at is the one that Next returns, taken says that it has.
-	at        int
-	taken     bool
+	next, end int64       // The range that was not asked for yet.
+	flights   []chan read // Reads in flight, in order.
+	taken     []byte      // What Next returned, to be read into again.
+	err       error       // What ended the window.
 }
 
-// flight is a read in flight.
-type flight struct {
-	buffer []byte
-	n      int
-	err    error
-	landed chan struct{} // Nil if nothing was asked for.
+// read is the outcome of a read.
+type read struct {
+	data []byte
+	err  error
 }
 
 // NewWindow begins to read from off to end, at most reads pieces of so many bytes at once.
@@ -29,58 +27,54 @@ func NewWindow(f *File, off, end int64, piece, reads int) *Window {
 	w := &Window{file: f, next: off, end: end}
 	for range reads {
 		if w.next < end {
-			w.flights = append(w.flights, &flight{buffer: make([]byte, piece)})
-			w.ask(w.flights[len(w.flights)-1])
+			w.ask(make([]byte, piece))
 		}
 	}
 	return w
 }
 
-// ask begins the next read.
-func (w *Window) ask(f *flight) {
-	off, n := w.next, min(int64(len(f.buffer)), w.end-w.next)
-	if f.landed = nil; n <= 0 {
+// ask begins the next read, if there is one.
+func (w *Window) ask(buffer []byte) {
+	off, n := w.next, min(int64(cap(buffer)), w.end-w.next)
+	if n <= 0 {
 		return
 	}
 	w.next += n
-	f.landed = make(chan struct{})
+	landed := make(chan read, 1)
+	w.flights = append(w.flights, landed)
 	go func() {
-		f.n, f.err = w.file.ReadAt(f.buffer[:n], off)
-		close(f.landed)
+		got, err := w.file.ReadAt(buffer[:n], off)
+		landed <- read{buffer[:got], err}
 	}()
 }
 
 // Next returns the next bytes, good until the next call. At the end, and where the file ends
 // before that, it returns io.EOF; after an error, the same again.
 func (w *Window) Next() ([]byte, error) {
-	if len(w.flights) == 0 {
-		return nil, io.EOF
+	if w.taken != nil {
+		w.ask(w.taken)
+		w.taken = nil
 	}
-	if w.taken {
-		w.ask(w.flights[w.at])
-		w.at, w.taken = (w.at+1)%len(w.flights), false
+	if w.err == nil && len(w.flights) == 0 {
+		w.err = io.EOF
 	}
-	f := w.flights[w.at]
-	if f.landed == nil {
-		return nil, io.EOF
+	if w.err != nil {
+		return nil, w.err
 	}
-	<-f.landed
-	if f.err != nil && !errors.Is(f.err, io.EOF) {
-		return nil, f.err
+	r := <-w.flights[0]
+	w.flights = w.flights[1:]
+	if r.err != nil && (len(r.data) == 0 || !errors.Is(r.err, io.EOF)) {
+		w.err = r.err
+		return nil, w.err
 	}
-	if f.n == 0 {
-		return nil, io.EOF
-	}
-	w.taken = true
-	return f.buffer[:f.n], nil
+	w.taken = r.data
+	return r.data, nil
 }
 
 // Close waits for the reads in flight.
 func (w *Window) Close() {
-	for _, f := range w.flights {
-		if f.landed != nil {
-			<-f.landed
-		}
+	for _, landed := range w.flights {
+		<-landed
 	}
 	w.flights = nil
 }

@@ -224,6 +224,7 @@ func (f *ftpFace) dataConnection(s *session, c ftp.Command) decision {
 		return f.port(s, c)
 	}
 	f.offers, f.active = c.Verb, netip.AddrPort{}
+	s.prompt = c.Verb == ftp.VerbEpsv && local.Is4()
 	if o := s.offer; o != nil && o.data == nil {
 		return decision{kind: decideRun, run: func(s *session) {
 			s.offer.renew()

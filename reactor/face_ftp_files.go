@@ -412,9 +412,9 @@ func (f *ftpFace) completed(t *transfer) []byte {
 		f.from = t.name
 	case ftp.VerbHash:
 		d := &t.found.sum.digest
-		return ftp.AppendHASH(nil, d.Size, d.Hex(), t.called)
+		return ftp.AppendHASH(nil, d.Size, d.Hex, t.called)
 	case ftp.VerbXSHA256:
-		return ftp.AppendReply(nil, codec.CodeDone, t.found.sum.digest.Hex())
+		return ftp.AppendReply(nil, codec.CodeDone, t.found.sum.digest.Hex)
 	default:
 	}
 	return t.result

@@ -3,6 +3,9 @@
 package reactor
 
 import (
+	"bytes"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +67,9 @@ func (s *ftpStage) wantReplies(codes ...string) {
 // meet makes the data connection to the port that control told.
 func (s *ftpStage) meet() int {
 	s.t.Helper()
-	port, ok := ftpPort(229, string(s.c.out[4:]))
+	code, text, _ := strings.Cut(string(s.c.out), " ")
+	n, _ := strconv.Atoi(code)
+	port, ok := ftpPort(n, text)
 	if !ok {
 		s.t.Fatalf("%q tells no port", s.c.out)
 	}
@@ -110,6 +115,65 @@ func TestFTPConnectionWaitsForTheDisk(t *testing.T) {
 	s.advance(s.limiter.Limits.OfferTimeout / 2)
 	s.wantReplies("425")
 	s.leave()
+}
+
+// The end of a small download is told together with its beginning, and the connection is closed,
+// where the client is none that misses the end then. A large one, whose end may be lost on its way,
+// and one that came by PASV are over once the client has closed.
+func TestFTPSmallDownloadIsAnsweredAtOnce(t *testing.T) {
+	s := stageWithFTP(t)
+	for name, size := range map[string]int{"small": smallMax, "large": smallMax + 1} {
+		content := pattern(size)
+		check(t, os.WriteFile(s.server.options.Root+"/"+name, content, 0o666))
+		for _, offer := range []string{"EPSV", "PASV"} {
+			s.send(offer)
+			fd := s.meet()
+			s.send("TYPE I", "RETR "+name)
+			got := make([]byte, 0, size+1)
+			for tries := 0; len(got) < size && tries < 1000; tries++ {
+				s.runJobs()
+				n, _ := unix.Read(fd, got[len(got):cap(got)])
+				got = got[:len(got)+max(n, 0)]
+				s.settle()
+			}
+			if !bytes.Equal(got, content) {
+				t.Fatalf("%d of %d bytes came", len(got), size)
+			}
+			if prompt := offer == "EPSV" && name == "small"; prompt {
+				s.wantReplies("200", "150", "226")
+			} else {
+				s.wantReplies("200", "150")
+			}
+			check(t, unix.Close(fd))
+			s.settle()
+			s.runJobs()
+			if len(s.c.out) > 0 {
+				s.wantReplies("226")
+			}
+			if len(s.transfers) > 0 || !s.c.session.awaitsCommand() {
+				t.Fatal("the transfer has not ended")
+			}
+		}
+	}
+	s.leave()
+}
+
+// Bytes that a client sends on a download would make a close reset what it has not read yet: then
+// the server waits for the client's end.
+func TestFTPSmallDownloadIsNotResetByWhatComes(t *testing.T) {
+	s := stageWithFTP(t)
+	check(t, os.WriteFile(s.server.options.Root+"/f", []byte("content"), 0o666))
+	s.send("EPSV")
+	fd := s.meet()
+	_, err := unix.Write(fd, []byte("hello"))
+	check(t, err)
+	s.send("RETR f")
+	s.runJobs()
+	s.wantReplies("150")
+	if len(s.transfers) != 1 || s.transfers[0].state != transferLingering {
+		t.Error("the server does not wait for the client")
+	}
+	s.leave(fd)
 }
 
 func TestFTPListingIsOfTheSessionThatAskedForIt(t *testing.T) {

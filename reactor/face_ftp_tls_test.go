@@ -266,6 +266,7 @@ func TestFTPActiveConnectionIsEncrypted(t *testing.T) {
 	c := ts.ftpClient(t, tlsVersion(tls.VersionTLS13))
 	c.auth()
 	c.login()
+	c.get(c.plain, []byte("hello"))
 	c.say(200, "PROT P")
 	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	check(t, err)

@@ -151,6 +151,9 @@ func (o *offer) number() uint16 { return o.line.pool.ports[o.port].number }
 // already.
 func (o *offer) stand() {
 	r, t := o.r, o.transfer
+	if o.state == offerStanding { // most clients connect before they send the command
+		o.accept()
+	}
 	if o.state == offerGranted {
 		switch {
 		case o.line.pool.out:

@@ -319,6 +319,10 @@ func (s *sender) sent() {
 	if !t.session.sized && !t.session.answers { // the close is all that tells of its end
 		t.data.SetReset(false)
 	}
+	if t.session.prompt && s.size <= smallMax && t.data.TLS() == nil && t.data.Empty() {
+		t.end() // nothing was received that would make the close a reset
+		return
+	}
 	t.becomeLingering()
 }
 

@@ -154,7 +154,7 @@ func (s *Server) prepare() error {
 	if s.pool = pool; o.Durability == DurabilityCommit {
 		s.syncer = s.rights.store.NewSyncer(pool)
 	}
-	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(0)
+	s.sumPool, s.sums = fsio.NewPool(o.SumWorkers), fsio.NewSumCache(4096)
 	for _, r := range s.reactors {
 		r.limiter = s.limiter
 		r.setRests()

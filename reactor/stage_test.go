@@ -40,7 +40,7 @@ func stages(t testing.TB, n int, o Options) []*stage {
 	s.limiter, err = limit.NewBudget(o.Limits, n, n*(o.DataPorts.Count+1), 20_000)
 	check(t, err)
 	s.pool = fsio.NewPool(1)
-	s.sumPool, s.sums = fsio.NewPool(1), fsio.NewSumCache(0)
+	s.sumPool, s.sums = fsio.NewPool(1), fsio.NewSumCache(4096)
 	var all []*stage
 	for i := range n {
 		r := newReactor(s, i)

@@ -206,6 +206,6 @@ func (j *job) sumPart() (err error) {
 // summed is the answer to a command for a checksum.
 func (s *sumWork) summed() answer {
 	return answer{codec.CodeStatus, codec.AppendSum(nil, codec.Sum{
-		Hex: s.digest.Hex(), Size: s.digest.Size,
+		Hex: s.digest.Hex, Size: s.digest.Size,
 	})}
 }

@@ -115,7 +115,8 @@ func (s *Shell) trust(ctx context.Context, err error) error {
 	}
 	answer, asked := s.Ask(ctx, fmt.Sprintf(
 		"%s is not known here (%s).\nIts certificate has the SHA-256\n  %v\n"+
-			"Compare that with what the server printed at its start. Trust it from now on? [y/N] ",
+			"Compare that with what the server printed at its start.\n"+
+			"Trust it from now on? [y/N] ",
 		codec.Printable(c.Addr), codec.Printable(c.Err.Error()), c.Seen), false)
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	switch {

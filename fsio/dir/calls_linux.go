@@ -87,7 +87,6 @@ func allocate(fd int, off, n int64) error {
 	}
 }
 
-// syncFilesystem brings the whole filesystem that the file is on to the disk.
 func syncFilesystem(f *os.File) error {
 	defer runtime.KeepAlive(f)
 	for {

@@ -42,7 +42,7 @@ var durableTests = []struct {
 	}, "empty/sub full/sub"},
 	{"rename by a link to the same folder", func(t *testing.T, r *store) error {
 		return r.Rename(name(t, r, "full/plain"), name(t, r, "tofull/p"), fsio.CommitOptions{})
-	}, "tofull/p"},
+	}, "tofull/p full/plain"},
 	{"rename to the same name", func(t *testing.T, r *store) error {
 		return r.Rename(name(t, r, "full/p"), name(t, r, "full/p"), fsio.CommitOptions{})
 	}, ""},

@@ -10,18 +10,12 @@ import (
 	"ferry/fsio"
 )
 
-// lister reads the names and kinds of a folder's entries, as fsio.Entries does.
-type lister interface {
-	next(page []fsio.Entry) (int, error)
-	close()
-}
-
 func (r *store) Entries(n fsio.Name, details fsio.Details) (fsio.Entries, error) {
 	d, err := r.openFolder(n, useListing)
 	if err != nil {
 		return nil, fsio.NewError(fsio.OpList, n, err)
 	}
-	var l lister
+	var l *lister
 	if err = r.fault(fsio.OpList, n); err == nil {
 		l, err = d.list()
 	}
@@ -37,7 +31,7 @@ type entries struct {
 	root    *store
 	name    fsio.Name
 	folder  folder
-	lister  lister
+	lister  *lister
 	details fsio.Details
 }
 
@@ -136,27 +130,27 @@ func (r *store) stat(n fsio.Name) (fsio.Entry, error) {
 }
 
 func (r *store) SetMeta(n fsio.Name, m fsio.Meta) error {
-	_, err := r.Stat(n)
 	switch {
 	case r.options.ReadOnly:
-		err = errReadOnly
+		return fsio.NewError(fsio.OpMeta, n, errReadOnly)
 	case m.Mode&^fs.ModePerm != 0:
-		err = errMode
-	case err != nil:
-	default:
-		err = r.fault(fsio.OpMeta, n)
+		return fsio.NewError(fsio.OpMeta, n, errMode)
 	}
-	switch {
-	case err != nil:
-	case r.kernel != nil:
-		err = r.kernel.setMeta(n, m)
-	default:
+	if _, err := r.Stat(n); err != nil {
+		return err
+	}
+	return r.do(fsio.OpMeta, n, func() error {
+		if r.kernel != nil {
+			return r.kernel.setMeta(n, m)
+		}
 		if m.SetMode {
-			err = r.root.Chmod(local(n), m.Mode)
+			if err := r.root.Chmod(local(n), m.Mode); err != nil {
+				return err
+			}
 		}
-		if err == nil && !m.ModTime.IsZero() {
-			err = r.root.Chtimes(local(n), time.Time{}, m.ModTime)
+		if m.ModTime.IsZero() {
+			return nil
 		}
-	}
-	return fsio.NewError(fsio.OpMeta, n, err)
+		return r.root.Chtimes(local(n), time.Time{}, m.ModTime)
+	})
 }

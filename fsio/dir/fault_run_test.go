@@ -26,7 +26,7 @@ func begin(t *testing.T, o store.Options) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, dir: dir, cache: fsio.NewSumCache(0), folders: map[string]bool{"d": true},
+		t: t, dir: dir, cache: fsio.NewSumCache(4096), folders: map[string]bool{"d": true},
 		files: map[string]string{"d/old": "old", "d/kept": "kept"},
 	}
 	for path, text := range w.files {

@@ -45,25 +45,11 @@ func (r *store) folder(n fsio.Name, u use) (folder, error) {
 	if r.kernel != nil {
 		return r.kernel.folder(n, u)
 	}
-	// OpenRoot would wait for a writer if this were a FIFO. One that takes the folder's place
-	// between the two calls still holds up a worker of the pool, never the loop.
-	info, err := r.root.Stat(local(n))
-	if err == nil && !info.IsDir() {
-		err = syscall.ENOTDIR
-	}
-	if err != nil {
-		return folder{}, err
-	}
-	sub, err := r.root.OpenRoot(local(n))
-	if err != nil {
-		return folder{}, err
-	}
-	defer func() { _ = sub.Close() }() // Nothing was written to it.
 	flags := handleFlags
 	if u != useNames {
 		flags = unix.O_RDONLY | unix.O_DIRECTORY
 	}
-	f, err := sub.OpenFile(".", flags, 0)
+	f, err := r.root.OpenFile(local(n), flags, 0)
 	if err != nil {
 		return folder{}, err
 	}
@@ -102,7 +88,6 @@ func (d folder) openat(base string, flags int, mode uint32) (int, error) {
 	}
 }
 
-// create makes a new file for writing.
 func (d folder) create(base string) (*os.File, error) {
 	fd, err := d.createDescriptor(base)
 	if err != nil {
@@ -116,10 +101,8 @@ func (d folder) createDescriptor(base string) (int, error) {
 	return d.openat(base, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY, 0o666)
 }
 
-// open opens a plain file for reading.
 func (d folder) open(base string) (*os.File, error) { return d.openPlain(base, unix.O_RDONLY) }
 
-// openBoth opens a plain file for reading and writing.
 func (d folder) openBoth(base string) (*os.File, error) { return d.openPlain(base, unix.O_RDWR) }
 
 // openPlain looks at the file first, since to open anything else may act or wait.
@@ -153,13 +136,11 @@ func (d folder) inner(base string) (folder, error) {
 	return folder{fd: fd, owned: err == nil}, err
 }
 
-// inode returns the folder's own.
 func (d folder) inode() (inode, error) {
 	id, err := identify(d.fd)
 	return inode{id.Device, id.Inode}, err
 }
 
-// sync brings the folder's names to the disk.
 func (d folder) sync() error {
 	again, err := d.inner(".")
 	if err != nil {
@@ -213,7 +194,6 @@ func (d folder) linkNew(from string, to folder, base string) error {
 	return nil
 }
 
-// remove removes a file or a link.
 func (d folder) remove(base string) error { return unix.Unlinkat(d.fd, base, 0) }
 
 func (d folder) makeFolder(base string, mode uint32) error {

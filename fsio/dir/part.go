@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"runtime"
 	"syscall"
+	"time"
 
 	"ferry/fsio"
 )
@@ -115,12 +116,21 @@ func (u *upload) openPart() (err error) {
 	return nil
 }
 
+// lockTriesMax is how often, a millisecond apart, a locked part is tried again: sweeps of other
+// servers lock a file for a moment. Holders in this process are known without a lock.
+const lockTriesMax = 20
+
 // lock locks the part's file. Another server may have committed or dropped the part since it was
 // opened: it is still a part only if it has its name in the folder of parts, and no other.
 func (u *upload) lock() error {
 	if err := u.root.do(fsio.OpLock, u.name, func() error {
-		if locked, err := tryLock(u.file); err == nil && !locked {
-			return errHeld // Or a sweep of another server looks at it.
+		locked, err := tryLock(u.file)
+		for tries := 1; tries < lockTriesMax && !locked && err == nil; tries++ {
+			<-time.After(time.Millisecond)
+			locked, err = tryLock(u.file)
+		}
+		if err == nil && !locked {
+			return errHeld
 		}
 		// Some filesystems support no locks: then only this process's holders exclude each other.
 		return nil

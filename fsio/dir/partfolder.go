@@ -22,7 +22,7 @@ const (
 	// it again, since it was empty.
 	partsFolderTriesMax = 128
 	noteSuffix          = ".note"
-	noteFormat          = "ferry part\nbegun %s\nowner %q\nname %q\n"
+	noteFormat          = "ferry part\nowner %q\nname %q\n"
 	// noteBytesMax is four times the longest name, as %q writes it, and room for the rest.
 	noteBytesMax = 4*fsio.NameMax + 4096
 )
@@ -66,8 +66,7 @@ func (r *store) createNote(kept folder, id string, c note) (*os.File, error) {
 		return nil, err
 	}
 	if err = r.fault(fsio.OpWrite, c.name); err == nil {
-		_, err = fmt.Fprintf(f, noteFormat,
-			time.Now().UTC().Format(time.RFC3339), c.owner, c.name.String())
+		_, err = fmt.Fprintf(f, noteFormat, c.owner, c.name.String())
 	}
 	if err != nil {
 		closeRead(f)
@@ -91,9 +90,9 @@ func (r *store) readNote(kept folder, id string) (note, error) {
 	if err != nil {
 		return note{}, err
 	}
-	var begun, name string
+	var name string
 	var c note
-	_, err = fmt.Sscanf(string(text), noteFormat, &begun, &c.owner, &name)
+	_, err = fmt.Sscanf(string(text), noteFormat, &c.owner, &name)
 	if err != nil || text[len(text)-1] != '\n' {
 		return note{}, fs.ErrNotExist
 	}
@@ -113,7 +112,6 @@ func (r *store) removeNote(n fsio.Name, kept folder, id string) {
 	r.removePartsFolder(n)
 }
 
-// removePartsFolder removes the folder of parts if it is empty.
 func (r *store) removePartsFolder(n fsio.Name) {
 	if r.fault(fsio.OpRmdir, n) != nil {
 		return

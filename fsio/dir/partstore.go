@@ -20,7 +20,6 @@ type partStore struct {
 	parts map[string]*partEntry
 }
 
-// partEntry is what is known of a part.
 type partEntry struct {
 	note
 	held bool
@@ -126,7 +125,6 @@ func (s *partStore) release(id string, size int64) {
 	}
 }
 
-// forget removes a part that has ended.
 func (s *partStore) forget(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

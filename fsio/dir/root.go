@@ -46,7 +46,6 @@ type Options struct {
 	Fault func(op fsio.Op, name fsio.Name) error
 }
 
-// store is an fsio.Store: a folder and everything beneath it.
 type store struct {
 	options Options
 	kernel  *kernel  // Resolves names in the kernel; nil where os.Root does it.

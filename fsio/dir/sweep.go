@@ -67,7 +67,7 @@ func (s *sweep) folder(n fsio.Name) (inner []fsio.Name) {
 
 // each reads an open folder, and reports whether it could.
 func (s *sweep) each(d folder, n fsio.Name, do func(fsio.Entry)) bool {
-	var l lister
+	var l *lister
 	err := s.root.do(fsio.OpList, n, func() (err error) {
 		l, err = d.list()
 		return err
@@ -143,5 +143,4 @@ func temporaryName(random uint64) string {
 	return fsio.ReservedPrefix + hexadecimal(random) + temporarySuffix
 }
 
-// hexadecimal writes all 16 digits of a number.
 func hexadecimal(number uint64) string { return fmt.Sprintf("%016x", number) }

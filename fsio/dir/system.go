@@ -45,10 +45,8 @@ func wouldBlock(err error) bool {
 // it is no fault.
 type Short int
 
-// Error says what it is.
 func (Short) Error() string { return "short read or write" }
 
-// fault asks Options.Fault.
 func (r *store) fault(op fsio.Op, n fsio.Name) error {
 	_, err := r.allowance(op, n, 0)
 	return err

@@ -10,18 +10,19 @@ import (
 	"ferry/fsio"
 )
 
-func (d folder) list() (lister, error) {
+func (d folder) list() (*lister, error) {
 	again, err := d.inner(".")
-	return &osLister{d, os.NewFile(uintptr(again.fd), "")}, err
+	return &lister{d, os.NewFile(uintptr(again.fd), "")}, err
 }
 
-// osLister reads a folder by way of os, which knows the system's format.
-type osLister struct {
+// lister reads the names and kinds of a folder's entries, as fsio.Entries does, by way of os, which
+// knows the system's format.
+type lister struct {
 	folder folder
 	f      *os.File
 }
 
-func (l *osLister) next(page []fsio.Entry) (n int, err error) {
+func (l *lister) next(page []fsio.Entry) (n int, err error) {
 	names, err := l.f.Readdirnames(len(page))
 	for _, name := range names {
 		if e, err := l.folder.stat(name); err == nil { // Else it is gone already.
@@ -35,7 +36,7 @@ func (l *osLister) next(page []fsio.Entry) (n int, err error) {
 	return n, err
 }
 
-func (l *osLister) close() { closeRead(l.f) }
+func (l *lister) close() { closeRead(l.f) }
 
 // blockSize is the unit of a filesystem's counts.
 func blockSize(st *unix.Statfs_t) int64 { return int64(st.Bsize) }

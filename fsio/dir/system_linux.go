@@ -14,19 +14,19 @@ import (
 // direntBytes is how much of a folder a system call fetches: some 2,000 names.
 const direntBytes = 64 << 10
 
-func (d folder) list() (lister, error) {
-	return &direntLister{folder: d, buf: make([]byte, direntBytes)}, nil
+func (d folder) list() (*lister, error) {
+	return &lister{folder: d, buf: make([]byte, direntBytes)}, nil
 }
 
-// direntLister reads a folder by getdents. The kinds come with the names, so that entries need no
-// system call of their own. (os.File.ReadDir would look up unknown kinds by path.)
-type direntLister struct {
+// lister reads the names and kinds of a folder's entries, as fsio.Entries does, by getdents: then
+// entries need no system call of their own. (os.File.ReadDir would look up unknown kinds by path.)
+type lister struct {
 	folder folder
 	buf    []byte
 	rest   []byte // What was read into buf and not returned yet.
 }
 
-func (l *direntLister) next(page []fsio.Entry) (n int, err error) {
+func (l *lister) next(page []fsio.Entry) (n int, err error) {
 	for n == 0 || n < len(page) && len(l.rest) > 0 {
 		if len(l.rest) == 0 {
 			if l.rest, err = l.read(); err != nil {
@@ -41,7 +41,7 @@ func (l *direntLister) next(page []fsio.Entry) (n int, err error) {
 	return n, nil
 }
 
-func (l *direntLister) read() ([]byte, error) {
+func (l *lister) read() ([]byte, error) {
 	for {
 		n, err := unix.Getdents(l.folder.fd, l.buf)
 		switch {
@@ -58,7 +58,7 @@ func (l *direntLister) read() ([]byte, error) {
 
 // take takes a linux_dirent64 record apart: inode (8 bytes), offset (8), the record's length (2),
 // kind (1), name and NUL, padding.
-func (l *direntLister) take() (e fsio.Entry, ok bool) {
+func (l *lister) take() (e fsio.Entry, ok bool) {
 	const lengthAt, kindAt, nameAt = 16, 18, 19
 	record := l.rest[:binary.NativeEndian.Uint16(l.rest[lengthAt:])]
 	l.rest = l.rest[len(record):]
@@ -83,7 +83,7 @@ func (l *direntLister) take() (e fsio.Entry, ok bool) {
 	return e, true
 }
 
-func (*direntLister) close() {} // The folder is its owner's.
+func (*lister) close() {} // The folder is its owner's.
 
 // blockSize is the unit of a filesystem's counts.
 func blockSize(st *unix.Statfs_t) int64 {

@@ -166,9 +166,7 @@ func (r *store) Rename(from, to fsio.Name, o fsio.CommitOptions) error {
 	if err = r.settleFolder(to, e); err != nil {
 		return err
 	}
-	before, err := d.inode()
-	after, failed := e.inode()
-	if err == nil && failed == nil && before == after {
+	if source == target {
 		return nil
 	}
 	return r.settleFolder(from, d)
@@ -206,17 +204,12 @@ func (r *store) wantPlace(
 	return nil
 }
 
-// explain says what an errno of the rename itself means. What it finds in the way has come there
-// since we looked.
+// explain says what an errno of the rename itself means.
 func explain(from, to fsio.Name, kind fsio.EntryKind, err error) error {
 	n := to
 	switch {
 	case errors.Is(err, syscall.EEXIST), errors.Is(err, syscall.ENOTEMPTY):
-		err = errTaken
-	case errors.Is(err, syscall.EISDIR):
-		err = errFolderHere
-	case errors.Is(err, syscall.ENOTDIR):
-		err = errOverFile
+		err = errTaken // It has come there since we looked.
 	case errors.Is(err, syscall.EXDEV):
 		err = errElsewhere
 	case errors.Is(err, syscall.EINVAL) && kind == fsio.EntryFolder:

@@ -314,13 +314,10 @@ func (u *upload) flush() error {
 	})
 }
 
-// sync brings the file's bytes to the disk.
 func (u *upload) sync() error { return u.root.do(fsio.OpSync, u.name, u.file.Sync) }
 
-// syncHome brings the name to the disk.
 func (u *upload) syncHome() error { return u.root.syncFolder(u.name, u.home, u.file) }
 
-// place gives the file its name.
 func (u *upload) place(noReplace bool) error {
 	if u.inPlace {
 		u.placed = true

@@ -56,7 +56,6 @@ func (s *store) newNode(kind fsio.EntryKind, data []byte) *node {
 	return n
 }
 
-// call makes one call on the tree.
 func (s *store) call(op fsio.Op, n fsio.Name, do func() fsio.Kind) error {
 	if s.options.Call != nil {
 		if err := s.options.Call(op, n); err != nil {

@@ -47,9 +47,11 @@ func (w *watcher) resume() {
 	}
 }
 
-// wake sets the timer to the given time, unless it goes off earlier.
+// wake sets the timer to the given time, unless it goes off earlier. A clock that was set ahead may
+// have passed the time for which the timer was set, long before it goes off.
 func (w *watcher) wake(at, now Instant) {
-	if w.armed != 0 && w.armed <= at {
+	passed := w.armed <= now && now < at
+	if w.armed != 0 && w.armed <= at && !passed {
 		return
 	}
 	w.armed = max(at, 1)

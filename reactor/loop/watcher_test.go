@@ -309,6 +309,10 @@ func TestTimerGoesOffInTime(t *testing.T) {
 	}
 	l.wake(now()-time.Second, now())
 	l.until("a time that is past", func() bool { return l.armed == 0 })
+	asked := now()
+	l.wake(asked+late, asked)
+	l.wake(asked+2*late+soon, asked+2*late) // the clock has jumped over the first one
+	l.until("the timer after a jump", func() bool { return l.armed == 0 })
 }
 
 func TestListenerIsToldOfUntilNobodyWaits(t *testing.T) {
