@@ -52,8 +52,7 @@ func handshakeError(err error) error {
 	case errors.As(err, &record):
 		return &reworded{err, "the server does not answer in TLS"}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
-		return &reworded{err, "the server ended the TLS handshake: it may not speak TLS, be full, " +
-			"or not admit this address"}
+		return &reworded{err, "the server ended the handshake: it may not speak TLS, or be full"}
 	}
 	return &reworded{err, "TLS handshake: " + causeText(err)}
 }

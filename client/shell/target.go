@@ -76,8 +76,8 @@ func (s *Shell) parseTarget(words []string) (to target, rest []string, err error
 
 var (
 	errClassicPlain = errors.New("the classic exchange has no TLS and no login")
-	errShown        = errors.New("a password is not given before @, where others see it: leave it " +
-		"out, and ferry asks, or takes it from FERRY_PASSWORD, --password-file or .netrc")
+	errShown        = errors.New("a password is not given before @, where others see it: leave " +
+		"it out, and ferry asks, or takes it from FERRY_PASSWORD, --password-file or .netrc")
 	errNobody = errors.New("a name is missing before @")
 )
 

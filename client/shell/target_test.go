@@ -111,7 +111,9 @@ func TestUserStandsBeforeHost(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", words, to.server, err, want)
 		}
 	}
-	for _, words := range []string{"ann:secret@h 21", "ferrys://ann:secret@h:21/", "@h:21", "ann@h"} {
+	for _, words := range []string{
+		"ann:secret@h 21", "ferrys://ann:secret@h:21/", "@h:21", "ann@h",
+	} {
 		_, _, err := s.parseTarget(strings.Fields(words))
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", words, err)
