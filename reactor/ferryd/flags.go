@@ -97,8 +97,10 @@ func addFTP(f *pflag.FlagSet, o *reactor.Options) {
 
 // addLogging declares what is logged and how.
 func addLogging(f *pflag.FlagSet, l *logFlags) {
-	f.StringVar(&l.level, "log-level", "info", "log from this `LEVEL` up: debug, info, warn, error")
-	f.StringVar(&l.format, "log-format", "auto",
+	l.level, l.format = "info", "auto"
+	f.Var(oneOf(&l.level, "debug", "info", "warn", "error"), "log-level",
+		"log from this `LEVEL` up: debug, info, warn, error")
+	f.Var(oneOf(&l.format, "auto", "json", "text"), "log-format",
 		"`FORMAT` of the log: json, text or auto; auto is text on a terminal, JSON lines elsewhere")
 }
 
