@@ -181,7 +181,7 @@ func goOnAfter(t *testing.T, verb codec.Verb, after int64) int64 {
 	}
 	if verb == codec.VerbPutPart {
 		// A part whose number was lost on the way dies of age.
-		r.change(func() { delete(r.parts, codec.NewPartID(1)) })
+		r.change(func() { delete(r.parts, codec.NewKey(1)) })
 		r.wantStored(t)
 	} else {
 		r.wantGot(t)

@@ -117,7 +117,7 @@ func (n notes) load(about note, now time.Time) (codec.PartID, bool) {
 	if err != nil {
 		return codec.PartID{}, false
 	}
-	part, ok := codec.ParsePartID([]byte(noted.Part))
+	part, ok := codec.ParseKey([]byte(noted.Part))
 	// Another upload's note may have the same hash.
 	if noted.Part = ""; !ok || noted != about {
 		return codec.PartID{}, false

@@ -15,7 +15,7 @@ import (
 
 var (
 	aNote = note{Server: "host:1", Name: "/a b", Size: 5, Modified: 1234567890123456789}
-	aPart = codec.NewPartID(77)
+	aPart = codec.NewKey(77)
 )
 
 func TestNotesAreFoundAndForgotten(t *testing.T) {
@@ -41,7 +41,7 @@ func TestNotesAreFoundAndForgotten(t *testing.T) {
 		}
 	}
 	// Another process has begun anew: its note stays.
-	n.forget(aNote, codec.NewPartID(78))
+	n.forget(aNote, codec.NewKey(78))
 	if _, ok := n.load(aNote, now); !ok {
 		t.Error("another's note was forgotten")
 	}
@@ -102,7 +102,7 @@ func TestNotesLiveOnWithTheirPart(t *testing.T) {
 	if err := n.save(aNote, aPart, now); err != nil {
 		t.Fatal(err)
 	}
-	n.renew(aNote, codec.NewPartID(78), now.Add(50*time.Minute)) // another's
+	n.renew(aNote, codec.NewKey(78), now.Add(50*time.Minute)) // another's
 	late := now.Add(90 * time.Minute)
 	if _, ok := n.load(aNote, late); ok {
 		t.Error("an old note was found")
@@ -134,7 +134,7 @@ func TestConcurrentWritersLeaveValidNotes(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			for range 50 {
-				if err := n.save(aNote, codec.NewPartID(uint64(i+1)), time.Now()); err != nil {
+				if err := n.save(aNote, codec.NewKey(uint64(i+1)), time.Now()); err != nil {
 					t.Error(err)
 				}
 				if part, ok := n.load(aNote, time.Now()); !ok || part[0] != '0' {

@@ -122,7 +122,7 @@ func (c *Client) newPart(ctx context.Context, name string) (codec.PartID, error)
 		return codec.PartID{}, err
 	}
 	word, _, _ := bytes.Cut(ev.Data, []byte{' '}) // later versions may add words
-	part, ok := codec.ParsePartID(word)
+	part, ok := codec.ParseKey(word)
 	if !ok {
 		return part, c.unexpected(ctx, q.Verb, ev)
 	}

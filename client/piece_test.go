@@ -80,7 +80,7 @@ func TestReaderTooLargeForAFieldIsPutInPieces(t *testing.T) {
 	_, err := c.Put(t.Context(), "a", strings.NewReader(text), codec.FieldMax+1)
 	wantKind(t, err, ErrLocal)
 	want := []string{"newpart a"}
-	part := codec.NewPartID(1)
+	part := codec.NewKey(1)
 	for at := 0; at < 900; at += 300 {
 		want = append(want, fmt.Sprintf("putpart %s %d %d", part, at, int64(codec.FieldMax)+1))
 	}

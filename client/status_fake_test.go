@@ -232,7 +232,7 @@ func (k *keeper) answer(s *session, q codec.Request) {
 	switch q.Verb {
 	case codec.VerbNewPart:
 		k.drawn++
-		id := codec.NewPartID(k.drawn)
+		id := codec.NewKey(k.drawn)
 		k.parts[id] = &keptUpload{name: string(q.Name)}
 		s.reply(250, id.String())
 		return

@@ -2,11 +2,8 @@ package client
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"io"
-
-	"github.com/zeebo/xxh3"
 
 	"ferry/codec"
 )
@@ -45,23 +42,10 @@ func (c *control) parseSum(
 	return sum, nil
 }
 
-// newHash computes a checksum as a server does. As a hash.Hash, xxh3 gives only 64 of 128 bits.
-func newHash(algo Algo) (w io.Writer, sum func() []byte) {
-	if algo == SHA256 {
-		h := sha256.New()
-		return h, func() []byte { return h.Sum(nil) }
-	}
-	h := xxh3.New()
-	return h, func() []byte {
-		sum := h.Sum128().Bytes()
-		return sum[:]
-	}
-}
-
 // LocalSum is the checksum of what r holds, as [Client.Sum] gives it of a file. It ends with the
 // context.
 func LocalSum(ctx context.Context, algo Algo, r io.Reader) (Sum, error) {
-	h, sum := newHash(algo)
+	h := algo.New()
 	b := make([]byte, sumBuffer)
 	var size int64
 	for {
@@ -72,7 +56,7 @@ func LocalSum(ctx context.Context, algo Algo, r io.Reader) (Sum, error) {
 		_, _ = h.Write(b[:n])
 		size += int64(n)
 		if err == io.EOF {
-			return Sum{Hex: hex.EncodeToString(sum()), Size: size}, nil
+			return Sum{Hex: hex.EncodeToString(h.Sum(nil)), Size: size}, nil
 		}
 		if err != nil {
 			return Sum{}, failure("", ErrLocal, err)

@@ -12,48 +12,29 @@ const KeySize = 16
 // invalid.
 type Key [KeySize]byte
 
-// PartID identifies a part, in the same form as a Key. (PROTOCOL.md, Parts.)
-type PartID [KeySize]byte
+// PartID identifies a part, in the same form. (PROTOCOL.md, Parts.)
+type PartID = Key
 
 // NewKey returns the key for a random number.
-func NewKey(random uint64) Key { return Key(formatDigits(random)) }
-
-// NewPartID returns the part id for a random number.
-func NewPartID(random uint64) PartID { return PartID(formatDigits(random)) }
-
-// ParseKey reads a key. Upper case digits are accepted.
-func ParseKey(text []byte) (Key, bool) {
-	digits, ok := parseDigits(text)
-	return Key(digits), ok
+func NewKey(random uint64) (k Key) {
+	var value [KeySize / 2]byte
+	binary.BigEndian.PutUint64(value[:], random)
+	hex.Encode(k[:], value[:])
+	return k
 }
 
-// ParsePartID reads a part id. Upper case digits are accepted.
-func ParsePartID(text []byte) (PartID, bool) {
-	digits, ok := parseDigits(text)
-	return PartID(digits), ok
+// ParseKey reads a key. Upper case digits are accepted.
+func ParseKey(text []byte) (k Key, ok bool) {
+	var value [KeySize / 2]byte
+	if len(text) != KeySize {
+		return k, false
+	}
+	if _, err := hex.Decode(value[:], text); err != nil {
+		return k, false
+	}
+	hex.Encode(k[:], value[:]) // in lower case
+	return k, true
 }
 
 // String returns the digits.
 func (k Key) String() string { return string(k[:]) }
-
-// String returns the digits.
-func (p PartID) String() string { return string(p[:]) }
-
-func formatDigits(n uint64) (out [KeySize]byte) {
-	var value [KeySize / 2]byte
-	binary.BigEndian.PutUint64(value[:], n)
-	hex.Encode(out[:], value[:])
-	return out
-}
-
-func parseDigits(text []byte) (out [KeySize]byte, ok bool) {
-	var value [KeySize / 2]byte
-	if len(text) != KeySize {
-		return out, false
-	}
-	if _, err := hex.Decode(value[:], text); err != nil {
-		return out, false
-	}
-	hex.Encode(out[:], value[:]) // in lower case
-	return out, true
-}

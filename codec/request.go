@@ -167,7 +167,7 @@ func (q *Request) parseWord(a argument, word []byte) *RequestError {
 			return errAlgo
 		}
 	case argPart:
-		if q.Part, ok = ParsePartID(word); !ok {
+		if q.Part, ok = ParseKey(word); !ok {
 			return errPart
 		}
 	case argOffset, argLength, argTotal:
@@ -230,7 +230,7 @@ func (q *Request) appendArgument(dst []byte, a argument) ([]byte, error) {
 		}
 		return append(append(dst, ' '), algoWords[q.Algo]...), nil
 	case argPart:
-		if _, ok := ParsePartID(q.Part[:]); !ok {
+		if _, ok := ParseKey(q.Part[:]); !ok {
 			return dst, errPart
 		}
 		return append(append(dst, ' '), q.Part[:]...), nil

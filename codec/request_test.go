@@ -51,7 +51,7 @@ func logIn(m Mechanism, message string) Request {
 }
 
 func part() PartID {
-	id, _ := ParsePartID([]byte(somePart))
+	id, _ := ParseKey([]byte(somePart))
 	return id
 }
 
@@ -199,9 +199,6 @@ func TestKeysGoBothWays(t *testing.T) {
 		if k := NewKey(n); k.String() != text {
 			t.Errorf("%x became %s", n, k)
 		}
-		if p := NewPartID(n); p.String() != text {
-			t.Errorf("%x became %s", n, p)
-		}
 		if k, ok := ParseKey([]byte(strings.ToUpper(text))); !ok || k != NewKey(n) {
 			t.Errorf("%s became %s, %v", text, k, ok)
 		}
@@ -211,9 +208,6 @@ func TestKeysGoBothWays(t *testing.T) {
 	} {
 		if k, ok := ParseKey([]byte(text)); ok || k != (Key{}) {
 			t.Errorf("%q became %s", text, k)
-		}
-		if _, ok := ParsePartID([]byte(text)); ok {
-			t.Errorf("%q is a part", text)
 		}
 	}
 }

@@ -1,30 +1,21 @@
 package fsio
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 	"sync"
-
-	"github.com/zeebo/xxh3"
 )
 
-// Algo is a way to sum bytes up. The values are those of package codec.
-type Algo uint8
-
-// The sums.
-const (
-	AlgoXXH3   Algo = iota + 1 // XXH3 with 128 bits: some 10 GB a second, no proof against malice.
-	AlgoSHA256                 // SHA-256: some 1.5 GB a second where the processor helps.
-)
+// Algo is a way to sum bytes up. It is compared with ==.
+type Algo interface{ New() hash.Hash }
 
 // Digest is a sum of bytes. It is compared with ==.
 type Digest struct {
 	// Size is how many bytes were summed up: fewer than asked for where the file ends earlier.
 	Size int64
-	// Hex is the sum in hexadecimal digits, in lower case: 32 of XXH3, in its canonical order, or
-	// 64.
+	// Hex is the sum in hexadecimal digits, in lower case.
 	Hex string
 }
 
@@ -56,10 +47,7 @@ func SumPart(stop func() bool, p Part, a Algo) (Digest, error) {
 }
 
 func sum(stop func() bool, r io.ReaderAt, a Algo, off, n int64) (Digest, error) {
-	state, digits, err := newHash(a)
-	if err != nil {
-		return Digest{}, err
-	}
+	state := a.New()
 	var d Digest
 	for n < 0 || d.Size < n {
 		if stop != nil && stop() {
@@ -78,30 +66,14 @@ func sum(stop func() bool, r io.ReaderAt, a Algo, off, n int64) (Digest, error) 
 			return Digest{}, err
 		}
 	}
-	d.Hex = digits()
+	d.Hex = hex.EncodeToString(state.Sum(nil))
 	return d, nil
 }
 
-func add(state io.Writer, r io.ReaderAt, off, n int64) (got int, err error) {
+func add(state hash.Hash, r io.ReaderAt, off, n int64) (got int, err error) {
 	buffer := sumPieces.Get().(*[]byte)
 	defer sumPieces.Put(buffer)
 	got, err = r.ReadAt((*buffer)[:n], off)
 	_, _ = state.Write((*buffer)[:got]) // A hash never fails.
 	return got, err
-}
-
-func newHash(a Algo) (state io.Writer, digits func() string, err error) {
-	switch a {
-	case AlgoXXH3:
-		h := xxh3.New()
-		return h, func() string {
-			sum := h.Sum128().Bytes()
-			return hex.EncodeToString(sum[:])
-		}, nil
-	case AlgoSHA256:
-		h := sha256.New()
-		return h, func() string { return hex.EncodeToString(h.Sum(nil)) }, nil
-	default:
-		return nil, nil, NewError(OpRead, Name{}, errUnsupported)
-	}
 }

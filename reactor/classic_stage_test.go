@@ -27,7 +27,7 @@ type classicModel struct {
 	offers  map[classicLease]*classicOffer
 	// rested is when a lease has rested.
 	rested map[classicLease]loop.Instant
-	// late are offers that ended untaken and whose clients may still connect.
+	// late are offers that ended unused and whose clients may still connect.
 	late []*classicOffer
 	// serial numbers commands in the order in which the server took them up.
 	serial int
@@ -116,7 +116,7 @@ func (m *classicModel) heard(t *rapid.T) {
 	}
 }
 
-// ended lays an untaken offer's lease to rest.
+// ended lays an unused offer's lease to rest.
 func (m *classicModel) ended(o *classicOffer) {
 	m.rested[o.classicLease] = m.loop.Now + m.limiter.Limits.ClassicRest
 	m.late = append(m.late, o)

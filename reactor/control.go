@@ -113,12 +113,12 @@ func (r *reactor) admit(ip netip.Addr) *address {
 		return nil
 	}
 	if !r.limiter.Rates.Allow(ip, r.loop.Now) {
-		r.count.hurried++
+		r.count.rateLimited++
 		return nil
 	}
 	a := r.addressOf(ip)
 	if r.limiter.Take(a.use, limit.Sessions, 1) != limit.Enough {
-		r.count.surplus++
+		r.count.overLimit++
 		r.forget(a)
 		return nil
 	}

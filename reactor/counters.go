@@ -11,13 +11,13 @@ import (
 type counters struct {
 	controlConnections uint64
 	refused            uint64 // by --allow, --deny or because the server is ending
-	surplus            uint64 // over a limit of sessions
-	hurried            uint64 // faster than an address may open them
+	overLimit          uint64 // over a limit of sessions
+	rateLimited        uint64 // faster than an address may open them
 	commands           uint64
 	offers             uint64
-	untaken            uint64
+	offersUnused       uint64
 	dataConnections    uint64
-	strangers          uint64 // data connections without an offer
+	unauthorized       uint64 // data connections without an offer
 	transfers          uint64
 	bytesIn, bytesOut  uint64
 	jobs               uint64
@@ -71,10 +71,10 @@ func (r *reactor) logStatus() {
 		Int("handshakes_waiting", r.handshakes.waiting.Len())).
 		Dict("total", zerolog.Dict().
 			Uint64("control_connections", c.controlConnections).Uint64("refused", c.refused).
-			Uint64("surplus", c.surplus).Uint64("hurried", c.hurried).
+			Uint64("over_limit", c.overLimit).Uint64("rate_limited", c.rateLimited).
 			Uint64("commands", c.commands).
-			Uint64("offers", c.offers).Uint64("offers_untaken", c.untaken).
-			Uint64("data_connections", c.dataConnections).Uint64("strangers", c.strangers).
+			Uint64("offers", c.offers).Uint64("offers_unused", c.offersUnused).
+			Uint64("data_connections", c.dataConnections).Uint64("unauthorized_connections", c.unauthorized).
 			Uint64("transfers", c.transfers).Uint64("bytes_in", c.bytesIn).
 			Uint64("bytes_out", c.bytesOut).Uint64("file_jobs", c.jobs).
 			Uint64("handshakes", c.handshakes).Uint64("handshakes_failed", c.handshakesFailed).

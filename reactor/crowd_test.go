@@ -35,8 +35,8 @@ func TestSurplusSessionsAreClosed(t *testing.T) {
 	eventually(t, "the end of one", func() bool { return ts.limiter.Used(limit.Sessions) == 4 })
 	c := ts.dialFrom(t, "127.0.0.1")
 	c.ask("ls").wantRecord(nil)
-	if n := ts.counted().surplus; n != 2 {
-		t.Errorf("%d surplus sessions were counted", n)
+	if n := ts.counted().overLimit; n != 2 {
+		t.Errorf("%d sessions over the limit were counted", n)
 	}
 }
 

@@ -44,12 +44,13 @@ func (p *dataPort) accepted(c loop.Channel, ip netip.Addr) {
 	}
 	switch o := p.offerFor(ip); {
 	case o == nil || c.TLS() != nil && !o.session.welcomes(c.TLS()):
-		r.count.strangers++
+		r.count.unauthorized++
 		// On classic's port for files a clean close is the end of a file, of an empty one here.
 		c.SetReset(p.kind == poolFiles)
 		c.Close()
 	case o.session.secureData() && c.TLS() == nil:
-		p.acceptTLS(c, ip, o.session.tls.settings, nil, o.transfer != nil && !o.transfer.isPut())
+		sends := o.transfer != nil && !o.transfer.isPut()
+		p.acceptTLS(c, ip, o.session.tls.settings, nil, sends, o)
 	default:
 		o.take(c)
 	}

@@ -1,8 +1,8 @@
 package reactor
 
 import (
+	"fmt"
 	"net"
-	"net/netip"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,7 +31,7 @@ type Description struct {
 	Fingerprint string
 	// Connect is the command that connects a client.
 	Connect string
-	// Warning is set where strangers may write.
+	// Warning is set where anyone may write.
 	Warning string
 	// Sessions and Transfers are the limits in force.
 	Sessions, Transfers int
@@ -63,7 +63,7 @@ func (s *Server) Describe() Description {
 		May:    "list, get, put (replacing what is there)",
 	}
 	if o.Listen != "" {
-		d.Listen = joinAddrs(s.addresses)
+		d.Listen = join(s.addresses)
 	} else if len(s.addresses) == 1 {
 		d.Listen = "all addresses, IPv4 only"
 	}
@@ -72,10 +72,10 @@ func (s *Server) Describe() Description {
 		d.To = "programs on this machine"
 	}
 	if len(o.Allow) > 0 {
-		d.To = "clients in " + joinPrefixes(o.Allow)
+		d.To = "clients in " + join(o.Allow)
 	}
 	if len(o.Deny) > 0 {
-		d.To += ", except " + joinPrefixes(o.Deny)
+		d.To += ", except " + join(o.Deny)
 	}
 	writes := !o.ReadOnly && (o.Port != NoPort || o.FTP.Serves())
 	status := writes && (o.FTP.Serves() || s.speaksStatus())
@@ -167,18 +167,10 @@ func (s *Server) host() string {
 	return "127.0.0.1"
 }
 
-func joinAddrs(addrs []netip.Addr) string {
+func join[T fmt.Stringer](all []T) string {
 	var out []string
-	for _, a := range addrs {
-		out = append(out, a.String())
-	}
-	return strings.Join(out, ", ")
-}
-
-func joinPrefixes(prefixes []netip.Prefix) string {
-	var out []string
-	for _, p := range prefixes {
-		out = append(out, p.String())
+	for _, one := range all {
+		out = append(out, one.String())
 	}
 	return strings.Join(out, ", ")
 }

@@ -108,7 +108,7 @@ func (baseFace) reply(*session, answer) {}
 
 func (baseFace) done(t *transfer) {
 	in := inDone
-	if t.outcome == outcomeUntaken {
+	if t.outcome == outcomeUnused {
 		in = inExpire
 	}
 	t.session.feed(in)

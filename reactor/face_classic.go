@@ -121,7 +121,7 @@ func (classicFace) bye(s *session, why endReason) {
 		case transferWaiting, transferLingering:
 			t.end()
 		case transferOffered:
-			t.endAs(outcomeUntaken, nil)
+			t.endAs(outcomeUnused, nil)
 		case transferMoving:
 			t.fail(outcomeLeft, nil)
 		default: // it has ended, and waits for a worker

@@ -236,7 +236,7 @@ func (o *offer) Connected(c loop.Channel, err error) {
 	o.data = nil
 	switch {
 	case err != nil:
-		o.transfer.endAs(outcomeUntaken, err)
+		o.transfer.endAs(outcomeUnused, err)
 	case o.session.secureData():
 		o.connectTLS(c)
 	default:
@@ -281,7 +281,7 @@ func (f *ftpFace) done(t *transfer) {
 		}
 	case sessionOffered:
 		in = inGiveUp
-		if t.outcome == outcomeUntaken {
+		if t.outcome == outcomeUnused {
 			in = inExpire
 		}
 	case sessionMoving:

@@ -392,7 +392,7 @@ func (f *ftpFace) final(t *transfer, connected bool) []byte {
 			return ftp.ReplyNoConnection.Text()
 		}
 		return ftp.ReplyTransferAborted.Text()
-	case outcomeUntaken:
+	case outcomeUnused:
 		return ftp.ReplyNoConnection.Text()
 	case outcomeAborted:
 		return ftp.ReplyClosing.Text()

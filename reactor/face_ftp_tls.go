@@ -145,7 +145,7 @@ func (o *offer) connectTLS(c loop.Channel) {
 		if c != nil {
 			c.Close()
 		}
-		o.transfer.endAs(outcomeUntaken, nil)
+		o.transfer.endAs(outcomeUnused, nil)
 	})
 	if !over {
 		o.data = pending

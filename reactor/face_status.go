@@ -191,7 +191,7 @@ func (f *statusFace) done(t *transfer) {
 		}
 	case sessionOffered:
 		in = inGiveUp
-		if t.outcome == outcomeUntaken {
+		if t.outcome == outcomeUnused {
 			in = inExpire
 		}
 	case sessionMoving:

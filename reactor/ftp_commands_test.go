@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Every command with right, wrong, missing and surplus arguments.
+// Every command with right, wrong, missing and too many arguments.
 func TestFTPCommandsAndTheirArguments(t *testing.T) {
 	ts := serveFTP(t)
 	ts.file("f", []byte("content"))

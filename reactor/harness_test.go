@@ -316,8 +316,8 @@ func (ts *testServer) wantQuiet(reactors []*reactor) {
 			if n := r.listingsWaiting(); n > 0 {
 				t.Errorf("%d listings wait", n)
 			}
-			if len(r.starving) > 0 || r.loop.Queued() > 0 {
-				t.Errorf("%d starve, %d are queued", len(r.starving), r.loop.Queued())
+			if len(r.lines) > 0 || r.loop.Queued() > 0 {
+				t.Errorf("%d lines wait, %d movers are queued", len(r.lines), r.loop.Queued())
 			}
 		})
 	}

@@ -155,7 +155,7 @@ var hostileClassicData = []hostileCase{
 				}
 			}
 		}
-		// Before it connects: such an offer ends untaken, and its lease rests.
+		// Before it connects: such an offer ends unused, and its lease rests.
 		for _, name := range []string{"file", "missing"} {
 			c := s.lines()
 			c.say("RETR " + name + "\n")
@@ -164,7 +164,7 @@ var hostileClassicData = []hostileCase{
 		}
 		s.wantTransfers(2)
 		s.pass(s.limiter.Limits.OfferTimeout)
-		s.wantLogged(string(outcomeUntaken), 2)
+		s.wantLogged(string(outcomeUnused), 2)
 	}},
 	{name: "more classic transfers than it may", change: func(o *Options) {
 		withClassic(o)

@@ -158,7 +158,7 @@ var hostileClassicControl = []hostileCase{
 			s.good.round()
 			s.leap(s.limiter.Limits.OfferTimeout)
 			// A line for the transfer and one for the session.
-			s.wantLogged(string(endUntaken1), 2*(n+1))
+			s.wantLogged(string(endUnused1), 2*(n+1))
 		}
 		for _, c := range all {
 			c.port()

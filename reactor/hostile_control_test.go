@@ -148,7 +148,7 @@ var hostileControl = []hostileCase{
 			s.pass(s.limiter.Limits.OfferTimeout)
 		}
 		c.wantEOF()
-		s.wantLogged(string(endUntaken), 1)
+		s.wantLogged(string(endUnused), 1)
 	}},
 	{name: "never connects, in status", attack: func(s *siege) {
 		c := s.hello()
@@ -157,7 +157,7 @@ var hostileControl = []hostileCase{
 			s.pass(s.limiter.Limits.OfferTimeout)
 			c.want(425, "nobody connected")
 		}
-		c.want(421, string(endUntaken))
+		c.want(421, string(endUnused))
 		c.wantEOF()
 	}},
 	{name: "resets control at every byte", attack: func(s *siege) {

@@ -122,7 +122,7 @@ var hostileData = []hostileCase{
 		for range 20 {
 			c.command("get good")
 			if next := c.wantPort(); next == port {
-				s.t.Fatal("the port of an untaken offer was told anew")
+				s.t.Fatal("the port of an unused offer was told anew")
 			} else {
 				wantOver(s.t, c.connect(next))
 			}

@@ -129,7 +129,7 @@ var hostileClassic = []hostileCase{
 		c.port()
 		s.pass(s.limiter.Limits.OfferTimeout)
 		c.wantEOF()
-		s.wantLogged(string(endUntaken1), 1)
+		s.wantLogged(string(endUnused1), 1)
 	}},
 	{name: "a stranger at the classic file port", change: withClassic, attack: func(s *siege) {
 		for range 20 {

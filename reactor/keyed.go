@@ -19,32 +19,19 @@ import (
 type keys struct {
 	offers  map[codec.Key]*offer
 	pending list.List
-	// random is what KEYs are drawn from, left how much of it is left.
-	random [512]byte
-	left   int
 }
 
 // insert gives an offer a new KEY.
 func (k *keys) insert(o *offer) {
-	o.key = codec.NewKey(k.draw())
-	for k.offers[o.key] != nil {
-		o.key = codec.NewKey(k.draw())
+	var random [8]byte
+	for o.key == (codec.Key{}) || k.offers[o.key] != nil {
+		_, _ = rand.Read(random[:]) // it never fails
+		o.key = codec.NewKey(binary.LittleEndian.Uint64(random[:]))
 	}
 	k.offers[o.key] = o
 }
 
 func (k *keys) remove(o *offer) { delete(k.offers, o.key) }
-
-// draw returns a number that nobody can guess.
-func (k *keys) draw() uint64 {
-	const size = 8
-	if k.left < size {
-		_, _ = rand.Read(k.random[:]) // it never fails
-		k.left = len(k.random)
-	}
-	k.left -= size
-	return binary.LittleEndian.Uint64(k.random[k.left:])
-}
 
 // pendingConn is a data connection that has not sent its whole KEY. It is owned by the loop.
 type pendingConn struct {
@@ -131,7 +118,7 @@ func (p *dataPort) readKey(data loop.Channel, ip netip.Addr, dec *codec.Decoder)
 		}
 		if dec.Offset() == 0 && b[0] == loop.FirstTLSByte && !secure && r.server.tls != nil {
 			dec.Release()
-			p.acceptTLS(data, ip, r.server.tls, b[:n], false)
+			p.acceptTLS(data, ip, r.server.tls, b[:n], false, nil)
 			return true
 		}
 		ev, _ := dec.Next(b[:n])
@@ -155,7 +142,7 @@ func (p *dataPort) readKey(data loop.Channel, ip netip.Addr, dec *codec.Decoder)
 
 // refuseKey closes a connection whose KEY names no offer. (PROTOCOL.md, Keys.)
 func (r *reactor) refuseKey(data loop.Channel, dec *codec.Decoder) {
-	r.count.strangers++
+	r.count.unauthorized++
 	dec.Release()
 	data.Close()
 }

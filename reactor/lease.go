@@ -67,8 +67,8 @@ type line struct {
 	waiting list.List
 	// rested runs out when the first of the resting leases may serve again.
 	rested loop.Deadline
-	// starved: the line waits in the reactor's queue for a limit of the server.
-	starved bool
+	// queued: the line is in the reactor's queue for capacity of the server.
+	queued bool
 }
 
 type restingLease struct {
@@ -92,7 +92,7 @@ func (r *reactor) forget(a *address) {
 		return
 	}
 	for _, l := range a.lines {
-		if l != nil && (len(l.resting) > 0 || l.starved) {
+		if l != nil && (len(l.resting) > 0 || l.queued) {
 			return
 		}
 	}
@@ -135,20 +135,20 @@ func (a *address) shares() bool { return a.r.siblings || a.ip.Is6() }
 // queue.) While others wait for a limit of the server the line queues behind them, so that no
 // address, however busy, keeps another waiting.
 func (l *line) serve() {
-	if l.starved || l.waiting.Len() == 0 {
+	if l.queued || l.waiting.Len() == 0 {
 		return
 	}
 	r := l.a.r
-	if len(r.starving) > 0 {
-		l.starve()
+	if len(r.lines) > 0 {
+		l.enqueue()
 		r.serveSoon()
 		return
 	}
 	for {
 		switch l.serveFirst() {
 		case turnServed:
-		case turnStarves:
-			l.starve()
+		case turnQueued:
+			l.enqueue()
 			return
 		case turnWaits:
 			return
@@ -164,8 +164,8 @@ const (
 	turnServed lineTurn = iota
 	// turnWaits: nothing waits, or it waits for a port or a transfer of its own to end.
 	turnWaits
-	// turnStarves: it waits for a limit that others may free.
-	turnStarves
+	// turnQueued: it waits for a limit that others may free.
+	turnQueued
 )
 
 // serveFirst grants the first offer of a line, if port and limits allow.
@@ -178,12 +178,12 @@ func (l *line) serveFirst() lineTurn {
 	n := o.descriptors()
 	short := r.limiter.TakeOffer(l.a.use, n)
 	if short != limit.Enough && r.siblings {
-		// Another reactor may have released a slot before we set starved; look once more.
-		r.limiter.Starved.Store(true)
+		// Another reactor may have released a slot before we set this; look once more.
+		r.limiter.CapacityWanted.Store(true)
 		short = r.limiter.TakeOffer(l.a.use, n)
 	}
 	if short == limit.ShortServer || short == limit.ShortAddress && l.a.shares() {
-		return turnStarves
+		return turnQueued
 	}
 	if short == limit.ShortAddress {
 		return turnWaits
@@ -201,14 +201,14 @@ func (l *line) serveFirst() lineTurn {
 	return turnServed
 }
 
-// starve puts a line at the end of the queue for limits of the server.
-func (l *line) starve() {
+// enqueue puts a line at the end of the queue for capacity of the server.
+func (l *line) enqueue() {
 	r := l.a.r
-	if !l.starved {
-		l.starved = true
-		r.starving = append(r.starving, l)
+	if !l.queued {
+		l.queued = true
+		r.lines = append(r.lines, l)
 	}
-	r.limiter.Starved.Store(true)
+	r.limiter.CapacityWanted.Store(true)
 }
 
 // limited reports whether the line's address has all the transfers or offers it may have.
@@ -216,25 +216,25 @@ func (l *line) limited() bool {
 	return l.a.r.limiter.Full(l.a.use, limit.Transfers, limit.Offers)
 }
 
-// serveStarving gives each line that starves a turn of one offer, in the order in which they began
-// to wait. Once the server has nothing left the rest keep their places; a line whose own address
-// has too much goes behind them.
-func (r *reactor) serveStarving() {
-	round := r.starving
-	r.starving = nil
+// serveLines gives each line that waits for capacity a turn of one offer, in the order in which they
+// began to wait. Once the server has nothing left the rest keep their places; a line whose own
+// address has too much goes behind them.
+func (r *reactor) serveLines() {
+	round := r.lines
+	r.lines = nil
 	for i, l := range round {
-		l.starved = false
+		l.queued = false
 		switch turn := l.serveFirst(); {
-		case turn == turnStarves && l.limited():
+		case turn == turnQueued && l.limited():
 			// Its own address or network has too much: no reason for those behind it to wait.
-			l.starve()
-		case turn == turnStarves:
-			l.starved = true
-			r.starving = append(round[i:len(round):len(round)], r.starving...)
-			r.limiter.Starved.Store(true)
+			l.enqueue()
+		case turn == turnQueued:
+			l.queued = true
+			r.lines = append(round[i:len(round):len(round)], r.lines...)
+			r.limiter.CapacityWanted.Store(true)
 			return
 		case turn == turnServed && l.waiting.Len() > 0:
-			l.starve()
+			l.enqueue()
 			r.serveSoon()
 		default:
 			r.forget(l.a)
@@ -249,8 +249,8 @@ func (r *reactor) freed(a *address) {
 			l.serve()
 		}
 	}
-	if r.limiter.Starved.Load() {
-		r.server.feedStarving()
+	if r.limiter.CapacityWanted.Load() {
+		r.server.serveWaiting()
 	}
 }
 

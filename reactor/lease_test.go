@@ -47,7 +47,7 @@ func TestUntakenOfferRestsItsLease(t *testing.T) {
 	c.command("get file")
 	port := c.wantPort()
 	ts.later(ts.limiter.Limits.OfferTimeout)
-	eventually(t, "the offer's end", func() bool { return ts.counted().untaken == 1 })
+	eventually(t, "the offer's end", func() bool { return ts.counted().offersUnused == 1 })
 	// Whoever comes now comes to nobody.
 	c.connect(port).wantEOF()
 	c.command("get file")
@@ -79,7 +79,7 @@ func TestThreeUntakenOffersEndTheSession(t *testing.T) {
 		c.wantPort()
 	}
 	c.wantEOF()
-	ts.wantSession(1, endUntaken)
+	ts.wantSession(1, endUnused)
 }
 
 func TestStrangerIsClosedAtOnce(t *testing.T) {

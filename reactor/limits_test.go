@@ -99,7 +99,7 @@ func TestAddressesOfANetworkShareLimits(t *testing.T) {
 				s.hang(c)
 			}
 			s.advance(o.Limits.LeaseRest)
-			if s.limiter.Addresses() != 0 || len(s.addresses) != 0 || len(s.starving) != 0 {
+			if s.limiter.Addresses() != 0 || len(s.addresses) != 0 || len(s.lines) != 0 {
 				t.Error("an address is still known")
 			}
 		})
@@ -138,8 +138,8 @@ func TestAddressIsForgottenOnce(t *testing.T) {
 	// The last of the address's sessions goes while its command waits.
 	fill(t, a.limiter, a.addressOf(loopback).use, limit.Transfers)
 	a.say(first, "foo")
-	a.starving = a.starving[:0]
-	a.addressOf(loopback).line(poolData).starved = false
+	a.lines = a.lines[:0]
+	a.addressOf(loopback).line(poolData).queued = false
 	a.hang(first)
 	if len(a.addresses) != 0 {
 		t.Fatal("the address is still known")

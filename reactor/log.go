@@ -165,13 +165,6 @@ func cut(text string, most int) string {
 // order of what is read there. JSON escapes the controls of ASCII by itself, but those of Unicode
 // it passes on, and some terminals obey them.
 func visible(text string) string {
-	plain := true
-	for i := 0; i < len(text) && plain; i++ {
-		plain = text[i] < 0x7f
-	}
-	if plain {
-		return text
-	}
 	return strings.Map(func(c rune) rune {
 		if c > unicode.MaxASCII && !unicode.IsPrint(c) || c == del {
 			return unicode.ReplacementChar

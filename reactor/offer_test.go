@@ -40,7 +40,7 @@ type leaseClient struct {
 	asked int
 	port  uint16
 	until loop.Instant
-	left  int // untaken in a row
+	left  int // unused in a row
 	over  bool
 }
 
@@ -68,7 +68,7 @@ func (m *leaseModel) standing(l lease) bool {
 // settled takes what the reactor told its clients and holds it against the rules.
 func (m *leaseModel) settled(t *rapid.T) {
 	now := m.loop.Now
-	// Offers that ran out were untaken.
+	// Offers that expired are unused.
 	for _, c := range m.clients {
 		if c.port != 0 && c.until <= now {
 			m.rested[lease{c.port, c.from}] = c.until
@@ -213,9 +213,9 @@ func (m *leaseModel) actions() map[string]func(*rapid.T) {
 			if m.standing(lease{p, from}) {
 				t.Skip("there is one")
 			}
-			before := m.count.strangers
+			before := m.count.unauthorized
 			m.take(p, from)
-			if m.count.strangers != before+1 {
+			if m.count.unauthorized != before+1 {
 				t.Fatal("a stranger was served")
 			}
 		},

@@ -20,7 +20,7 @@ func (c *speaker) begin(name string) (part string) {
 	c.t.Helper()
 	c.command("newpart " + name)
 	part = c.want(250, "")
-	if _, ok := codec.ParsePartID([]byte(part)); !ok {
+	if _, ok := codec.ParseKey([]byte(part)); !ok {
 		c.t.Fatalf("%q is no part", part)
 	}
 	return part

@@ -62,7 +62,7 @@ type transferTable struct {
 
 // limitQueues hold what waits for limits of the whole server.
 type limitQueues struct {
-	starving []*line
+	lines []*line
 	// hungry: a task is posted that serves them.
 	hungry atomic.Bool
 	// listing are addresses with listings that wait for memory, by their kind: each has a turn of
@@ -166,7 +166,7 @@ func (r *reactor) serveSoon() {
 // OnLoop implements loop.Task: it serves what waits for limits of the server.
 func (r *reactor) OnLoop() {
 	r.hungry.Store(false)
-	r.serveStarving()
+	r.serveLines()
 	r.serveListings()
 }
 

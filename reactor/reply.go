@@ -65,7 +65,7 @@ var kindCodes = map[fsio.Kind]int{
 
 // outcomeAnswers are the answers to outcomes that say enough by themselves.
 var outcomeAnswers = map[outcome]answer{
-	outcomeUntaken: {codec.CodeNoConnection, []byte("nobody connected to the port in time")},
+	outcomeUnused:  {codec.CodeNoConnection, []byte("nobody connected to the port in time")},
 	outcomeBroken:  {codec.CodeAborted, []byte("the data connection was lost")},
 	outcomeCut:     {codec.CodeAborted, []byte("the data connection ended too early")},
 	outcomeStalled: {codec.CodeAborted, []byte("the data connection was too slow")},

@@ -241,7 +241,7 @@ func TestUntakenClassicOfferEndsItsSession(t *testing.T) {
 	if rest, err := io.ReadAll(idle.in); len(rest) > 0 || err != nil {
 		t.Errorf("it heard %q, %v", rest, err)
 	}
-	ts.wantSession(1, endUntaken1)
+	ts.wantSession(1, endUnused1)
 	ts.later(ts.limiter.Limits.ClassicRest)
 	if got := readAll(t, next.told()); string(got) != "content" {
 		t.Errorf("got %q", got)

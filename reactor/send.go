@@ -247,13 +247,9 @@ func (s *sender) sendFile(left int) (n int, ended bool, err error) {
 }
 
 // sendCopy reads the next bytes of an open file and sends them. What is not in memory a worker
-// reads, and what must be converted. It reports whether that must be waited for.
+// reads. It reports whether that must be waited for.
 func (s *sender) sendCopy(left int) (n int, waits bool, err error) {
 	t := s.t
-	if s.convert != nil {
-		s.submitRead(jobReadNext)
-		return 0, true, nil
-	}
 	if err := t.data.Flush(); err != nil {
 		return 0, false, err
 	}

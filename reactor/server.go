@@ -371,9 +371,9 @@ func (s *Server) LogStatus() {
 	}
 }
 
-// feedStarving lets all reactors look whether a limit that they waited for allows more now.
-func (s *Server) feedStarving() {
-	s.limiter.Starved.Store(false)
+// serveWaiting lets all reactors look whether a limit that they waited for allows more now.
+func (s *Server) serveWaiting() {
+	s.limiter.CapacityWanted.Store(false)
 	s.feedAll()
 }
 

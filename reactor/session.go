@@ -107,8 +107,8 @@ const (
 	endFlood     endReason = "too much sent ahead"
 	endPlain     endReason = codec.TLSRequired
 	endHandshake endReason = "TLS handshake failed"
-	endUntaken   endReason = "three offers in a row untaken"
-	endUntaken1  endReason = "offer untaken"
+	endUnused    endReason = "three offers in a row unused"
+	endUnused1   endReason = "offer unused"
 	endIdle      endReason = "idle"
 	endNoLogin   endReason = "not logged in"
 	endDrained   endReason = "server ending"
@@ -166,9 +166,9 @@ func (m *machine) step(in inputKind) (out output) {
 		}
 	case inExpire:
 		if m.unused++; m.unusedMax > 0 && m.unused >= m.unusedMax {
-			why = endUntaken
+			why = endUnused
 			if m.unusedMax == 1 {
-				why = endUntaken1
+				why = endUnused1
 			}
 		}
 	case inDrain:

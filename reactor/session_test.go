@@ -101,7 +101,7 @@ func TestClassicSessionMachine(t *testing.T) {
 		t.Errorf("connected: %+v", got)
 	}
 	m = offered()
-	if got := react(&m, inExpire); got != ends(endUntaken1) {
+	if got := react(&m, inExpire); got != ends(endUnused1) {
 		t.Errorf("expired: %+v", got)
 	}
 }
@@ -137,7 +137,7 @@ func TestSessionEndsAfterThreeUnusedOffers(t *testing.T) {
 					before = i - used - 1
 				}
 				r := react(&m, inExpire)
-				if over := r == ends(endUntaken); over != (before == 2) {
+				if over := r == ends(endUnused); over != (before == 2) {
 					t.Fatalf("offer %d of 10: %+v", i, r)
 				} else if over {
 					return

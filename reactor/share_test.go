@@ -134,7 +134,7 @@ const largeSums = 4
 // The sum of a small file waits for one turn each of the large ones that others have begun before,
 // whatever their size. Where no descriptor is left for those that wait, it waits for all of them.
 func TestASmallSumWaitsForTurnsOfLargeOnes(t *testing.T) {
-	const turn = sumTurn / sumPiece
+	const turn = sumTurn / fsio.SumPiece
 	for name, end := range map[string]func(ts *testServer, c *speaker){
 		"abor": func(_ *testServer, c *speaker) {
 			c.ask("abor", 426, "")
@@ -201,8 +201,8 @@ func TestAPartSumLetsOthersGoFirst(t *testing.T) {
 	close(p.gate)
 	other.want(213, sha([]byte("hello"))+" 5")
 	c.want(213, fmt.Sprint(sha(content), " ", len(content)))
-	if got := p.before.Load(); got != sumTurn/sumPiece {
-		t.Errorf("it waited for %d pieces, want %d", got, sumTurn/sumPiece)
+	if got := p.before.Load(); got != sumTurn/fsio.SumPiece {
+		t.Errorf("it waited for %d pieces, want %d", got, sumTurn/fsio.SumPiece)
 	}
 	if got := ts.start - p.left.Load(); got != descriptorsPartSum {
 		t.Errorf("%d descriptors are taken, want %d", got, descriptorsPartSum)
@@ -215,7 +215,7 @@ func TestAPartSumLetsOthersGoFirst(t *testing.T) {
 // countPieces serves a large and a small file with one worker for sums.
 func countPieces(t *testing.T) (*testServer, *pieceCounter) {
 	p := &pieceCounter{
-		most: 5 * largeSums * sumTurn / sumPiece,
+		most: 5 * largeSums * sumTurn / fsio.SumPiece,
 		came: make(chan struct{}), gate: make(chan struct{}),
 	}
 	ts := serveWith(t, func(s *Server) {

@@ -194,7 +194,7 @@ func (s *sim) checkDeadlines() {
 // checkEnd: when everybody has gone nothing is left, and what has a name is whole.
 func (s *sim) checkEnd(before []string) {
 	if n := len(s.sessions) + len(s.transfers) + len(s.addresses) + len(s.loop.Deadlines) +
-		len(s.keys.offers) + s.listingsWaiting() + len(s.starving); n > 0 {
+		len(s.keys.offers) + s.listingsWaiting() + len(s.lines); n > 0 {
 		s.wrong("left are %d sessions, %d transfers, %d addresses, %d deadlines, %d KEYs",
 			len(s.sessions), len(s.transfers), len(s.addresses), len(s.loop.Deadlines),
 			len(s.keys.offers))

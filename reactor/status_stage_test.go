@@ -211,7 +211,7 @@ func TestThreeUntakenOffersEndASession(t *testing.T) {
 		s.advance(10 * time.Second)
 		s.wantReply(c, 425, "nobody connected")
 	}
-	s.wantReply(c, 421, string(endUntaken))
+	s.wantReply(c, 421, string(endUnused))
 	if len(s.sessions) > 0 || len(s.keys.offers) > 0 || len(s.transfers) > 0 {
 		t.Errorf("%d sessions, %d offers, %d transfers", len(s.sessions), len(s.keys.offers),
 			len(s.transfers))
@@ -317,7 +317,7 @@ func TestAbortedSumCountsWhatWasRead(t *testing.T) {
 	s.say(c, "abor")
 	s.wantReply(c, 426, "")
 	s.wantReply(c, 226, "")
-	sum.read = sumPiece
+	sum.read = fsio.SumPiece
 	s.transfers[0].OnLoop()
 	s.say(c, "sum xxh3 a")
 	s.wantReply(c, 552, "a: too many bytes")

@@ -63,7 +63,7 @@ func (j *job) sumStopper(descriptors int64) (stopped func() bool) {
 		if s.state.Load() == sumEnded {
 			return true
 		}
-		s.read += sumPiece
+		s.read += fsio.SumPiece
 		return false
 	}
 }
@@ -76,8 +76,8 @@ func (r *reactor) yieldSum(descriptors int64) {
 		r.server.sumPool.Yield()
 		l.Give(nil, limit.Descriptors, descriptors)
 	}
-	if l.Starved.Load() {
-		r.server.feedStarving()
+	if l.CapacityWanted.Load() {
+		r.server.serveWaiting()
 	}
 }
 
@@ -89,12 +89,9 @@ func (s *sumWork) ended(d fsio.Digest, err error) error {
 	return err
 }
 
-// sumPiece is how much is read for a checksum between two looks at whether to stop, in bytes.
-const sumPiece = 512 << 10
-
 // sumTurn is how much is read for a checksum before others have their turn, in bytes: some 20 ms of
 // work with SHA-256, and enough that a disk seldom has to seek for it. It is of whole pieces.
-const sumTurn = 64 * sumPiece
+const sumTurn = 64 * fsio.SumPiece
 
 // What a checksum has open: the file, or the part with its folder and the folder in which parts are
 // known.
@@ -181,11 +178,11 @@ func (j *job) sum() error {
 		length = -1
 	}
 	var ok bool
-	if s.digest, ok = known.Known(&f, fsio.Algo(t.Algo), t.Offset, length); ok {
+	if s.digest, ok = known.Known(&f, t.Algo, t.Offset, length); ok {
 		return nil
 	}
 	stopped := j.sumStopper(descriptorsSum)
-	return s.ended(known.Sum(stopped, &f, fsio.Algo(t.Algo), t.Offset, length))
+	return s.ended(known.Sum(stopped, &f, t.Algo, t.Offset, length))
 }
 
 // sumPart is the work of partsum.
@@ -195,7 +192,7 @@ func (j *job) sumPart() (err error) {
 		return fsio.ErrStopped
 	}
 	if failed := j.onPart(func(p fsio.Part) error {
-		err = s.ended(fsio.SumPart(j.sumStopper(descriptorsPartSum), p, fsio.Algo(j.t.Algo)))
+		err = s.ended(fsio.SumPart(j.sumStopper(descriptorsPartSum), p, j.t.Algo))
 		return p.Close()
 	}); failed != nil {
 		return failed

@@ -50,7 +50,7 @@ const (
 	outcomeMissing  outcome = "nothing sent"
 	outcomeRefused  outcome = "refused"
 	outcomeUnknown  outcome = "unknown command"
-	outcomeUntaken  outcome = "offer untaken"
+	outcomeUnused   outcome = "offer unused"
 	outcomeBroken   outcome = "connection lost"
 	outcomeCut      outcome = "incomplete"
 	outcomeProtocol outcome = "protocol error"

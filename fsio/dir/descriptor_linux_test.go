@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ferry/codec"
 	"ferry/fsio"
 )
 
@@ -56,7 +57,7 @@ var scarces = []scarce{
 		var f fsio.File
 		err := r.Open(&f, at("plain"))
 		if err == nil {
-			_, err = fsio.NewSumCache(1).Sum(nil, &f, fsio.AlgoSHA256, 0, -1)
+			_, err = fsio.NewSumCache(1).Sum(nil, &f, codec.AlgoSHA256, 0, -1)
 			err = errors.Join(err, f.Close())
 		}
 		return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"ferry/codec"
 	"ferry/fsio"
 )
 
@@ -235,7 +236,7 @@ func (w *world) sum(path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	d, err := w.cache.Sum(nil, &f, fsio.AlgoXXH3, 0, -1)
+	d, err := w.cache.Sum(nil, &f, codec.AlgoXXH3, 0, -1)
 	if err == nil && d.Size != int64(len(w.files[path])) {
 		w.t.Fatalf("the sum of %d bytes", d.Size)
 	}
@@ -300,7 +301,7 @@ func (w *world) finish(kept, rest string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fsio.SumPart(nil, p, fsio.AlgoSHA256); err != nil {
+	if _, err := fsio.SumPart(nil, p, codec.AlgoSHA256); err != nil {
 		return errors.Join(err, p.Close())
 	}
 	whole := kept + rest

@@ -289,7 +289,7 @@ func (l *load) vulgar(ctx context.Context, from netip.Addr) {
 	}
 	defer func() { _ = conn.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })()
-	// Longer than an offer's time, so that some offers end untaken.
+	// Longer than an offer's time, so that some offers end unused.
 	_ = conn.SetDeadline(time.Now().Add(rand.N(3 * time.Second)))
 	says := []string{
 		"GET / HTTP/1.1\r\n\r\n", "00000", "0000000006get f", "0000004096get f1",

@@ -63,9 +63,9 @@ type Budget struct {
 	Limits Limits
 	// Rates bound how fast sessions are opened.
 	Rates *Rates
-	// Starved is set while a reactor waits for Offers, Transfers or Descriptors, ListingsWanted
+	// CapacityWanted is set while a reactor waits for Offers, Transfers or Descriptors, ListingsWanted
 	// while one waits for Listings.
-	Starved, ListingsWanted atomic.Bool
+	CapacityWanted, ListingsWanted atomic.Bool
 
 	mu        sync.Mutex
 	counts    [kinds]count
@@ -177,7 +177,7 @@ func (b *Budget) GiveOffer(a *Address) (waited bool) {
 	defer b.mu.Unlock()
 	full := a.used[Offers] == b.counts[Offers].each
 	b.add(a, Offers, -1)
-	return full || b.Starved.Load()
+	return full || b.CapacityWanted.Load()
 }
 
 // GiveTransfer follows the end of a transfer.

@@ -57,8 +57,8 @@ type Channel interface {
 	Want(what Readiness)
 }
 
-// Plain is a channel over a bare socket.
-type Plain struct {
+// plain is a channel over a bare socket.
+type plain struct {
 	loop  *Loop
 	fd    int
 	slot  slot
@@ -67,41 +67,37 @@ type Plain struct {
 
 // Adopt makes a channel of a connected, non-blocking socket, which belongs to the channel from then
 // on.
-func (l *Loop) Adopt(fd int) *Plain {
+func (l *Loop) Adopt(fd int) Channel {
 	if n := len(l.closed); n > 0 {
 		c := l.closed[n-1]
 		l.closed = l.closed[:n-1]
 		c.fd = fd
 		return c
 	}
-	return &Plain{loop: l, fd: fd}
+	return &plain{loop: l, fd: fd}
 }
 
 // sparesMax is how many closed channels are kept for their memory.
 const sparesMax = 256
 
-// Recv implements Channel.
-func (c *Plain) Recv(p []byte) (int, error) { return receiveBytes(c.fd, p) }
+func (c *plain) Recv(p []byte) (int, error)     { return receiveBytes(c.fd, p) }
+func (c *plain) Send(p []byte) (int, error)     { return sendBytes(c.fd, p) }
+func (c *plain) SendMore(p []byte) (int, error) { return sendMore(c.fd, p) }
+func (c *plain) CanSendfile() bool              { return c.loop.sendfile }
+func (c *plain) CanSplice() bool                { return c.loop.splice }
+func (c *plain) AckSoon()                       { ackSoon(c.fd) }
+func (c *plain) Unsent() int64                  { return unsent(c.fd) }
+func (c *plain) SendMax() int                   { return sendMax }
+func (c *plain) Flush() error                   { return nil } // the socket keeps what Send took
+func (c *plain) TLS() *tls.ConnectionState      { return nil }
+func (c *plain) Watch(owner Watched)            { c.owner = owner }
 
-// Send implements Channel.
-func (c *Plain) Send(p []byte) (int, error) { return sendBytes(c.fd, p) }
-
-// SendMore implements Channel.
-func (c *Plain) SendMore(p []byte) (int, error) { return sendMore(c.fd, p) }
-
-// CanSendfile implements Channel.
-func (c *Plain) CanSendfile() bool { return c.loop.sendfile }
-
-// Sendfile implements Channel.
-func (c *Plain) Sendfile(file int, offset, n int64) (int, error) {
+func (c *plain) Sendfile(file int, offset, n int64) (int, error) {
 	return sendFile(c.fd, file, offset, n)
 }
 
-// CanSplice implements Channel.
-func (c *Plain) CanSplice() bool { return c.loop.splice }
-
-// Splice implements Channel. The first refusal turns it off for the whole loop.
-func (c *Plain) Splice(p *Pipe, n int) (int, error) {
+// Splice: the first refusal turns it off for the whole loop.
+func (c *plain) Splice(p *Pipe, n int) (int, error) {
 	n, err := spliceIn(c.fd, p.in, n)
 	if err == ErrNoSplice {
 		c.loop.splice = false
@@ -109,12 +105,10 @@ func (c *Plain) Splice(p *Pipe, n int) (int, error) {
 	return n, err
 }
 
-// CloseWrite implements Channel. It fails on a connection that the peer has reset, which the next
-// Recv reports as well.
-func (c *Plain) CloseWrite() { _ = unix.Shutdown(c.fd, unix.SHUT_WR) }
+// CloseWrite fails on a connection that the peer has reset, which the next Recv reports as well.
+func (c *plain) CloseWrite() { _ = unix.Shutdown(c.fd, unix.SHUT_WR) }
 
-// SetReset implements Channel.
-func (c *Plain) SetReset(on bool) {
+func (c *plain) SetReset(on bool) {
 	l := unix.Linger{}
 	if on {
 		l.Onoff = 1
@@ -122,57 +116,36 @@ func (c *Plain) SetReset(on bool) {
 	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &l)
 }
 
-// AckSoon implements Channel.
-func (c *Plain) AckSoon() { ackSoon(c.fd) }
-
-// Empty implements Channel.
-func (c *Plain) Empty() bool {
+func (c *plain) Empty() bool {
 	var b [1]byte
 	_, _, err := unix.Recvfrom(c.fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	return err == unix.EAGAIN
 }
 
-// Unsent implements Channel.
-func (c *Plain) Unsent() int64 { return unsent(c.fd) }
-
-// SendMax implements Channel.
-func (c *Plain) SendMax() int { return sendMax }
-
 // sendMax is how much is read of a file at once to be sent: more does not fit a processor's cache.
 const sendMax = 256 << 10
 
-// Flush implements Channel. The socket keeps what Send took.
-func (c *Plain) Flush() error { return nil }
-
-// TLS implements Channel.
-func (c *Plain) TLS() *tls.ConnectionState { return nil }
-
-// Watch implements Channel.
-func (c *Plain) Watch(owner Watched) { c.owner = owner }
-
-// Want implements Channel. The socket enters the watcher with the first call.
-func (c *Plain) Want(what Readiness) {
+// Want: the socket enters the watcher with the first call.
+func (c *plain) Want(what Readiness) {
 	if c.slot == 0 {
 		c.slot = c.loop.watcher.add(c.fd, c)
 	}
 	c.loop.watcher.want(c.slot, what)
 }
 
-// Ready implements Watched, for the watcher.
-func (c *Plain) Ready(what Readiness) {
+func (c *plain) Ready(what Readiness) {
 	if c.owner != nil {
 		c.owner.Ready(what)
 	}
 }
 
-// Close implements Channel.
-func (c *Plain) Close() {
+func (c *plain) Close() {
 	l := c.loop
 	if c.slot != 0 {
 		l.watcher.remove(c.slot)
 	}
 	closeDescriptor(c.fd)
-	*c = Plain{loop: l, fd: -1}
+	*c = plain{loop: l, fd: -1}
 	if len(l.closed) < sparesMax {
 		l.closed = append(l.closed, c)
 	}

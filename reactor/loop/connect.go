@@ -23,7 +23,7 @@ func (l *Loop) Connect(from netip.Addr, to netip.AddrPort, owner Connector) Chan
 		owner.Connected(nil, err)
 		return nil
 	}
-	c := l.Adopt(fd)
+	c := l.Adopt(fd).(*plain)
 	c.Watch(&attempt{c: c, owner: owner})
 	c.Want(CanWrite)
 	return c
@@ -31,7 +31,7 @@ func (l *Loop) Connect(from netip.Addr, to netip.AddrPort, owner Connector) Chan
 
 // attempt is a connection that is being made.
 type attempt struct {
-	c     *Plain
+	c     *plain
 	owner Connector
 }
 

@@ -165,7 +165,7 @@ func TestConnectToItselfIsRefused(t *testing.T) {
 	if err := unix.Connect(fd, self); err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		t.Fatal(err)
 	}
-	k, c := new(caller), l.Adopt(fd)
+	k, c := new(caller), l.Adopt(fd).(*plain)
 	c.Watch(&attempt{c: c, owner: k})
 	c.Want(CanWrite)
 	k.until(t, pass)

@@ -1,6 +1,9 @@
 package loop
 
-import "time"
+import (
+	"container/heap"
+	"time"
+)
 
 // Instant is a point in time on the monotonic clock, counted from when the loop was made.
 type Instant = time.Duration
@@ -26,41 +29,24 @@ func (d *Deadline) IsSet() bool { return d.place > 0 }
 // At is when the deadline is or was last due.
 func (d *Deadline) At() Instant { return d.at }
 
-// Deadlines is a binary heap with the earliest deadline first. Most deadlines are set far ahead and
-// cleared before they pass, so a new one goes to the end and stays there.
+// Deadlines is a heap with the earliest deadline first. Most deadlines are set far ahead and cleared
+// before they pass, so a new one goes to the end and stays there.
 type Deadlines []*Deadline
 
 // Set makes d due at the given time, replacing any time set before.
 func (h *Deadlines) Set(d *Deadline, at Instant) {
 	d.at = at
 	if d.place == 0 {
-		*h = append(*h, d)
-		d.place = len(*h)
-		h.up(d.place - 1)
-		return
-	}
-	if i := d.place - 1; !h.down(i) {
-		h.up(i)
+		heap.Push((*byTime)(h), d)
+	} else {
+		heap.Fix((*byTime)(h), d.place-1)
 	}
 }
 
 // Clear removes d. A deadline that is not set may be cleared.
 func (h *Deadlines) Clear(d *Deadline) {
-	if d.place == 0 {
-		return
-	}
-	i, last := d.place-1, len(*h)-1
-	d.place = 0
-	moved := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	if i == last {
-		return
-	}
-	(*h)[i] = moved
-	moved.place = i + 1
-	if !h.down(i) {
-		h.up(i)
+	if d.place != 0 {
+		heap.Remove((*byTime)(h), d.place-1)
 	}
 }
 
@@ -80,38 +66,26 @@ func (h *Deadlines) run(now Instant) {
 	}
 }
 
-func (h Deadlines) swap(i, j int) {
+// byTime is a heap.Interface.
+type byTime []*Deadline
+
+func (h byTime) Len() int           { return len(h) }
+func (h byTime) Less(i, j int) bool { return h[i].at < h[j].at }
+
+func (h byTime) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = i+1, j+1
 }
 
-func (h Deadlines) up(i int) {
-	for i > 0 {
-		parent := (i - 1) / 2
-		if h[parent].at <= h[i].at {
-			return
-		}
-		h.swap(i, parent)
-		i = parent
-	}
+func (h *byTime) Push(d any) {
+	*h = append(*h, d.(*Deadline))
+	d.(*Deadline).place = len(*h)
 }
 
-// down says whether it moved anything.
-func (h Deadlines) down(i int) bool {
-	from := i
-	for {
-		child := 2*i + 1
-		if child >= len(h) {
-			break
-		}
-		if child+1 < len(h) && h[child+1].at < h[child].at {
-			child++
-		}
-		if h[i].at <= h[child].at {
-			break
-		}
-		h.swap(i, child)
-		i = child
-	}
-	return i != from
+func (h *byTime) Pop() any {
+	last := len(*h) - 1
+	d := (*h)[last]
+	(*h)[last], d.place = nil, 0
+	*h = (*h)[:last]
+	return d
 }

@@ -56,7 +56,7 @@ type Loop struct {
 	// queue is what moves in this turn, queued what was added since.
 	queue, queued []Mover
 	// closed are closed channels, kept for their memory.
-	closed []*Plain
+	closed []*plain
 	// sendfile and splice say that these calls may be tried.
 	sendfile, splice bool
 	// kicker is our end of a connection to the engine, see kick.
@@ -187,7 +187,7 @@ func (l *Loop) rearm() {
 }
 
 // kick asks for a turn after the engine has looked at its control connections once more. A task
-// would run before that, and movers that can always move would starve them.
+// would run before that, and movers that can always move would keep them waiting.
 func (l *Loop) kick() {
 	if !l.kicked {
 		l.kicked = true

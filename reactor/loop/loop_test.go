@@ -35,7 +35,7 @@ func steppedLoop(t *testing.T) (l *Loop, pass func(time.Duration)) {
 }
 
 // pair returns a channel and the descriptor of its other end.
-func pair(t *testing.T, l *Loop) (*Plain, int) {
+func pair(t *testing.T, l *Loop) (*plain, int) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -45,7 +45,7 @@ func pair(t *testing.T, l *Loop) (*Plain, int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closeDescriptor(fds[1]) })
-	return l.Adopt(fds[0]), fds[1]
+	return l.Adopt(fds[0]).(*plain), fds[1]
 }
 
 // door is an acceptor that counts.

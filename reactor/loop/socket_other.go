@@ -26,7 +26,7 @@ func accept(fd int) (int, netip.AddrPort, error) {
 	if err != nil {
 		return -1, netip.AddrPort{}, acceptError(err)
 	}
-	if makeOurs(n) != nil || ignoreBroken(n) != nil {
+	if makeOurs(n) != nil {
 		// Some systems report a connection that is gone already in this way.
 		closeDescriptor(n)
 		return -1, netip.AddrPort{}, errAborted
