@@ -65,9 +65,10 @@ func ParseExpectation(text string) (Expectation, error) {
 // was not measured never meets one.
 func (r *Result) Check(expectations []Expectation) error {
 	var unmet []error
+	rows := r.rows()
 	for _, e := range expectations {
 		measured := false
-		for _, row := range r.rows() {
+		for _, row := range rows {
 			if e.target != "" && e.target != row.target.Name {
 				continue
 			}

@@ -44,10 +44,10 @@ type figure struct {
 
 var unknown = math.NaN()
 
-// value is the figure of a turn, NaN if it was not measured.
-func (f figure) value(t *Turn) float64 {
+// value is the figure of a turn and its jobs, NaN if it was not measured.
+func (f figure) value(t *Turn, jobs *Tally) float64 {
 	if t.Seconds > 0 {
-		return f.of(t, t.jobs())
+		return f.of(t, jobs)
 	}
 	return unknown
 }

@@ -63,7 +63,7 @@ func TestFiguresAgreeWithHandCalculation(t *testing.T) {
 			continue
 		}
 		// A histogram keeps three digits.
-		if got := f.value(v); !(math.Abs(got-want) <= want/1000) {
+		if got := f.value(v, v.jobs()); !(math.Abs(got-want) <= want/1000) {
 			t.Errorf("%s is %v, not %v", name, got, want)
 		}
 	}
@@ -83,7 +83,7 @@ func TestUsageIsOfTheTimeItWasMeasuredIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.value(turn); math.Abs(got-want) > want/1000 {
+		if got := f.value(turn, turn.jobs()); math.Abs(got-want) > want/1000 {
 			t.Errorf("%s is %v, not %v", name, got, want)
 		}
 	}
@@ -102,13 +102,13 @@ func TestFigureThatWasNotMeasuredIsNotKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.value(v); !math.IsNaN(got) {
+		if got := f.value(v, v.jobs()); !math.IsNaN(got) {
 			t.Errorf("%s is %v", name, got)
 		}
 	}
 	nothing := NewTurn()
 	for _, f := range allFigures {
-		if got := f.value(nothing); !math.IsNaN(got) {
+		if got := f.value(nothing, nothing.jobs()); !math.IsNaN(got) {
 			t.Errorf("%s of no turn is %v", f.name, got)
 		}
 	}

@@ -28,14 +28,14 @@ func (r *Result) WriteGoFormat(w io.Writer) error {
 			map[better]string{betterLess: "lower", betterMore: "higher"}[f.better])
 	}
 	for _, row := range r.rows() {
-		for _, turn := range row.step.Turns {
-			n := turn.jobs().Count
+		for i, turn := range row.step.Turns {
+			n := row.jobs[i].Count
 			if n == 0 {
 				continue // the format has no iteration of 0
 			}
 			fmt.Fprintf(&b, "Benchmark%s-%d %d", row.goName(), r.Machine.Processors, n)
 			for _, f := range figures {
-				if value := f.value(turn); !math.IsNaN(value) {
+				if value := f.value(turn, row.jobs[i]); !math.IsNaN(value) {
 					fmt.Fprintf(&b, " %.6g %s", value, f.goUnit())
 				}
 			}

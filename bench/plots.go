@@ -153,8 +153,8 @@ func percentilePlot(title string, rows []*row, name func(*row) string) *picture 
 	end := 0.0
 	for i, r := range rows {
 		n := int64(math.MaxInt64)
-		for _, t := range r.step.Turns {
-			n = min(n, t.jobs().Count)
+		for _, jobs := range r.jobs {
+			n = min(n, jobs.Count)
 		}
 		var line []point
 		for x := 0.0; x <= math.Log10(float64(n)); x += 0.1 {
@@ -223,7 +223,7 @@ func (r *Result) coursePlot(title, name string) *picture {
 // without samples is one level.
 func course(t *Turn, f figure, from float64) (points []point) {
 	level := func(begin, seconds float64, part *Turn) {
-		if v := f.value(part); !math.IsNaN(v) {
+		if v := f.value(part, part.jobs()); !math.IsNaN(v) {
 			points = append(points, point{max(0, from+begin), v},
 				point{max(0, from+begin+seconds), v})
 		}

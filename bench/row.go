@@ -10,7 +10,8 @@ type row struct {
 	name   string // the target's, printable
 	target *Target
 	step   *Step
-	style  int // of its target in plots
+	jobs   []*Tally // of all kinds together, for each turn
+	style  int      // of its target in plots
 }
 
 // rows are the loads that have turns.
@@ -18,11 +19,19 @@ func (r *Result) rows() (rows []*row) {
 	for i, target := range r.Targets {
 		for _, step := range target.Steps {
 			if len(step.Turns) > 0 {
-				rows = append(rows, &row{plain(target.Name), target, step, i})
+				rows = append(rows, newRow(target, step, i))
 			}
 		}
 	}
 	return rows
+}
+
+func newRow(target *Target, step *Step, style int) *row {
+	r := &row{name: plain(target.Name), target: target, step: step, style: style}
+	for _, t := range step.Turns {
+		r.jobs = append(r.jobs, t.jobs())
+	}
+	return r
 }
 
 // load is the row's load in a few words.
@@ -37,8 +46,8 @@ func (r *row) storm() bool { return r.step.Turns[0].storm() }
 // perTurn is the figure of each turn that has it.
 func (r *row) perTurn(f figure) []float64 {
 	var values []float64
-	for _, t := range r.step.Turns {
-		if value := f.value(t); !math.IsNaN(value) {
+	for i, t := range r.step.Turns {
+		if value := f.value(t, r.jobs[i]); !math.IsNaN(value) {
 			values = append(values, value)
 		}
 	}

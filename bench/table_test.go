@@ -100,7 +100,7 @@ func TestHarnessSaysWhenItWasTheLimit(t *testing.T) {
 		case "loop":
 			turn.Busy = 0.97
 		}
-		got := two.limit(&row{step: &Step{Turns: []*Turn{turn}}})
+		got := two.limit(newRow(&Target{}, &Step{Turns: []*Turn{turn}}, 0))
 		if c.want == "" && got.Text != "" || !strings.HasPrefix(got.Text, c.want) ||
 			got.Loud != (c.want != "" && c.name != "server") {
 			t.Errorf("%s: %+v, not %q", c.name, got, c.want)
@@ -122,7 +122,7 @@ func TestFiguresOfALoadAreMedians(t *testing.T) {
 		}
 		step.Turns = append(step.Turns, turn)
 	}
-	r := row{name: "x", step: step}
+	r := newRow(&Target{Name: "x"}, step, 0)
 	for name, want := range map[string]string{
 		"transfers/s": "100", "p99": "100 ms", "max": "400 ms", "errors": "12", "transfers": "900",
 	} {

@@ -35,11 +35,9 @@ func (c *control) CanLogin() error {
 	case c.exchange != Status:
 		return failure(c.target, ErrUnsupported,
 			wording("a login needs the status exchange, which is not spoken here"))
-	case !c.features.Has(codec.FeatureAuth) && c.tls == nil:
-		return failure(c.target, ErrNotAllowed,
-			wording("this server has no login without TLS; --tls or ferrys:// may help"))
 	case !c.features.Has(codec.FeatureAuth):
-		return failure(c.target, ErrNotAllowed, wording("nobody can log in to this server"))
+		return failure(c.target, ErrNotAllowed,
+			wording("the server has no login, or not without TLS (--tls)"))
 	}
 	return nil
 }

@@ -48,7 +48,8 @@ func (p *dataPort) accepted(c loop.Channel, ip netip.Addr) {
 		c.SetReset(p.kind == poolFiles)
 		c.Close()
 	case o.session.secureData() && c.TLS() == nil:
-		p.acceptTLS(c, ip, o.session.tls.settings, nil, o.transfer != nil && !o.transfer.isPut())
+		sends := o.transfer != nil && !o.transfer.isPut()
+		p.acceptTLS(c, ip, o.session.tls.settings, nil, sends, o)
 	default:
 		o.take(c)
 	}

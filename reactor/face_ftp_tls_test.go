@@ -192,6 +192,60 @@ func TestFTPDataConnectionsDoNotMix(t *testing.T) {
 	c.want(226)
 }
 
+// gated is a client's connection whose second message waits.
+type gated struct {
+	net.Conn
+	writes int
+	gate   chan struct{}
+}
+
+func (c *gated) Write(p []byte) (int, error) {
+	if c.writes++; c.writes == 2 {
+		<-c.gate
+	}
+	return c.Conn.Write(p)
+}
+
+// A connection that was made for an offer before does not become that of the next offer, though its
+// handshake ends after that was told, at the same port.
+func TestFTPConnectionOfAnEarlierOfferIsAStranger(t *testing.T) {
+	ts := serve(t, withFTP)
+	ts.file("file", []byte("hello"))
+	bothVersions(t, func(t *testing.T, config *tls.Config) {
+		c := ts.ftpClient(t, config)
+		c.auth()
+		c.login()
+		c.say(200, "PROT P")
+		handshakes := func(n int) {
+			t.Helper()
+			r := ts.reactors[0]
+			eventually(t, "handshakes", func() (is bool) {
+				onLoop(t, r, func() { is = r.handshakes.counted.Len() == n })
+				return is
+			})
+		}
+		port := c.offer()
+		late := &gated{Conn: bare(t, port), gate: make(chan struct{})}
+		ended := make(chan error, 1)
+		go func() { ended <- tls.Client(late, config).Handshake() }()
+		handshakes(1)
+		c.say(550, "RETR none")
+		if again := c.offer(); again != port {
+			t.Fatalf("port %d was told, and then %d", port, again)
+		}
+		close(late.gate)
+		<-ended // in TLS 1.3 the client does not wait for the server
+		handshakes(0)
+		c.say(150, "RETR file")
+		data := encrypted(t, port, config)
+		if got, err := io.ReadAll(data); err != nil || string(got) != "hello" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		check(t, data.Close())
+		c.want(226)
+	})
+}
+
 // Where data connections must resume, one that does not is a stranger's, whoever makes it. A ticket
 // of another session does not help.
 func TestFTPDataConnectionsMustResume(t *testing.T) {

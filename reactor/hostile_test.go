@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -140,7 +141,8 @@ func (s *siege) pass(d time.Duration) {
 }
 
 // leap lets time pass at once, after what the kernel has taken for the server was met: an offer
-// whose connection is there already must not end unused.
+// whose connection is there already must not end unused. It waits for the workers, whose work
+// excuses a transfer that has stalled.
 func (s *siege) leap(d time.Duration) {
 	s.t.Helper()
 	// A session begins when it is accepted: one that comes after the leap has not been idle.
@@ -152,18 +154,31 @@ func (s *siege) leap(d time.Duration) {
 		return began >= uint64(s.dialed.Load())
 	})
 	for _, r := range s.reactors {
-		onLoop(s.t, r, func() {
-			for met := uint64(0); met != r.count.dataConnections; {
-				met = r.count.dataConnections
-				r.eachPort(func(p *dataPort) {
-					for _, l := range p.listeners {
-						l.Accept()
-					}
+		eventually(s.t, "the end of all file work", func() (ended bool) {
+			onLoop(s.t, r, func() {
+				r.meetAll()
+				ended = !slices.ContainsFunc(r.transfers, func(t *transfer) bool {
+					return t.job.busy
 				})
-			}
-			skip(r, d)
+				if ended {
+					skip(r, d)
+				}
+			})
+			return ended
 		})
 		onLoop(s.t, r, func() {}) // the turn in which that was is over
+	}
+}
+
+// meetAll accepts the data connections that are there.
+func (r *reactor) meetAll() {
+	for met := uint64(0); met != r.count.dataConnections; {
+		met = r.count.dataConnections
+		r.eachPort(func(p *dataPort) {
+			for _, l := range p.listeners {
+				l.Accept()
+			}
+		})
 	}
 }
 

@@ -118,7 +118,7 @@ func (p *dataPort) readKey(data loop.Channel, ip netip.Addr, dec *codec.Decoder)
 		}
 		if dec.Offset() == 0 && b[0] == loop.FirstTLSByte && !secure && r.server.tls != nil {
 			dec.Release()
-			p.acceptTLS(data, ip, r.server.tls, b[:n], false)
+			p.acceptTLS(data, ip, r.server.tls, b[:n], false, nil)
 			return true
 		}
 		ev, _ := dec.Next(b[:n])

@@ -45,6 +45,8 @@ type offer struct {
 	port uint16
 	// key is its KEY, where ports are shared.
 	key codec.Key
+	// serial tells the offer from others, and from itself before it was renewed.
+	serial uint64
 	// held counts the descriptors that were taken from the budget for it and its transfer.
 	held     int64
 	deadline loop.Deadline
@@ -82,8 +84,14 @@ func (o *offer) renew() {
 	for range acceptTries {
 		o.accept()
 	}
-	o.state = offerStanding
+	o.becomeStanding()
 	o.r.loop.Deadlines.Set(&o.deadline, o.r.loop.Now+o.r.limiter.Limits.OfferTimeout)
+}
+
+// becomeStanding counts an offer that is about to be told.
+func (o *offer) becomeStanding() {
+	o.r.count.offers++
+	o.state, o.serial = offerStanding, o.r.count.offers
 }
 
 // dropOffer ends the offer that no command has claimed, if there is one.
@@ -160,8 +168,7 @@ func (o *offer) stand() {
 		default:
 			o.line.offers[o.port] = o
 		}
-		o.state = offerStanding
-		r.count.offers++
+		o.becomeStanding()
 	}
 	if t == nil {
 		r.loop.Deadlines.Set(&o.deadline, r.loop.Now+r.limiter.Limits.OfferTimeout)

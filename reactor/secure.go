@@ -270,16 +270,24 @@ type pendingTLS struct {
 }
 
 // acceptTLS begins the handshake of a data connection, of which early was received already. The
-// offer is looked for afterwards: until then the connection is a stranger's.
+// offer is looked for afterwards: until then the connection is a stranger's. It remains one if o,
+// the offer at a leased port, has been told anew or has ended meanwhile.
 func (p *dataPort) acceptTLS(
-	c loop.Channel, ip netip.Addr, settings *loop.TLS, early []byte, tickets bool,
+	c loop.Channel, ip netip.Addr, settings *loop.TLS, early []byte, tickets bool, o *offer,
 ) {
+	serial := uint64(0)
+	if o != nil {
+		serial = o.serial
+	}
 	p.r.secureData(c, ip, settings, early, tickets, func(c loop.Channel) {
-		if c == nil {
-			p.r.count.unauthorized++
+		switch {
+		case c != nil && (o == nil || o.serial == serial):
+			p.accepted(c, ip)
 			return
+		case c != nil:
+			c.Close()
 		}
-		p.accepted(c, ip)
+		p.r.count.unauthorized++
 	})
 }
 

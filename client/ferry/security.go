@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,11 +43,11 @@ func (f *securityFlags) apply(s *shell.Shell) error {
 		return fmt.Errorf("--tls-min %s: give 1.2 or 1.3", f.min)
 	}
 	if f.fingerprint != "" {
-		print, err := client.ParseFingerprint(f.fingerprint)
+		sum, err := client.ParseFingerprint(f.fingerprint)
 		if err != nil {
 			return fmt.Errorf("--tls-fingerprint %s: %w", f.fingerprint, err)
 		}
-		s.Trust.Fingerprint = &print
+		s.Trust.Fingerprint = &sum
 	}
 	if f.ca != "" {
 		text, err := os.ReadFile(f.ca)
@@ -64,30 +62,15 @@ func (f *securityFlags) apply(s *shell.Shell) error {
 	if s.Password = os.Getenv("FERRY_PASSWORD"); f.passwordFile == "" {
 		return nil
 	}
-	var err error
-	if s.Password, err = firstLine(f.passwordFile); err != nil {
+	text, err := os.ReadFile(f.passwordFile)
+	s.Password, _, _ = strings.Cut(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
+	if err == nil && s.Password == "" {
+		err = errors.New("its first line is empty")
+	}
+	if err != nil {
 		return fmt.Errorf("--password-file %s: %w", f.passwordFile, pathCause(err))
 	}
 	return nil
-}
-
-// passwordMax is longer than any password, in bytes.
-const passwordMax = 64 << 10
-
-func firstLine(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }()
-	line, err := bufio.NewReader(io.LimitReader(file, passwordMax)).ReadString('\n')
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if line = strings.TrimRight(line, "\r\n"); line == "" && err == nil {
-		err = errors.New("its first line is empty")
-	}
-	return line, err
 }
 
 // netrcFile is the person's file of passwords, "" for none.

@@ -130,12 +130,3 @@ func (s *Shell) trust(ctx context.Context, err error) error {
 	}
 	return nil
 }
-
-// refusedAnonymous adds to an error that a login may help.
-func (l *link) refusedAnonymous(err error) error {
-	if l == nil || l.client == nil || l.as != nil || !errors.Is(err, client.ErrNotAllowed) ||
-		l.client.CanLogin() != nil {
-		return err
-	}
-	return fmt.Errorf("%w; nobody is logged in: USER@HOST or --user does that", err)
-}

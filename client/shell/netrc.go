@@ -28,31 +28,29 @@ func parseNetrc(text string) ([]netrcEntry, error) {
 		return nil, err
 	}
 	var all []netrcEntry
-	for len(words) > 0 {
-		var value string
-		word := words[0]
-		if words = words[1:]; word == "default" {
+	var skipped string
+	for i := 0; i < len(words); i++ {
+		to, last := &skipped, len(all)-1
+		switch word := words[i]; {
+		case word == "machine" || word == "default":
 			all = append(all, netrcEntry{})
-			continue
-		}
-		switch word {
-		case "machine", "login", "password", "account":
-			if len(words) == 0 {
-				return nil, errNetrcWord
+			if to = &all[last+1].machine; word == "default" {
+				continue
 			}
-			value, words = words[0], words[1:]
-		}
-		switch {
-		case word == "machine":
-			all = append(all, netrcEntry{machine: value})
+		case word == "account":
 		case word != "login" && word != "password":
-		case len(all) == 0:
+			continue
+		case last < 0:
 			return nil, errNetrcOrder
 		case word == "login":
-			all[len(all)-1].login = value
+			to = &all[last].login
 		default:
-			all[len(all)-1].password = value
+			to = &all[last].password
 		}
+		if i++; i == len(words) {
+			return nil, errNetrcWord
+		}
+		*to = words[i]
 	}
 	return all, nil
 }

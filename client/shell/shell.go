@@ -251,7 +251,6 @@ func (s *Shell) command(ctx context.Context, r result, f func(context.Context) e
 		err = s.lost(err)
 	}
 	if err != nil {
-		err = s.main.refusedAnonymous(err)
 		s.tellFailure(r, err)
 		s.complain(err)
 	}

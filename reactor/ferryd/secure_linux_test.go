@@ -127,7 +127,7 @@ func TestTerminalAsksThreeTimesForPassword(t *testing.T) {
 	p.starts(t, "127.0.0.1")
 	p.types("", trustQuestion)
 	p.types("yes\r", `connected to .*\nftp> `)
-	p.types("ls\r", `ls: log in first; nobody is logged in: USER@HOST or --user does that\nftp> `)
+	p.types("ls\r", `ls: log in first\nftp> `)
 	question := `password of ann@127.0.0.1:\d+: `
 	p.types("open ann@127.0.0.1 "+p.port+"\r", `\n`+question)
 	p.types("pen\r", `\nann@127.0.0.1:\d+: login failed: wrong name or password\n`+question)
