@@ -97,7 +97,7 @@ func (c *control) request(
 ) (codec.Event, error) {
 	command, err := c.encode(c.command[:0], q)
 	if c.command = command; err != nil {
-		return codec.Event{}, failure(shortened(label(q)), ErrName, err)
+		return codec.Event{}, failure(q.Verb.String(), ErrName, err)
 	}
 	if err := c.checkUnread(ctx); err != nil {
 		return codec.Event{}, err
@@ -122,15 +122,6 @@ func (c *control) encode(dst []byte, q codec.Request) ([]byte, error) {
 	default:
 		return codec.AppendCommand(dst, q.Verb, string(q.Name))
 	}
-}
-
-// shortened is a name that fits an error's line.
-func shortened(name string) string {
-	const most = 32
-	if len(name) <= most {
-		return name
-	}
-	return name[:most] + "…"
 }
 
 // checkUnread handles input that came before a command: a server that shuts down says so unasked,

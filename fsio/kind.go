@@ -81,9 +81,6 @@ func (e *Error) Error() string {
 	if !e.Name.IsRoot() {
 		text += " " + strconv.Quote(e.Name.String())
 	}
-	if e.Err == nil {
-		return text + ": " + string(e.Kind)
-	}
 	return text + ": " + e.Err.Error()
 }
 

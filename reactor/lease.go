@@ -216,8 +216,8 @@ func (l *line) limited() bool {
 }
 
 // serveLines gives each line that waits for capacity a turn of one offer, first come, first served.
-// Once the server has nothing left the rest keep their places; a line whose own address has too much
-// goes behind them.
+// Once the server has nothing left the rest keep their places; a line whose own address
+// has too much goes behind them.
 func (r *reactor) serveLines() {
 	round := r.lines
 	r.lines = nil

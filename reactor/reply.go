@@ -94,9 +94,6 @@ func codeOf(err error) int {
 func reasonOf(err error) string {
 	var file *fsio.Error
 	if errors.As(err, &file) {
-		if file.Err == nil {
-			return string(file.Kind)
-		}
 		return file.Err.Error()
 	}
 	var request *codec.RequestError

@@ -30,14 +30,7 @@ func (s *Shell) complete(line string, pos int) (head string, candidates []string
 	head = before[:start]
 	first := strings.TrimLeft(strings.TrimLeft(head, blanks), "-")
 	if first == "" {
-		dash := ""
-		if d, ok := strings.CutPrefix(word, "-"); ok {
-			dash, word = "-", d
-		}
-		for _, name := range prefixed(verbNames(), strings.ToLower(word)) {
-			candidates = append(candidates, dash+name)
-		}
-		return head, spaced(candidates), tail
+		return head, spaced(prefixed(verbNames(), strings.ToLower(word))), tail
 	}
 	verbWord, follows, err := splitLine(first)
 	v := findVerb(verbWord)

@@ -40,7 +40,6 @@ func TestTabCompletes(t *testing.T) {
 	for line, want := range map[string]string{
 		"ge":                    "get ",
 		"GE":                    "get ",
-		"-ge":                   "-get ",
 		"  mg":                  "  mget ",
 		"m":                     "mget|mirror|mkdir|mput|mv",
 		"frob x":                "",

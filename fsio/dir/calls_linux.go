@@ -121,7 +121,10 @@ func (u *upload) storeUnnamed(data []byte) (stored bool, err error) {
 	if err := u.root.fault(fsio.OpRename, u.name); err != nil {
 		return false, fsio.NewError(fsio.OpRename, u.name, err)
 	}
-	return u.root.kernel.linkUnnamed(fd, u.home, u.base) == nil, nil
+	// By way of /proc, since the other one, AT_EMPTY_PATH, was for privileged users until Linux
+	// 6.10.
+	return unix.Linkat(u.root.kernel.proc, strconv.Itoa(fd), u.home.fd, u.base,
+		unix.AT_SYMLINK_FOLLOW) == nil, nil
 }
 
 // fill writes data to a new file, and asks what closing it would tell.
@@ -137,13 +140,6 @@ func (u *upload) fill(fd int, data []byte) error {
 		done += max(n, 0)
 	}
 	return u.root.do(fsio.OpClose, u.name, func() error { return closeCopy(fd) })
-}
-
-// linkUnnamed gives an open file without a name the name base. EEXIST: that is taken.
-func (k *kernel) linkUnnamed(fd int, to folder, base string) error {
-	// By way of /proc, since the other one, AT_EMPTY_PATH, was for privileged users until Linux
-	// 6.10.
-	return unix.Linkat(k.proc, strconv.Itoa(fd), to.fd, base, unix.AT_SYMLINK_FOLLOW)
 }
 
 // storeOver replaces a file in fewer calls than an upload does. Its temporary file is not locked: a

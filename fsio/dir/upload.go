@@ -325,9 +325,7 @@ func (u *upload) place(noReplace bool) error {
 	}
 	if u.id != "" {
 		if err := u.openHome(); errors.Is(err, fs.ErrNotExist) {
-			return &fsio.Error{
-				Op: fsio.OpFolder, Name: u.name, Kind: fsio.KindNotFound, Err: errNoFolder,
-			}
+			return fsio.NewError(fsio.OpFolder, u.name, errNoFolder)
 		} else if err != nil {
 			return err
 		}
