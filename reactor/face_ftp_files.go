@@ -154,8 +154,8 @@ func (x ftpCommand) move() decision {
 	return x.start(t)
 }
 
-// openTarget finds out whether an upload can be stored under its name. One that does not begin at 0
-// is written in place from there on.
+// openTarget checks whether an upload can be stored under its name. One that does not start at 0 is
+// written in place from that offset.
 func (j *job) openTarget(store fsio.Store, at int64, o fsio.CreateOptions) (err error) {
 	name := j.t.name
 	if at != 0 {

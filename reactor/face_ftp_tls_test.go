@@ -234,7 +234,7 @@ func TestFTPConnectionOfAnEarlierOfferIsAStranger(t *testing.T) {
 			t.Fatalf("port %d was told, and then %d", port, again)
 		}
 		close(late.gate)
-		<-ended // in TLS 1.3 the client does not wait for the server
+		_ = <-ended // in TLS 1.3 the client does not wait for the server
 		handshakes(0)
 		c.say(150, "RETR file")
 		data := encrypted(t, port, config)
@@ -292,7 +292,8 @@ func TestFTPStrangersGetNoTicket(t *testing.T) {
 			port := c.offer()
 			c.say(150, "%s", command)
 			strange := config.Clone()
-			strange.ServerName, strange.ClientSessionCache = "ferry", tls.NewLRUClientSessionCache(1)
+			strange.ServerName = "ferry"
+			strange.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 			for range 2 {
 				stranger := tls.Client(bare(t, port), strange)
 				if got, _ := io.ReadAll(stranger); len(got) > 0 {
