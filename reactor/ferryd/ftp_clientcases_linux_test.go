@@ -16,7 +16,8 @@ var ftpClients = []ftpClient{
 	{"wget", []string{has("wget")}, withWget, []ftpSecurity{explicitTLS, implicitTLS}},
 	{"lftp", []string{has("lftp")}, withLftp, everyTLS},
 	{
-		"ncftp", []string{has("ncftp"), has("ncftpget"), has("ncftpput"), has("ncftpls")},
+		"ncftp",
+		[]string{has("ncftp"), has("ncftpget"), has("ncftpput"), has("ncftpls")},
 		withNcftp, nil,
 	},
 	{"tnftp", []string{has("tnftp")}, withTnftp, nil},
