@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -88,9 +89,13 @@ func (c *control) negotiate(ctx context.Context) error {
 		}
 	case err == nil && answer.Kind == codec.EventField:
 		c.useUp(ctx, answer.N)
-	case errors.Is(err, errCut):
-		// Whoever cut it could want the session to speak base, which has no login.
+	case c.tls != nil && err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, ErrProtocol):
+		// The server has not said this. Whoever is in between could want the session to speak base,
+		// which has no login.
 		_ = c.conn.Close()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = errNoHello
+		}
 		return failure(c.target, ErrConnect, err)
 	}
 	left := errors.Is(err, io.EOF) || isReset(err)
@@ -112,6 +117,7 @@ func (c *control) negotiate(ctx context.Context) error {
 }
 
 const (
+	errNoHello  = wording("the server did not answer hello in time")
 	errNoStatus = wording("this server does not speak the status exchange")
 
 	errTurnedAway = "the server closed the connection at once: it is full, " +

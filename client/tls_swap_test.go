@@ -191,6 +191,53 @@ func TestLoginThroughATrustedManFails(t *testing.T) {
 	}, withUser(t))
 }
 
+// TestManCannotForceBase, which has no login, by breaking or delaying the answer to hello.
+func TestManCannotForceBase(t *testing.T) {
+	own := ownCertificate(t)
+	print := Fingerprint(sha256.Sum256(own.Certificate[0]))
+	for name, interfere := range map[string]func(c *net.TCPConn){
+		"reset": reset,
+		"changed": func(c *net.TCPConn) {
+			_, _ = io.WriteString(c, "\x17\x03\x03\x00\x20"+strings.Repeat("x", 32))
+		},
+		"delayed": func(*net.TCPConn) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := tls.Listen("tcp", "127.0.0.1:0",
+				&tls.Config{Certificates: []tls.Certificate{own}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			served := make(chan int, 1)
+			go func() {
+				for n := 0; ; n++ {
+					c, err := l.Accept()
+					if err != nil {
+						served <- n
+						return
+					}
+					defer c.Close()
+					hello := make([]byte, len("0000000007hello 1"))
+					if _, err := io.ReadFull(c, hello); err == nil {
+						interfere(c.(*tls.Conn).NetConn().(*net.TCPConn))
+					}
+				}
+			}()
+			c, err := Dial(t.Context(), l.Addr().String(), Options{
+				TLS: &TLS{Fingerprint: &print}, HelloWait: time.Second,
+			})
+			wantKind(t, err, ErrConnect)
+			if err == nil {
+				_ = c.Close()
+			}
+			_ = l.Close()
+			if n := <-served; n != 1 {
+				t.Errorf("%d connections", n)
+			}
+		})
+	}
+}
+
 // TestCertificateIsTrustedOrNot by fingerprint, by authority, and by what is known of the server.
 func TestCertificateIsTrustedOrNot(t *testing.T) {
 	own := ownCertificate(t)

@@ -44,7 +44,6 @@ func (d *Decoder) nextLine(in []byte) (Event, int) {
 	return Event{Kind: EventCommand, Data: text}, end + 1
 }
 
-// collectLine stores the beginning of a line.
 func (d *Decoder) collectLine(in []byte) {
 	if len(in) == 0 {
 		return

@@ -69,7 +69,6 @@ var verbWords = [verbCount]string{
 	VerbAuth:       "auth",
 }
 
-// verbLongest is the length of the longest verb.
 const verbLongest = len("partsize")
 
 // String returns the verb's word, or "unknown".

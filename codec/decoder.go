@@ -128,7 +128,6 @@ func NewDecoder(g Grammar) Decoder {
 	return d
 }
 
-// buffers returns the pool for the decoder's texts.
 func (d *Decoder) buffers() *sync.Pool {
 	if d.textMax > CommandMax {
 		return &replyBuffers
@@ -255,7 +254,6 @@ func (d *Decoder) fieldDone(rest []byte, used int) (Event, int) {
 	}
 }
 
-// beginText begins a text of n bytes.
 func (d *Decoder) beginText(n int64, rest []byte, used int) (Event, int) {
 	d.remain = n
 	d.state = inText
@@ -290,7 +288,6 @@ func (d *Decoder) nextText(in []byte) (Event, int) {
 	return d.text((*d.partial)[:d.partialLen]), n
 }
 
-// text returns the event for a complete text.
 func (d *Decoder) text(text []byte) Event {
 	switch d.grammar {
 	case Replies:

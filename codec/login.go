@@ -34,7 +34,6 @@ var (
 	errMessage = &RequestError{CodeArgument, "the message is not Base64"}
 )
 
-// parseLogin reads the arguments of auth.
 func (q *Request) parseLogin(rest *[]byte, more *bool) *RequestError {
 	if !*more {
 		return errTooFew

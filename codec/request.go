@@ -182,7 +182,6 @@ func (q *Request) parseWord(a argument, word []byte) *RequestError {
 	return nil
 }
 
-// number returns the field for a numeric argument.
 func (q *Request) number(a argument) *int64 {
 	switch a {
 	case argOffset:

@@ -53,13 +53,11 @@ func (a Algo) New() hash.Hash {
 // hash128 is XXH3 with 128 bits; as a hash.Hash, xxh3.Hasher has only 64.
 type hash128 struct{ *xxh3.Hasher }
 
-// Sum appends the checksum, most significant byte first.
 func (h hash128) Sum(dst []byte) []byte {
 	sum := h.Sum128().Bytes()
 	return append(dst, sum[:]...)
 }
 
-// Size returns the length of the checksum in bytes.
 func (h hash128) Size() int { return 16 }
 
 // Sum is the text of a CodeStatus reply to sum, sumpart and partsum.

@@ -71,10 +71,8 @@ func unprintable(r rune) bool {
 // numberDigits is the maximum length of a number in a text: 18 digits always fit into an int64.
 const numberDigits = 18
 
-// numberMax is the largest number in a text.
 const numberMax = 999_999_999_999_999_999
 
-// parseNumber reads a plain decimal number.
 func parseNumber(word []byte) (n int64, ok bool) {
 	if len(word) == 0 || len(word) > numberDigits {
 		return 0, false

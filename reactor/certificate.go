@@ -44,22 +44,6 @@ const (
 	TLSRequire TLSMode = "require"
 )
 
-// String is the word as the flag takes it.
-func (m *TLSMode) String() string { return string(*m) }
-
-// Set reads the flag's word.
-func (m *TLSMode) Set(word string) error {
-	switch w := TLSMode(word); w {
-	case TLSOff, TLSAllow, TLSRequire:
-		*m = w
-		return nil
-	}
-	return errors.New("give off, allow or require")
-}
-
-// Type is the placeholder in the flag's help.
-func (*TLSMode) Type() string { return "WORD" }
-
 // tlsVersions are what --tls-min takes.
 var tlsVersions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 

@@ -141,7 +141,6 @@ func (r *reactor) admits(ip netip.Addr) bool {
 	return len(r.server.options.Allow) == 0
 }
 
-// Input takes what came on the control connection.
 func (s *session) Input() {
 	if s.over() {
 		s.conn.Discard(s.conn.Buffered())
@@ -390,7 +389,6 @@ func (b *batch) add(s *session, text []byte) bool {
 	return true
 }
 
-// flush sends what was gathered for the session.
 func (b *batch) flush(s *session) {
 	out := b.out
 	if b.s != s || len(out) == 0 {

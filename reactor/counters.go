@@ -7,7 +7,6 @@ import (
 	"ferry/reactor/loop"
 )
 
-// counters count what happened on one reactor since its start.
 type counters struct {
 	controlConnections uint64
 	refused            uint64 // by --allow, --deny or because the server is ending
@@ -74,7 +73,8 @@ func (r *reactor) logStatus() {
 			Uint64("over_limit", c.overLimit).Uint64("rate_limited", c.rateLimited).
 			Uint64("commands", c.commands).
 			Uint64("offers", c.offers).Uint64("offers_unused", c.offersUnused).
-			Uint64("data_connections", c.dataConnections).Uint64("unauthorized_connections", c.unauthorized).
+			Uint64("data_connections", c.dataConnections).
+			Uint64("unauthorized_connections", c.unauthorized).
 			Uint64("transfers", c.transfers).Uint64("bytes_in", c.bytesIn).
 			Uint64("bytes_out", c.bytesOut).Uint64("file_jobs", c.jobs).
 			Uint64("handshakes", c.handshakes).Uint64("handshakes_failed", c.handshakesFailed).

@@ -20,7 +20,6 @@ type dataPort struct {
 	listeners []*loop.Listener
 }
 
-// Accepted implements loop.Acceptor.
 func (p *dataPort) Accepted(c loop.Channel, from netip.AddrPort) {
 	r := p.r
 	r.count.dataConnections++
@@ -70,7 +69,6 @@ func (p *dataPort) offerFor(ip netip.Addr) *offer {
 	return a.lines[p.kind].offers[p.index]
 }
 
-// AcceptFailed implements loop.Acceptor.
 func (p *dataPort) AcceptFailed(err error) { p.r.logAcceptFailed(p, err) }
 
 // adopt takes the ports that were bound for this reactor; the last of base's is the parting port.
@@ -103,7 +101,6 @@ func (r *reactor) setRests() {
 	}
 }
 
-// adoptPort adds a port that was bound to a pool.
 func (r *reactor) adoptPort(k poolKind, b boundPort) {
 	p := r.newPort(k, b)
 	p.index = uint16(len(r.pools[k].ports))

@@ -103,7 +103,6 @@ func (s *Server) Describe() Description {
 	return d
 }
 
-// connect is the command that connects a client.
 func (s *Server) connect(d *Description) string {
 	switch {
 	case d.Port != NoPort:

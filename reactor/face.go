@@ -37,7 +37,6 @@ type face interface {
 	closed(s *session)
 }
 
-// properties tell how a face differs from the others.
 type properties struct {
 	// grammar is how commands are framed, for faces that are read by the session's decoder.
 	grammar codec.Grammar
@@ -67,7 +66,6 @@ type properties struct {
 	unusedMax uint8
 }
 
-// decision is what a face makes of the input.
 type decision struct {
 	kind decisionKind
 	// transfer is the command to begin, for decideBegin.

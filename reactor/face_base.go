@@ -64,7 +64,6 @@ func (baseFace) ahead(s *session) bool {
 
 func (baseFace) prepare(t *transfer) { t.request(poolData) }
 
-// offered tells the port.
 func (baseFace) offered(s *session, o *offer) { s.tellPort(o.number()) }
 
 func (s *session) tellPort(number uint16) {

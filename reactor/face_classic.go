@@ -67,7 +67,6 @@ func (classicFace) prepare(t *transfer) {
 	t.looked(err)
 }
 
-// looked takes the result of looking for the file.
 func (t *transfer) looked(err error) {
 	if err == nil {
 		t.request(t.session.pool)

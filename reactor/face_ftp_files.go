@@ -146,6 +146,9 @@ func (x ftpCommand) move() decision {
 // is written in place from there on.
 func (rc *receiver) openTarget(store fsio.Store, at int64) error {
 	t := rc.t
+	if err := t.mayAdd(); err != nil {
+		return err
+	}
 	o := t.replace()
 	if at != 0 {
 		u, offset, err := store.Extend(t.name, at, fsio.CreateOptions{NoReplace: o.NoReplace})

@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -51,6 +50,7 @@ func (f *ftpFace) auth(s *session, mechanism string) decision {
 		return say(ftp.ReplyParameter)
 	}
 	f.reinitialize(s)
+	f.seen = 0 // startTLS drops what was searched
 	s.write(ftp.ReplyStartTLS.Text())
 	s.startTLS(f.server.ftpTLS(), false)
 	return decision{kind: decideNothing}
@@ -94,22 +94,6 @@ const (
 	// ResumeRequire refuses them.
 	ResumeRequire Resume = "require"
 )
-
-// Set reads the flag's word.
-func (r *Resume) Set(word string) error {
-	switch w := Resume(word); w {
-	case ResumePrefer, ResumeRequire:
-		*r = w
-		return nil
-	}
-	return errors.New("give prefer or require")
-}
-
-// String is the word as the flag takes it.
-func (r *Resume) String() string { return string(*r) }
-
-// Type is the placeholder in the flag's help.
-func (*Resume) Type() string { return "WORD" }
 
 // Serves says whether FTP is served at all.
 func (p *FTPOptions) Serves() bool { return p.Port != NoPort || p.ImplicitPort != NoPort }

@@ -279,6 +279,68 @@ func TestFTPDataConnectionsMustResume(t *testing.T) {
 	})
 }
 
+// A stranger at the client's address cannot earn a ticket on a data connection and resume with it.
+func TestFTPStrangersGetNoTicket(t *testing.T) {
+	ts := serve(t, withFTP, func(o *Options) { o.FTP.Resume = ResumeRequire })
+	ts.file("file", []byte("hello"))
+	bothVersions(t, func(t *testing.T, config *tls.Config) {
+		for _, command := range []string{"RETR file", "STOR new"} {
+			c := ts.ftpClient(t, config)
+			c.auth()
+			c.login()
+			c.say(200, "PROT P")
+			port := c.offer()
+			c.say(150, "%s", command)
+			strange := config.Clone()
+			strange.ServerName, strange.ClientSessionCache = "ferry", tls.NewLRUClientSessionCache(1)
+			for range 2 {
+				stranger := tls.Client(bare(t, port), strange)
+				if got, _ := io.ReadAll(stranger); len(got) > 0 {
+					t.Errorf("%s: a stranger got %q", command, got)
+				}
+				if stranger.ConnectionState().DidResume {
+					t.Errorf("%s: a stranger has resumed", command)
+				}
+				check(t, stranger.Close())
+			}
+			c.say(425, "ABOR")
+			c.want(226)
+		}
+	})
+}
+
+// What was sent behind AUTH in clear, and searched for ABOR already, is forgotten.
+func TestFTPForgetsWhatWasSearchedInClear(t *testing.T) {
+	ts := serve(t, withFTP)
+	ts.file("file", []byte("hello"))
+	c := ts.ftpClient(t, tlsVersion(tls.VersionTLS13))
+	c.login()
+	port := c.offer()
+	c.say(150, "RETR file")
+	check(t, c.PrintfLine("AUTH TLS\r\n%s", strings.Repeat("HELP\r\n", 1000)))
+	r := ts.reactors[0]
+	eventually(t, "the search", func() (all bool) {
+		onLoop(t, r, func() {
+			for s := range r.sessions {
+				all = s.face.(*ftpFace).seen > 6000
+			}
+		})
+		return all
+	})
+	data := c.plain(port)
+	_, err := io.ReadAll(data)
+	check(t, err)
+	check(t, data.Close())
+	c.want(226)
+	c.want(234)
+	secure := tls.Client(c.raw, c.config)
+	check(t, secure.Handshake())
+	c.raw, c.Conn = secure, textproto.NewConn(secure)
+	c.login()
+	c.say(200, "PROT P")
+	c.get(c.encrypted, []byte("hello"))
+}
+
 // Where TLS is required nobody logs in without it, and no data moves without it.
 func TestFTPRequiresTLS(t *testing.T) {
 	ts := serve(t, withFTP, func(o *Options) { o.TLS.Mode = TLSRequire })

@@ -119,7 +119,6 @@ var readAheadScratch = sync.Pool{New: func() any {
 	return &b
 }}
 
-// submit lends the transfer's job to a worker.
 func (t *transfer) submit(k jobKind) {
 	j := &t.job
 	if j.busy {
@@ -141,7 +140,6 @@ func (j *job) Run() {
 	}
 }
 
-// jobDone takes the result of file work.
 func (t *transfer) jobDone() {
 	j := &t.job
 	t.recv.space.reserved += j.claimed
@@ -277,7 +275,6 @@ func (j *job) commitTo(f fsio.Committable) (done bool) {
 	return true
 }
 
-// store stores a small file in one go.
 func (j *job) store() (done bool) {
 	t := j.t
 	data := t.recv.gathered()
@@ -312,7 +309,6 @@ func (j *job) create() (err error) {
 	return j.write()
 }
 
-// write writes what was gathered.
 func (j *job) write() error {
 	rc := &j.t.recv
 	if err := j.allocate(); err != nil || rc.fill == 0 {
@@ -322,7 +318,6 @@ func (j *job) write() error {
 	return err
 }
 
-// drain moves the pipe's bytes into the file.
 func (j *job) drain() error {
 	rc := &j.t.recv
 	if err := j.allocate(); err != nil {

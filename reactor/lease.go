@@ -156,7 +156,6 @@ func (l *line) serve() {
 	}
 }
 
-// lineTurn is the result of a line's turn.
 type lineTurn uint8
 
 const (
@@ -216,9 +215,9 @@ func (l *line) limited() bool {
 	return l.a.r.limiter.Full(l.a.use, limit.Transfers, limit.Offers)
 }
 
-// serveLines gives each line that waits for capacity a turn of one offer, in the order in which they
-// began to wait. Once the server has nothing left the rest keep their places; a line whose own
-// address has too much goes behind them.
+// serveLines gives each line that waits for capacity a turn of one offer, first come, first served.
+// Once the server has nothing left the rest keep their places; a line whose own address has too much
+// goes behind them.
 func (r *reactor) serveLines() {
 	round := r.lines
 	r.lines = nil

@@ -105,7 +105,6 @@ func (r *reactor) serveListingsOf(k listingKind) {
 	r.listing[k] = queue
 }
 
-// dequeueList takes the listing out of its address's part of the queue.
 func (s *sender) dequeueList() {
 	waiting := &s.t.address.listings[s.list.kind()]
 	*waiting = slices.DeleteFunc(*waiting, func(o *transfer) bool { return o == s.t })

@@ -176,7 +176,6 @@ func visible(text string) string {
 // del is the one control of ASCII that JSON does not have to escape.
 const del = 0x7f
 
-// visibleError is an error whose text is visible.
 func visibleError(err error) error {
 	if err == nil {
 		return nil
@@ -200,7 +199,6 @@ func (r *reactor) logCommand(t *transfer) {
 		AnErr("error", visibleError(t.err)).Msg("command ended")
 }
 
-// logSession writes the one line of a session's end.
 func (r *reactor) logSession(s *session) {
 	r.server.log.Info().Uint64("session", s.id).Str("peer", s.peerText()).
 		Uint64("transfers", s.transfers).Int64("bytes", s.bytes).

@@ -116,7 +116,6 @@ func (t *transfer) claim(o *offer) {
 	t.work()
 }
 
-// newOffer makes an offer that waits.
 func (s *session) newOffer(k poolKind) *offer {
 	r := s.r
 	var o *offer
@@ -152,7 +151,6 @@ func (o *offer) grant(port uint16, held int64) {
 	o.stand()
 }
 
-// number is the port's number.
 func (o *offer) number() uint16 { return o.line.pool.ports[o.port].number }
 
 // stand makes the offer stand, has the client told, and takes the data connection if that has come

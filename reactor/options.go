@@ -216,22 +216,6 @@ const (
 	DurabilityCommit Durability = "commit"
 )
 
-// String is the word as the flag takes it.
-func (d *Durability) String() string { return string(*d) }
-
-// Set reads the flag's word.
-func (d *Durability) Set(word string) error {
-	switch w := Durability(word); w {
-	case DurabilityNone, DurabilityCommit:
-		*d = w
-		return nil
-	}
-	return errors.New("give none or commit")
-}
-
-// Type is the placeholder in the flag's help.
-func (*Durability) Type() string { return "WORD" }
-
 // reactorsMax is how many event loops make sense on one machine.
 const reactorsMax = 64
 

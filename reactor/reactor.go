@@ -109,7 +109,6 @@ func newReactor(s *Server, index int) *reactor {
 	}
 }
 
-// openLoop makes the reactor's loop.
 func (r *reactor) openLoop() error {
 	var err error
 	r.loop, err = loop.New(loop.Options{
@@ -132,7 +131,6 @@ func (r *reactor) Begun() {
 	})
 }
 
-// Lost implements loop.Handler.
 func (r *reactor) Lost(err error, again bool) {
 	if !again {
 		r.server.Stop()
@@ -173,11 +171,8 @@ func (r *reactor) OnLoop() {
 // pipeQuota counts the pipes of all loops.
 type pipeQuota struct{ *limit.Budget }
 
-// Left implements loop.Quota.
 func (q pipeQuota) Left() bool { return q.Free(limit.Pipes) > 0 }
 
-// Take implements loop.Quota.
 func (q pipeQuota) Take() bool { return q.Budget.Take(nil, limit.Pipes, 1) == limit.Enough }
 
-// Give implements loop.Quota.
 func (q pipeQuota) Give() { q.Budget.Give(nil, limit.Pipes, 1) }

@@ -88,7 +88,6 @@ type space struct {
 	start int64
 }
 
-// gathered is what the buffer holds.
 func (rc *receiver) gathered() []byte {
 	if rc.buffer == nil {
 		return nil
@@ -96,7 +95,6 @@ func (rc *receiver) gathered() []byte {
 	return (*rc.buffer)[:rc.fill]
 }
 
-// file is what the upload is written to.
 func (rc *receiver) file() fsio.Writer {
 	if rc.part != nil {
 		return rc.part
@@ -410,7 +408,6 @@ func (rc *receiver) splice() bool {
 	return true
 }
 
-// written takes the result of writing to the file.
 func (rc *receiver) written() {
 	t, sp := rc.t, &rc.space
 	j := &t.job
@@ -451,7 +448,6 @@ func (rc *receiver) copyPipe(offset, n int64) (int, error) {
 	return rc.file().WriteAt((*b)[:got], offset)
 }
 
-// dropBuffer gives the buffer back.
 func (rc *receiver) dropBuffer() {
 	if rc.buffer != nil {
 		buffers.Put(rc.buffer)

@@ -2,7 +2,6 @@ package reactor
 
 import "ferry/reactor/loop"
 
-// plan is what a put does next.
 type plan uint8
 
 const (

@@ -10,7 +10,6 @@ import (
 
 // What a command of the status exchange is answered with.
 
-// answer is a reply's code and text.
 type answer struct {
 	code int
 	text []byte
@@ -22,7 +21,6 @@ type refusal struct {
 	reason string
 }
 
-// Error implements error.
 func (e *refusal) Error() string { return e.reason }
 
 var (
@@ -73,7 +71,6 @@ var outcomeAnswers = map[outcome]answer{
 	outcomeAborted: {codec.CodeTooBusy, []byte("the server is ending")},
 }
 
-// codeOf is the code of an error.
 func codeOf(err error) int {
 	var own *refusal
 	if errors.As(err, &own) {
@@ -173,7 +170,6 @@ func (t *transfer) success() answer {
 	}
 }
 
-// statOf is what stat tells.
 func statOf(i fsio.Entry) codec.Stat {
 	return codec.Stat{
 		Dir: i.Kind == fsio.EntryFolder, Size: i.Size,

@@ -176,7 +176,9 @@ func TestFlagsBoundTheRightsOfUsers(t *testing.T) {
 
 // Exchanges without a login are closed where the server demands one.
 func TestExchangesWithoutLoginAreClosed(t *testing.T) {
-	ts := serveUsers(t, "", func(o *Options) { o.Classic, o.ClassicPorts = true, codec.ClassicPorts{} })
+	ts := serveUsers(t, "", func(o *Options) {
+		o.Classic, o.ClassicPorts = true, codec.ClassicPorts{}
+	})
 	b := ts.dial()
 	b.command("get a")
 	b.wantEOF()

@@ -44,7 +44,6 @@ type sender struct {
 	list           listState
 }
 
-// open opens the file that was asked for.
 func (s *sender) open() {
 	t := s.t
 	switch err := t.rights.store.OpenCached(&s.file, t.name); {
@@ -58,7 +57,6 @@ func (s *sender) open() {
 	}
 }
 
-// openDone takes a file that a worker opened.
 func (s *sender) openDone() {
 	if err := s.t.job.err; err != nil {
 		s.t.session.face.refuse(s.t, outcomeOf(err), err)
@@ -363,7 +361,6 @@ func (s *sender) readFailed() bool {
 	return true
 }
 
-// smallRead sends a small file that a worker has read.
 func (s *sender) smallRead() {
 	t := s.t
 	if s.readFailed() {
@@ -382,7 +379,6 @@ func (s *sender) smallRead() {
 	buffers.Put(buffer)
 }
 
-// nextRead sends the piece that a worker has read.
 func (s *sender) nextRead() {
 	if s.readFailed() {
 		return

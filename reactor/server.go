@@ -222,7 +222,6 @@ func descriptorLimit() uint64 {
 	return uint64(l.Cur)
 }
 
-// speaksStatus says whether the status exchange is served.
 func (s *Server) speaksStatus() bool { return len(s.reactors[0].pools[poolKeyed].ports) > 0 }
 
 // Run serves until Drain or Stop and returns nil when all that ran could finish, an

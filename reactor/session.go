@@ -17,7 +17,6 @@ import (
 // Input from the client that arrives in another state than idle waits until the session is idle
 // again.
 
-// sessionState is the state of a session.
 type sessionState uint8
 
 const (
@@ -40,10 +39,8 @@ var sessionStateNames = [sessionStates]string{
 	"none", "idle", "renaming", "asked", "offered", "moving", "over",
 }
 
-// String is the state's name for logs.
 func (s sessionState) String() string { return sessionStateNames[s] }
 
-// inputKind is what can happen to a session.
 type inputKind uint8
 
 const (
@@ -122,7 +119,6 @@ var endReasons = [inEnd + 1]endReason{
 	inClosed: endNoLogin, inPlain: endPlain,
 }
 
-// output is what the session is to do.
 type output struct {
 	// tell tells the client of its offer.
 	tell bool

@@ -19,7 +19,6 @@ import (
 // which a sum that waits for its next turn has its place.
 const sumWorkersMax = 64
 
-// sumWork is one checksum.
 type sumWork struct {
 	state  atomic.Int32
 	digest fsio.Digest
@@ -127,7 +126,6 @@ func (r *reactor) giveSum(t *transfer) {
 	}
 }
 
-// submitSum has a checksum computed in its turn.
 func (t *transfer) submitSum() {
 	t.found.sum.given = true
 	t.address.sums.given++
@@ -185,7 +183,6 @@ func (j *job) sum() error {
 	return s.ended(known.Sum(stopped, &f, t.Algo, t.Offset, length))
 }
 
-// sumPart is the work of partsum.
 func (j *job) sumPart() (err error) {
 	s := j.t.found.sum
 	if !s.begin() {

@@ -32,13 +32,11 @@ const (
 	sweepSeldom = 10 * time.Minute
 )
 
-// sweepJob removes parts in the pool.
 type sweepJob struct {
 	s    *Server
 	done chan struct{}
 }
 
-// Run implements fsio.Job.
 func (j *sweepJob) Run() {
 	defer close(j.done)
 	removed, err := j.s.rights.store.SweepParts()

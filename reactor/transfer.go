@@ -9,7 +9,6 @@ import (
 	"ferry/reactor/loop"
 )
 
-// transferState is where a transfer stands.
 type transferState uint8
 
 const (
@@ -39,7 +38,6 @@ var transferStateNames = [transferStates]string{
 	"none", "waiting", "offered", "moving", "lingering", "ended",
 }
 
-// String is the state's name for logs.
 func (s transferState) String() string { return transferStateNames[s] }
 
 // outcome is how a transfer ended, as its log line says it.
@@ -62,7 +60,6 @@ const (
 	outcomeGivenUp  outcome = "given up by the client"
 )
 
-// command is what a transfer was asked for.
 type command struct {
 	codec.Request
 	// text is the command as it came, called what it calls the file, for logs and replies.
@@ -110,7 +107,6 @@ type transfer struct {
 	found found
 }
 
-// connection is the data connection of a transfer.
 type connection struct {
 	// data is nil before and after. ready holds the directions in which it may move; each is
 	// cleared when a call in it would have blocked.
@@ -163,7 +159,6 @@ func (t *transfer) become(s transferState) {
 
 func (t *transfer) isPut() bool { return t.Verb == codec.VerbPut || t.Verb == codec.VerbPutPart }
 
-// parseName parses the name that the client gave.
 func (t *transfer) parseName() (err error) {
 	t.name, err = t.rights.names.Parse([]byte(t.called))
 	return err
@@ -203,7 +198,6 @@ func (t *transfer) watch(what loop.Readiness) {
 func (t *transfer) readable() bool { return t.ready&loop.CanRead != 0 }
 func (t *transfer) writable() bool { return t.ready&loop.CanWrite != 0 }
 
-// Ready implements loop.Watched.
 func (t *transfer) Ready(what loop.Readiness) {
 	t.ready |= what
 	t.r.loop.Enqueue(t)
@@ -352,7 +346,6 @@ func (t *transfer) fail(o outcome, err error) {
 	t.end()
 }
 
-// endAs ends a transfer with an outcome.
 func (t *transfer) endAs(o outcome, err error) {
 	t.outcome, t.err = o, err
 	t.end()

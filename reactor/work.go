@@ -9,7 +9,6 @@ import (
 
 // File work that precedes an offer, or needs none.
 
-// found is what the file work of a command found out.
 type found struct {
 	info fsio.Entry
 	// part is the id of a new part, partSize how many bytes of a part are kept.
@@ -69,7 +68,6 @@ func (j *job) onPart(end func(fsio.Part) error) error {
 	return end(p)
 }
 
-// returned takes the result of a call.
 func (t *transfer) returned() {
 	if t.job.err == nil && t.then != nil {
 		t.then()

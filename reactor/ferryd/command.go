@@ -97,14 +97,11 @@ func exitStatus(err error, stderr io.Writer) int {
 
 // serve runs a server until a signal ends it.
 func serve(o reactor.Options, l logFlags, stderr io.Writer) error {
-	log, closeLog, err := l.open(stderr)
-	if err != nil {
-		return usageError{err}
-	}
+	log, closeLog := l.open(stderr)
 	// Who reads the log may go away, and what is uploaded is none of his: lines are lost then.
 	signal.Ignore(syscall.SIGPIPE)
 	o.Log = log
-	err = serveLogging(o, log, l.forPeople(stderr), stderr)
+	err := serveLogging(o, log, l.forPeople(stderr), stderr)
 	if closeLog() != nil && err != nil {
 		return errUnread
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"ferry/reactor/limit"
+	"ferry/reactor"
 )
 
 var update = flag.Bool("update", false, "write what is generated in the documents")
@@ -74,12 +75,32 @@ func TestDocumentsHaveGeneratedTables(t *testing.T) {
 func makeTable(t *testing.T, from string) string {
 	t.Helper()
 	if from == "the table of limits" {
-		return limit.Markdown()
+		return limitsTable()
 	}
 	if from == "ferry help" {
 		return commandTable(output(t, from))
 	}
 	return flagTable(output(t, from))
+}
+
+func limitsTable() string {
+	o := reactor.DefaultOptions()
+	flags := newFlagSet()
+	for _, topic := range newTopics(&o, new(logFlags)) {
+		flags.AddFlagSet(topic.flags)
+	}
+	table := "| limit | default | what and why | at the limit, in base | " +
+		"at the limit, in status |\n|---|---|---|---|---|\n"
+	for _, row := range o.Limits.Table() {
+		flag := flags.Lookup(row.Flag)
+		help, standard, found := strings.Cut(row.Help, " (default ")
+		if standard = strings.TrimSuffix(standard, ")"); !found {
+			standard = "`" + flag.DefValue + "`"
+		}
+		table += fmt.Sprintf("| `--%s %s` | %s | %s | %s | %s |\n", row.Flag,
+			strings.ReplaceAll(flag.Value.Type(), "|", `\|`), standard, help, row.Base, row.Status)
+	}
+	return table
 }
 
 // commandTable makes a table of the commands that help lists, up to an empty line.

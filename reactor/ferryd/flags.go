@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ func addServing(f *pflag.FlagSet, o *reactor.Options) {
 		"serve the classic exchange too, or only that if there is no PORT")
 	f.Var(&o.ClassicPorts, "classic-ports",
 		"its ports for control, files and messages; 0 picks a free one")
-	f.Var(&o.Durability, "durability",
+	f.Var(oneOf(&o.Durability, reactor.DurabilityNone, reactor.DurabilityCommit), "durability",
 		"commit: reply to a put, rename or removal only when it is on the disk; none: reply "+
 			"earlier, so that a power cut may take files of the last seconds")
 	f.DurationVar(&o.PartLifetime, "part-lifetime", o.PartLifetime,
@@ -63,7 +64,7 @@ func addAccess(f *pflag.FlagSet, o *reactor.Options) {
 		"list and serve names that begin with a dot; such files often hold keys")
 	f.BoolVar(&o.NoSum, "no-sum", o.NoSum,
 		"compute no checksums; each reads a whole file for a short reply")
-	f.Var(&o.TLS.Mode, "tls",
+	f.Var(oneOf(&o.TLS.Mode, reactor.TLSOff, reactor.TLSAllow, reactor.TLSRequire), "tls",
 		"off, allow or require encrypted connections; the classic exchange has no TLS")
 	f.StringVar(&o.TLS.CertFile, "tls-cert", o.TLS.CertFile,
 		"certificate chain, a PEM `FILE`; SIGHUP reloads it (default self-signed, made at the "+
@@ -81,7 +82,7 @@ func addFTP(f *pflag.FlagSet, o *reactor.Options) {
 		"serve FTP on this port too, or only FTP if there is no PORT; 0 picks a free one")
 	f.Var((*portNumber)(&o.FTP.ImplicitPort), "ftps",
 		"serve FTP clients that begin with TLS on this port; those of --ftp send AUTH TLS")
-	f.Var(&o.FTP.Resume, "ftp-resume",
+	f.Var(oneOf(&o.FTP.Resume, reactor.ResumePrefer, reactor.ResumeRequire), "ftp-resume",
 		"require: refuse encrypted data connections that do not resume control's TLS session, "+
 			"and with them clients that never do (Python's ftplib, curl with TLS 1.2); prefer: "+
 			"accept them")
@@ -96,8 +97,10 @@ func addFTP(f *pflag.FlagSet, o *reactor.Options) {
 
 // addLogging declares what is logged and how.
 func addLogging(f *pflag.FlagSet, l *logFlags) {
-	f.StringVar(&l.level, "log-level", "info", "log from this `LEVEL` up: debug, info, warn, error")
-	f.StringVar(&l.format, "log-format", "auto",
+	l.level, l.format = "info", "auto"
+	f.Var(oneOf(&l.level, "debug", "info", "warn", "error"), "log-level",
+		"log from this `LEVEL` up: debug, info, warn, error")
+	f.Var(oneOf(&l.format, "auto", "json", "text"), "log-format",
 		"`FORMAT` of the log: json, text or auto; auto is text on a terminal, JSON lines elsewhere")
 }
 
@@ -117,6 +120,26 @@ func addLimits(limits, timing *pflag.FlagSet, o *reactor.Options) {
 		}
 	}
 }
+
+// choice is a flag that takes one of a few words.
+type choice[T ~string] struct {
+	to    *T
+	words []T
+}
+
+func oneOf[T ~string](to *T, words ...T) pflag.Value { return choice[T]{to, words} }
+
+func (c choice[T]) String() string { return string(*c.to) }
+
+func (c choice[T]) Set(word string) error {
+	if !slices.Contains(c.words, T(word)) {
+		return fmt.Errorf("give one of %v", c.words)
+	}
+	*c.to = T(word)
+	return nil
+}
+
+func (choice[T]) Type() string { return "WORD" }
 
 // prefixes is a repeatable flag of address ranges.
 type prefixes []netip.Prefix

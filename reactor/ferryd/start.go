@@ -17,11 +17,6 @@ import (
 // logFlags say what is logged and how.
 type logFlags struct{ level, format string }
 
-var logLevels = map[string]zerolog.Level{
-	"debug": zerolog.DebugLevel, "info": zerolog.InfoLevel,
-	"warn": zerolog.WarnLevel, "error": zerolog.ErrorLevel,
-}
-
 // forPeople says whether the log goes to somebody who reads it as it comes.
 func (l *logFlags) forPeople(out io.Writer) bool {
 	if l.format != "auto" {
@@ -33,18 +28,8 @@ func (l *logFlags) forPeople(out io.Writer) bool {
 
 // open returns the log, and what writes the rest of it at the end, as LogWriter.Close does. The
 // server never waits for it.
-func (l *logFlags) open(out io.Writer) (zerolog.Logger, func() error, error) {
-	switch l.format {
-	case "auto", "json", "text":
-	default:
-		return zerolog.Logger{}, nil, fmt.Errorf(
-			"--log-format %q: give auto, json or text", l.format)
-	}
-	level, known := logLevels[l.level]
-	if !known {
-		return zerolog.Logger{}, nil, fmt.Errorf(
-			"--log-level %q: give debug, info, warn or error", l.level)
-	}
+func (l *logFlags) open(out io.Writer) (zerolog.Logger, func() error) {
+	level, _ := zerolog.ParseLevel(l.level) // the flag has looked
 	format := func(to io.Writer) io.Writer { return to }
 	if l.forPeople(out) {
 		f, ok := out.(*os.File)
@@ -59,7 +44,7 @@ func (l *logFlags) open(out io.Writer) (zerolog.Logger, func() error, error) {
 	to := format(ring)
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	log := zerolog.New(to).Level(level).With().Timestamp().Logger()
-	return log, ring.Close, nil
+	return log, ring.Close
 }
 
 // security is what every start says about who can read the network, and who logs in.

@@ -63,8 +63,8 @@ type Budget struct {
 	Limits Limits
 	// Rates bound how fast sessions are opened.
 	Rates *Rates
-	// CapacityWanted is set while a reactor waits for Offers, Transfers or Descriptors, ListingsWanted
-	// while one waits for Listings.
+	// CapacityWanted is set while a reactor waits for Offers, Transfers or Descriptors,
+	// ListingsWanted while one waits for Listings.
 	CapacityWanted, ListingsWanted atomic.Bool
 
 	mu        sync.Mutex

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -55,29 +54,11 @@ func Defaults() (l Limits) {
 func (l *Limits) Validate() (faults []error) {
 	for _, r := range l.Table() {
 		if v := r.value(); v < r.Least || v > r.Most {
-			_, text := r.unit()
-			faults = append(faults, fmt.Errorf("--%s %s: give from %s to %s", r.Flag, text(v),
-				text(r.Least), text(r.Most)))
+			faults = append(faults, fmt.Errorf("--%s %s: give from %s to %s", r.Flag, r.text(v),
+				r.text(r.Least), r.text(r.Most)))
 		}
 	}
 	return faults
-}
-
-// Markdown is the table of limits for documentation.
-func Markdown() string {
-	var b strings.Builder
-	b.WriteString("| limit | default | what and why | at the limit, in base | " +
-		"at the limit, in status |\n|---|---|---|---|---|\n")
-	for _, r := range new(Limits).Table() {
-		placeholder, text := r.unit()
-		help, standard, found := strings.Cut(r.Help, " (default ")
-		if standard = strings.TrimSuffix(standard, ")"); !found {
-			standard = "`" + text(r.Default) + "`"
-		}
-		fmt.Fprintf(&b, "| `--%s %s` | %s | %s | %s | %s |\n", r.Flag,
-			strings.ReplaceAll(placeholder, "|", `\|`), standard, help, r.Base, r.Status)
-	}
-	return b.String()
 }
 
 // value is the value of the limit, for ports the default.
@@ -94,18 +75,15 @@ func (r *Row) set(v int64) {
 	}
 }
 
-// unit says how the value is written: its placeholder in help, and the text of a value.
-func (r *Row) unit() (placeholder string, text func(v int64) string) {
-	number := func(v int64) string { return strconv.FormatInt(v, 10) }
+// text writes a value of the limit in its unit.
+func (r *Row) text(v int64) string {
 	switch r.Value.(type) {
-	case *int:
-		return "int", number
 	case *int64:
-		return "SIZE", func(v int64) string { return Size(v).String() }
+		return Size(v).String()
 	case *time.Duration:
-		return "duration", func(v int64) string { return time.Duration(v).String() }
+		return time.Duration(v).String()
 	default:
-		return "N|FIRST-LAST", number
+		return strconv.FormatInt(v, 10)
 	}
 }
 

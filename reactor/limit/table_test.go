@@ -30,8 +30,7 @@ func TestValidateNamesEveryLimitOutOfRange(t *testing.T) {
 			if limit.set(v); limit.value() != v {
 				continue // the ports
 			}
-			_, text := limit.unit()
-			want := "--" + r.Flag + " " + text(v) + ": give from "
+			want := "--" + r.Flag + " " + limit.text(v) + ": give from "
 			faults := l.Validate()
 			if len(faults) == 0 || !strings.HasPrefix(faults[0].Error(), want) {
 				t.Errorf("got %v, want %s", faults, want)

@@ -116,7 +116,6 @@ func bindSocket(
 	return fd, int(addrPort(name).Port()), nil
 }
 
-// sockaddr is an address and port as the system takes it, and its family.
 func sockaddr(ip netip.Addr, port int) (family int, at unix.Sockaddr) {
 	if ip.Is4() {
 		return unix.AF_INET, &unix.SockaddrInet4{Port: port, Addr: ip.As4()}

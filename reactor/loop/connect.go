@@ -29,7 +29,6 @@ func (l *Loop) Connect(from netip.Addr, to netip.AddrPort, owner Connector) Chan
 	return c
 }
 
-// attempt is a connection that is being made.
 type attempt struct {
 	c     *plain
 	owner Connector

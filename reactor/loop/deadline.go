@@ -29,8 +29,8 @@ func (d *Deadline) IsSet() bool { return d.place > 0 }
 // At is when the deadline is or was last due.
 func (d *Deadline) At() Instant { return d.at }
 
-// Deadlines is a heap with the earliest deadline first. Most deadlines are set far ahead and cleared
-// before they pass, so a new one goes to the end and stays there.
+// Deadlines is a heap with the earliest deadline first. Most deadlines are set far ahead and are
+// cleared before they pass, so a new one goes to the end and stays there.
 type Deadlines []*Deadline
 
 // Set makes d due at the given time, replacing any time set before.

@@ -100,7 +100,6 @@ func (b *inbox) detach() {
 	b.rung.Store(false)
 }
 
-// isOver says whether no engine is wanted any more.
 func (b *inbox) isOver() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -118,5 +117,4 @@ func (b *inbox) end() {
 	}
 }
 
-// shutdown is a task that ends the engine.
 var shutdown gnet.RunnableFunc = func(context.Context) error { return gneterrors.ErrEngineShutdown }

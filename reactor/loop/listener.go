@@ -79,7 +79,7 @@ func (l *Loop) Listen(s *Listener, owner Acceptor) {
 	}
 }
 
-// Ready implements Watched, for the watcher.
+// Ready is for the watcher.
 func (s *Listener) Ready(Readiness) { s.Accept() }
 
 // Accept accepts one connection. The watcher reports the next one in its next batch, so a flood at

@@ -86,7 +86,6 @@ func (s *Pipes) drop(p *Pipe) {
 	s.quota.Give()
 }
 
-// close closes the pipes that are kept.
 func (s *Pipes) close() {
 	for _, p := range s.kept {
 		s.drop(p)

@@ -72,7 +72,6 @@ func (l *Loop) Break() {
 	}
 }
 
-// runTurn is a turn as a task of the engine.
 func (l *Loop) runTurn(context.Context) error {
 	l.turn()
 	return nil
@@ -99,7 +98,6 @@ type substitute struct{ tasks chan gnet.Runnable }
 // was asked for before it ran, a turn, and its end.
 const substituteTasks = 4
 
-// Execute implements executor.
 func (s *substitute) Execute(_ context.Context, task gnet.Runnable) error {
 	s.tasks <- task
 	return nil

@@ -63,11 +63,9 @@ func receiveBytes(fd int, p []byte) (int, error) {
 	return max(n, 0), socketError(err)
 }
 
-// sendBytes writes as much as fits.
 func sendBytes(fd int, p []byte) (int, error) {
 	n, err := unix.Write(fd, p)
 	return max(n, 0), socketError(err)
 }
 
-// closeDescriptor closes a socket.
 func closeDescriptor(fd int) { _ = unix.Close(fd) }
