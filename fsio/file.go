@@ -1,8 +1,6 @@
 package fsio
 
-import (
-	"time"
-)
+import "time"
 
 // File is a plain file, open for reading. It lives in its owner's memory, so that opening one
 // allocates nothing. The zero File is closed and ready to be opened by a Store. One goroutine at a
@@ -39,9 +37,8 @@ type Cacher interface {
 	Identify(f *File) (Identity, error)
 }
 
-// Opened makes f an open file of a store. It panics if f is open already.
+// Opened makes f an open file of a store.
 func (f *File) Opened(by Reader, n Name, h Held) {
-	f.WantClosed()
 	*f = File{Held: h, by: by, name: n}
 }
 

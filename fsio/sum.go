@@ -32,21 +32,11 @@ var sumPieces = sync.Pool{New: func() any {
 	return &b
 }}
 
-// Sum returns the checksum of n bytes at off of the file, or of all that follow off if n is
+// Sum returns the checksum of n bytes at off of a File or a Part, or of all that follow off if n is
 // negative. It takes long and belongs on a worker; before each piece of 512 KiB it asks stop,
 // unless that is nil, and returns ErrStopped if that says so. It does not notice that the file
-// changes meanwhile. Errors are those of File.ReadAt.
-func Sum(stop func() bool, f *File, a Algo, off, n int64) (Digest, error) {
-	return sum(stop, f, a, off, n)
-}
-
-// SumPart returns the checksum of all that is kept of a part, as Sum does. The part's holder calls
-// it.
-func SumPart(stop func() bool, p Part, a Algo) (Digest, error) {
-	return sum(stop, p, a, 0, p.Size())
-}
-
-func sum(stop func() bool, r io.ReaderAt, a Algo, off, n int64) (Digest, error) {
+// changes meanwhile. Errors are those of ReadAt.
+func Sum(stop func() bool, r io.ReaderAt, a Algo, off, n int64) (Digest, error) {
 	state := a.New()
 	var d Digest
 	for n < 0 || d.Size < n {

@@ -189,7 +189,7 @@ func (j *job) sumPart() (err error) {
 		return fsio.ErrStopped
 	}
 	if failed := j.onPart(func(p fsio.Part) error {
-		err = s.ended(fsio.SumPart(j.sumStopper(descriptorsPartSum), p, j.t.Algo))
+		err = s.ended(fsio.Sum(j.sumStopper(descriptorsPartSum), p, j.t.Algo, 0, -1))
 		return p.Close()
 	}); failed != nil {
 		return failed

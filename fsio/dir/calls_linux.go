@@ -79,21 +79,14 @@ func spliceTo(fd, pipe int, off int64, n int) (int, error) {
 }
 
 func allocate(fd int, off, n int64) error {
-	for {
-		err := unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, off, n)
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	return retry(func() error {
+		return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, off, n)
+	})
 }
 
 func syncFilesystem(f *os.File) error {
 	defer runtime.KeepAlive(f)
-	for {
-		if err := unix.Syncfs(int(f.Fd())); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	return retry(func() error { return unix.Syncfs(int(f.Fd())) })
 }
 
 // storeUnnamed stores data under a name that nothing has. The file has no name until it is whole:

@@ -124,8 +124,9 @@ func (r *store) stat(n fsio.Name) (fsio.Entry, error) {
 	case info.IsDir():
 		e.Kind, e.Size = fsio.EntryFolder, 0
 	}
-	id := inodeOf(info)
-	e.Device, e.Inode = id.device, id.number
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		e.Device, e.Inode = uint64(st.Dev), st.Ino
+	}
 	return e, nil
 }
 

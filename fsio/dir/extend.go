@@ -1,6 +1,8 @@
 package dir
 
 import (
+	"os"
+
 	"ferry/fsio"
 )
 
@@ -39,7 +41,7 @@ func (u *upload) openExtended(at int64) (int64, error) {
 	case u.free:
 		u.file, err = u.home.create(u.base)
 	default:
-		u.file, err = u.home.openBoth(u.base)
+		u.file, err = u.home.openPlain(u.base, os.O_RDWR)
 	}
 	if err != nil {
 		return 0, err

@@ -301,7 +301,7 @@ func (w *world) finish(kept, rest string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fsio.SumPart(nil, p, codec.AlgoSHA256); err != nil {
+	if _, err := fsio.Sum(nil, p, codec.AlgoSHA256, 0, -1); err != nil {
 		return errors.Join(err, p.Close())
 	}
 	whole := kept + rest

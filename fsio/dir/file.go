@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -58,18 +59,17 @@ func (r *store) openPortable(n fsio.Name) (h fsio.Held, err error) {
 	if err != nil {
 		return h, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
+	h = fsio.Held{Descriptor: int(f.Fd()), Data: f}
+	var st unix.Stat_t
+	err = unix.Fstat(h.Descriptor, &st)
+	if err == nil && kindOf(&st) != fsio.EntryFile {
 		err = errNotPlain
 	}
 	if err != nil {
 		closeRead(f)
-		return h, err
 	}
-	return fsio.Held{
-		Bytes: info.Size(), Changed: info.ModTime(), Descriptor: int(f.Fd()),
-		Device: inodeOf(info).device, Data: f,
-	}, nil
+	h.Bytes, h.Changed, h.Device = st.Size, time.Unix(st.Mtim.Unix()), uint64(st.Dev)
+	return h, err
 }
 
 // reader reads the open files of a root. Data of a file is its *os.File if os.Root opened it.

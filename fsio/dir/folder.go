@@ -101,10 +101,6 @@ func (d folder) createDescriptor(base string) (int, error) {
 	return d.openat(base, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY, 0o666)
 }
 
-func (d folder) open(base string) (*os.File, error) { return d.openPlain(base, unix.O_RDONLY) }
-
-func (d folder) openBoth(base string) (*os.File, error) { return d.openPlain(base, unix.O_RDWR) }
-
 // openPlain looks at the file first, since to open anything else may act or wait.
 func (d folder) openPlain(base string, access int) (*os.File, error) {
 	before, err := d.stat(base)
@@ -147,11 +143,7 @@ func (d folder) sync() error {
 		return err
 	}
 	defer again.close()
-	for {
-		if err := unix.Fsync(again.fd); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	return retry(func() error { return unix.Fsync(again.fd) })
 }
 
 // rename replaces what has the name base in the folder to. The kernel sees to it that a folder

@@ -3,6 +3,7 @@ package dir
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"runtime"
 	"syscall"
 	"time"
@@ -100,7 +101,7 @@ func (u *upload) openPart() (err error) {
 		return err
 	}
 	if err = u.root.fault(fsio.OpOpen, u.name); err == nil {
-		u.file, err = u.kept.openBoth(u.id)
+		u.file, err = u.kept.openPlain(u.id, os.O_RDWR)
 	}
 	if err == nil {
 		if err = u.lock(); err != nil {
@@ -149,14 +150,14 @@ func (u *upload) lock() error {
 		return err
 	}
 	if id.Inode != named.Inode || id.Device != named.Device || id.Links == 0 {
-		return fs.ErrNotExist
+		return syscall.ENOENT
 	}
 	if id.Links > 1 {
 		// Where the filesystem cannot rename without replacing, Commit links and then unlinks. A
 		// server was killed in between.
 		_ = u.kept.remove(u.id)
 		u.root.removeNote(u.name, u.kept, u.id)
-		return fs.ErrNotExist
+		return syscall.ENOENT
 	}
 	u.size, u.found = id.Size, id.Size
 	return nil

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"ferry/fsio"
@@ -81,7 +82,7 @@ func (r *store) readNote(kept folder, id string) (note, error) {
 	if err := r.fault(fsio.OpOpen, fsio.Name{}); err != nil {
 		return note{}, err
 	}
-	f, err := kept.open(id + noteSuffix)
+	f, err := kept.openPlain(id+noteSuffix, os.O_RDONLY)
 	if err != nil {
 		return note{}, err
 	}
@@ -94,11 +95,11 @@ func (r *store) readNote(kept folder, id string) (note, error) {
 	var c note
 	_, err = fmt.Sscanf(string(text), noteFormat, &c.owner, &name)
 	if err != nil || text[len(text)-1] != '\n' {
-		return note{}, fs.ErrNotExist
+		return note{}, syscall.ENOENT
 	}
 	parser := fsio.Parser{Dotfiles: true} // It was allowed when the part began.
 	if c.name, err = parser.Parse([]byte(name)); err != nil {
-		return note{}, fs.ErrNotExist
+		return note{}, syscall.ENOENT
 	}
 	return c, nil
 }

@@ -2,7 +2,7 @@ package dir
 
 import (
 	"crypto/rand"
-	"encoding/binary"
+	"encoding/hex"
 	"sync"
 	"time"
 
@@ -81,10 +81,8 @@ func (s *partStore) reserve(c note, partsMax int) (id, empty string, err error) 
 		return "", s.oldestEmpty(c.owner), errPartsOne
 	}
 	var random [8]byte
-	for id == "" || s.parts[id] != nil {
-		_, _ = rand.Read(random[:]) // It never fails: the program ends instead.
-		id = hexadecimal(binary.NativeEndian.Uint64(random[:]))
-	}
+	_, _ = rand.Read(random[:]) // It never fails: the program ends instead.
+	id = hex.EncodeToString(random[:])
 	s.parts[id] = &partEntry{note: c, held: true}
 	return id, "", nil
 }

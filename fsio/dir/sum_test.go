@@ -118,16 +118,16 @@ func TestPartsAreSummedUpAsFarAsTheyGo(t *testing.T) {
 		data := noise(fsio.SumPiece + 5)
 		p, err := r.OpenPart(keep(t, r, "a", string(data)))
 		check(t, err)
-		d, err := fsio.SumPart(nil, p, codec.AlgoSHA256)
+		d, err := fsio.Sum(nil, p, codec.AlgoSHA256, 0, -1)
 		if err != nil || d.Hex != wholeSum(codec.AlgoSHA256, data) || d.Size != int64(len(data)) {
 			t.Errorf("got %s, %v", d.Hex, err)
 		}
-		_, err = fsio.SumPart(func() bool { return true }, p, codec.AlgoXXH3)
+		_, err = fsio.Sum(func() bool { return true }, p, codec.AlgoXXH3, 0, -1)
 		if !errors.Is(err, fsio.ErrStopped) {
 			t.Errorf("got %v", err)
 		}
 		check(t, p.Drop())
-		_, err = fsio.SumPart(nil, p, codec.AlgoXXH3)
+		_, err = fsio.Sum(nil, p, codec.AlgoXXH3, 0, -1)
 		wantKind(t, err, fsio.KindIO)
 	})
 }

@@ -96,7 +96,7 @@ func (s *sweep) each(d folder, n fsio.Name, do func(fsio.Entry)) bool {
 func (s *sweep) file(d folder, n fsio.Name, base string, due func(changed time.Time) bool) bool {
 	var f *os.File
 	err := s.root.do(fsio.OpOpen, n, func() (err error) {
-		f, err = d.open(base)
+		f, err = d.openPlain(base, os.O_RDONLY)
 		return err
 	})
 	if err != nil {

@@ -80,15 +80,18 @@ const openPlainFlags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
 // lock ends with the descriptor, so that a killed server leaves none behind.
 func tryLock(f *os.File) (bool, error) {
 	defer runtime.KeepAlive(f)
+	err := retry(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// retry makes a call again when a signal interrupted it.
+func retry(call func() error) error {
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, unix.EWOULDBLOCK):
-			return false, nil
-		case !errors.Is(err, unix.EINTR):
-			return false, err
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
 		}
 	}
 }
@@ -118,13 +121,6 @@ func freeBytes(fd int) (int64, error) {
 		return math.MaxInt64, nil
 	}
 	return blocks * size, nil
-}
-
-func inodeOf(info os.FileInfo) inode {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return inode{device: uint64(st.Dev), number: st.Ino}
-	}
-	return inode{}
 }
 
 // identify says which file is open, and what would change if its content did.

@@ -178,7 +178,7 @@ func (d folder) createLocked(r *store, n fsio.Name, base string) (*os.File, erro
 		}
 		id, err := identify(int(file.Fd()))
 		if err == nil && (!locked || id.Links == 0) {
-			err = fs.ErrNotExist
+			err = syscall.ENOENT
 		}
 		return err
 	})
@@ -363,18 +363,16 @@ func (u *upload) end(err error) error {
 	case u.placed && u.id != "":
 		u.root.removeNote(u.name, u.kept, u.id)
 	case !u.placed && u.id == "":
-		_ = u.discard() // The first error says why.
+		_ = u.Abort() // The first error says why.
 	}
 	u.close(u.placed)
 	u.result = err
 	return err
 }
 
-func (u *upload) Abort() error { return u.discard() }
+func (u *upload) Drop() error { return u.Abort() }
 
-func (u *upload) Drop() error { return u.discard() }
-
-func (u *upload) discard() error {
+func (u *upload) Abort() error {
 	if u.ended {
 		return nil
 	}
