@@ -23,7 +23,7 @@ type Store interface {
 	// sockets, KindNotFolder also if n means a folder and a file has the name.
 	Stat(n Name) (Entry, error)
 	// SetMeta changes times and modes of the file or folder n, links followed. Errors are those of
-	// Stat, and KindUnsupported where the store does not keep them.
+	// Stat, KindUnsupported where the store does not keep them, and KindDenied for the root's mode.
 	SetMeta(n Name, m Meta) error
 
 	// Mkdir makes the folder n. Errors: KindExists when anything has the name, KindNotFound
