@@ -294,7 +294,8 @@ func TestFTPStrangersGetNoTicket(t *testing.T) {
 			port := c.offer()
 			c.say(150, "%s", command)
 			strange := config.Clone()
-			strange.ServerName, strange.ClientSessionCache = "ferry", tls.NewLRUClientSessionCache(1)
+			strange.ServerName = "ferry"
+			strange.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 			for range 2 {
 				stranger := tls.Client(bare(t, port), strange)
 				if got, _ := io.ReadAll(stranger); len(got) > 0 {
