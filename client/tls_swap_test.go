@@ -194,7 +194,7 @@ func TestLoginThroughATrustedManFails(t *testing.T) {
 // TestManCannotForceBase, which has no login, by breaking or delaying the answer to hello.
 func TestManCannotForceBase(t *testing.T) {
 	own := ownCertificate(t)
-	fingerprint := Fingerprint(sha256.Sum256(own.Certificate[0]))
+	mark := Fingerprint(sha256.Sum256(own.Certificate[0]))
 	for name, interfere := range map[string]func(c *net.TCPConn){
 		"reset": reset,
 		"changed": func(c *net.TCPConn) {
@@ -224,7 +224,7 @@ func TestManCannotForceBase(t *testing.T) {
 				}
 			}()
 			c, err := Dial(t.Context(), l.Addr().String(), Options{
-				TLS: &TLS{Fingerprint: &fingerprint}, HelloWait: time.Second,
+				TLS: &TLS{Fingerprint: &mark}, HelloWait: time.Second,
 			})
 			wantKind(t, err, ErrConnect)
 			if err == nil {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/textproto"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -226,15 +228,19 @@ func TestFTPConnectionOfAnEarlierOfferIsAStranger(t *testing.T) {
 		}
 		port := c.offer()
 		late := &gated{Conn: bare(t, port), gate: make(chan struct{})}
-		ended := make(chan error, 1)
-		go func() { ended <- tls.Client(late, config).Handshake() }()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			// In TLS 1.3 the client may be done before the server refuses it.
+			_ = tls.Client(late, config).Handshake()
+		}()
 		handshakes(1)
 		c.say(550, "RETR none")
 		if again := c.offer(); again != port {
 			t.Fatalf("port %d was told, and then %d", port, again)
 		}
 		close(late.gate)
-		_ = <-ended // in TLS 1.3 the client does not wait for the server
+		<-ended
 		handshakes(0)
 		c.say(150, "RETR file")
 		data := encrypted(t, port, config)
@@ -340,6 +346,53 @@ func TestFTPForgetsWhatWasSearchedInClear(t *testing.T) {
 	c.login()
 	c.say(200, "PROT P")
 	c.get(c.encrypted, []byte("hello"))
+}
+
+// A data connection whose handshake began for one session's offer cannot take another session's,
+// though the first offer was used meanwhile.
+func TestFTPHandshakeBelongsToItsSession(t *testing.T) {
+	bothVersions(t, func(t *testing.T, config *tls.Config) {
+		ts := serve(t, withFTP, func(o *Options) {
+			o.FTP.Resume, o.DataPorts.Count = ResumeRequire, 2
+		})
+		ts.file("file", []byte("hello"))
+		check(t, os.Truncate(filepath.Join(ts.dir, "file"), 64<<20)) // more than sockets hold
+		session := func() *ftpClient {
+			config := config.Clone()
+			config.ServerName, config.ClientSessionCache = "ferry", tls.NewLRUClientSessionCache(1)
+			c := ts.ftpClient(t, config)
+			c.auth()
+			c.login()
+			c.say(200, "PROT P")
+			return c
+		}
+		mine := session()
+		port := mine.offer()
+		mine.say(150, "RETR file")
+		late := bare(t, port)
+		r := ts.reactors[0]
+		eventually(t, "the late handshake", func() (began bool) {
+			onLoop(t, r, func() { began = r.handshakes.counted.Len() == 1 })
+			return began
+		})
+		data := tls.Client(bare(t, port), mine.config)
+		_, err := io.ReadFull(data, make([]byte, 5))
+		check(t, err)
+		other := session()
+		if other.offer() != port {
+			other = session() // it gets the other of two ports
+			other.offer()
+		}
+		other.say(150, "RETR file")
+		c := tls.Client(late, mine.config)
+		if n, _ := c.Read(make([]byte, 5)); n > 0 {
+			t.Error("another session's client got the file")
+		}
+		reset(t, data.NetConn().(*net.TCPConn))
+		mine.want(426)
+		other.say(425, "ABOR")
+		other.want(226)
+	})
 }
 
 // Where TLS is required nobody logs in without it, and no data moves without it.
