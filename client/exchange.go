@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -89,6 +90,9 @@ func (c *control) negotiate(ctx context.Context) error {
 		}
 	case err == nil && answer.Kind == codec.EventField:
 		c.useUp(ctx, answer.N)
+	case errors.Is(err, ErrProtocol) && bytes.HasPrefix(c.input[:], []byte("220")):
+		_ = c.conn.Close()
+		return failure(c.target, ErrConnect, errFTP)
 	case c.tls != nil && err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, ErrProtocol):
 		// The server has not said this. Whoever is in between could want the session to speak base,
 		// which has no login.
@@ -124,6 +128,8 @@ const (
 		"or does not admit this address"
 	errLeftStatus = errTurnedAway + ", or does not speak the status exchange"
 )
+
+var errFTP = errors.New("this port speaks FTP, and ferry does not: use the PORT of ferryd")
 
 // leftEarly says why a server may have left at the first command of base, where it cannot say so.
 func (c *control) leftEarly(err error) error {

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"errors"
 	"fmt"
 
 	"ferry/codec"
@@ -147,9 +148,12 @@ func (t *transfer) holdsPart() bool {
 	return false
 }
 
-// outcomeOf tells an upload that was refused for what it asked from one that failed for what
+// outcomeOf tells a request that was refused for what it asked from one that failed for what
 // happened here.
 func outcomeOf(err error) outcome {
+	if errors.Is(err, errNotHere) {
+		return outcomeRefused
+	}
 	switch fsio.KindOf(err) {
 	case fsio.KindNotFound, fsio.KindNotPlain, fsio.KindNotFolder, fsio.KindDenied,
 		fsio.KindBadName, fsio.KindExists:
