@@ -142,8 +142,8 @@ func (x ftpCommand) move() decision {
 	return x.start(t)
 }
 
-// openTarget finds out whether an upload can be stored under its name. One that does not begin at 0
-// is written in place from there on.
+// openTarget checks whether an upload can be stored under its name. One that does not start at 0 is
+// written in place from that offset.
 func (rc *receiver) openTarget(store fsio.Store, at int64) error {
 	t := rc.t
 	if err := t.mayAdd(); err != nil {
