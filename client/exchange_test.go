@@ -93,7 +93,9 @@ func TestAutoFallsBackToBase(t *testing.T) {
 }
 
 func TestPortOfFTPIsRecognized(t *testing.T) {
-	f, _ := greeted(t, func(s *session) { _, _ = io.WriteString(s.control, "220 Service ready.\r\n") })
+	f, _ := greeted(t, func(s *session) {
+		_, _ = io.WriteString(s.control, "220 Service ready.\r\n")
+	})
 	_, err := Dial(t.Context(), f.addr, Options{})
 	wantKind(t, err, ErrConnect)
 	if text := fmt.Sprint(err); !strings.Contains(text, "this port speaks FTP") {

@@ -18,8 +18,8 @@ type asker struct {
 	screen  *term.Terminal
 }
 
-// ask asks a question and returns the answer, which is not echoed if it is secret. Ctrl-C and end
-// of ctx are errors. The terminal is raw while it waits, so Ctrl-C sends no signal.
+// ask asks a question and returns the answer, which is not echoed if it is secret. Ctrl-C and the
+// end of ctx are errors. The terminal is raw while it waits, so Ctrl-C sends no signal.
 func (a *asker) ask(ctx context.Context, question string, secret bool) (string, error) {
 	usual, err := term.MakeRaw(int(a.in.Fd()))
 	if err != nil {

@@ -178,8 +178,8 @@ func (s *Sizes) table() []Row {
 			"150 is delayed, short ones first; after --stall-timeout 450",
 		},
 		"memory of all listings, at least four times --max-listing, since clients may not read " +
-			"theirs; an address gets at most half of what others leave, a third for listings over " +
-			"256 KiB",
+			"theirs; an address gets at most half of what others leave, a third for listings " +
+			"over 256 KiB",
 	}, {
 		&s.RateBytes, "min-rate", 16, 1, 1 << 40,
 		Seen{
