@@ -158,6 +158,43 @@ func TestFTPSmallDownloadIsAnsweredAtOnce(t *testing.T) {
 	s.leave()
 }
 
+// What the kernel holds for a slow reader still moves: the download has not ended, and its session
+// is not idle. One that reads nothing has stalled.
+func TestFTPSlowReaderIsNotIdle(t *testing.T) {
+	s := stageWithFTP(t)
+	const pieces = 3
+	check(t, os.WriteFile(s.server.options.Root+"/f", pattern(pieces*smallMax), 0o666))
+	retr := func() int {
+		s.send("TYPE I", "EPSV")
+		s.c.out = s.c.out[bytes.IndexByte(s.c.out, '\n')+1:]
+		fd := s.meet()
+		s.send("RETR f")
+		s.runJobs()
+		s.wantReplies("150")
+		return fd
+	}
+	fd := retr()
+	for i := range pieces {
+		if len(s.c.out) > 0 || s.transfers[0].state != transferLingering {
+			t.Fatalf("%q is said after %d pieces", s.c.out, i)
+		}
+		n, err := unix.Read(fd, make([]byte, smallMax))
+		if n != smallMax || err != nil {
+			t.Fatalf("%d, %v", n, err)
+		}
+		s.advance(s.limiter.Limits.IdleTimeout)
+	}
+	s.wantReplies("226")
+	check(t, unix.Close(fd))
+	s.settle()
+	fd = retr()
+	for range 3 {
+		s.advance(s.limiter.Limits.StallTimeout)
+	}
+	s.wantReplies("426")
+	s.leave(fd)
+}
+
 // Bytes that a client sends on a download would make a close reset what it has not read yet: then
 // the server waits for the client's end.
 func TestFTPSmallDownloadIsNotResetByWhatComes(t *testing.T) {

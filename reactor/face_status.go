@@ -273,6 +273,13 @@ func (t *transfer) giveUp() {
 			t.fail(outcomeGivenUp, nil)
 		}
 		return
+	case transferLingering:
+		if t.isPut() || t.data.Unsent() == 0 {
+			t.answerLingering()
+		} else {
+			t.fail(outcomeGivenUp, nil)
+		}
+		return
 	default: // it has ended, and is answered soon
 		return
 	}

@@ -114,6 +114,8 @@ type connection struct {
 	ready loop.Readiness
 	// closing: everything has moved, and some of it or our end has not left yet.
 	closing bool
+	// patience is when a client that is being waited for must have received more.
+	patience loop.Instant
 }
 
 // newTransfer returns a transfer for a command of a session. It copies what the request shares with
@@ -241,11 +243,7 @@ func (t *transfer) Expire(*loop.Deadline) {
 	case transferMoving:
 		t.checkStall()
 	case transferLingering:
-		if t.session.transfer == t {
-			t.answerLingering()
-			return
-		}
-		t.end()
+		t.stillLingers()
 	default:
 		panic("reactor: a deadline of a transfer that is " + t.state.String())
 	}
@@ -254,21 +252,26 @@ func (t *transfer) Expire(*loop.Deadline) {
 // checkStall ends a transfer that moved too little since the last check. A transfer that waits for
 // our own disk is not at fault.
 func (t *transfer) checkStall() {
-	l := &t.r.limiter.Limits
 	if t.send.list.waits() {
 		t.fail(outcomeFailed, errListingsFull)
 		return
 	}
-	least := max(1, int64(l.StallTimeout.Seconds()*float64(l.RateBytes)),
-		t.send.held/listingStalls)
-	// The socket may have taken megabytes that the client does not have yet.
-	moved := t.moved - t.data.Unsent()
-	if moved-t.mark < least && !t.job.busy {
+	if !t.progressed() && !t.job.busy {
 		t.fail(outcomeStalled, nil)
 		return
 	}
-	t.mark = moved
 	t.awaitProgress()
+}
+
+// progressed reports whether enough has moved since the last time.
+func (t *transfer) progressed() bool {
+	l := &t.r.limiter.Limits
+	least := max(1, int64(l.StallTimeout.Seconds()*float64(l.RateBytes)),
+		t.send.held/listingStalls)
+	// The socket may have taken megabytes that the client does not have yet.
+	before := t.mark
+	t.mark = t.moved - t.data.Unsent()
+	return t.mark-before >= least
 }
 
 // lingerMax is how long a client may take to close a data connection after its last byte.
@@ -287,6 +290,8 @@ func (t *transfer) becomeLingering() {
 	}
 	t.become(transferLingering)
 	if t.session.closesFirst {
+		_ = t.progressed() // from here on
+		t.patience = t.r.loop.Now + t.r.limiter.Limits.StallTimeout
 		t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+closeSoon)
 	} else {
 		t.answerLingering()
@@ -296,14 +301,35 @@ func (t *transfer) becomeLingering() {
 	}
 }
 
+// stillLingers follows a client that has not closed its data connection yet. It is answered once it
+// has received everything: until then its session is not idle.
+func (t *transfer) stillLingers() {
+	now := t.r.loop.Now
+	switch {
+	case t.session.transfer != t:
+		t.end()
+		return
+	case t.isPut() || t.data.Unsent() == 0:
+		t.answerLingering()
+		return
+	case now >= t.patience:
+		if !t.progressed() {
+			t.fail(outcomeStalled, nil)
+			return
+		}
+		t.patience = now + t.r.limiter.Limits.StallTimeout
+	}
+	t.r.loop.Deadlines.Set(&t.deadline, now+closeSoon)
+}
+
 // answerLingering answers a transfer whose data connection is still open.
 func (t *transfer) answerLingering() {
 	t.r.loop.Deadlines.Set(&t.deadline, t.r.loop.Now+lingerMax)
 	t.release()
 }
 
-// closeSoon is how long the answer to a transfer waits for the client to close the data connection,
-// where a face wants that.
+// closeSoon is how long the answer to a transfer waits for the client to close the data connection
+// once it has received everything, where a face wants that.
 const closeSoon = 100 * time.Millisecond
 
 // linger drops what the client still sends, until it closes.
