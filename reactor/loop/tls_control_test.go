@@ -215,3 +215,39 @@ func TestTLSControlGarbageEndsIt(t *testing.T) {
 		}
 	})
 }
+
+// A reader that takes nothing holds a bounded number of bytes, and none once it is closed.
+func TestTLSSlowReaderHoldsLittle(t *testing.T) {
+	p, conn, until := securePair(t, testTLS(t), false)
+	c := tls.Client(conn, client(tls.VersionTLS13))
+	done, failed := elsewhere(c.Handshake)
+	until(func() bool { return done() && p.done })
+	if err := errors.Join(failed(), p.err); err != nil {
+		t.Fatal(err)
+	}
+	big := make([]byte, 8<<20)
+	taken := 0
+	for {
+		n, err := p.c.Send(big[taken:])
+		taken += n
+		if err == ErrAgain {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p.c.Flush() != ErrAgain || p.l.held == 0 || p.l.held > sendMax+64<<10 {
+		t.Errorf("%d bytes are held", p.l.held)
+	}
+	p.l.held += heldMax
+	if n := p.c.SendMax(); n != tlsRecordBytes {
+		t.Errorf("with much held, a send takes %d bytes", n)
+	}
+	p.l.held -= heldMax
+	p.c.Close()
+	if p.l.held != 0 {
+		t.Errorf("%d bytes are held after the close", p.l.held)
+	}
+	p.c = &TLSChannel{under: p.l.Adopt(-1)} // for the cleanup
+}
