@@ -188,9 +188,9 @@ func (c *Comparison) judge(changeMin float64) {
 		case change.turns < c.TurnsMin():
 			change.Verdict = TooFew
 		case change.P > c.alpha, math.Abs(change.share()) <= changeMin,
-			change.figure.better == betterNeither:
+			change.figure.better == neither:
 			change.Verdict = NoDifference
-		case (change.New.Center > change.Old.Center) == (change.figure.better == betterMore):
+		case (change.New.Center > change.Old.Center) == (change.figure.better == higher):
 			change.Verdict = Better
 		default:
 			change.Verdict = Worse

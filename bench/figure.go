@@ -14,9 +14,9 @@ import (
 type better uint8
 
 const (
-	betterNeither better = iota // it describes the run
-	betterLess
-	betterMore
+	neither better = iota // it describes the run
+	lower
+	higher
 )
 
 // combine says how a load's figure comes from those of its turns.
@@ -60,62 +60,33 @@ func (f figure) lasting() bool {
 
 // jobFigures exist for all jobs, and with a prefix for those of one kind.
 var jobFigures = []figure{
-	{"transfers", unitCount, betterNeither, bySum, "number of transfers", count},
-	{"transfers/s", unitCount, betterMore, byMedian, "transfers a second", perSecond(count)},
-	{"bytes", unitBytes, betterNeither, bySum, "content of all transfers", content},
-	{"bytes/s", unitSpeed, betterMore, byMedian, "content a second", perSecond(content)},
-	{"mean", unitSeconds, betterLess, byMedian, "average latency", latency((*Histogram).Mean)},
+	{"transfers", unitCount, neither, bySum, "number of transfers", count},
+	{"transfers/s", unitCount, higher, byMedian, "transfers a second", perSecond(count)},
+	{"bytes", unitBytes, neither, bySum, "content of all transfers", content},
+	{"bytes/s", unitSpeed, higher, byMedian, "content a second", perSecond(content)},
+	{"mean", unitSeconds, lower, byMedian, "average latency", latency((*Histogram).Mean)},
 	percentile(50), percentile(90), percentile(99), percentile(99.9),
-	{"max", unitSeconds, betterLess, byMax, "longest latency", latency(longest)},
+	{"max", unitSeconds, lower, byMax, "longest latency", latency(longest)},
 }
 
 // runFigures exist once.
 var runFigures = []figure{
-	{"errors", unitCount, betterLess, bySum, "errors of every kind", errorCount},
-	{"error-rate", unitShare, betterLess, byMax, "errors among all results of a turn", errorRate},
-	{"missed", unitCount, betterLess, bySum, "planned starts not made", missed},
-	{"others-cpu", unitCPUs, betterNeither, byMedian, "processors of other programs", othersCPU},
-	{"lag.p50", unitSeconds, betterNeither, byMedian, "harness's delay of starts: median", lag(50)},
-	{"lag.p99", unitSeconds, betterNeither, byMedian, "99% of them, at most", lag(99)},
-	{"lag.max", unitSeconds, betterNeither, byMax, "all of them, at most", lag(100)},
-	{
-		"server-cpu", unitCPUs, betterNeither, byMedian,
-		"processors that the server kept busy", serverCPU(wall),
-	},
-	{
-		"server-cpu/transfer", unitSeconds, betterLess, byMedian,
-		"the server's processor time for a transfer", serverCPU(count),
-	},
-	{
-		"server-cpu/GB", unitSeconds, betterLess, byMedian,
-		"the server's processor time for 10^9 bytes", serverCPU(gigabytes),
-	},
-	{
-		"server-pss", unitBytes, betterLess, byMedian,
-		"the server's peak memory, shared pages divided",
-		peak(func(u *Usage) int64 { return u.PSS }),
-	},
-	{
-		"server-descriptors", unitCount, betterLess, byMedian,
-		"the server's open descriptors, at most",
-		peak(func(u *Usage) int64 { return u.Descriptors }),
-	},
-	{
-		"server-threads", unitCount, betterLess, byMedian, "the server's threads, at most",
-		peak(func(u *Usage) int64 { return u.Threads }),
-	},
-	{
-		"own-cpu", unitCPUs, betterNeither, byMedian,
-		"processors that the harness kept busy", ownCPU(wall),
-	},
-	{
-		"own-cpu/transfer", unitSeconds, betterNeither, byMedian,
-		"the harness's processor time for a transfer", ownCPU(count),
-	},
-	{
-		"own-busy", unitShare, betterNeither, byMedian,
-		"the time in which the harness had work", ownBusy,
-	},
+	{"errors", unitCount, lower, bySum, "errors of every kind", errorCount},
+	{"error-rate", unitShare, lower, byMax, "errors among all results of a turn", errorRate},
+	{"missed", unitCount, lower, bySum, "planned starts not made", missed},
+	{"others-cpu", unitCPUs, neither, byMedian, "processors of other programs", othersCPU},
+	{"lag.p50", unitSeconds, neither, byMedian, "delay of the harness's starts, median", lag(50)},
+	{"lag.p99", unitSeconds, neither, byMedian, "the same, 99th percentile", lag(99)},
+	{"lag.max", unitSeconds, neither, byMax, "the same, maximum", lag(100)},
+	{"server-cpu", unitCPUs, neither, byMedian, "processors that the server uses", serverCPU(wall)},
+	{"server-cpu/transfer", unitSeconds, lower, byMedian, "CPU per transfer", serverCPU(count)},
+	{"server-cpu/GB", unitSeconds, lower, byMedian, "CPU per 10^9 bytes", serverCPU(gigabytes)},
+	{"server-pss", unitBytes, lower, byMedian, "its peak memory, shared pages divided", pss},
+	{"server-descriptors", unitCount, lower, byMedian, "its descriptors, at most", descriptors},
+	{"server-threads", unitCount, lower, byMedian, "its threads, at most", threads},
+	{"own-cpu", unitCPUs, neither, byMedian, "processors that the harness uses", ownCPU(wall)},
+	{"own-cpu/transfer", unitSeconds, neither, byMedian, "CPU per transfer", ownCPU(count)},
+	{"own-busy", unitShare, neither, byMedian, "share of time in which it had work", ownBusy},
 }
 
 var allFigures = slices.Concat(jobFigures, runFigures)
@@ -134,12 +105,7 @@ func missed(t *Turn, _ *Tally) float64 {
 }
 
 // content is unknown if there was none: connects have no content.
-func content(_ *Turn, jobs *Tally) float64 {
-	if jobs.Bytes == 0 {
-		return unknown
-	}
-	return float64(jobs.Bytes)
-}
+func content(_ *Turn, jobs *Tally) float64 { return known(jobs.Bytes) }
 
 func perSecond(of measure) measure {
 	return func(t *Turn, jobs *Tally) float64 { return of(t, jobs) / t.Seconds }
@@ -161,7 +127,7 @@ func longest(h *Histogram) float64 { return float64(h.Max()) }
 func percentile(p float64) figure {
 	digits := strconv.FormatFloat(p, 'f', -1, 64)
 	return figure{
-		"p" + digits, unitSeconds, betterLess, byMedian,
+		"p" + digits, unitSeconds, lower, byMedian,
 		"latency that " + digits + "% of transfers do not exceed",
 		latency(func(h *Histogram) float64 { return float64(h.Percentile(p)) }),
 	}
@@ -182,7 +148,7 @@ func othersCPU(t *Turn, _ *Tally) float64 {
 
 func lag(percent float64) measure {
 	return func(t *Turn, _ *Tally) float64 {
-		if t.Lag == nil || t.Lag.Count() == 0 {
+		if t.Lag == nil || t.Lag.TotalCount() == 0 {
 			return unknown
 		}
 		return float64(t.Lag.Percentile(percent)) / 1e6
@@ -212,14 +178,23 @@ func ownBusy(t *Turn, _ *Tally) float64 {
 	return t.Busy
 }
 
-// peak is the most of something that the server had.
-func peak(of func(*Usage) int64) measure {
-	return func(t *Turn, _ *Tally) float64 {
-		if t.Server == nil || of(t.Server) == 0 {
-			return unknown
-		}
-		return float64(of(t.Server))
+func pss(t *Turn, _ *Tally) float64         { return known(t.peaks().PSS) }
+func descriptors(t *Turn, _ *Tally) float64 { return known(t.peaks().Descriptors) }
+func threads(t *Turn, _ *Tally) float64     { return known(t.peaks().Threads) }
+
+// peaks is the usage of the server, empty if it is unknown.
+func (t *Turn) peaks() Usage {
+	if t.Server == nil {
+		return Usage{}
 	}
+	return *t.Server
+}
+
+func known(n int64) float64 {
+	if n == 0 {
+		return unknown
+	}
+	return float64(n)
 }
 
 // figureNamed returns the figure of a name: one of allFigures, one of a kind, or a percentile such

@@ -104,7 +104,7 @@ func TestPauseShowsInAnOpenLoop(t *testing.T) {
 		if got := latency.Percentile(99); got < half {
 			t.Errorf("open: p99 is %d µs, where a pause delayed a quarter of all", got)
 		}
-		if got := latency.Count() + open.Missed; got != planned {
+		if got := latency.TotalCount() + open.Missed; got != planned {
 			t.Errorf("%d begun or missed, of %d in the plan", got, planned)
 		}
 		return
@@ -156,8 +156,8 @@ func TestMissedStartsAreReported(t *testing.T) {
 	if n+turn.Missed != 50 || n > 6 {
 		t.Errorf("%d begun and %d missed, of 50 in the plan", n, turn.Missed)
 	}
-	if turn.Lag.Count() != n {
-		t.Errorf("a lag for %d of %d starts", turn.Lag.Count(), n)
+	if turn.Lag.TotalCount() != n {
+		t.Errorf("a lag for %d of %d starts", turn.Lag.TotalCount(), n)
 	}
 	if turn.Seconds != 0.25 {
 		t.Errorf("%v seconds", turn.Seconds)

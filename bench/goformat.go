@@ -21,11 +21,11 @@ func (r *Result) WriteGoFormat(w io.Writer) error {
 			strings.TrimSpace(plain(r.Settings[name])))
 	}
 	figures := slices.DeleteFunc(slices.Clone(allFigures), func(f figure) bool {
-		return f.better == betterNeither
+		return f.better == neither
 	})
 	for _, f := range figures {
 		fmt.Fprintf(&b, "Unit %s better=%s\n", f.goUnit(),
-			map[better]string{betterLess: "lower", betterMore: "higher"}[f.better])
+			map[better]string{lower: "lower", higher: "higher"}[f.better])
 	}
 	for _, row := range r.rows() {
 		for i, turn := range row.step.Turns {

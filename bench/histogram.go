@@ -31,9 +31,6 @@ func (h *Histogram) Record(took time.Duration) {
 // Merge adds the times of the other one.
 func (h *Histogram) Merge(other *Histogram) { h.Histogram.Merge(other.Histogram) }
 
-// Count is the number of times recorded.
-func (h *Histogram) Count() int64 { return h.TotalCount() }
-
 // Percentile is the time in microseconds that p percent do not exceed; 0 if empty.
 func (h *Histogram) Percentile(p float64) int64 { return h.ValueAtPercentile(p) }
 

@@ -255,14 +255,14 @@ func (l *loop) dispatch() {
 		if c.freed >= r.end {
 			return // starts for which no client is idle until the end are missed
 		}
-		s, due := r.starts.next(now-r.begin, c.freed-r.begin)
+		intended, lag, due := r.starts.next(now-r.begin, c.freed-r.begin)
 		if !due || !r.span.take() {
 			return
 		}
 		r.free = r.free[1:]
-		r.record.turn.Lag.Record(s.lag)
+		r.record.turn.Lag.Record(lag)
 		r.busy++
-		l.work(c, r.begin+s.intended)
+		l.work(c, r.begin+intended)
 	}
 }
 

@@ -15,29 +15,22 @@ type starts struct {
 	begun         int64
 }
 
-// start is one start of the plan.
-type start struct {
-	// intended is when it was due. Its latency counts from here.
-	intended time.Duration
-	// lag is how late the harness itself was.
-	lag time.Duration
-}
-
 // at is when the loop's start i is due, from 0.
 func (s *starts) at(i int64) time.Duration {
 	nth := float64(i)*float64(s.stride) + float64(s.first)
 	return time.Duration(math.Ceil(nth / s.rate * float64(time.Second)))
 }
 
-// next is the start that a client, idle since freeSince, has to make now, if one is due. Waiting
-// for a busy client is the server's delay and no lag: it is in the latency.
-func (s *starts) next(now, freeSince time.Duration) (start, bool) {
-	intended := s.at(s.begun)
+// next says whether a client, idle since freeSince, has to make a start now. Its latency counts
+// from intended, when it was due. lag is how late the harness itself was: waiting for a busy client
+// is the server's delay, and in the latency.
+func (s *starts) next(now, freeSince time.Duration) (intended, lag time.Duration, due bool) {
+	intended = s.at(s.begun)
 	if intended > now || intended >= s.window {
-		return start{}, false
+		return 0, 0, false
 	}
 	s.begun++
-	return start{intended, now - max(intended, freeSince)}, true
+	return intended, now - max(intended, freeSince), true
 }
 
 // wait is how long after now the next start is due: 0 if it is due already, negative if there is no

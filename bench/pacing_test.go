@@ -60,15 +60,16 @@ func TestStarts(t *testing.T) {
 	s := starts{rate: 100, stride: 1, window: 100 * ms}
 	want := func(now, freeSince, intended, lag time.Duration) {
 		t.Helper()
-		got, ok := s.next(now, freeSince)
-		if !ok || got.intended != intended || got.lag != lag {
-			t.Errorf("at %v: %+v, %v; not intended %v, lag %v", now, got, ok, intended, lag)
+		gotIntended, gotLag, due := s.next(now, freeSince)
+		if !due || gotIntended != intended || gotLag != lag {
+			t.Errorf("at %v: intended %v, lag %v, due %v; not intended %v, lag %v", now,
+				gotIntended, gotLag, due, intended, lag)
 		}
 	}
 	wantNone := func(now, wait time.Duration) {
 		t.Helper()
-		if got, ok := s.next(now, 0); ok {
-			t.Errorf("at %v: %+v, and nothing is due", now, got)
+		if got, _, due := s.next(now, 0); due {
+			t.Errorf("at %v: %v, and nothing is due", now, got)
 		}
 		if got := s.wait(now); got != wait {
 			t.Errorf("at %v the next start is %v away, not %v", now, got, wait)

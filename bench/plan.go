@@ -100,15 +100,9 @@ func repeats[T comparable](list []T) bool {
 // withDefaults is p with zero values replaced by what they mean.
 func (p Plan) withDefaults() Plan {
 	p.Scenario = p.Scenario.withDefaults()
-	if p.Timeout == 0 {
-		p.Timeout = timeoutDefault
-	}
-	if p.Prefix == "" {
-		p.Prefix = fmt.Sprintf("bench-%08x-", rand.Uint32())
-	}
-	if p.Own.Proto == "" {
-		p.Own.Proto = ProtoBase
-	}
+	p.Timeout = cmp.Or(p.Timeout, timeoutDefault)
+	p.Prefix = cmp.Or(p.Prefix, fmt.Sprintf("bench-%08x-", rand.Uint32()))
+	p.Own.Proto = cmp.Or(p.Own.Proto, ProtoBase)
 	p.Turns = max(p.Turns, 1)
 	p.Loops = cmp.Or(p.Loops, max(runtime.NumCPU()/4, 1))
 	return p
@@ -116,14 +110,10 @@ func (p Plan) withDefaults() Plan {
 
 // sources is how many addresses the clients of a load come from.
 func (p *Plan) sources(s *Site, clients int) int {
-	switch {
-	case p.Sources > 0 && s.loopback():
-		return p.Sources
-	case s.loopback() && runtime.GOOS == "linux":
-		return (clients + sourceClients - 1) / sourceClients
-	default:
+	if !s.loopback() {
 		return 0
 	}
+	return cmp.Or(p.Sources, (clients+sourceClients-1)/sourceClients)
 }
 
 // steps are the loads, in order.

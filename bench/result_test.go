@@ -168,7 +168,7 @@ func TestLoopsOfOneTurnAddUp(t *testing.T) {
 	sum.Merge(one)
 	sum.Merge(two)
 	if n := one.jobs().Count + two.jobs().Count; sum.jobs().Count != n ||
-		sum.jobs().Latency.Count() != n {
+		sum.jobs().Latency.TotalCount() != n {
 		t.Errorf("%d transfers, not %d", sum.jobs().Count, n)
 	}
 	if n := one.Samples[1].Transfers + two.Samples[1].Transfers; len(sum.Samples) != 3 ||

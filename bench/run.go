@@ -220,12 +220,7 @@ func (m *measurement) turn(
 	}
 	open := step.Rate > 0
 	if m.WarmUp > 0 {
-		began := time.Now()
 		addErrors(m.run(ctx, parts, span{length: m.WarmUp, open: open}))
-		if m.ErrorsMax > 0 && turn.ErrorCount() > m.ErrorsMax {
-			turn.Seconds = time.Since(began).Seconds()
-			return turn, nil
-		}
 	}
 	m.measured(ctx, parts, span{length: m.Duration, open: open, left: limit(m.Transfers)}, turn,
 		m.Sites[site].PID)

@@ -79,7 +79,8 @@ func ScenarioOf(name string) (Scenario, error) {
 			return s, nil
 		}
 	}
-	return Scenario{}, fmt.Errorf("no scenario is called %q", name)
+	return Scenario{}, fmt.Errorf("no scenario is called %q; ferrybench help scenario lists them",
+		name)
 }
 
 // Validate returns every fault at once.

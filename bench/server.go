@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -39,10 +38,7 @@ type Server struct {
 // FindServer returns the path of a ferryd: next to the running program, else in PATH, else built
 // into scratch, inside the module only.
 func FindServer(ctx context.Context, scratch string) (string, error) {
-	name := "ferryd"
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
+	const name = "ferryd"
 	if self, err := os.Executable(); err == nil {
 		path := filepath.Join(filepath.Dir(self), name)
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
@@ -120,9 +116,7 @@ func (s *Server) awaitAddress(ctx context.Context, file string) error {
 // Stop ends the server by SIGTERM, or by force if that fails, and waits for it. The error is nil if
 // its status was 0; otherwise it includes the last lines of its log.
 func (s *Server) Stop() error {
-	if s.cmd.Process.Signal(syscall.SIGTERM) != nil {
-		_ = s.cmd.Process.Kill() // no such signal on this system
-	}
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	limit := time.AfterFunc(stopMax, func() { _ = s.cmd.Process.Kill() })
 	defer limit.Stop()
 	if <-s.ended; s.state != nil {

@@ -116,7 +116,7 @@ func (c *Client) Quit(ctx context.Context) error {
 	return err
 }
 
-// asciiHost encodes a host name beyond ASCII as DNS knows it. An invalid one stays as it is.
+// asciiHost encodes a non-ASCII host name for DNS (IDNA). An invalid one is returned unchanged.
 func asciiHost(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	beyond := func(r rune) bool { return r >= utf8.RuneSelf }

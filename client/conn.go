@@ -52,18 +52,17 @@ func handshakeError(err error) error {
 	case errors.As(err, &record):
 		return &reworded{err, "the server does not answer in TLS"}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
-		return &reworded{err, "the server ended the TLS handshake: it may not speak TLS, be full, " +
-			"or not admit this address"}
+		return &reworded{err, "the server ended the handshake: it may not speak TLS, or be full"}
 	}
 	return &reworded{err, "TLS handshake: " + causeText(err)}
 }
 
-// secureConn is a TLS connection. Unlike that of crypto/tls its end is io.EOF only after the peer's
-// close_notify: anybody on the way can make up the end of TCP. (PROTOCOL.md, TLS.)
+// secureConn is a TLS connection. Unlike crypto/tls it returns io.EOF only after the peer's
+// close_notify, because anyone on the path can forge the end of TCP. (PROTOCOL.md, TLS.)
 type secureConn struct {
 	*tls.Conn
 	tcp *endNoting
-	// abrupt means that Close tells the peer nothing.
+	// abrupt means that Close sends no close_notify.
 	abrupt atomic.Bool
 }
 

@@ -18,8 +18,8 @@ const (
 	// continueTries is how often to start an upload whose part is gone, or has another size than
 	// the server said.
 	continueTries = 3
-	// busyWait is how long to wait for a part that another session holds: usually the one that
-	// broke, whose end the server has yet to notice. The waits between tries grow.
+	// busyWait is how long to wait for a part that another session holds. That is usually the
+	// session that was lost, before the server notices. The waits between tries grow.
 	busyWait    = 10 * time.Second
 	busyWaitMin = 20 * time.Millisecond
 	busyWaitMax = time.Second

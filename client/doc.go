@@ -25,6 +25,12 @@
 // The package also works with third-party servers of the ten-byte fields. It accepts a field in any
 // number of pieces, ends a record at its announced size, and ignores what follows.
 //
+// # Security
+//
+// [Options.TLS] encrypts every connection and says which server is trusted, and
+// [Options.Credentials] or [Client.Login] log in. A server that is not trusted is [ErrUntrusted], a
+// wrong name or password [ErrLogin]; what a [Client] opens later logs in by itself.
+//
 // # Resuming
 //
 // [Client.PutFileContinue] and [Client.GetFileContinue] resume a transfer that an earlier call with

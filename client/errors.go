@@ -22,9 +22,9 @@ var (
 	ErrClosed  = errors.New("session closed")
 	ErrGivenUp = errors.New("given up")
 
-	// ErrUntrusted means that the server is not the one it should be, or cannot show it: its
-	// certificate is unknown or another one, or it does not know the user's password. ErrLogin means
-	// that the user's name or password is wrong. Both come with ErrConnect.
+	// ErrUntrusted means that the server's certificate is unknown or another one, or that it does
+	// not know the user's password. ErrLogin means that the user's name or password is wrong. Both
+	// come with ErrConnect.
 	ErrUntrusted = errors.New("the server is not trusted")
 	ErrLogin     = errors.New("login failed")
 

@@ -1,9 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -88,9 +90,16 @@ func (c *control) negotiate(ctx context.Context) error {
 		}
 	case err == nil && answer.Kind == codec.EventField:
 		c.useUp(ctx, answer.N)
-	case errors.Is(err, errCut):
-		// Whoever cut it could want the session to speak base, which has no login.
+	case errors.Is(err, ErrProtocol) && bytes.HasPrefix(c.input[:], []byte("220")):
 		_ = c.conn.Close()
+		return failure(c.target, ErrConnect, errFTP)
+	case c.tls != nil && err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, ErrProtocol):
+		// The server has not said this. Whoever is in between could want the session to speak base,
+		// which has no login.
+		_ = c.conn.Close()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = errNoHello
+		}
 		return failure(c.target, ErrConnect, err)
 	}
 	left := errors.Is(err, io.EOF) || isReset(err)
@@ -112,12 +121,15 @@ func (c *control) negotiate(ctx context.Context) error {
 }
 
 const (
+	errNoHello  = wording("the server did not answer hello in time")
 	errNoStatus = wording("this server does not speak the status exchange")
 
 	errTurnedAway = "the server closed the connection at once: it is full, " +
 		"or does not admit this address"
 	errLeftStatus = errTurnedAway + ", or does not speak the status exchange"
 )
+
+var errFTP = errors.New("this port speaks FTP, and ferry does not: use the PORT of ferryd")
 
 // leftEarly says why a server may have left at the first command of base, where it cannot say so.
 func (c *control) leftEarly(err error) error {

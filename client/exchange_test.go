@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -91,7 +92,18 @@ func TestAutoFallsBackToBase(t *testing.T) {
 	}
 }
 
-// TestServerClosingTwiceIsConnectError: who is turned away hears that, and not what base lacks.
+func TestPortOfFTPIsRecognized(t *testing.T) {
+	f, _ := greeted(t, func(s *session) {
+		_, _ = io.WriteString(s.control, "220 Service ready.\r\n")
+	})
+	_, err := Dial(t.Context(), f.addr, Options{})
+	wantKind(t, err, ErrConnect)
+	if text := fmt.Sprint(err); !strings.Contains(text, "this port speaks FTP") {
+		t.Error(text)
+	}
+}
+
+// A client that is turned away is told so, and not what base lacks.
 func TestServerClosingTwiceIsConnectError(t *testing.T) {
 	for name, linger := range map[string]int{"a close": -1, "a reset": 0} {
 		t.Run(name, func(t *testing.T) {

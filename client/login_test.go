@@ -110,7 +110,8 @@ func TestServerThatProvesItselfIsNotLeft(t *testing.T) {
 
 // TestDelayedLoginIsBusy, and may succeed later.
 func TestDelayedLoginIsBusy(t *testing.T) {
-	c := loginServer(t, func(int, string) (int, string) { return 450, "" }).dial(Options{Exchange: Status})
+	f := loginServer(t, func(int, string) (int, string) { return 450, "" })
+	c := f.dial(Options{Exchange: Status})
 	err := c.Login(t.Context(), credentials(t, "ann", "pencil"))
 	wantKind(t, err, ErrBusy)
 	wantKind(t, err, ErrConnect)

@@ -10,8 +10,8 @@ import (
 
 // Options sets a client's limits and waits. The zero value serves.
 type Options struct {
-	// DialTimeout bounds making a connection, over all addresses of a name. 0 means 10 s, time for
-	// two lost SYNs; negative means no bound.
+	// DialTimeout bounds making a connection, over all addresses of a name, and then its TLS
+	// handshake. 0 means 10 s, time for two lost SYNs; negative means no bound.
 	DialTimeout time.Duration
 	// DataRetry is how long to retry a data port that refuses: other servers may send a port before
 	// they listen on it. 0 means 1 s; negative means a single try.

@@ -42,8 +42,8 @@ func (c *control) parseSum(
 	return sum, nil
 }
 
-// LocalSum is the checksum of what r holds, as [Client.Sum] gives it of a file. It ends with the
-// context.
+// LocalSum returns the checksum of the content of r, in the form of [Client.Sum]. It stops when ctx
+// ends.
 func LocalSum(ctx context.Context, algo Algo, r io.Reader) (Sum, error) {
 	h := algo.New()
 	b := make([]byte, sumBuffer)

@@ -223,7 +223,9 @@ type attempt struct {
 }
 
 var attempts = []attempt{
-	{"get", Status, false}, {"put", Status, true}, {"base get", Base, false},
+	{"get", Status, false},
+	{"put", Status, true},
+	{"base get", Base, false},
 	{"base put", Base, true},
 }
 
@@ -287,7 +289,9 @@ func TestManWhoCutsIsNoticed(t *testing.T) {
 			for _, control := range []bool{true, false} {
 				for _, fromServer := range []bool{true, false} {
 					name := fmt.Sprintf("%s control=%v server=%v", a.name, control, fromServer)
-					t.Run(name, func(t *testing.T) { cutEach(t, a, m, s, trust, data, control, fromServer) })
+					t.Run(name, func(t *testing.T) {
+						cutEach(t, a, m, s, trust, data, control, fromServer)
+					})
 				}
 			}
 		}

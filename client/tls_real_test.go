@@ -48,18 +48,18 @@ func (s *server) started() (line startedLine) {
 // trusted trusts the server's certificate alone, and speaks one version.
 func (s *server) trusted(version uint16) *TLS {
 	s.t.Helper()
-	print, err := ParseFingerprint(s.started().Certificate)
+	sum, err := ParseFingerprint(s.started().Certificate)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &TLS{Fingerprint: &print, MinVersion: version, maxVersion: version}
+	return &TLS{Fingerprint: &sum, MinVersion: version, maxVersion: version}
 }
 
-// withUser makes a users file, and returns the flag for it.
-func withUser(t *testing.T, name, password, rights string) string {
+// withUser makes a users file with ann, whose password is pencil, and returns the flag for it.
+func withUser(t *testing.T) string {
 	t.Helper()
 	flag := "--users=" + filepath.Join(t.TempDir(), "users")
-	addUser(t, flag, name, password, rights)
+	addUser(t, flag, "ann", "pencil", "/:rw")
 	return flag
 }
 
@@ -205,7 +205,7 @@ func TestSegmentsTrustTheServerOfTheirSession(t *testing.T) {
 // TestLoginIsBoundToTLS logs in over TLS, again in a second session, and in each of a file's
 // segments.
 func TestLoginIsBoundToTLS(t *testing.T) {
-	s := newTLSServer(t, withUser(t, "ann", "pencil", "/:rw"))
+	s := newTLSServer(t, withUser(t))
 	trust := map[string]*TLS{"1.2": s.trusted(tls.VersionTLS12), "1.3": s.trusted(tls.VersionTLS13)}
 	data := random(3 << 20)
 	s.file("a", data)
@@ -218,7 +218,8 @@ func TestLoginIsBoundToTLS(t *testing.T) {
 		}
 		local := filepath.Join(t.TempDir(), "a")
 		moved, err := c.GetSegments(t.Context(), "a", local, 3)
-		if got, _ := os.ReadFile(local); err != nil || moved.Segments != 3 || !bytes.Equal(got, data) {
+		got, _ := os.ReadFile(local)
+		if err != nil || moved.Segments != 3 || !bytes.Equal(got, data) {
 			t.Errorf("%v: %+v", err, moved)
 		}
 		again := s.session(Options{TLS: trust[name], Credentials: credentials(t, "ann", "pencil")})
@@ -234,7 +235,7 @@ func TestLoginIsBoundToTLS(t *testing.T) {
 
 // TestWrongPasswordLeavesSession, which can log in then.
 func TestWrongPasswordLeavesSession(t *testing.T) {
-	s := newTLSServer(t, withUser(t, "ann", "pencil", "/:rw"))
+	s := newTLSServer(t, withUser(t))
 	c := s.session(Options{TLS: s.trusted(0)})
 	for user, password := range map[string]string{"ann": "pen", "bob": "pencil"} {
 		err := c.Login(t.Context(), credentials(t, user, password))
@@ -254,7 +255,7 @@ func TestWrongPasswordLeavesSession(t *testing.T) {
 
 // TestLoginWithoutTLSNeedsTheServersLeave: otherwise not even the name is sent.
 func TestLoginWithoutTLSNeedsTheServersLeave(t *testing.T) {
-	users := withUser(t, "ann", "pencil", "/:rw")
+	users := withUser(t)
 	c := newServer(t, users).session(Options{})
 	wantKind(t, c.Login(t.Context(), credentials(t, "ann", "pencil")), ErrNotAllowed)
 	c = newServer(t, users, "--plain-passwords").session(Options{})

@@ -71,8 +71,8 @@ func TestManWhoAnswersInTheClearGetsNothing(t *testing.T) {
 				met <- heard(c)
 			})
 			wantBroken(t, m, s, trust, data, met, func(got []byte) bool {
-				return bytes.HasPrefix(got, []byte{0x16, 3}) && !bytes.Contains(got, []byte("hello")) &&
-					!bytes.Contains(got, data[:64])
+				return bytes.HasPrefix(got, []byte{0x16, 3}) && !bytes.Contains(got, data[:64]) &&
+					!bytes.Contains(got, []byte("hello"))
 			})
 		}
 	})
@@ -125,7 +125,7 @@ func (m *man) record(c *net.TCPConn, port uint16) []byte {
 // TestAnotherUserAtTheDataPortGetsNothing: he has an account of his own and connects first. The
 // one whose port it is gets the file all the same.
 func TestAnotherUserAtTheDataPortGetsNothing(t *testing.T) {
-	users := withUser(t, "ann", "pencil", "/:rw")
+	users := withUser(t)
 	addUser(t, users, "bob", "crayon", "/bob:rw")
 	manInTheMiddle(t, func(t *testing.T, m *man, s *server, trust *TLS, data []byte) {
 		bob, err := Dial(t.Context(), s.addr, Options{
@@ -162,10 +162,10 @@ func TestAnotherUserAtTheDataPortGetsNothing(t *testing.T) {
 // server.
 func TestLoginThroughATrustedManFails(t *testing.T) {
 	own := ownCertificate(t)
-	print := Fingerprint(sha256.Sum256(own.Certificate[0]))
-	manInTheMiddle(t, func(t *testing.T, m *man, s *server, trust *TLS, _ []byte) {
+	sum := Fingerprint(sha256.Sum256(own.Certificate[0]))
+	manInTheMiddle(t, func(t *testing.T, m *man, _ *server, trust *TLS, _ []byte) {
 		his := *trust
-		his.Fingerprint = &print
+		his.Fingerprint = &sum
 		heard := make(chan string, 8)
 		m.does(true, func(c *net.TCPConn, port uint16) {
 			near := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{own}})
@@ -188,7 +188,54 @@ func TestLoginThroughATrustedManFails(t *testing.T) {
 		if said := <-heard; !strings.Contains(said, "535 ") || strings.Contains(said, "230 ") {
 			t.Errorf("the server said %q", said)
 		}
-	}, withUser(t, "ann", "pencil", "/:rw"))
+	}, withUser(t))
+}
+
+// TestManCannotForceBase, which has no login, by breaking or delaying the answer to hello.
+func TestManCannotForceBase(t *testing.T) {
+	own := ownCertificate(t)
+	mark := Fingerprint(sha256.Sum256(own.Certificate[0]))
+	for name, interfere := range map[string]func(c *net.TCPConn){
+		"reset": reset,
+		"changed": func(c *net.TCPConn) {
+			_, _ = io.WriteString(c, "\x17\x03\x03\x00\x20"+strings.Repeat("x", 32))
+		},
+		"delayed": func(*net.TCPConn) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := tls.Listen("tcp", "127.0.0.1:0",
+				&tls.Config{Certificates: []tls.Certificate{own}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			served := make(chan int, 1)
+			go func() {
+				for n := 0; ; n++ {
+					c, err := l.Accept()
+					if err != nil {
+						served <- n
+						return
+					}
+					defer c.Close()
+					hello := make([]byte, len("0000000007hello 1"))
+					if _, err := io.ReadFull(c, hello); err == nil {
+						interfere(c.(*tls.Conn).NetConn().(*net.TCPConn))
+					}
+				}
+			}()
+			c, err := Dial(t.Context(), l.Addr().String(), Options{
+				TLS: &TLS{Fingerprint: &mark}, HelloWait: time.Second,
+			})
+			wantKind(t, err, ErrConnect)
+			if err == nil {
+				_ = c.Close()
+			}
+			_ = l.Close()
+			if n := <-served; n != 1 {
+				t.Errorf("%d connections", n)
+			}
+		})
+	}
 }
 
 // TestCertificateIsTrustedOrNot by fingerprint, by authority, and by what is known of the server.
@@ -210,25 +257,33 @@ func TestCertificateIsTrustedOrNot(t *testing.T) {
 		}
 	}
 	pinned, changed := &Pin{right, "f:1"}, &Pin{wrong, "f:1"}
+	wrongOnly, changedPin := &Pin{Fingerprint: wrong}, pin(changed, nil)
+	const here, elsewhere = "localhost:7", "other:7"
 	for name, test := range map[string]struct {
 		trust   TLS
 		addr    string
 		trusted bool
 		known   *Pin
 	}{
-		"fingerprint":                {TLS{Fingerprint: &right}, "other:7", true, nil},
-		"another fingerprint":        {TLS{Fingerprint: &wrong}, "localhost:7", false, &Pin{Fingerprint: wrong}},
-		"fingerprint before pin":     {TLS{Fingerprint: &right, Pin: pin(changed, nil)}, "localhost:7", true, nil},
-		"fingerprint before roots":   {TLS{Fingerprint: &wrong, Roots: roots}, "localhost:7", false, &Pin{Fingerprint: wrong}},
-		"authority":                  {TLS{Roots: roots}, "localhost:7", true, nil},
-		"authority of another name":  {TLS{Roots: roots}, "other:7", false, nil},
-		"authority before pin":       {TLS{Roots: roots, Pin: pin(changed, nil)}, "localhost:7", true, nil},
-		"another authority":          {TLS{Roots: x509.NewCertPool(), Pin: pin(pinned, nil)}, "localhost:7", false, nil},
-		"pin":                        {TLS{Pin: pin(pinned, nil)}, "localhost:7", true, nil},
-		"pin of another certificate": {TLS{Pin: pin(changed, nil)}, "localhost:7", false, changed},
-		"pin of another server":      {TLS{Pin: pin(pinned, nil)}, "localhost:8", false, nil},
-		"broken file of pins":        {TLS{Pin: pin(nil, io.ErrNoProgress)}, "localhost:7", false, nil},
-		"nothing":                    {TLS{}, "localhost:7", false, nil},
+		"fingerprint":            {TLS{Fingerprint: &right}, elsewhere, true, nil},
+		"another fingerprint":    {TLS{Fingerprint: &wrong}, here, false, wrongOnly},
+		"fingerprint before pin": {TLS{Fingerprint: &right, Pin: changedPin}, here, true, nil},
+		"fingerprint and authority": {
+			TLS{Fingerprint: &wrong, Roots: roots}, here, false, wrongOnly,
+		},
+
+		"authority":                 {TLS{Roots: roots}, here, true, nil},
+		"authority of another name": {TLS{Roots: roots}, elsewhere, false, nil},
+		"authority before pin":      {TLS{Roots: roots, Pin: changedPin}, here, true, nil},
+		"another authority": {
+			TLS{Roots: x509.NewCertPool(), Pin: pin(pinned, nil)}, here, false, nil,
+		},
+
+		"pin":                        {TLS{Pin: pin(pinned, nil)}, here, true, nil},
+		"pin of another certificate": {TLS{Pin: changedPin}, here, false, changed},
+		"pin of another server":      {TLS{Pin: pin(pinned, nil)}, elsewhere, false, nil},
+		"broken file of pins":        {TLS{Pin: pin(nil, io.ErrNoProgress)}, here, false, nil},
+		"nothing":                    {TLS{}, here, false, nil},
 	} {
 		err := test.trust.check(test.addr, right, []*x509.Certificate{leaf})
 		if (err == nil) != test.trusted {

@@ -20,10 +20,10 @@ type Store interface {
 	// Entries opens the folder n to read what it holds. Errors: KindNotFound, KindNotFolder.
 	Entries(n Name, d Details) (Entries, error)
 	// Stat describes n, links followed. Errors: KindNotFound, KindNotPlain for devices, FIFOs and
-	// sockets, KindNotFolder also if n means a folder and a file has the name.
+	// sockets, KindNotFolder also if n asks for a folder and is a file.
 	Stat(n Name) (Entry, error)
 	// SetMeta changes times and modes of the file or folder n, links followed. Errors are those of
-	// Stat, and KindUnsupported where the store does not keep them.
+	// Stat, KindUnsupported where the store does not keep them, and KindDenied for the root's mode.
 	SetMeta(n Name, m Meta) error
 
 	// Mkdir makes the folder n. Errors: KindExists when anything has the name, KindNotFound
@@ -204,7 +204,7 @@ type Upload interface {
 type Part interface {
 	Writer
 	Size() int64 // The number of bytes kept.
-	// ReadAt reads what is kept, as io.ReaderAt does.
+	// ReadAt reads the bytes that are kept, as io.ReaderAt does.
 	ReadAt(p []byte, off int64) (int, error)
 	// Close keeps the part for the next holder. An error says that bytes which were written may
 	// be lost. After the end it does nothing.

@@ -45,8 +45,8 @@ type progress struct {
 	pumping bool
 	// heardByte: the first byte came, which says whether TLS begins. greeted: the first command.
 	heardByte, greeted bool
-	// prompt: the client does not need closesFirst for small downloads. It is not aria2, which sends
-	// PASV over IPv4.
+	// prompt: the client does not need closesFirst for small downloads. It is not aria2, which
+	// sends PASV over IPv4.
 	prompt bool
 	// cut: TLS ended without close_notify, which may be an attacker's doing.
 	cut bool

@@ -109,7 +109,7 @@ func (f *ftpFace) features(s *session) ftp.Features {
 	}
 }
 
-// anonymous reports whether a user name needs no password.
+// anonymous reports whether a user name logs in with any password.
 func anonymous(user string) bool {
 	return strings.EqualFold(user, "anonymous") || strings.EqualFold(user, "ftp")
 }

@@ -137,37 +137,43 @@ func (x ftpCommand) move() decision {
 		at = fsio.AtEnd
 	}
 	t.recv.at = at
-	t.call = func(store fsio.Store) ([]byte, error) { return nil, t.recv.openTarget(store, at) }
-	t.then = func() { t.offer.stand() }
+	o := fsio.CreateOptions{NoReplace: t.replace().NoReplace}
+	denied := t.mayAdd()
+	t.call = func(store fsio.Store) ([]byte, error) {
+		if denied != nil {
+			return nil, denied
+		}
+		return nil, t.job.openTarget(store, at, o)
+	}
+	t.then = func() {
+		if at != 0 {
+			t.recv.resumeAt(t.job.offset)
+		}
+		t.offer.stand()
+	}
 	return x.start(t)
 }
 
-// openTarget finds out whether an upload can be stored under its name. One that does not begin at 0
-// is written in place from there on.
-func (rc *receiver) openTarget(store fsio.Store, at int64) error {
-	t := rc.t
-	o := t.replace()
+// openTarget checks whether an upload can be stored under its name. One that does not start at 0 is
+// written in place from that offset.
+func (j *job) openTarget(store fsio.Store, at int64, o fsio.CreateOptions) (err error) {
+	name := j.t.name
 	if at != 0 {
-		u, offset, err := store.Extend(t.name, at, fsio.CreateOptions{NoReplace: o.NoReplace})
-		if err != nil {
-			return err
-		}
-		rc.pending = u
-		rc.resumeAt(offset)
-		return nil
+		j.extended, j.offset, err = store.Extend(name, at, o)
+		return err
 	}
-	e, err := store.Stat(t.name)
+	e, err := store.Stat(name)
 	switch {
 	case err == nil && e.Kind == fsio.EntryFolder:
-		return fsio.NewError(fsio.OpCreate, t.name, fsio.Cause(fsio.KindNotPlain, "is a folder"))
+		return fsio.NewError(fsio.OpCreate, name, fsio.Cause(fsio.KindNotPlain, "is a folder"))
 	case err == nil && o.NoReplace:
-		return fsio.NewError(fsio.OpCreate, t.name, fsio.Cause(fsio.KindExists, "is taken"))
+		return fsio.NewError(fsio.OpCreate, name, fsio.Cause(fsio.KindExists, "is taken"))
 	case fsio.KindOf(err) != fsio.KindNotFound:
 		return err
 	}
-	parent, _ := t.name.Split()
+	parent, _ := name.Split()
 	if e, err = store.Stat(parent); err == nil && e.Kind != fsio.EntryFolder {
-		err = fsio.NewError(fsio.OpCreate, t.name, fsio.Cause(fsio.KindNotFolder, "not a folder"))
+		err = fsio.NewError(fsio.OpCreate, name, fsio.Cause(fsio.KindNotFolder, "not a folder"))
 	}
 	return err
 }
@@ -351,31 +357,32 @@ func (x ftpCommand) hash() decision {
 		return sayRaw(refusal)
 	}
 	t.Algo = codec.AlgoSHA256
-	t.call = func(store fsio.Store) ([]byte, error) {
-		for i, try := range tries[:n] {
-			e, err := store.Stat(names[i])
-			if err != nil && i+1 < n {
-				continue // it ends in numbers that are a range
-			}
-			if err != nil {
-				return nil, err
-			}
-			t.name, t.Offset = names[i], try.Start
-			if try.End >= 0 {
-				t.Length = try.End - try.Start
-			}
-			switch {
-			case e.Kind == fsio.EntryFile && (try.Start > e.Size || t.Length < 0):
-				return nil, errBeyondEnd
-			case try.End == try.Start: // a length of 0 would reach to the end of the file
-				t.Offset = e.Size
-			}
-			return nil, nil
+	var found fsio.Entry
+	at := 0 // which of the names exists: one may end in numbers that are a range
+	t.call = func(store fsio.Store) (_ []byte, err error) {
+		if found, err = store.Stat(names[0]); err != nil && n > 1 {
+			at = 1
+			found, err = store.Stat(names[1])
 		}
-		return nil, nil
+		try := tries[at]
+		if err == nil && found.Kind == fsio.EntryFile &&
+			(try.Start > found.Size || try.End >= 0 && try.End < try.Start) {
+			err = errBeyondEnd
+		}
+		return nil, err
 	}
 	summed := &x.f.summed
-	t.then = func() { t.sum(summed) }
+	t.then = func() {
+		try := tries[at]
+		t.name, t.Offset = names[at], try.Start
+		if try.End >= 0 {
+			t.Length = try.End - try.Start
+		}
+		if try.End == try.Start { // a length of 0 would reach to the end of the file
+			t.Offset = found.Size
+		}
+		t.sum(summed)
+	}
 	return x.start(t)
 }
 

@@ -243,7 +243,7 @@ func (l *ftpLister) entries(
 	return text, nil
 }
 
-// entryBytes is about what the longest line of a listing has besides names.
+// entryBytes is roughly the longest line of a listing without its name.
 const entryBytes = 160
 
 // listed is what is listed of an entry: of a link, what it leads to.

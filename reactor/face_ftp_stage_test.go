@@ -217,6 +217,42 @@ func TestFTPAppendedBytesAreReservedUntilTheyAreWritten(t *testing.T) {
 	s.leave(fd, second)
 }
 
+// A broken upload is told once its hidden file is gone: the next command may remove the folder.
+func TestFTPBrokenUploadIsToldAfterItsFileIsGone(t *testing.T) {
+	s := stageWithFTP(t)
+	for _, broken := range []struct {
+		by      func()
+		replies []string
+	}{
+		{func() { s.send("ABOR") }, []string{"426", "226"}},
+		{func() {
+			for range 2 { // something had moved before the first
+				s.advance(s.limiter.Limits.StallTimeout)
+			}
+		}, []string{"426"}},
+	} {
+		s.send("EPSV")
+		fd := s.meet()
+		s.send("STOR n")
+		s.runJobs()
+		s.feedData(fd, string(pattern(3*smallMax)))
+		s.wantReplies("150")
+		broken.by()
+		if len(s.c.out) > 0 {
+			t.Errorf("%q is said while the file is there", s.c.out)
+		}
+		s.runJobs()
+		s.wantReplies(broken.replies...)
+		entries, err := os.ReadDir(s.server.options.Root)
+		check(t, err)
+		if len(entries) > 0 {
+			t.Errorf("%v is left", entries)
+		}
+		check(t, unix.Close(fd))
+	}
+	s.leave()
+}
+
 // feedData sends all of a text on a data connection, and has it written.
 func (s *ftpStage) feedData(fd int, text string) {
 	s.t.Helper()

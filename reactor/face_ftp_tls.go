@@ -50,6 +50,7 @@ func (f *ftpFace) auth(s *session, mechanism string) decision {
 		return say(ftp.ReplyParameter)
 	}
 	f.reinitialize(s)
+	f.seen = 0 // startTLS drops what was searched
 	s.write(ftp.ReplyStartTLS.Text())
 	s.startTLS(f.server.ftpTLS(), false)
 	return decision{kind: decideNothing}

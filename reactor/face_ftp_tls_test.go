@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/textproto"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -226,15 +228,19 @@ func TestFTPConnectionOfAnEarlierOfferIsAStranger(t *testing.T) {
 		}
 		port := c.offer()
 		late := &gated{Conn: bare(t, port), gate: make(chan struct{})}
-		ended := make(chan error, 1)
-		go func() { ended <- tls.Client(late, config).Handshake() }()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			// In TLS 1.3 the client may be done before the server refuses it.
+			_ = tls.Client(late, config).Handshake()
+		}()
 		handshakes(1)
 		c.say(550, "RETR none")
 		if again := c.offer(); again != port {
 			t.Fatalf("port %d was told, and then %d", port, again)
 		}
 		close(late.gate)
-		<-ended // in TLS 1.3 the client does not wait for the server
+		<-ended
 		handshakes(0)
 		c.say(150, "RETR file")
 		data := encrypted(t, port, config)
@@ -276,6 +282,116 @@ func TestFTPDataConnectionsMustResume(t *testing.T) {
 		}
 		check(t, data.Close())
 		c.want(226)
+	})
+}
+
+// A stranger at the client's address cannot earn a ticket on a data connection and resume with it.
+func TestFTPStrangersGetNoTicket(t *testing.T) {
+	ts := serve(t, withFTP, func(o *Options) { o.FTP.Resume = ResumeRequire })
+	ts.file("file", []byte("hello"))
+	bothVersions(t, func(t *testing.T, config *tls.Config) {
+		for _, command := range []string{"RETR file", "STOR new"} {
+			c := ts.ftpClient(t, config)
+			c.auth()
+			c.login()
+			c.say(200, "PROT P")
+			port := c.offer()
+			c.say(150, "%s", command)
+			strange := config.Clone()
+			strange.ServerName = "ferry"
+			strange.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+			for range 2 {
+				stranger := tls.Client(bare(t, port), strange)
+				if got, _ := io.ReadAll(stranger); len(got) > 0 {
+					t.Errorf("%s: a stranger got %q", command, got)
+				}
+				if stranger.ConnectionState().DidResume {
+					t.Errorf("%s: a stranger has resumed", command)
+				}
+				check(t, stranger.Close())
+			}
+			c.say(425, "ABOR")
+			c.want(226)
+		}
+	})
+}
+
+// What was sent behind AUTH in clear, and searched for ABOR already, is forgotten.
+func TestFTPForgetsWhatWasSearchedInClear(t *testing.T) {
+	ts := serve(t, withFTP)
+	ts.file("file", []byte("hello"))
+	c := ts.ftpClient(t, tlsVersion(tls.VersionTLS13))
+	c.login()
+	port := c.offer()
+	c.say(150, "RETR file")
+	check(t, c.PrintfLine("AUTH TLS\r\n%s", strings.Repeat("HELP\r\n", 1000)))
+	r := ts.reactors[0]
+	eventually(t, "the search", func() (all bool) {
+		onLoop(t, r, func() {
+			for s := range r.sessions {
+				all = s.face.(*ftpFace).seen > 6000
+			}
+		})
+		return all
+	})
+	data := c.plain(port)
+	_, err := io.ReadAll(data)
+	check(t, err)
+	check(t, data.Close())
+	c.want(226)
+	c.want(234)
+	secure := tls.Client(c.raw, c.config)
+	check(t, secure.Handshake())
+	c.raw, c.Conn = secure, textproto.NewConn(secure)
+	c.login()
+	c.say(200, "PROT P")
+	c.get(c.encrypted, []byte("hello"))
+}
+
+// A data connection whose handshake began for one session's offer cannot take another session's,
+// though the first offer was used meanwhile.
+func TestFTPHandshakeBelongsToItsSession(t *testing.T) {
+	bothVersions(t, func(t *testing.T, config *tls.Config) {
+		ts := serve(t, withFTP, func(o *Options) {
+			o.FTP.Resume, o.DataPorts.Count = ResumeRequire, 2
+		})
+		ts.file("file", []byte("hello"))
+		check(t, os.Truncate(filepath.Join(ts.dir, "file"), 64<<20)) // more than sockets hold
+		session := func() *ftpClient {
+			config := config.Clone()
+			config.ServerName, config.ClientSessionCache = "ferry", tls.NewLRUClientSessionCache(1)
+			c := ts.ftpClient(t, config)
+			c.auth()
+			c.login()
+			c.say(200, "PROT P")
+			return c
+		}
+		mine := session()
+		port := mine.offer()
+		mine.say(150, "RETR file")
+		late := bare(t, port)
+		r := ts.reactors[0]
+		eventually(t, "the late handshake", func() (began bool) {
+			onLoop(t, r, func() { began = r.handshakes.counted.Len() == 1 })
+			return began
+		})
+		data := tls.Client(bare(t, port), mine.config)
+		_, err := io.ReadFull(data, make([]byte, 5))
+		check(t, err)
+		other := session()
+		if other.offer() != port {
+			other = session() // it gets the other of two ports
+			other.offer()
+		}
+		other.say(150, "RETR file")
+		c := tls.Client(late, mine.config)
+		if n, _ := c.Read(make([]byte, 5)); n > 0 {
+			t.Error("another session's client got the file")
+		}
+		reset(t, data.NetConn().(*net.TCPConn))
+		mine.want(426)
+		other.say(425, "ABOR")
+		other.want(226)
 	})
 }
 

@@ -48,7 +48,7 @@ func TestFTPCommandsAndTheirArguments(t *testing.T) {
 		{"550", "CWD none|CWD f|RNFR none|DELE none|RMD none|RMD f|SIZE none|SIZE /"},
 		{"550", "MDTM none|MLST none"},
 		{"550", "STAT none|HASH none|HASH /|XSHA256 none|MFMT 20200102030405 none"},
-		{"550", "SITE CHMOD 644 none"},
+		{"550", "SITE CHMOD 644 none|SITE CHMOD 0 /|SITE CHMOD 0 ."},
 		{"550", "SITE UTIME 20200102030405 none|DELE /|RMD /|MKD f|MKD none/new"},
 	} {
 		for line := range strings.SplitSeq(row.lines, "|") {

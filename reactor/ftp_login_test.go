@@ -152,3 +152,19 @@ func TestFTPBannerIsSentIfThereIsOne(t *testing.T) {
 	c.want("220 Welcome to files")
 	c.bye()
 }
+
+// Some clients send as soon as they read 150, and never read why the connection was reset.
+func TestFTPRefusesUploadWithoutRightsBeforeItBegins(t *testing.T) {
+	ts := serveUsers(t, rightsUnderTest, ftpOptions)
+	c := ts.ftp()
+	for _, name := range []string{"new", "pub/a", "pub/new", "own/secret"} {
+		c.refuses("STOR "+name, "550 "+name+": Permission denied.")
+		c.refuses("APPE "+name, "550 "+name+": Permission denied.")
+	}
+	c.refuses("STOU pub/new", "550 ")
+	c.refuses("STOR own/secret/new", "550 own/secret/new: No such file or directory.")
+	c.store("STOR own/new", "content")
+	c.store("STOR in/new", "content")
+	c.bye()
+	ts.wantFile("own/new", []byte("content"))
+}

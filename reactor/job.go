@@ -104,7 +104,9 @@ type job struct {
 	claim, claimed int64
 	commit         fsio.CommitOptions
 	listing        []byte
-	err            error
+	// extended is a file that a call has opened for an upload in place, from offset on.
+	extended fsio.Upload
+	err      error
 }
 
 // buffers are pieces of file content on their way, borrowed while bytes move.
@@ -144,6 +146,9 @@ func (t *transfer) jobDone() {
 	j := &t.job
 	t.recv.space.reserved += j.claimed
 	j.claimed = 0
+	if j.extended != nil {
+		t.recv.pending, j.extended = j.extended, nil
+	}
 	t.send.built()
 	if t.state == transferEnded {
 		j.listing = nil

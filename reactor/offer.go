@@ -221,7 +221,7 @@ func (o *offer) take(c loop.Channel) {
 	o.line.serve() // its port is free again
 }
 
-// use ends the offer for its data connection.
+// use ends the offer and hands its data connection to the transfer.
 func (o *offer) use(c loop.Channel) {
 	r, l, t := o.r, o.line, o.transfer
 	waited := r.limiter.GiveOffer(l.a.use)

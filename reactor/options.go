@@ -177,7 +177,7 @@ func (o *Options) validate() error {
 	case err != nil:
 		bad(false, "--root %s: %w", o.Root, errors.Unwrap(err))
 	default:
-		bad(info.IsDir(), "--root %s: this is no folder; name the folder to serve", o.Root)
+		bad(info.IsDir(), "--root %s: not a folder; name the folder to serve", o.Root)
 	}
 	bad(o.Users == "" || o.Store != nil || !o.usersInside(),
 		"--users %s: clients could read this file; keep it outside of --root", o.Users)

@@ -81,6 +81,19 @@ func TestRightsByPathDecideOverEveryCommand(t *testing.T) {
 	ts.wantFile("in/a", []byte("abc"))
 }
 
+// A command that rights forbid is no failure of the server, which would be a warning in the log.
+func TestForbiddenCommandIsLoggedAsRefused(t *testing.T) {
+	ts := serveUsers(t, rightsUnderTest)
+	c := ts.greet()
+	c.ask("rm pub/a", 530, "pub/a: not allowed here")
+	c.bye()
+	ts.wantSession(1, endQuit)
+	if lines := ts.log.all("command ended"); len(lines) != 1 ||
+		lines[0]["outcome"] != string(outcomeRefused) {
+		t.Error(lines)
+	}
+}
+
 // wantRefused begins an upload that is refused once its data connection is made, or later.
 func (c *speaker) wantRefused(command string, code int) {
 	c.t.Helper()

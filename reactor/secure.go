@@ -281,7 +281,7 @@ func (p *dataPort) acceptTLS(
 	}
 	p.r.secureData(c, ip, settings, early, tickets, func(c loop.Channel) {
 		switch {
-		case c != nil && (o == nil || o.serial == serial):
+		case c != nil && (o == nil || o.serial == serial && o == p.offerFor(ip)):
 			p.accepted(c, ip)
 			return
 		case c != nil:

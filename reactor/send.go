@@ -244,8 +244,8 @@ func (s *sender) sendFile(left int) (n int, ended bool, err error) {
 	return n, false, err
 }
 
-// sendCopy reads the next bytes of an open file and sends them. What is not in memory a worker
-// reads. It reports whether that must be waited for.
+// sendCopy reads the next bytes of an open file and sends them. A worker reads bytes that are not
+// cached; waits reports that.
 func (s *sender) sendCopy(left int) (n int, waits bool, err error) {
 	t := s.t
 	if err := t.data.Flush(); err != nil {

@@ -31,14 +31,14 @@ type sumWork struct {
 	given bool
 }
 
-// States of a checksum: a worker and the loop both want to be the first to leave sumWaits.
+// States of a checksum. A worker and the loop race to leave sumWaits.
 const (
 	sumWaits int32 = iota
 	sumRuns
 	sumEnded
 )
 
-// end tells the worker that nobody waits for the checksum any more. It reports whether one runs.
+// end tells the worker that the checksum is no longer needed, and reports whether it is computing.
 func (s *sumWork) end() (running bool) { return s.state.Swap(sumEnded) == sumRuns }
 
 // count adds what was read to the session's count. The worker must have ended.

@@ -1,6 +1,7 @@
 package reactor
 
 import (
+	"errors"
 	"fmt"
 
 	"ferry/codec"
@@ -125,15 +126,17 @@ func (t *transfer) openedPart() {
 	t.offer.stand()
 }
 
-// holdsPart reports whether an ended transfer still has a part, or a file that it writes in place,
-// or may get one from a worker. It is answered once that is closed, so that the next command finds
-// it free.
+// holdsPart reports whether an ended transfer still has a part or a file, or may get one from a
+// worker. It is answered once that is closed or removed, so that the next command finds it free.
 func (t *transfer) holdsPart() bool {
 	switch t.Verb {
 	case codec.VerbPutPart:
 		return t.job.busy || t.recv.part != nil // while busy, part is the worker's
 	case codec.VerbPut:
-		return t.recv.at != 0 && (t.job.busy || t.recv.pending != nil)
+		if t.job.busy { // the disk may not answer, and ABOR is answered
+			return t.recv.at != 0 || t.outcome != outcomeGivenUp
+		}
+		return t.recv.pending != nil
 	case codec.VerbPartSize:
 		return t.job.busy
 	case codec.VerbPartSum:
@@ -147,9 +150,12 @@ func (t *transfer) holdsPart() bool {
 	return false
 }
 
-// outcomeOf tells an upload that was refused for what it asked from one that failed for what
+// outcomeOf tells a request that was refused for what it asked from one that failed for what
 // happened here.
 func outcomeOf(err error) outcome {
+	if errors.Is(err, errNotHere) {
+		return outcomeRefused
+	}
 	switch fsio.KindOf(err) {
 	case fsio.KindNotFound, fsio.KindNotPlain, fsio.KindNotFolder, fsio.KindDenied,
 		fsio.KindBadName, fsio.KindExists:

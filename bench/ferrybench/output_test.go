@@ -59,7 +59,7 @@ func TestShowPrintsAndChecksResult(t *testing.T) {
 	wantRun(t, 1, "", "ls.p50 was not measured", "show", file, "--expect", "ls.p50<1h")
 	wantRun(t, 2, "", "a time with its unit", "show", file, "--expect", "p50<20")
 	wantRun(t, 2, "", "there are text, go and json", "show", file, "--format", "xml")
-	wantRun(t, 2, "", "accepts 1 arg", "show")
+	wantRun(t, 2, "", "give one result file", "show")
 	wantRun(t, 2, "", "no such file", "show", filepath.Join(t.TempDir(), "none"))
 	bad := filepath.Join(t.TempDir(), "bad.json")
 	if err := os.WriteFile(bad, []byte(`{"format": "x"}`), 0o600); err != nil {

@@ -15,7 +15,7 @@ func TestReportMakesOnePage(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "<figcaption>Latency of ferryd") {
 		t.Errorf("%v, %.100s", err, text)
 	}
-	wantRun(t, 2, "", "accepts 1 arg", "report")
+	wantRun(t, 2, "", "give one result file", "report")
 	wantRun(t, 2, "", "no such file", "report", filepath.Join(t.TempDir(), "none"), "-o", page)
 	wantRun(t, 1, "", "no such file", "report", one, "-o", filepath.Join(t.TempDir(), "no", "page"))
 }

@@ -21,7 +21,7 @@ With --expect it checks the figures again.
 
 Figures that an expectation can name:
 ` + bench.FigureHelp(),
-		Args: cobra.ExactArgs(1),
+		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.check(); err != nil {
 				return err
@@ -56,7 +56,7 @@ func diffCommand() *cobra.Command {
 		Use:   "diff OLD NEW",
 		Short: "Compare two result files: better, worse, or no difference shown",
 		Long:  diffLong + bench.FigureHelp(),
-		Args:  cobra.RangeArgs(1, 2),
+		Args:  cobra.ArbitraryArgs, // loadBoth counts them
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Alpha <= 0 || o.Alpha >= 1 || changeMin < 0 {
 				return fmt.Errorf("--alpha %g is not between 0 and 1, or --min-change %g is "+
@@ -108,6 +108,14 @@ func loadBoth(args, targets []string) (older, newer *bench.Result, err error) {
 	return older, newer, errors.Join(err, newerErr)
 }
 
+// oneFile checks the arguments of a command about one result file.
+func oneFile(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("give one result file: ferrybench %s", cmd.Use)
+	}
+	return nil
+}
+
 func reportCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
@@ -116,7 +124,7 @@ func reportCommand() *cobra.Command {
 		Long: `Report makes one HTML page of a result file: the figures, latency by percentile,
 throughput and the server's processor time over time, the curve over loads and
 the targets compared. The page is self-contained.`,
-		Args: cobra.ExactArgs(1),
+		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := bench.LoadResult(args[0])
 			if err != nil {

@@ -18,8 +18,8 @@ type asker struct {
 	screen  *term.Terminal
 }
 
-// ask asks a question, whose answer is not shown if it is secret. Ctrl-C and the end of the context
-// are errors. The terminal is raw only meanwhile: there Ctrl-C is no signal.
+// ask asks a question and returns the answer, which is not echoed if it is secret. Ctrl-C and the
+// end of ctx are errors. The terminal is raw while it waits, so Ctrl-C sends no signal.
 func (a *asker) ask(ctx context.Context, question string, secret bool) (string, error) {
 	usual, err := term.MakeRaw(int(a.in.Fd()))
 	if err != nil {
@@ -32,7 +32,7 @@ func (a *asker) ask(ctx context.Context, question string, secret bool) (string, 
 			io.Writer
 		}{a.in, a.out}, "")
 	}
-	// The editor of lines knows prompts of one line only.
+	// The line editor supports prompts of one line only.
 	if at := strings.LastIndexByte(question, '\n') + 1; at > 0 {
 		if _, err := io.WriteString(a.screen, question[:at]); err != nil {
 			return "", &client.Error{Kind: client.ErrLocal, Err: err}

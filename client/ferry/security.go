@@ -56,7 +56,7 @@ func (f *securityFlags) apply(s *shell.Shell) error {
 		}
 		s.Trust.Roots = x509.NewCertPool()
 		if !s.Trust.Roots.AppendCertsFromPEM(text) {
-			return fmt.Errorf("--ca %s: no certificate is in it", f.ca)
+			return fmt.Errorf("--ca %s: it contains no certificate", f.ca)
 		}
 	}
 	if s.Password = os.Getenv("FERRY_PASSWORD"); f.passwordFile == "" {

@@ -64,7 +64,7 @@ func (p *program) applySettings(from *pflag.FlagSet) error {
 	} else if from.Changed("classic-ports") {
 		return errors.New("--classic-ports goes with --classic")
 	}
-	return p.flags.securityFlags.apply(s)
+	return p.flags.apply(s)
 }
 
 // parallelMost keeps a typing error from becoming an attack.

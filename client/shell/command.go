@@ -75,7 +75,7 @@ func (v *verb) command(follows *typed) (*command, error) {
 	var unknown *pflag.NotExistError
 	switch n := len(c.words); {
 	case errors.As(err, &unknown):
-		return nil, fmt.Errorf("%s: %w; a name that begins with - stands in quotes",
+		return nil, fmt.Errorf("%s: %w; a name that begins with - needs quotes",
 			v.words[0], err)
 	case errors.Is(err, pflag.ErrHelp):
 		return nil, fmt.Errorf("help %s shows its options", v.words[0])

@@ -10,7 +10,7 @@ import (
 
 var errKnown = errors.New("a line is HOST:PORT and a SHA-256, and no server has two")
 
-// parseKnown reads the text of a file of known servers, a line each: HOST:PORT and the SHA-256 of the
+// parseKnown reads a file of known servers, a line each: HOST:PORT and the SHA-256 of its
 // certificate. A line that cannot be read could be the one that matters, so it spoils the file.
 func parseKnown(path, text string) (map[string]client.Pin, error) {
 	all, n := make(map[string]client.Pin), 0

@@ -17,11 +17,11 @@ var (
 func TestKnownServersAreKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ferry")
 	s := Shell{Security: Security{KnownHosts: filepath.Join(dir, "known_hosts")}}
-	want := func(addr string, print client.Fingerprint, where string) {
+	want := func(addr string, sum client.Fingerprint, where string) {
 		t.Helper()
 		pin, err := s.pinOf(addr)
 		if err != nil || (pin == nil) != (where == "") ||
-			pin != nil && *pin != (client.Pin{Fingerprint: print, Where: s.KnownHosts + where}) {
+			pin != nil && *pin != (client.Pin{Fingerprint: sum, Where: s.KnownHosts + where}) {
 			t.Errorf("%s: %v, %v", addr, pin, err)
 		}
 	}
@@ -60,7 +60,8 @@ func TestBrokenFileOfKnownServersTrustsNobody(t *testing.T) {
 	s := Shell{Security: Security{KnownHosts: path}}
 	good := "h:1 " + onePrint.String() + "\n"
 	for _, bad := range []string{
-		"h:2\n", "h:2 12\n", "h:2 " + onePrint.String() + " x\n", good, strings.Replace(good, "01", "0x", 1),
+		"h:2\n", "h:2 12\n", "h:2 " + onePrint.String() + " x\n", good,
+		strings.Replace(good, "01", "0x", 1),
 	} {
 		if err := os.WriteFile(path, []byte(good+bad), 0o600); err != nil {
 			t.Fatal(err)

@@ -92,8 +92,8 @@ func (s *Shell) logIn(
 	}
 }
 
-var errNoPassword = errors.New("no password: FERRY_PASSWORD, --password-file and .netrc have none, " +
-	"and there is no terminal to ask at")
+var errNoPassword = errors.New("no password in FERRY_PASSWORD, --password-file or .netrc, and no " +
+	"terminal to ask for it")
 
 func (s *Shell) askPassword(ctx context.Context, who string) (string, error) {
 	if s.Ask == nil {

@@ -14,13 +14,14 @@ func TestNetrcIsParsed(t *testing.T) {
 	for text, want := range map[string][]netrcEntry{
 		"":                                    nil,
 		"machine h login ann password pencil": {{"h", "ann", "pencil"}},
-		"# machine x\nmachine h\n\tlogin ann\n\taccount none\n\tpassword pencil\nmachine i login bob\n" +
-			"default login anonymous password a@b\n": {
+		"# machine x\nmachine h\n\tlogin ann\n\taccount none\n\tpassword pencil\n" +
+			"machine i login bob\ndefault login anonymous password a@b\n": {
 			{"h", "ann", "pencil"}, {"i", "bob", ""}, {"", "anonymous", "a@b"},
 		},
-		`machine h login "ann lee" password "a \"b\" \\ \tc#"`: {{"h", "ann lee", "a \"b\" \\ \tc#"}},
-		"machine h login ann password a#b # not this\r\n":      {{"h", "ann", "a#b"}},
-		"machine h password pencil login ann\nmacdef init\ncd x\nmachine y login z\n\nmachine i login bob": {
+		`machine h login "a b" password "a \"b\" \\ \tc#"`: {{"h", "a b", "a \"b\" \\ \tc#"}},
+		"machine h login ann password a#b # not this\r\n":  {{"h", "ann", "a#b"}},
+		"machine h password pencil login ann\nmacdef init\ncd x\nmachine y login z\n\n" +
+			"machine i login bob": {
 			{"h", "ann", "pencil"}, {"i", "bob", ""},
 		},
 		"machine machine login login password password": {{"machine", "login", "password"}},

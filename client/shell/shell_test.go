@@ -94,9 +94,9 @@ func TestGetSavesIntoNamedFolder(t *testing.T) {
 	writeFile(t, dir, "sub/old", "old")
 	f := newFake(t, map[string]string{"a/b": "text"})
 	f.run(&Shell{}, dir, "HOST:PORT get a/b sub", "").
-		want(t, 0, "got a/b as sub: 4 bytes PACE\n", "")
+		want(t, 0, "got a/b as sub/b: 4 bytes PACE\n", "")
 	f.run(&Shell{}, dir, "HOST:PORT get a/b sub/", "").want(t, 0,
-		"got a/b as sub/: 4 bytes PACE\n", "")
+		"got a/b as sub/b: 4 bytes PACE\n", "")
 	wantTree(t, filepath.Join(dir, "sub"), map[string]string{"old": "old", "b": "text"})
 }
 

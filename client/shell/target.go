@@ -76,8 +76,8 @@ func (s *Shell) parseTarget(words []string) (to target, rest []string, err error
 
 var (
 	errClassicPlain = errors.New("the classic exchange has no TLS and no login")
-	errShown        = errors.New("a password is not given before @, where others see it: leave it " +
-		"out, and ferry asks, or takes it from FERRY_PASSWORD, --password-file or .netrc")
+	errShown        = errors.New("others could see a password before @: leave it out; ferry asks " +
+		"for it, or takes it from FERRY_PASSWORD, --password-file or .netrc")
 	errNobody = errors.New("a name is missing before @")
 )
 
@@ -202,7 +202,7 @@ func notServer(words []string) error {
 	verb := findVerb(strings.ToLower(first))
 	switch {
 	case verb != nil && !verb.connected && verb.words[0] != "open":
-		return &usageError{fmt.Errorf("%s: without a server it is ferry -e %s", first,
+		return &usageError{fmt.Errorf("%s: this needs no server; use ferry -e %s", first,
 			quoted(strings.Join(words, " ")))}
 	case verb != nil:
 		return &usageError{fmt.Errorf("%s: a server goes before it, as in ferry HOST PORT %s",

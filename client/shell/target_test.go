@@ -56,8 +56,8 @@ func TestInvalidServerIsExplained(t *testing.T) {
 		"::1":    `"::1"` + forms,
 		"GET a":  "GET: a server goes before it, as in ferry HOST PORT GET",
 		"h ls a": `"h"` + forms, "h -q ls": `"-q"` + port,
-		"kept":  "kept: without a server it is ferry -e kept",
-		"lls a": `lls: without a server it is ferry -e "lls a"`,
+		"kept":  "kept: this needs no server; use ferry -e kept",
+		"lls a": `lls: this needs no server; use ferry -e "lls a"`,
 	} {
 		_, _, err := new(Shell).parseTarget(strings.Fields(words))
 		if err == nil || err.Error() != want {
@@ -111,7 +111,9 @@ func TestUserStandsBeforeHost(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", words, to.server, err, want)
 		}
 	}
-	for _, words := range []string{"ann:secret@h 21", "ferrys://ann:secret@h:21/", "@h:21", "ann@h"} {
+	for _, words := range []string{
+		"ann:secret@h 21", "ferrys://ann:secret@h:21/", "@h:21", "ann@h",
+	} {
 		_, _, err := s.parseTarget(strings.Fields(words))
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", words, err)

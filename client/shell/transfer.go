@@ -154,6 +154,11 @@ func (l *link) store(ctx context.Context, j job, r *result) error {
 			put = c.PutFileContinue
 		}
 		moved, err := put(ctx, j.remote, j.local)
+		if errors.Is(err, client.ErrNotDone) && !errors.Is(err, client.ErrLost) {
+			if info, known := c.Stat(ctx, j.remote); known == nil && info.Folder {
+				err = fmt.Errorf("%w; to store it in the folder, add a /", err)
+			}
+		}
 		r.Outcome = outcomeDone
 		if moved.Stored != client.Confirmed {
 			r.Outcome = outcomeUnconfirmed
@@ -207,6 +212,9 @@ func (s *Shell) getOne(ctx context.Context, c *command) error {
 	local, err := s.localTarget(name, as)
 	if err != nil {
 		return err
+	}
+	if as != "" && local != s.local(as) {
+		as = filepath.Join(as, filepath.Base(local)) // as is a folder
 	}
 	j := job{
 		command: "get", remote: s.remote(name), local: local, name: name, as: as, size: -1,

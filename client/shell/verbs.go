@@ -112,8 +112,9 @@ func fileVerbs() []verb {
 			options: []option{recursive, resume, all},
 			says:    "store a file: a/b is stored as b, or as REMOTE",
 			more: "\"stored\" means that the server has the file. \"sent, not confirmed\" means\n" +
-				"sent, but the server did not acknowledge it. put -r stores a folder as a\n" +
-				"folder of its name, without names that begin with a dot and symbolic links.\n" +
+				"sent, but the server did not acknowledge it. If REMOTE is a folder, end it\n" +
+				"with /. put -r stores a folder as a folder of its name, and leaves out\n" +
+				"symbolic links and names that begin with a dot.\n" +
 				spacesHelp,
 			examples: []string{
 				"put report.txt", `put "my report.txt" report.txt`, "put -r photos",

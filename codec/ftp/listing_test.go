@@ -137,7 +137,9 @@ func TestNamesWithControlsAreLeftOut(t *testing.T) {
 
 func TestListingAllocatesNothing(t *testing.T) {
 	l := Listing{Now: now, Facts: FactsAll, Prefix: "d/"}
-	e := Entry{Name: "name", Target: "target", Size: 1 << 40, Modified: now, Mode: 0o644, Rights: RightAll}
+	e := Entry{
+		Name: "name", Target: "target", Size: 1 << 40, Modified: now, Mode: 0o644, Rights: RightAll,
+	}
 	dst := make([]byte, 0, 4096)
 	if n := testing.AllocsPerRun(100, func() {
 		out := l.AppendLIST(dst, &e)

@@ -136,6 +136,8 @@ func (r *store) SetMeta(n fsio.Name, m fsio.Meta) error {
 		return fsio.NewError(fsio.OpMeta, n, errReadOnly)
 	case m.Mode&^fs.ModePerm != 0:
 		return fsio.NewError(fsio.OpMeta, n, errMode)
+	case m.SetMode && n.IsRoot(): // nobody would reach anything any more
+		return fsio.NewError(fsio.OpMeta, n, errRoot)
 	}
 	if _, err := r.Stat(n); err != nil {
 		return err

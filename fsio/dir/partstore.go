@@ -9,8 +9,8 @@ import (
 	"ferry/fsio"
 )
 
-// partsMaxDefault is 10,000 parts: each takes two inodes and some 200 bytes of memory, and that
-// many people do not lose their connections in a day.
+// partsMaxDefault is more parts than clients leave in a day. Each takes two inodes and about 200
+// bytes of memory.
 const partsMaxDefault = 10_000
 
 // partStore indexes the parts of a root by id. Sweeps rebuild it from the notes on disk. It may be
@@ -138,7 +138,7 @@ func (s *partStore) learn(id string, c note, m fsio.Entry) {
 	}
 }
 
-// keep forgets the parts that a sweep did not find, except those that may have come since it began.
+// keep forgets the parts that a sweep did not find, except those created since it began.
 func (s *partStore) keep(found map[string]bool, began time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,9 +27,8 @@ type commitment struct {
 	err       error
 }
 
-// syncAllMin is from how many files on syncfs is worth it. It brings everything to the disk that
-// its filesystem has to write, other programs' bytes among them, where fsync brings one file: two
-// or three are better off alone.
+// syncAllMin is the number of files from which one syncfs replaces an fsync for each. syncfs also
+// writes what other programs left in the cache, so two or three files are faster by fsync.
 const syncAllMin = 4
 
 // NewSyncer has the pool do the work, one job at a time.

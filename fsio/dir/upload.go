@@ -159,8 +159,8 @@ func (u *upload) createTemporary() error {
 	return fsio.NewError(fsio.OpCreate, u.name, err)
 }
 
-// createLocked creates a file for writing, and locks it. The sweep of another server may have
-// taken it for a leftover before that: fs.ErrNotExist.
+// createLocked creates a file for writing, and locks it. If the sweep of another server removes it
+// before that, the error is fs.ErrNotExist.
 func (d folder) createLocked(r *store, n fsio.Name, base string) (*os.File, error) {
 	err := r.fault(fsio.OpCreate, n)
 	var file *os.File
@@ -237,7 +237,7 @@ func (u *upload) move(off int64, n int, step func(done, n int) (int, error)) (in
 			err = fsio.ErrWouldBlock
 		default:
 			err = fsio.NewError(fsio.OpWrite, u.name, err)
-			// Otherwise the file is as good as before: it was the pipe, or nothing was tried.
+			// These two errors leave the file intact: the pipe ended, or nothing was tried.
 			if fsio.KindOf(err) != fsio.KindUnsupported && !errors.Is(err, io.ErrUnexpectedEOF) {
 				u.broken = err
 			}

@@ -36,8 +36,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 || len(args) == 0 && !o.Classic && !o.FTP.Serves() {
-				return usageError{errors.New("name one port to listen on: ferryd PORT")}
+			switch {
+			case len(args) > 1:
+				return usageError{errors.New("give one PORT; the folder is given by --root DIR")}
+			case len(args) == 0 && !o.Classic && !o.FTP.Serves():
+				return usageError{errors.New("give a PORT, --ftp PORT or --classic")}
 			}
 			return nil
 		},

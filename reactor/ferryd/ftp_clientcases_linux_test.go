@@ -15,7 +15,11 @@ var ftpClients = []ftpClient{
 	{"curl", []string{has("curl")}, withCurl, everyTLS},
 	{"wget", []string{has("wget")}, withWget, []ftpSecurity{explicitTLS, implicitTLS}},
 	{"lftp", []string{has("lftp")}, withLftp, everyTLS},
-	{"ncftp", []string{has("ncftp"), has("ncftpget"), has("ncftpput"), has("ncftpls")}, withNcftp, nil},
+	{
+		"ncftp",
+		[]string{has("ncftp"), has("ncftpget"), has("ncftpput"), has("ncftpls")},
+		withNcftp, nil,
+	},
 	{"tnftp", []string{has("tnftp")}, withTnftp, nil},
 	{"inetutils", []string{has("inetutils-ftp")}, withInetutils, nil},
 	{"ftplib", []string{has("python3")}, withFtplib, []ftpSecurity{explicitTLS, explicit12}},

@@ -217,7 +217,8 @@ func withBusybox(s *ftpScene) {
 	s.downloaded("t1.txt")
 }
 
-func withJlaffaye(s *ftpScene) {
+// dialJlaffaye connects as the scene's security asks.
+func dialJlaffaye(s *ftpScene) *ftp.ServerConn {
 	config := &tls.Config{InsecureSkipVerify: true}
 	if s.security == explicit12 {
 		config.MaxVersion = tls.VersionTLS12
@@ -232,6 +233,11 @@ func withJlaffaye(s *ftpScene) {
 	}
 	c, err := ftp.Dial(net.JoinHostPort(s.host, s.port), options...)
 	s.check(err)
+	return c
+}
+
+func withJlaffaye(s *ftpScene) {
+	c := dialJlaffaye(s)
 	defer c.Quit()
 	s.check(c.Login("anonymous", "x"), c.ChangeDir(s.folder))
 	entries, err := c.List("")

@@ -46,7 +46,9 @@ const (
 // FERRY_TEST_FTP_ROOT=FOLDER they meet another server, which must let anonymous write in that
 // folder.
 func TestRealFTPClients(t *testing.T) {
-	server := ftpServer{address: os.Getenv("FERRY_TEST_FTP"), root: os.Getenv("FERRY_TEST_FTP_ROOT")}
+	server := ftpServer{
+		address: os.Getenv("FERRY_TEST_FTP"), root: os.Getenv("FERRY_TEST_FTP_ROOT"),
+	}
 	if server.address == "" {
 		server = startFTP(t, "--ftp-active")
 	}

@@ -145,7 +145,8 @@ func (s *scene) endServer(ts *testscript.TestScript, _ []string) error {
 
 // ownVariables are what a script sets for the programs, beside what the test has.
 var ownVariables = []string{
-	"HOME", "XDG_CONFIG_HOME", "FERRY_EXCHANGE", "FERRY_PASSWORD", "FERRY_TLS_FINGERPRINT", "FERRY_USER",
+	"HOME", "XDG_CONFIG_HOME", "FERRY_EXCHANGE", "FERRY_PASSWORD", "FERRY_TLS_FINGERPRINT",
+	"FERRY_USER",
 }
 
 func (s *scene) fails(ts *testscript.TestScript, args []string) error {

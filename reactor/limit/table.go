@@ -108,7 +108,7 @@ func (c *Counts) waitingTable() []Row {
 				"has its share; the offer remains valid until it expires",
 		},
 		"data connections of the status exchange without a KEY yet; clients send it first, so " +
-			"few honest ones wait; an address may have as many as it leaves to others",
+			"few honest ones wait; an address gets at most half of what others leave",
 	}, {
 		&c.Handshakes, "max-handshakes", 1_000, 1, 1 << 16,
 		Seen{
@@ -116,8 +116,8 @@ func (c *Counts) waitingTable() []Row {
 				"and so does one of over --offer-timeout",
 			"as in base",
 		},
-		"TLS handshakes under way, each with up to 50 KB; two compute at once; an address may " +
-			"have as many as it leaves to others",
+		"TLS handshakes under way, each with up to 50 KB; two compute at once; an address gets " +
+			"at most half of what others leave",
 	}, {
 		&c.Parts, "max-parts", 10_000, 2, 1 << 30,
 		Seen{
@@ -125,15 +125,15 @@ func (c *Counts) waitingTable() []Row {
 			"the oldest empty part that was idle for a minute is dropped; if there is none, " +
 				"450, and `ferry` uploads the file in one go",
 		},
-		"parts of interrupted uploads, each with two files; an address may have as many as it " +
-			"leaves to others",
+		"parts of interrupted uploads, each with two files; an address gets at most half of " +
+			"what others leave",
 	}, {
 		&c.Logins, "max-logins", 64, 1, countMost, noPasswords,
 		"password checks, two per client address; each takes tens of milliseconds",
 	}, {
 		&c.Sums, "max-sums", 1_000, 1, countMost, busySum,
-		"concurrent checksums, waiting ones included; an address may have as many as it leaves " +
-			"to others",
+		"concurrent checksums, waiting ones included; an address gets at most half of what " +
+			"others leave",
 	}, {
 		&c.SumsPerAddress, "max-sums-per-address", 16, 1, countMost, busySum,
 		"the same for one client address, so that others get their turn",
@@ -178,8 +178,8 @@ func (s *Sizes) table() []Row {
 			"150 is delayed, short ones first; after --stall-timeout 450",
 		},
 		"memory of all listings, at least four times --max-listing, since clients may not read " +
-			"theirs; an address may use as much as it leaves to others, half of that for " +
-			"listings over 256 KiB",
+			"theirs; an address gets at most half of what others leave, a third for listings " +
+			"over 256 KiB",
 	}, {
 		&s.RateBytes, "min-rate", 16, 1, 1 << 40,
 		Seen{

@@ -9,7 +9,7 @@ import (
 const (
 	delayFirst = time.Second
 	delayMax   = 30 * time.Second
-	// forgetAfter is how long failures are remembered after the last delay is over.
+	// forgetAfter is how long failures are remembered after the delay of the last one is over.
 	forgetAfter = 10 * time.Minute
 	// delaysSweep is the fewest remembered failures that are worth a sweep, some 200 KiB.
 	delaysSweep = 1024
@@ -36,6 +36,8 @@ type failures struct {
 	count int
 	// next is when the next login may be checked.
 	next time.Duration
+	// forget is when they are forgotten. Logins that succeed do not put that off.
+	forget time.Duration
 }
 
 // NewDelays returns delays without failures.
@@ -52,7 +54,11 @@ func (d *Delays) Begin(from netip.Addr, user string, now time.Duration) (time.Du
 	start := now
 	keys := guessers(from, user)
 	for _, k := range keys {
-		if f := d.failures[k]; f != nil {
+		switch f := d.failures[k]; {
+		case f == nil:
+		case now > f.forget:
+			delete(d.failures, k)
+		default:
 			start = max(start, f.next)
 		}
 	}
@@ -80,12 +86,13 @@ func (d *Delays) End(from netip.Addr, user string, ok bool, now time.Duration) {
 	}
 	for _, k := range keys {
 		f := d.failures[k]
-		if f == nil || now > f.next+forgetAfter {
+		if f == nil || now > f.forget {
 			f = &failures{}
 			d.failures[k] = f
 		}
 		f.count++
 		f.next = max(f.next, now+delay(f.count))
+		f.forget = f.next + forgetAfter
 	}
 	if len(d.failures) >= d.sweepAt {
 		d.sweep(now)
@@ -95,7 +102,7 @@ func (d *Delays) End(from netip.Addr, user string, ok bool, now time.Duration) {
 // sweep forgets old failures. As many more must come before the next sweep.
 func (d *Delays) sweep(now time.Duration) {
 	for k, f := range d.failures {
-		if now > f.next+forgetAfter {
+		if now > f.forget {
 			delete(d.failures, k)
 		}
 	}

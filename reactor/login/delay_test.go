@@ -27,6 +27,28 @@ func TestFailuresDoubleTheDelay(t *testing.T) {
 	}
 }
 
+// Right passwords do not keep old failures alive.
+func TestOldFailuresDelayNoLogin(t *testing.T) {
+	d := NewDelays()
+	now := time.Hour
+	for range 8 {
+		wait, _ := d.Begin(here, "ann", now)
+		now += wait
+		d.End(here, "ann", false, now)
+	}
+	for end := now + 2*forgetAfter; now < end; now += forgetAfter / 4 {
+		if _, ok := d.Begin(here, "bob", now); !ok {
+			t.Fatal("a right password is refused")
+		}
+		d.End(here, "bob", true, now)
+	}
+	for range 10 {
+		if wait, ok := d.Begin(here, "bob", now); !ok || wait > 0 {
+			t.Fatalf("a login waits %v", wait)
+		}
+	}
+}
+
 // 1,000 guesses at one user delay neither that user elsewhere nor any other address.
 func TestGuessesDelayNobodyElse(t *testing.T) {
 	d := NewDelays()

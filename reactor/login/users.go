@@ -145,9 +145,11 @@ func parseUser(line string) (*User, error) {
 		wrong[0] = CheckName(user.Name)
 		user.verifier, wrong[1] = parseVerifier(text)
 	}
-	if hasRights {
+	switch {
+	case wrong[1] != nil: // what seem to be rights may be a part of the verifier, which is secret
+	case hasRights:
 		user.Rights, wrong[2] = ParseRights(rights)
-	} else {
+	default:
 		user.Rights = Rights{{Mode: Read | Write}}
 	}
 	return user, errors.Join(wrong[:]...)

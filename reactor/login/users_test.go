@@ -92,6 +92,23 @@ func TestParseReportsEveryFaultWithItsLine(t *testing.T) {
 	}
 }
 
+// Faults are logged, and a mistyped verifier is still a secret.
+func TestFaultsHoldNoPartOfVerifiers(t *testing.T) {
+	for _, line := range []string{
+		"ann : scram-sha-256" + rfcVerifier[13:],
+		"ann : SCRAM-SHA-256 " + rfcVerifier[13:],
+		"ann " + rfcVerifier + " : /:r",
+		rfcVerifier,
+		"ann : my:secret",
+	} {
+		_, err := Parse([]byte(line))
+		if err == nil || strings.Contains(err.Error(), "secret") ||
+			strings.Contains(err.Error(), "WG5d") || strings.Contains(err.Error(), "wfPL") {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}
+
 func TestCheckAcceptsOnlyTheRightPassword(t *testing.T) {
 	u := parse(t, "user:"+rfcVerifier+"\nbob:"+secretBcrypt(t)+"\n* : - : /:r")
 	for _, c := range []struct {

@@ -55,8 +55,8 @@ func acceptWithBytes(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, seconds)
 }
 
-// ackSoon has what arrives next acknowledged at once, instead of with our next bytes or after 40 ms.
-// A client may send a message in pieces, each once the one before was acknowledged.
+// ackSoon acknowledges the next bytes at once instead of after 40 ms: a client may wait for that
+// before it sends the next piece of a message.
 func ackSoon(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) }
 
 // unsent is how many bytes that a socket took the peer has not acknowledged.

@@ -10,7 +10,11 @@ import (
 
 // TLS says how a server makes TLS connections: with which certificate, versions and tickets. It is
 // safe for use by many goroutines.
-type TLS struct{ config *tls.Config }
+type TLS struct {
+	config *tls.Config
+	// perSession: tickets prove who a client is.
+	perSession bool
+}
 
 // NewTLS returns settings for a server. certificate is called for each full handshake, on any
 // goroutine. minVersion is tls.VersionTLS12 or later.
@@ -30,14 +34,29 @@ func newTLS(c *tls.Config) *TLS {
 	return t
 }
 
-// PerSession returns the same settings with a ticket key of their own. A handshake that resumes
-// under them proves that its client is the one of an earlier handshake under them.
+// PerSession returns the same settings with a ticket key of their own. A channel that resumes under
+// them proves that its client is the one of the control connection under them.
 func (t *TLS) PerSession() *TLS {
 	c := t.config.Clone()
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // it never fails
 	c.SetSessionTicketKeys([][32]byte{key})
-	return newTLS(c)
+	t = newTLS(c)
+	t.perSession = true
+	return t
+}
+
+// noStrangers gives useless tickets to a channel that has not resumed: whoever connects to a data
+// port could resume with a real one.
+func (t *TLS) noStrangers(c *tls.Config) {
+	c.WrapSession = func(s tls.ConnectionState, state *tls.SessionState) ([]byte, error) {
+		if s.DidResume {
+			return t.config.EncryptTicket(s, state)
+		}
+		ticket := make([]byte, 32)
+		_, _ = rand.Read(ticket) // it never fails
+		return ticket, nil
+	}
 }
 
 // forClient keeps tickets from a connection that must not have them. A TLS 1.3 client that closes
@@ -45,10 +64,18 @@ func (t *TLS) PerSession() *TLS {
 // connections are accepted. In TLS 1.2 a ticket is part of the handshake and does no harm.
 func (t *TLS) forClient(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	m, ok := hello.Conn.(*memory)
-	if !ok || m.tickets || !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+	proves := ok && t.perSession && m.channel
+	quiet := ok && !m.tickets && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
+	if !proves && !quiet {
 		return nil, nil
 	}
 	c := t.config.Clone()
+	if proves {
+		t.noStrangers(c)
+	}
+	if !quiet {
+		return c, nil
+	}
 	c.UnwrapSession = func(ticket []byte, s tls.ConnectionState) (*tls.SessionState, error) {
 		state, err := t.config.DecryptTicket(ticket, s)
 		if state != nil {

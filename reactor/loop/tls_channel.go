@@ -49,6 +49,7 @@ func (l *Loop) Secure(
 ) *TLSChannel {
 	c := &TLSChannel{under: under}
 	c.begin(l, t, tickets, under.Recv)
+	c.memory.channel = true
 	c.handshake.owner, c.handshake.transport = owner, c
 	c.handshake.in = append(c.handshake.in, early...)
 	under.Watch(c)

@@ -14,8 +14,10 @@ type memory struct {
 	loop *Loop
 	// receive reads from the connection. It belongs to the loop.
 	receive func(p []byte) (int, error)
-	// tickets says that the client may be sent session tickets.
-	tickets   bool
+	// tickets says that the client may be sent session tickets, channel that this is no control
+	// connection.
+	tickets, channel bool
+
 	handshake *Handshake
 	record    record
 	// early are bytes that arrived in the handshake and belong behind it.

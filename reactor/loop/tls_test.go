@@ -337,7 +337,8 @@ func TestTLSHandshakeInsideConnectionIsRefused(t *testing.T) {
 }
 
 // On a connection on which we receive, a client of TLS 1.3 gets no ticket, and may resume one of
-// another connection. A ticket of another session's key does not resume.
+// another connection. A ticket of another session's key does not resume, nor does one that a
+// channel gave without having resumed itself.
 func TestTLSTicketsOfOneSession(t *testing.T) {
 	bothVersions(t, func(t *testing.T, version uint16) {
 		shared := testTLS(t)
@@ -345,9 +346,11 @@ func TestTLSTicketsOfOneSession(t *testing.T) {
 		cache := &ticketCache{}
 		config := client(version)
 		config.ClientSessionCache, config.ServerName = cache, "ferry"
+		control := false
 		connect := func(settings *TLS, tickets bool) (resumed bool) {
 			t.Helper()
 			p, conn, until := securePair(t, settings, tickets)
+			p.c.memory.channel = !control
 			p.send, p.close = []byte("hello"), true
 			c := tls.Client(conn, config)
 			done, failed := elsewhere(func() error {
@@ -369,10 +372,21 @@ func TestTLSTicketsOfOneSession(t *testing.T) {
 		if version == tls.VersionTLS12 {
 			cache.state = nil // there a ticket is part of the handshake
 		}
+		for range 2 {
+			if connect(one, true) {
+				t.Fatal("resumed with a channel's ticket")
+			}
+		}
+		cache.state, cache.puts, control = nil, 0, true
 		if connect(one, true) || cache.puts == 0 {
 			t.Fatal("no ticket, or resumed without one")
 		}
 		puts := cache.puts
+		control = false
+		if !connect(one, true) || cache.puts == puts {
+			t.Error("not resumed, or no further ticket")
+		}
+		puts = cache.puts
 		if !connect(one, false) || version == tls.VersionTLS13 && cache.puts != puts {
 			t.Errorf("not resumed, or %d more tickets", cache.puts-puts)
 		}
