@@ -229,10 +229,7 @@ func writeNote(f *os.File, path string, n note) error {
 	if err == nil {
 		_, err = f.Write(append(text, '\n'))
 	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {

@@ -96,7 +96,7 @@ func TestSecondDrainChangesNothing(t *testing.T) {
 // slowToSubmit are workers to whom a sweep is given only once they have closed, or after a while.
 type slowToSubmit struct {
 	workers
-	begun, closed *latch
+	begun, closed latch
 	late          atomic.Bool
 }
 

@@ -251,18 +251,11 @@ func (j *job) closeFile() error {
 
 // readFull reads until p is full or the file ends.
 func readFull(f *fsio.File, p []byte, offset int64) (int64, error) {
-	n := 0
-	for n < len(p) {
-		m, err := f.ReadAt(p[n:], offset+int64(n))
-		n += m
-		if err == io.EOF || m == 0 && err == nil {
-			break
-		}
-		if err != nil {
-			return int64(n), err
-		}
+	n, err := f.ReadAt(p, offset)
+	if err == io.EOF {
+		err = nil
 	}
-	return int64(n), nil
+	return int64(n), err
 }
 
 // commitFile gives a file its name. With --durability commit that is done for many at once.

@@ -24,10 +24,8 @@ type keys struct {
 // insert gives an offer a new KEY.
 func (k *keys) insert(o *offer) {
 	var random [8]byte
-	for o.key == (codec.Key{}) || k.offers[o.key] != nil {
-		_, _ = rand.Read(random[:]) // it never fails
-		o.key = codec.NewKey(binary.LittleEndian.Uint64(random[:]))
-	}
+	_, _ = rand.Read(random[:]) // it never fails
+	o.key = codec.NewKey(binary.LittleEndian.Uint64(random[:]))
 	k.offers[o.key] = o
 }
 

@@ -174,16 +174,16 @@ func TestARangeOfPortsHasItsShareForStatus(t *testing.T) {
 		{64, 1, 0, 0},
 	} {
 		first := freeBlock(t, c.size)
-		bound, err := bindDataPorts([]netip.Addr{loopback},
+		leases, shares, err := bindDataPorts([]netip.Addr{loopback},
 			PortRange{First: uint16(first), Last: uint16(first + c.size - 1)},
 			PortRange{Count: c.count}, c.reactors)
 		check(t, err)
 		leased, keyed := 0, 0
 		for i := range c.reactors {
-			leased += len(bound.leased[i])
-			keyed += len(bound.keyed[i])
-			closePorts(bound.leased[i])
-			closePorts(bound.keyed[i])
+			leased += len(leases[i])
+			keyed += len(shares[i])
+			closePorts(leases[i])
+			closePorts(shares[i])
 		}
 		if keyed != c.want || leased+keyed != c.size {
 			t.Errorf("%+v: %d of %d ports", c, keyed, leased+keyed)

@@ -30,8 +30,6 @@ type LogWriter struct {
 	lines   []byte
 	dropped uint64
 	closed  bool
-	// total counts all lines ever dropped.
-	total uint64
 }
 
 // logGather is how long lines gather before they are written: under load that is one system call
@@ -63,7 +61,6 @@ func (w *LogWriter) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	if w.closed || len(w.lines)+len(line) > logRingBytes {
 		w.dropped++
-		w.total++
 		w.mu.Unlock()
 		return len(line), nil
 	}
@@ -76,13 +73,6 @@ func (w *LogWriter) Write(line []byte) (int, error) {
 	w.lines = append(w.lines, line...)
 	w.mu.Unlock()
 	return len(line), nil
-}
-
-// Dropped is how many lines were lost so far.
-func (w *LogWriter) Dropped() uint64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.total
 }
 
 // Close writes what is left and ends the ring. It waits for that for a few seconds: with the error

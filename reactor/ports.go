@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 
@@ -91,22 +90,17 @@ const (
 	blockPorts = blockLast - blockFirst + 1
 )
 
-// boundPorts are the data ports of a server, for each reactor.
-type boundPorts struct {
-	// leased are its leases and, last, its parting port; keyed are those of the status exchange.
-	leased, keyed [][]boundPort
-}
-
 // rangeShare is how many ports of a range that is set there must be for one that the status
 // exchange has of it: enough for it, and few enough that nobody misses them.
 const rangeShare = 16
 
-// bindDataPorts binds the data ports of all reactors. None of them is a control port, which is held
+// bindDataPorts binds the data ports of each reactor: leased are its leases and, last, its parting
+// port, keyedPorts are those of the status exchange. None of them is a control port, which is held
 // without listening and would be had twice. The ports of the status exchange lie behind the others,
 // in the same piece, so that a firewall's rule for one covers both, unless a range is set for them.
 func bindDataPorts(
 	addresses []netip.Addr, p, keyed PortRange, reactors int, control ...int,
-) (boundPorts, error) {
+) (leased, keyedPorts [][]boundPort, err error) {
 	share := keyed.Count * reactors
 	if p.First != 0 {
 		share = min(keyed.Count, p.size()/(rangeShare*reactors)) * reactors
@@ -115,24 +109,23 @@ func bindDataPorts(
 		share = 0
 	}
 	var all []boundPort
-	var err error
 	if p.First != 0 {
 		all, err = bindRange(addresses, "--data-ports", p, control)
 	} else {
 		all, err = bindFree(addresses, (p.Count+1)*reactors+share, control)
 	}
 	if err != nil {
-		return boundPorts{}, err
+		return nil, nil, err
 	}
 	shared := all[len(all)-share:]
 	if keyed.First != 0 {
 		if shared, err = bindRange(addresses, "--keyed-ports", keyed, control); err != nil {
 			closePorts(all)
-			return boundPorts{}, err
+			return nil, nil, err
 		}
 	}
 	deferAccept(shared)
-	return boundPorts{divide(all[:len(all)-share], reactors), divide(shared, reactors)}, nil
+	return divide(all[:len(all)-share], reactors), divide(shared, reactors), nil
 }
 
 // controlWithin finds a control port in a range.
@@ -193,20 +186,11 @@ func bindBlock(addresses []netip.Addr, first, n int) ([]boundPort, error) {
 		b, err := bindDataPort(addresses, uint16(first+i))
 		if err != nil {
 			closePorts(ports)
-			return nil, fmt.Errorf("port %d: %w", first+i, withoutCall(err))
+			return nil, fmt.Errorf("port %d: %w", first+i, err)
 		}
 		ports = append(ports, b)
 	}
 	return ports, nil
-}
-
-// withoutCall is an error without the name of the system call that it came of.
-func withoutCall(err error) error {
-	var call *os.SyscallError
-	if errors.As(err, &call) {
-		return call.Err
-	}
-	return err
 }
 
 // bindDataPort binds one port on all addresses; one socket serves both families where all are
@@ -254,16 +238,11 @@ func deferAccept(ports []boundPort) {
 	}
 }
 
-// divide gives each reactor its share; what is left over goes to the first.
+// divide gives each reactor its share.
 func divide(ports []boundPort, reactors int) [][]boundPort {
-	each := len(ports) / reactors
 	out := make([][]boundPort, reactors)
-	rest := len(ports) - each*reactors
 	for i := range out {
-		n := each
-		if i == 0 {
-			n += rest
-		}
+		n := len(ports) / (reactors - i)
 		out[i], ports = ports[:n], ports[n:]
 	}
 	return out

@@ -5,10 +5,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"ferry/codec"
@@ -123,18 +121,6 @@ func TestDataPortsAreRefusedBeyondWhatThereIs(t *testing.T) {
 	if s, err := New(o); err == nil {
 		s.Close()
 		t.Error("more ports were bound than there are")
-	}
-}
-
-// An error of a port says what is wrong whether or not a system call does.
-func TestPortErrorsNameTheirCause(t *testing.T) {
-	for _, err := range []error{
-		syscall.EMFILE, os.NewSyscallError("socket", syscall.EMFILE),
-		errors.Join(os.NewSyscallError("bind", syscall.EMFILE), syscall.EMFILE),
-	} {
-		if got := withoutCall(err); got != syscall.EMFILE {
-			t.Errorf("%v: %v", err, got)
-		}
 	}
 }
 

@@ -50,7 +50,7 @@ type Server struct {
 }
 
 // latches end a server: drain and stop are the orders to, ending says that the end has begun.
-type latches struct{ drain, stop, ending *latch }
+type latches struct{ drain, stop, ending latch }
 
 // summing is what checksums are computed and remembered by.
 type summing struct {
@@ -73,13 +73,14 @@ type yielding interface {
 // latch is something that happens once, whoever says so and however often. It is safe for use by
 // many goroutines.
 type latch struct {
-	once sync.Once
 	set  chan struct{}
+	trip func()
 }
 
-func newLatch() *latch { return &latch{set: make(chan struct{})} }
-
-func (l *latch) trip() { l.once.Do(func() { close(l.set) }) }
+func newLatch() latch {
+	set := make(chan struct{})
+	return latch{set, sync.OnceFunc(func() { close(set) })}
+}
 
 // ErrTransfersReset is what Run returns when the server's end cut transfers off.
 var ErrTransfersReset = errors.New("transfers were cut off")
@@ -198,14 +199,14 @@ func (s *Server) bind() error {
 	case o.Port == NoPort:
 		keyed = PortRange{} // FTP needs none
 	}
-	bound, err := bindDataPorts(s.addresses, o.DataPorts, keyed, o.Reactors,
+	leased, shared, err := bindDataPorts(s.addresses, o.DataPorts, keyed, o.Reactors,
 		s.Port(), s.ClassicPort(), s.FTPPort())
 	if err != nil {
 		return err
 	}
 	for i, r := range s.reactors {
-		r.adopt(bound.leased[i], bound.keyed[i])
-		for _, b := range slices.Concat(bound.leased[i], bound.keyed[i]) {
+		r.adopt(leased[i], shared[i])
+		for _, b := range slices.Concat(leased[i], shared[i]) {
 			s.dataPorts = append(s.dataPorts, b.number)
 		}
 	}

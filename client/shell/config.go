@@ -29,9 +29,6 @@ type Config struct {
 	Bookmarks map[string]string
 }
 
-// configMax is the largest file that is read, in bytes.
-const configMax = 1 << 20
-
 const bookmarksHead = "[bookmarks]"
 
 // ReadConfig reads and parses the file at path; a missing one is empty.
@@ -44,17 +41,10 @@ func ReadConfig(path string) (*Config, error) {
 }
 
 func readConfig(path string) (string, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || path == "" {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > configMax) {
-		err = fmt.Errorf("%s: not a plain file, or over 1 MiB", path)
-	}
-	if err != nil {
-		return "", err
-	}
-	text, err := os.ReadFile(path)
 	return string(text), err
 }
 
@@ -185,13 +175,7 @@ func writeWhole(path, text string) error {
 		return err
 	}
 	_, err = f.WriteString(text)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
+	if err = errors.Join(err, f.Chmod(mode), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {

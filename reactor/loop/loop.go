@@ -3,12 +3,15 @@ package loop
 import (
 	"sync"
 	"time"
+
+	"github.com/panjf2000/gnet/v2/pkg/logging"
 )
 
 // Options are what a loop is made with.
 type Options struct {
 	Handler Handler
-	Log     Logger
+	// Log takes the engine's messages, from any goroutine.
+	Log logging.Logger
 	// Pipes counts the pipes of all loops.
 	Pipes Quota
 	// Ending is closed when the owner is about to call End. An engine that has ended by itself is
@@ -30,15 +33,6 @@ type Handler interface {
 	// connections have ended with it. Unless again is set, the loop gives up: the engine could not
 	// be restarted for too long. It is called while no engine runs.
 	Lost(err error, again bool)
-}
-
-// Logger takes the engine's messages. It may be called from any goroutine.
-type Logger interface {
-	Debugf(format string, args ...any)
-	Infof(format string, args ...any)
-	Warnf(format string, args ...any)
-	Errorf(format string, args ...any)
-	Fatalf(format string, args ...any)
 }
 
 // Loop is one event loop.

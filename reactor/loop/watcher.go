@@ -1,5 +1,7 @@
 package loop
 
+import "sync/atomic"
+
 // The watcher tells the loop which sockets are ready and when the next deadline has passed. On
 // Linux it is an epoll set (watcher_linux.go), elsewhere it is built on poll (watcher_other.go).
 // Both keep one contract:
@@ -37,6 +39,58 @@ func (s slot) index() uint32      { return uint32(s) }
 func (s slot) generation() uint32 { return uint32(s >> 32) }
 
 func newSlot(index, generation uint32) slot { return slot(index) | slot(generation)<<32 }
+
+// doorbell is what all watchers have: the slots, and how batches of events pass from the goroutine
+// that fetches them to the loop and back.
+type doorbell struct {
+	ring func()
+	// full: the batch belongs to the loop. Otherwise it is the doorbell's. A turn that was asked for
+	// by others may run in between.
+	full atomic.Bool
+	// taken says that the loop has dispatched this batch and must call resume.
+	taken         bool
+	resumed, done chan struct{}
+	// armed is when the timer goes off, 0 while it does not.
+	armed Instant
+	slots []watchSlot
+	free  []uint32
+}
+
+func newDoorbell(ring func()) doorbell {
+	return doorbell{ring: ring, resumed: make(chan struct{}, 1), done: make(chan struct{})}
+}
+
+// put gives a descriptor a slot.
+func (d *doorbell) put(n watchSlot) slot {
+	var i uint32
+	if last := len(d.free) - 1; last >= 0 {
+		i = d.free[last]
+		d.free = d.free[:last]
+	} else {
+		i = uint32(len(d.slots))
+		d.slots = append(d.slots, watchSlot{})
+	}
+	n.generation = d.slots[i].generation + 1
+	d.slots[i] = n
+	return newSlot(i, n.generation)
+}
+
+// remove forgets a descriptor that the caller closes next.
+func (d *doorbell) remove(s slot) {
+	at := &d.slots[s.index()]
+	if at.generation != s.generation() || at.owner == nil {
+		panic("loop: a slot was removed twice")
+	}
+	*at = watchSlot{fd: -1, generation: at.generation}
+	d.free = append(d.free, s.index())
+}
+
+// ringOut hands the batch over, and waits until it may be filled again.
+func (d *doorbell) ringOut() {
+	d.full.Store(true)
+	d.ring()
+	<-d.resumed
+}
 
 // resume lets the doorbell listen again.
 func (w *watcher) resume() {

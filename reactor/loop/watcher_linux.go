@@ -4,7 +4,6 @@ package loop
 
 import (
 	"os"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,21 +13,11 @@ import (
 // fetches a batch of events, rings, and waits until the loop has handled the batch. Everything else
 // belongs to the loop.
 type watcher struct {
+	doorbell
 	epoll, timer, stopper int
-	slots                 []watchSlot
-	free                  []uint32
-	// events and fetched belong to the doorbell until it sets full, then to the loop until it
-	// clears full. A turn that was asked for by others may run in between.
+	// The first fetched of events are the batch.
 	events  []unix.EpollEvent
 	fetched int
-	full    atomic.Bool
-	// taken says that the loop has dispatched this batch and must call resume.
-	taken   bool
-	resumed chan struct{}
-	done    chan struct{}
-	// armed is when the timer goes off, 0 while it does not.
-	armed Instant
-	ring  func()
 }
 
 type watchSlot struct {
@@ -46,37 +35,34 @@ const (
 
 func newWatcher(ring func()) (*watcher, error) {
 	w := &watcher{
-		events:  make([]unix.EpollEvent, batchMax),
-		slots:   make([]watchSlot, slotsOwn),
-		resumed: make(chan struct{}, 1),
-		done:    make(chan struct{}),
-		epoll:   -1, timer: -1, stopper: -1,
-		ring: ring,
+		doorbell: newDoorbell(ring),
+		events:   make([]unix.EpollEvent, batchMax),
+		epoll:    -1, timer: -1, stopper: -1,
 	}
-	var err error
-	if w.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
-	}
-	w.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
-	if err != nil {
-		w.closeDescriptors()
-		return nil, os.NewSyscallError("timerfd_create", err)
-	}
-	w.stopper, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		w.closeDescriptors()
-		return nil, os.NewSyscallError("eventfd", err)
-	}
-	err = w.control(w.timer, slotTimer, 0, unix.EPOLLIN|unix.EPOLLET)
-	if err == nil {
-		// Level-triggered: the doorbell must see it even if a turn has fetched it before.
-		err = w.control(w.stopper, slotStopper, 0, unix.EPOLLIN)
-	}
-	if err != nil {
+	w.slots = make([]watchSlot, slotsOwn)
+	if err := w.open(); err != nil {
 		w.closeDescriptors()
 		return nil, err
 	}
 	return w, nil
+}
+
+func (w *watcher) open() (err error) {
+	if w.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	w.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		return os.NewSyscallError("timerfd_create", err)
+	}
+	if w.stopper, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	if err = w.control(w.timer, slotTimer, 0, unix.EPOLLIN|unix.EPOLLET); err != nil {
+		return err
+	}
+	// Level-triggered: the doorbell must see it even if a turn has fetched it before.
+	return w.control(w.stopper, slotStopper, 0, unix.EPOLLIN)
 }
 
 func (w *watcher) control(fd int, index, generation uint32, events uint32) error {
@@ -99,18 +85,8 @@ func (w *watcher) addListener(fd int, owner Watched) (slot, error) {
 }
 
 func (w *watcher) put(fd int, owner Watched, events uint32) (slot, error) {
-	var i uint32
-	if n := len(w.free); n > 0 {
-		i = w.free[n-1]
-		w.free = w.free[:n-1]
-	} else {
-		i = uint32(len(w.slots))
-		w.slots = append(w.slots, watchSlot{})
-	}
-	s := &w.slots[i]
-	s.owner, s.fd = owner, fd
-	s.generation++
-	return newSlot(i, s.generation), w.control(fd, i, s.generation, events)
+	s := w.doorbell.put(watchSlot{owner: owner, fd: fd})
+	return s, w.control(fd, s.index(), s.generation(), events)
 }
 
 // want asks to hear of a direction in which a call has returned ErrAgain. Here the edge comes by
@@ -125,16 +101,6 @@ func (w *watcher) pause(s slot) {
 func (w *watcher) again(s slot) error {
 	at := &w.slots[s.index()]
 	return w.control(at.fd, s.index(), s.generation(), unix.EPOLLIN)
-}
-
-// remove forgets a descriptor that the caller closes next, which removes it from the epoll set.
-func (w *watcher) remove(s slot) {
-	at := &w.slots[s.index()]
-	if at.generation != s.generation() || at.owner == nil {
-		panic("loop: a slot was removed twice")
-	}
-	at.owner, at.fd = nil, -1
-	w.free = append(w.free, s.index())
 }
 
 // listen is the doorbell. It runs on its own goroutine until stop.
@@ -154,9 +120,7 @@ func (w *watcher) listen() {
 			}
 		}
 		w.fetched = n
-		w.full.Store(true)
-		w.ring()
-		<-w.resumed
+		w.ringOut()
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,32 +15,22 @@ import (
 // wants it until the owner was told once. The cost grows with the number of wanted sockets, not of
 // open ones. Everything belongs to the loop, except what the doorbell uses.
 type watcher struct {
-	ring func()
-	// events, expired and the last poll's lists belong to the doorbell until it sets full, then to
-	// the loop until it clears full. A turn that was asked for by others may run in between.
+	doorbell
+	// events, expired and the last poll's lists are the batch.
 	events []event
 	// expired says that the timer went off.
 	expired bool
-	full    atomic.Bool
 	// descriptors is what poll was last given, the interrupt's pipe first; polled are their slots.
 	descriptors []unix.PollFd
 	polled      []slot
 	// first is where the next batch begins, so that full batches serve everybody in turn.
 	first int
-	// taken says that the loop has dispatched this batch and must call resume.
-	taken   bool
-	resumed chan struct{}
-	done    chan struct{}
-	// armed is when the timer goes off, 0 while it does not.
-	armed Instant
-	free  []uint32
 	// pipeIn and pipeOut are a pipe that ends a poll.
 	pipeIn, pipeOut int
 
-	// mu guards what follows. The loop alone changes owners, descriptors and generations, and reads
-	// them without it.
-	mu    sync.Mutex
-	slots []watchSlot
+	// mu guards what follows, and the slots. The loop alone changes owners, descriptors and
+	// generations, and reads them without it.
+	mu sync.Mutex
 	// alarm is when the timer goes off, zero while it does not.
 	alarm time.Time
 	// polling says that a poll is running, interrupted that it has been asked to end.
@@ -67,11 +56,9 @@ type watchSlot struct {
 
 func newWatcher(ring func()) (*watcher, error) {
 	w := &watcher{
-		ring:    ring,
-		events:  make([]event, 0, batchMax),
-		resumed: make(chan struct{}, 1),
-		done:    make(chan struct{}),
-		pipeIn:  -1, pipeOut: -1,
+		doorbell: newDoorbell(ring),
+		events:   make([]event, 0, batchMax),
+		pipeIn:   -1, pipeOut: -1,
 	}
 	var fds [2]int
 	if err := unix.Pipe(fds[:]); err != nil {
@@ -101,20 +88,10 @@ func (w *watcher) addListener(fd int, owner Watched) (slot, error) {
 func (w *watcher) put(n watchSlot) slot {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var i uint32
-	if last := len(w.free) - 1; last >= 0 {
-		i = w.free[last]
-		w.free = w.free[:last]
-	} else {
-		i = uint32(len(w.slots))
-		w.slots = append(w.slots, watchSlot{})
-	}
-	n.generation = w.slots[i].generation + 1
-	w.slots[i] = n
 	if n.wanted != 0 {
 		w.interrupt()
 	}
-	return newSlot(i, n.generation)
+	return w.doorbell.put(n)
 }
 
 // want asks to hear of a direction in which a call has returned ErrAgain.
@@ -144,15 +121,10 @@ func (w *watcher) again(s slot) error {
 func (w *watcher) remove(s slot) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	at := &w.slots[s.index()]
-	if at.generation != s.generation() || at.owner == nil {
-		panic("loop: a slot was removed twice")
-	}
-	if at.wanted != 0 {
+	if w.slots[s.index()].wanted != 0 {
 		w.interrupt()
 	}
-	*at = watchSlot{fd: -1, generation: at.generation}
-	w.free = append(w.free, s.index())
+	w.doorbell.remove(s)
 }
 
 // interrupt ends the running poll, if any, so that the next one sees what has changed. The caller
@@ -171,9 +143,7 @@ func (w *watcher) listen() {
 		if len(w.events) == 0 && !w.expired {
 			continue
 		}
-		w.full.Store(true)
-		w.ring()
-		<-w.resumed
+		w.ringOut()
 	}
 }
 
