@@ -153,18 +153,19 @@ func (f *ftpFace) passed(s *session, g *rights, err error) {
 	if err == nil {
 		s.logIn(g)
 		f.login, f.failures, f.folder = ftpLoggedIn, 0, fsio.Name{}
-		s.write(ftp.ReplyLoggedIn.Append(nil))
+		s.write(ftp.ReplyLoggedIn.Text())
 		s.feed(inAnswer)
 		return
 	}
-	in, reply := inAnswer, ftp.ReplyLoginFailed
+	in, reply := inAnswer, ftp.ReplyLoginFailed.Text()
 	if f.failures++; f.failures == loginsMax {
 		in = inLogin
 	}
 	if err != errLoginFailed { // it was not checked
-		in, reply = inLogin, ftp.ReplyBusy
+		in = inLogin
+		reply = ftp.AppendReply(nil, ftp.ReplyBusy.Code(), "Not logged in: "+reasonOf(err)+".")
 	}
-	s.write(reply.Append(nil))
+	s.write(reply)
 	s.feed(in)
 }
 

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ferry/reactor/limit"
 )
 
 func TestFTPAnonymousLogsInWithAnyPassword(t *testing.T) {
@@ -128,6 +130,23 @@ func TestFTPLoginForgivesFailures(t *testing.T) {
 		c.ask("PASS pencil", "230")
 	}
 	c.bye()
+}
+
+// A login that others of its address hold up for too long is told that, and is over.
+func TestFTPLoginsAboveTheLimitAreToldWhy(t *testing.T) {
+	ts := serveUsers(t, userLine("ann", "/:rw"), ftpOptions)
+	c := ts.greetFTP()
+	c.ask("USER ann", "331")
+	c.ask("PASS wrong", "530")
+	r := ts.reactors[0]
+	onLoop(t, r, func() {
+		for range 40 {
+			r.server.delays.Begin(limit.Network(c.from), "ann", r.loop.Now)
+		}
+	})
+	c.ask("USER ann", "331")
+	c.ask("PASS pencil", "421 Not logged in: too many failed logins from this address.")
+	c.wantOver()
 }
 
 // A client that leaves while its failed login waits leaves nothing behind.
