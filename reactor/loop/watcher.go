@@ -44,8 +44,8 @@ func newSlot(index, generation uint32) slot { return slot(index) | slot(generati
 // that fetches them to the loop and back.
 type doorbell struct {
 	ring func()
-	// full: the batch belongs to the loop. Otherwise it is the doorbell's. A turn that was asked for
-	// by others may run in between.
+	// full: the batch belongs to the loop, otherwise to the doorbell. A turn that was asked for by
+	// others may run in between.
 	full atomic.Bool
 	// taken says that the loop has dispatched this batch and must call resume.
 	taken         bool
