@@ -118,6 +118,15 @@ func TestTLSDataHandshakesAreLimited(t *testing.T) {
 		}
 	}
 	r := ts.reactors[0]
+	eventually(t, "handshakes that wait for their clients", func() (wait bool) {
+		onLoop(t, r, func() {
+			wait = true
+			for at := r.handshakes.counted.Front(); at != nil; at = at.Next() {
+				wait = wait && at.Value.(*handshake).loop.Waits()
+			}
+		})
+		return wait
+	})
 	onLoop(t, r, func() { skip(r, handshakePatience) })
 	s.download(s.connect(port, key), []byte("hello"))
 }
