@@ -71,10 +71,7 @@ var hostileStatus = []hostileCase{
 		up := put.offered("put silent").take()
 		down := get.offered("get large").take()
 		s.wantTransfers(2)
-		s.wantUnread()
-		for range 3 {
-			s.pass(s.limiter.Limits.StallTimeout)
-		}
+		s.outwait()
 		put.want(426, "the data connection was too slow")
 		wantResetWithin(s.t, up, 0)
 		get.want(426, "the data connection was too slow")
