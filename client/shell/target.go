@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"ferry/client"
 )
@@ -174,6 +175,9 @@ func parseAddr(words []string, standard uint16) (addr string, rest []string, err
 		return "", nil, noServer("")
 	}
 	first := words[0]
+	if strings.ContainsFunc(first, unicode.IsSpace) { // no host has one
+		return "", nil, notServer(words)
+	}
 	if host, port, err := net.SplitHostPort(first); err == nil && IsPort(port) {
 		if host == "" {
 			first = "localhost" + first
